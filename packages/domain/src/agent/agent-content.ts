@@ -1,0 +1,90 @@
+import type { AgentLimits } from '../dag/step.ts';
+import type { Digest, VersionId } from '../identity/ids.ts';
+import type { JsonSchema, JsonValue } from '../json/json-value.ts';
+
+/** Provider of a model. `auto` exists only in files; `apply` resolves it. */
+export type ModelProvider = 'offline' | 'openai' | 'anthropic' | 'openai-compatible';
+
+/** A named model, as it is frozen into agent versions. It names the secret that holds its key, never the key (S3). */
+export interface ModelContent {
+  readonly id: string;
+  readonly provider: ModelProvider;
+  readonly model: string;
+  readonly baseUrl?: string;
+  readonly secretName?: string;
+  readonly parameters: { readonly [name: string]: JsonValue };
+  readonly contextWindow?: number;
+  readonly maxOutputTokens?: number;
+  /** US dollars per million tokens. */
+  readonly prices?: { readonly inputPerMillion: number; readonly outputPerMillion: number };
+}
+
+/** A soul: identity, values, voice. */
+export interface SoulContent {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly content: string;
+}
+
+/** One file of a skill; `mode` holds the permission bits (0o644 or 0o755); `content` is text, or base64 when `encoding` says so. */
+export interface SkillFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly encoding: 'utf8' | 'base64';
+  readonly content: string;
+}
+
+/** A skill of the Agent Skills standard. `body` is SKILL.md without its front matter. Files are sorted by path. */
+export interface SkillContent {
+  readonly name: string;
+  readonly description: string;
+  readonly body: string;
+  readonly metadata: { readonly [key: string]: string };
+  readonly files: readonly SkillFile[];
+}
+
+/** Which tools an agent may use; `bash` rules are regular expressions over the whole command, deny first. */
+export interface ToolPolicy {
+  readonly allow: readonly string[];
+  readonly bash: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+}
+
+/**
+ * The closed content of an agent version: everything it refers to is here by digest, so that a version means one thing for ever.
+ * `versionId` is the SHA-256 of its canonical JSON.
+ */
+export interface AgentContent {
+  readonly agentId: string;
+  readonly description: string;
+  readonly instructions: string;
+  readonly model: Digest;
+  readonly soul?: Digest;
+  /** Skill name to part digest. */
+  readonly skills: { readonly [name: string]: Digest };
+  readonly tools: ToolPolicy;
+  readonly outputSchema?: JsonSchema;
+  readonly limits: Partial<AgentLimits>;
+  /** Sub-agent id to version. */
+  readonly subAgents: { readonly [agentId: string]: VersionId };
+}
+
+/** A published agent version. */
+export interface AgentVersion {
+  readonly agentId: string;
+  readonly versionId: VersionId;
+  /** `v1`, `v2` … per agent, given when it was published. */
+  readonly alias: string;
+  readonly content: AgentContent;
+  /** ISO 8601. */
+  readonly publishedAt: string;
+}
+
+/** Limits when neither the agent nor the step sets them. */
+export const defaultAgentLimits: AgentLimits = {
+  maxTurns: 20,
+  maxTokens: 200_000,
+  maxToolCalls: 100,
+  maxOutputBytes: 1024 * 1024,
+  timeoutMs: 600_000,
+};

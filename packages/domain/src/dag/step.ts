@@ -1,0 +1,107 @@
+import type { StepId } from '../identity/ids.ts';
+import type { JsonSchema, JsonValue } from '../json/json-value.ts';
+import type { OutputDef } from './param.ts';
+
+/** One environment variable; entries apply in order and a value may hold `${…}` references. */
+export interface EnvEntry {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Dagu's precondition: `condition` equals `expected` (or matches it after `re:`), or, without `expected`, a shell command exits 0. */
+export interface Precondition {
+  readonly condition: string;
+  readonly expected?: string;
+  readonly negate: boolean;
+}
+
+/** What lets the run go on although this step did not succeed. */
+export interface ContinueOn {
+  readonly failure: boolean;
+  readonly skipped: boolean;
+  readonly exitCodes: readonly number[];
+  /** Substrings, or `re:` patterns, searched in the captured output. */
+  readonly output: readonly string[];
+  /** Count the step as succeeded, so that the run is not `partial`. */
+  readonly markSuccess: boolean;
+}
+
+/** Another attempt after an application failure; `limit` counts the retries, so `limit + 1` attempts in all. */
+export interface RetryPolicy {
+  readonly limit: number;
+  readonly intervalMs: number;
+  /** Factor per retry; 1 keeps the interval. */
+  readonly backoff: number;
+  readonly maxIntervalMs?: number;
+  /** Only these exit codes are tried again; empty means any failure. */
+  readonly exitCodes: readonly number[];
+}
+
+/** Limits of one agent step; each has its own typed failure. */
+export interface AgentLimits {
+  readonly maxTurns: number;
+  readonly maxTokens: number;
+  readonly maxToolCalls: number;
+  readonly maxOutputBytes: number;
+  readonly timeoutMs?: number;
+}
+
+/** Which memory an agent step may see (S4). */
+export interface MemoryAccess {
+  readonly read: boolean;
+  readonly propose: boolean;
+}
+
+/** What a step does. `call` exists for the snapshot walk; the language does not accept it yet. */
+export type StepAction =
+  | { readonly kind: 'shell'; readonly commands: readonly string[] }
+  | { readonly kind: 'script'; readonly script: string }
+  | { readonly kind: 'exec'; readonly argv: readonly string[] }
+  | { readonly kind: 'noop' }
+  | {
+      readonly kind: 'agent';
+      readonly agent: string;
+      /** Explicit version (digest or alias) after `@`. */
+      readonly version?: string;
+      readonly prompt: string;
+      readonly outputSchema?: JsonSchema;
+      readonly limits: Partial<AgentLimits>;
+      readonly memory: MemoryAccess;
+    }
+  | { readonly kind: 'call'; readonly dag: string; readonly choices?: readonly string[] };
+
+/** The kinds of step that an executor may implement. */
+export type StepKind = StepAction['kind'];
+
+/** Items of a fan-out: a literal list, or one `${…}` reference that must resolve to a list. */
+export interface Foreach {
+  readonly items: readonly JsonValue[] | string;
+  /** At most this many items hold a lease at once. */
+  readonly maxConcurrent: number;
+}
+
+/** One node of a DAG: what is to be done. */
+export interface Step {
+  readonly id: StepId;
+  readonly name?: string;
+  readonly description?: string;
+  readonly depends: readonly StepId[];
+  readonly action: StepAction;
+  /** Program and flags that run `shell` commands and `script`s; `['/bin/sh', '-e']` like forms; absent means the worker's default. */
+  readonly shell?: readonly string[];
+  readonly workingDir?: string;
+  /** DAG-level entries first, then the step's own. */
+  readonly env: readonly EnvEntry[];
+  /** Environment name under which dependants see the trimmed stdout. */
+  readonly output?: string;
+  readonly outputs: readonly OutputDef[];
+  readonly preconditions: readonly Precondition[];
+  readonly continueOn: ContinueOn;
+  readonly retryPolicy?: RetryPolicy;
+  readonly timeoutMs?: number;
+  readonly workerSelector: { readonly [label: string]: string };
+  readonly onWorkerLoss: 'retry' | 'fail';
+  /** May be started again before the old worker is known to be gone. */
+  readonly repeatSafe: boolean;
+  readonly foreach?: Foreach;
+}

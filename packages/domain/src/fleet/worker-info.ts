@@ -1,0 +1,50 @@
+import type { StepKind } from '../dag/step.ts';
+import type { Digest, WorkerId } from '../identity/ids.ts';
+
+/** What a worker says of itself when it joins. */
+export interface WorkerInfo {
+  readonly workerId: WorkerId;
+  /** Made by the launcher for this start of the process; the launcher's exit report names it. */
+  readonly incarnation: string;
+  readonly labels: { readonly [name: string]: string };
+  /** Tasks that it runs at once. */
+  readonly slots: number;
+  readonly kinds: readonly StepKind[];
+  readonly isolation: 'none' | 'uid' | 'sandbox';
+  readonly snapshotFormats: readonly number[];
+  readonly version: string;
+  readonly hostname: string;
+  readonly pid: number;
+}
+
+/** What placement needs to know of one connected worker. */
+export interface WorkerLoad {
+  readonly workerId: WorkerId;
+  readonly labels: { readonly [name: string]: string };
+  readonly kinds: readonly StepKind[];
+  readonly slots: number;
+  readonly free: number;
+  /** Suspect or draining workers get nothing new. */
+  readonly accepting: boolean;
+  /** True if it holds the snapshot that the task needs. */
+  readonly holds?: (digest: Digest) => boolean;
+}
+
+/** One line of `skein workers`. */
+export interface WorkerView {
+  readonly workerId: WorkerId;
+  readonly state: 'connected' | 'suspect' | 'draining' | 'gone';
+  readonly labels: { readonly [name: string]: string };
+  readonly slots: number;
+  readonly running: number;
+  readonly pid: number;
+  readonly hostname: string;
+  readonly version: string;
+  /** ISO 8601. */
+  readonly connectedAt: string;
+  readonly tasks: number;
+  readonly snapshotsReceived: number;
+  readonly snapshotBytesReceived: number;
+  /** Bytes that were not sent because the worker held them. */
+  readonly snapshotBytesSaved: number;
+}

@@ -1,0 +1,52 @@
+import type { ErrorData } from '../errors/domain-error.ts';
+import type { Digest, FencingToken, SessionId, StepId, StepPath, WorkerId } from '../identity/ids.ts';
+import type { JsonObject, JsonValue } from '../json/json-value.ts';
+import type { TaskResult } from '../task/task-result.ts';
+import type { AgentDecision, LossReason, RecordedResult, RunSource } from './run-fact.ts';
+import type { ValueRef } from './value-ref.ts';
+
+/** A step result that a retry run takes over from the run that it retries. */
+export interface KeptStep {
+  readonly step: StepPath;
+  readonly result: RecordedResult;
+  readonly attempt: number;
+  readonly workerId?: WorkerId;
+  /** Set on the fan-out step itself: its items. */
+  readonly expanded?: { readonly count: number; readonly items: ValueRef };
+}
+
+/** What may be asked of a run. `decide` answers with facts, or with a typed error that changes nothing. */
+export type RunCommand =
+  | {
+      readonly type: 'submit';
+      readonly dagDigest: Digest;
+      readonly params: { readonly [name: string]: JsonValue };
+      readonly routingContext: JsonObject;
+      readonly priority: number;
+      readonly source: RunSource;
+      readonly kept?: readonly KeptStep[];
+    }
+  | {
+      readonly type: 'admit';
+      readonly agents: { readonly [agentId: string]: AgentDecision };
+      readonly snapshotDigest?: Digest;
+    }
+  | { readonly type: 'expand'; readonly step: StepId; readonly count: number; readonly items: ValueRef }
+  | { readonly type: 'lease'; readonly step: StepPath; readonly workerId: WorkerId; readonly sessionId: SessionId }
+  | { readonly type: 'finish'; readonly workerId: WorkerId; readonly result: TaskResult }
+  | {
+      readonly type: 'lose';
+      readonly step: StepPath;
+      readonly token: FencingToken;
+      readonly reason: LossReason;
+      readonly started: boolean;
+    }
+  | { readonly type: 'fail_step'; readonly step: StepPath; readonly error: ErrorData }
+  | {
+      readonly type: 'cancel';
+      readonly by: string;
+      readonly reason: 'requested' | 'timeout';
+      readonly message?: string;
+    }
+  /** Admission failed for good (an agent is missing): the run ends `failed` with this error. */
+  | { readonly type: 'reject'; readonly error: ErrorData };

@@ -1,0 +1,146 @@
+import type { ErrorData } from '../errors/domain-error.ts';
+import type { Digest, FencingToken, RunId, SessionId, StepId, StepPath, VersionId, WorkerId } from '../identity/ids.ts';
+import type { JsonObject, JsonValue } from '../json/json-value.ts';
+import type { TaskOutcome, Usage } from '../task/task-result.ts';
+import type { RunStatus, SkipReason } from './run-status.ts';
+import type { ValueRef } from './value-ref.ts';
+
+/** Who started a run. */
+export type RunSource =
+  | { readonly kind: 'api' }
+  | { readonly kind: 'schedule'; readonly scheduleId: string; readonly nominalAt: string }
+  | { readonly kind: 'retry'; readonly retryOf: RunId };
+
+/** One agent's routing decision, made at admission and never changed (R4). */
+export interface AgentDecision {
+  readonly versionId: VersionId;
+  readonly source: 'explicit' | 'active' | 'retry';
+  readonly rolloutId?: string;
+}
+
+/** The result of an attempt in the form in which it is recorded. */
+export interface RecordedResult {
+  readonly outcome: TaskOutcome;
+  readonly exitCode?: number;
+  readonly stdout?: ValueRef;
+  readonly outputs: { readonly [name: string]: ValueRef };
+  readonly usage?: Usage;
+  readonly continueOnOutput?: boolean;
+  readonly durationMs: number;
+}
+
+/** Why a lease ended without a result. */
+export type LossReason = 'worker_exited' | 'lease_lapsed' | 'worker_forgot' | 'refused' | 'drained';
+
+/**
+ * One immutable fact of a run's log. `at` is the coordinator's wall clock in ms since the epoch; `v` is the version of the type.
+ * A fact has the sequence number of its place in the log, from 1; it is not repeated inside.
+ */
+export type RunFact =
+  | {
+      readonly type: 'run_submitted';
+      readonly v: 1;
+      readonly at: number;
+      readonly dag: string;
+      readonly dagDigest: Digest;
+      readonly params: { readonly [name: string]: JsonValue };
+      readonly routingContext: JsonObject;
+      /** Higher runs first; default 0. */
+      readonly priority: number;
+      readonly source: RunSource;
+    }
+  | {
+      readonly type: 'run_admitted';
+      readonly v: 1;
+      readonly at: number;
+      readonly agents: { readonly [agentId: string]: AgentDecision };
+      /** Absent when no step of the run is an agent. */
+      readonly snapshotDigest?: Digest;
+    }
+  /** A result copied from the run that this one retries; the step is settled from the start. */
+  | {
+      readonly type: 'step_kept';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly result: RecordedResult;
+      readonly attempt: number;
+      readonly workerId?: WorkerId;
+    }
+  | {
+      readonly type: 'fanout_expanded';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepId;
+      readonly count: number;
+      readonly items: ValueRef;
+    }
+  | {
+      readonly type: 'step_leased';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly workerId: WorkerId;
+      readonly sessionId: SessionId;
+    }
+  | {
+      readonly type: 'step_finished';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly token: FencingToken;
+      readonly workerId: WorkerId;
+      readonly startedAt: number;
+      readonly result: RecordedResult;
+      /** Set when another attempt follows, not before this instant (ms). */
+      readonly retryAt?: number;
+    }
+  /** The lease ended with no result. `started` says whether step code had begun; only then the attempt and the losses count. */
+  | {
+      readonly type: 'step_lost';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly token: FencingToken;
+      readonly reason: LossReason;
+      readonly started: boolean;
+      /** Set when the step is not tried again. */
+      readonly error?: ErrorData;
+    }
+  /** The step failed in the coordinator, before any lease: a reference or fan-out list that cannot be resolved. */
+  | {
+      readonly type: 'step_failed';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly error: ErrorData;
+    }
+  | {
+      readonly type: 'step_skipped';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly reason: SkipReason;
+    }
+  | {
+      readonly type: 'cancel_requested';
+      readonly v: 1;
+      readonly at: number;
+      readonly by: string;
+      readonly reason: 'requested' | 'timeout';
+      readonly message?: string;
+    }
+  | {
+      readonly type: 'run_finished';
+      readonly v: 1;
+      readonly at: number;
+      readonly status: Extract<RunStatus, 'succeeded' | 'failed' | 'cancelled'>;
+      /** Some step failed under `continue_on`. */
+      readonly partial: boolean;
+      readonly error?: ErrorData;
+    };
+
+/** The types of fact that this version knows; an unknown one means "do not drive this run here". */
+export type RunFactType = RunFact['type'];

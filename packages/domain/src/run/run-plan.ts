@@ -1,0 +1,30 @@
+import type { FencingToken, StepId, StepPath, WorkerId } from '../identity/ids.ts';
+import type { RunFact } from './run-fact.ts';
+
+/** A task that may be leased now. */
+export interface ReadyTask {
+  readonly step: StepPath;
+  readonly stepId: StepId;
+  /** Attempt number that a lease would have. */
+  readonly attempt: number;
+}
+
+/** A running task that its worker must stop. */
+export interface TaskToCancel {
+  readonly step: StepPath;
+  readonly token: FencingToken;
+  readonly workerId: WorkerId;
+}
+
+/**
+ * What to do next for one run, as values.
+ * `facts` follow from the state alone (skips, the end of the run, the run's timeout): append and evolve them, then plan again.
+ * `expand` are fan-out steps whose list must be resolved; `ready` is in DAG order; `dueAt` is the next instant (ms) at which time alone changes the plan.
+ */
+export interface RunPlan {
+  readonly facts: readonly RunFact[];
+  readonly expand: readonly StepId[];
+  readonly ready: readonly ReadyTask[];
+  readonly cancel: readonly TaskToCancel[];
+  readonly dueAt?: number;
+}

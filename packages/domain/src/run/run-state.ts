@@ -1,0 +1,94 @@
+import type { Dag } from '../dag/dag.ts';
+import type { ErrorData } from '../errors/domain-error.ts';
+import type { Digest, FencingToken, RunId, SessionId, StepId, StepPath, TenantId, WorkerId } from '../identity/ids.ts';
+import type { JsonObject, JsonValue } from '../json/json-value.ts';
+import type { AgentDecision, RecordedResult, RunSource } from './run-fact.ts';
+import type { RunStatus, SkipReason, StepStatus } from './run-status.ts';
+import type { ValueRef } from './value-ref.ts';
+
+/** A live lease: who works on the attempt and since when. */
+export interface LeaseState {
+  readonly token: FencingToken;
+  readonly workerId: WorkerId;
+  readonly sessionId: SessionId;
+  readonly leasedAt: number;
+  /** Set in memory when the worker says `started`; not a fact. */
+  startedAt?: number;
+}
+
+/** State of one step, or of one item of a fan-out. */
+export interface StepState {
+  readonly path: StepPath;
+  status: StepStatus;
+  /** Number of the current or last attempt; 0 before the first lease. */
+  attempt: number;
+  /** Application failures so far. */
+  failures: number;
+  /** Worker losses after `started` so far. */
+  losses: number;
+  /** The earlier lease reached `started`, so that the next lease is a new attempt (R2). */
+  attemptStarted: boolean;
+  lease?: LeaseState;
+  /** While `retrying`: not before this instant (ms). */
+  notBefore?: number;
+  workerId?: WorkerId;
+  startedAt?: number;
+  finishedAt?: number;
+  result?: RecordedResult;
+  error?: ErrorData;
+  skipReason?: SkipReason;
+  /** Dependencies that are not settled yet. */
+  openDependencies: number;
+  fanout?: FanoutState;
+}
+
+/** Items of an expanded fan-out, in item order. */
+export interface FanoutState {
+  readonly items: ValueRef;
+  readonly states: StepState[];
+  /** Items not settled yet. */
+  open: number;
+  /** Items that hold a lease. */
+  leased: number;
+  /** Items that ended failed. */
+  failed: number;
+}
+
+/**
+ * State of a run: the fold of its facts. The value is owned by one driver: `evolve` changes it in place and returns it
+ * (a copy per fact would make a 10,000-item fan-out quadratic); `cloneRunState` gives a second owner its own.
+ * The planner's bookkeeping (`dirty`, counters) is part of the state and is rebuilt by replaying the facts.
+ */
+export interface RunState {
+  readonly tenant: TenantId;
+  readonly runId: RunId;
+  readonly dag: Dag;
+  /** Sequence number of the last fact; 0 before the first. */
+  seq: number;
+  status: RunStatus;
+  dagDigest: Digest;
+  params: { readonly [name: string]: JsonValue };
+  routingContext: JsonObject;
+  priority: number;
+  source: RunSource;
+  agents: { readonly [agentId: string]: AgentDecision };
+  snapshotDigest?: Digest;
+  createdAt: number;
+  startedAt?: number;
+  finishedAt?: number;
+  partial: boolean;
+  error?: ErrorData;
+  cancel?: {
+    readonly at: number;
+    readonly by: string;
+    readonly reason: 'requested' | 'timeout';
+    readonly message?: string;
+  };
+  readonly steps: Map<StepId, StepState>;
+  /** Steps not settled yet. */
+  openSteps: number;
+  /** Leases held now, in steps and items. */
+  leases: number;
+  /** Paths that the next plan must look at. */
+  readonly dirty: Set<StepPath>;
+}

@@ -1,0 +1,46 @@
+import type { ErrorData } from '../errors/domain-error.ts';
+import type { Digest, RunId, StepPath, VersionId, WorkerId } from '../identity/ids.ts';
+import type { JsonObject, JsonValue } from '../json/json-value.ts';
+import type { Usage } from '../task/task-result.ts';
+import type { RunStatus, SkipReason, StepStatus, WaitReason } from './run-status.ts';
+
+/** One step in the machine-readable run. Instants are ISO 8601. Large output values appear as `{ "digest", "bytes" }` unless asked for. */
+export interface StepView {
+  readonly id: StepPath;
+  readonly status: StepStatus;
+  readonly attempt: number;
+  readonly workerId?: WorkerId;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly durationMs?: number;
+  readonly exitCode?: number;
+  readonly outputs: JsonObject;
+  readonly error?: ErrorData;
+  readonly usage?: Usage;
+  readonly skipReason?: SkipReason;
+  readonly waitReason?: WaitReason;
+  /** For a fan-out: how many items are in each status. */
+  readonly items?: { readonly count: number } & { readonly [status in StepStatus]?: number };
+}
+
+/** The machine-readable run. */
+export interface RunView {
+  readonly runId: RunId;
+  readonly dag: string;
+  readonly dagDigest: Digest;
+  readonly status: RunStatus;
+  readonly params: { readonly [name: string]: JsonValue };
+  readonly routingContext: JsonObject;
+  readonly retryOf?: RunId;
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly snapshotDigest?: Digest;
+  readonly agents: {
+    readonly [agentId: string]: { readonly versionId: VersionId; readonly source: string; readonly rolloutId?: string };
+  };
+  readonly steps: readonly StepView[];
+  readonly partial: boolean;
+  readonly error?: ErrorData;
+  readonly waitReason?: WaitReason;
+}

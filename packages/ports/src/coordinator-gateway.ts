@@ -1,0 +1,146 @@
+import type {
+  Digest,
+  DomainError,
+  ErrorData,
+  SessionId,
+  TaskOffer,
+  TaskRef,
+  TaskResult,
+  WorkerId,
+  WorkerInfo,
+} from '@skein/domain';
+
+/** What a peer shows to be let in. The token is the plain join token; it is compared by hash. */
+export interface JoinCredentials {
+  readonly token: string;
+}
+
+/** A task that a joining worker still runs, and whether its step code began. */
+export interface HeldTask extends TaskRef {
+  readonly started: boolean;
+}
+
+/** Worker to coordinator. `hello` is the first message of every stream and comes once. */
+export type WorkerMessage =
+  | {
+      readonly type: 'hello';
+      /** Protocol versions that the worker speaks, inclusive. */
+      readonly protocol: { readonly min: number; readonly max: number };
+      readonly worker: WorkerInfo;
+      /** Digests of snapshots and parts in the worker's cache. */
+      readonly held: readonly Digest[];
+      readonly running: readonly HeldTask[];
+      /** Results without an acknowledgement; each also follows as a `result` message. */
+      readonly unacknowledged: readonly TaskRef[];
+    }
+  /** Free slots: how many more offers the worker takes now. An absolute number, not a delta. */
+  | { readonly type: 'credits'; readonly free: number; readonly offersSeen: number }
+  /** The task is taken: it will run, or a result `released` follows. */
+  | { readonly type: 'received'; readonly task: TaskRef }
+  | { readonly type: 'started'; readonly task: TaskRef }
+  | { readonly type: 'log'; readonly task: TaskRef; readonly bytes: Uint8Array }
+  | { readonly type: 'result'; readonly result: TaskResult }
+  /** Covers all running tasks. `sentAtMs` is the worker's monotonic clock and comes back in the answer. */
+  | { readonly type: 'heartbeat'; readonly sentAtMs: number; readonly running: number }
+  /** Parts that left the worker's cache. */
+  | { readonly type: 'evicted'; readonly digests: readonly Digest[] }
+  | { readonly type: 'draining' }
+  | { readonly type: 'goodbye' };
+
+/** Coordinator to worker. */
+export type CoordinatorMessage =
+  | {
+      readonly type: 'welcome';
+      readonly protocol: number;
+      readonly sessionId: SessionId;
+      readonly coordinatorId: string;
+      /** Wall clock of the coordinator, ms; for people only. */
+      readonly serverTime: number;
+      readonly heartbeatMs: number;
+      readonly leaseMs: number;
+      /** Of the tasks in `hello.running`: those to keep. The others must stop and report nothing. */
+      readonly keep: readonly TaskRef[];
+    }
+  | { readonly type: 'offer'; readonly offer: TaskOffer }
+  | {
+      readonly type: 'result_acknowledged';
+      readonly task: TaskRef;
+      readonly outcome: 'recorded' | 'repeated' | 'stale';
+    }
+  | { readonly type: 'heartbeat_answer'; readonly sentAtMs: number }
+  | { readonly type: 'cancel'; readonly task: TaskRef; readonly reason: string }
+  /** The task is no longer the worker's: stop side effects, report nothing. */
+  | { readonly type: 'revoke'; readonly task: TaskRef }
+  | { readonly type: 'drain' }
+  /** Last message before the coordinator closes the stream. */
+  | { readonly type: 'refused'; readonly error: ErrorData };
+
+/** The receiving half of a stream. Calls come in order, never after `onClosed`, and never throw. */
+export interface StreamListener<M> {
+  onMessage(message: M): void;
+  /** Once. `error` says why when the end was not orderly. */
+  onClosed(error?: DomainError): void;
+}
+
+/** The sending half of a stream. Never blocks: past its bound the stream is cut with `resource_exhausted`. */
+export interface StreamLink<M> {
+  send(message: M): void;
+  /** Orderly end; messages already sent are delivered first. Idempotent. */
+  close(error?: DomainError): void;
+}
+
+/** A launcher's word that a worker process is gone and that nothing of it still runs. */
+export interface ExitReport {
+  readonly workerId?: WorkerId;
+  readonly incarnation: string;
+  readonly exitCode?: number;
+  readonly signal?: string;
+}
+
+/** Which of a snapshot's bytes a worker asks for. */
+export interface SnapshotRequest {
+  readonly task: TaskRef;
+  readonly digest: Digest;
+  /** Parts that the worker holds already. */
+  readonly held: readonly Digest[];
+}
+
+/**
+ * The door of a coordinator, as workers see it. Implemented by the coordinator in process and by the gRPC client in a worker,
+ * so that one port serves both ends of the wire and a simulation skips the wire.
+ */
+export interface CoordinatorGateway {
+  /** Opens a worker's stream. Wrong credentials or versions answer with `refused`, then `onClosed`. Never throws. */
+  openWorkerStream(
+    credentials: JoinCredentials,
+    listener: StreamListener<CoordinatorMessage>,
+  ): StreamLink<WorkerMessage>;
+  /** Idempotent. Throws `unauthenticated`, `unavailable`. */
+  reportExit(credentials: JoinCredentials, report: ExitReport): Promise<void>;
+  /** One gzip envelope with the manifest and the parts not held. Throws `not_found`, `stale_fencing_token`, `unauthenticated`. */
+  fetchSnapshot(
+    credentials: JoinCredentials,
+    sessionId: SessionId,
+    request: SnapshotRequest,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array>;
+  /** Throws `not_found`, `stale_fencing_token`, `unauthenticated`. */
+  fetchBlob(
+    credentials: JoinCredentials,
+    sessionId: SessionId,
+    task: TaskRef,
+    digest: Digest,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array>;
+  /** Stores bytes of a result before the result names them. Durable when it resolves. Throws `too_large`, `stale_fencing_token`. */
+  storeBlob(
+    credentials: JoinCredentials,
+    sessionId: SessionId,
+    task: TaskRef,
+    bytes: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<Digest>;
+}
+
+/** Versions of the worker protocol that this build speaks, inclusive. */
+export const protocolVersions = { min: 1, max: 1 } as const;

@@ -1,0 +1,53 @@
+export type { AgentStores } from './agent-stores.ts';
+export type { BlobStore, LogKey, LogStore } from './blob-store.ts';
+export type { Clock } from './clock.ts';
+export type {
+  CoordinatorGateway,
+  CoordinatorMessage,
+  ExitReport,
+  HeldTask,
+  JoinCredentials,
+  SnapshotRequest,
+  StreamLink,
+  StreamListener,
+  WorkerMessage,
+} from './coordinator-gateway.ts';
+export { protocolVersions } from './coordinator-gateway.ts';
+export type { Cron } from './cron.ts';
+export type { Log, Meter } from './log.ts';
+export type { Model, ModelMessage, ToolCall, ToolDefinition, Turn, TurnRequest } from './model.ts';
+export type { LaunchedProcess, ProcessExit } from './process-launcher.ts';
+export type { AutoModel, ProjectFile, ProjectReader, ReadProject } from './project-reader.ts';
+export type {
+  AgentSummary,
+  MemoryView,
+  ProjectStore,
+  Publication,
+  PublicationResult,
+  StoredDag,
+  StoredPart,
+} from './project-store.ts';
+export type { Hasher, IdSource, Random } from './random.ts';
+export type { ClaimedHint, RunHint, RunQueue } from './run-queue.ts';
+export type {
+  AppendOutcome,
+  AppendRequest,
+  Page,
+  RunCreation,
+  RunFilter,
+  RunHead,
+  RunStore,
+  StateCheckpoint,
+} from './run-store.ts';
+export type { ShardHome, ShardStore } from './shard-store.ts';
+export type { SnapshotStore } from './snapshot-store.ts';
+export type {
+  ExecutionContext,
+  ExecutionResult,
+  StepExecutor,
+  TaskInputs,
+  TaskRunner,
+  TaskSink,
+  TaskTransfers,
+} from './step-executor.ts';
+export type { TokenKind, TokenRecord, TokenStore } from './token-store.ts';

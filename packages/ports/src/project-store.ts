@@ -1,0 +1,84 @@
+import type { AgentContent, AgentVersion, Dag, Digest, PartKind, TenantId, VersionId } from '@skein/domain';
+
+/** A DAG as it is stored: by digest, and current under its name. */
+export interface StoredDag {
+  readonly name: string;
+  readonly digest: Digest;
+  readonly dag: Dag;
+  /** The author's text, for people. */
+  readonly source?: string;
+}
+
+/** Raw bytes of one part, to be stored under its digest. */
+export interface StoredPart {
+  readonly kind: PartKind;
+  readonly name: string;
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+}
+
+/** A memory scope: `global`, `dag/NAME` or `agent/ID`; revisions count from 1. */
+export interface MemoryView {
+  readonly scope: string;
+  readonly revision: number;
+  readonly text: string;
+}
+
+/** What one `apply` publishes, as one transaction. */
+export interface Publication {
+  readonly tenant: TenantId;
+  readonly dags: readonly StoredDag[];
+  readonly parts: readonly StoredPart[];
+  readonly agents: readonly { readonly versionId: VersionId; readonly content: AgentContent }[];
+  /** Agents whose published version becomes the active one. */
+  readonly activate: readonly string[];
+  /** Seeds: written only where the scope does not exist yet. */
+  readonly memory: readonly { readonly scope: string; readonly text: string }[];
+  /** ms since the epoch. */
+  readonly at: number;
+}
+
+/** What a publication did. */
+export interface PublicationResult {
+  readonly agents: readonly {
+    readonly agentId: string;
+    readonly versionId: VersionId;
+    readonly alias: string;
+    readonly created: boolean;
+    readonly activated: boolean;
+  }[];
+  readonly dags: readonly {
+    readonly name: string;
+    readonly digest: Digest;
+    readonly change: 'created' | 'updated' | 'unchanged';
+  }[];
+}
+
+/** One agent in a list. */
+export interface AgentSummary {
+  readonly agentId: string;
+  readonly activeVersionId?: VersionId;
+  readonly activeAlias?: string;
+  readonly versions: number;
+}
+
+/** DAGs, agent versions, parts and memory. Every key starts with the tenant. */
+export interface ProjectStore {
+  /** One transaction; equal content makes no new version; an alias is the next free number of its agent. */
+  publish(publication: Publication): Promise<PublicationResult>;
+  findDag(tenant: TenantId, name: string): Promise<StoredDag | undefined>;
+  findDagByDigest(tenant: TenantId, digest: Digest): Promise<StoredDag | undefined>;
+  listDags(tenant: TenantId): Promise<readonly StoredDag[]>;
+  listAgents(tenant: TenantId): Promise<readonly AgentSummary[]>;
+  listVersions(tenant: TenantId, agentId: string): Promise<readonly AgentVersion[]>;
+  activeVersion(tenant: TenantId, agentId: string): Promise<AgentVersion | undefined>;
+  /** By version id or alias. */
+  findVersion(tenant: TenantId, agentId: string, version: string): Promise<AgentVersion | undefined>;
+  /** `not_found` for an unknown version. */
+  activate(tenant: TenantId, agentId: string, versionId: VersionId): Promise<void>;
+  readPart(tenant: TenantId, digest: Digest): Promise<Uint8Array | undefined>;
+  /** Only the scopes that exist. */
+  readMemory(tenant: TenantId, scopes: readonly string[]): Promise<readonly MemoryView[]>;
+  /** Rises with each publish or activation; cheap to read, for caches. */
+  revision(tenant: TenantId): Promise<number>;
+}

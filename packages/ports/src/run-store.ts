@@ -1,0 +1,103 @@
+import type { Digest, JsonObject, RunFact, RunId, RunSource, RunStatus, TenantId } from '@skein/domain';
+
+/** The list row of a run, kept in the same commit as its facts. Instants in ms. */
+export interface RunHead {
+  readonly tenant: TenantId;
+  readonly runId: RunId;
+  readonly dag: string;
+  readonly dagDigest: Digest;
+  readonly status: RunStatus;
+  /** Sequence number of the last fact. */
+  readonly seq: number;
+  /** 0 … 255, from the run id. */
+  readonly shard: number;
+  readonly priority: number;
+  readonly createdAt: number;
+  readonly startedAt?: number;
+  readonly finishedAt?: number;
+  readonly snapshotDigest?: Digest;
+  readonly partial: boolean;
+  readonly retryOf?: RunId;
+  /** The run's durable timer: the next instant at which time alone changes its plan. Part of the same commit. */
+  readonly dueAt?: number;
+}
+
+/** Uniqueness that is decided in the transaction that creates a run. */
+export interface RunCreation {
+  /** Same key and same `bodyDigest`: the existing run is answered; other body: `already_exists`. */
+  readonly idempotency?: { readonly key: string; readonly bodyDigest: string };
+  /** At most one run per (tenant, dag, scheduleId, nominalAt). `nominalAt` in ms. */
+  readonly fire?: { readonly scheduleId: string; readonly nominalAt: number };
+  readonly source: RunSource;
+  readonly routingContext: JsonObject;
+}
+
+/** Facts of one run, to be appended at its head. */
+export interface AppendRequest {
+  readonly tenant: TenantId;
+  readonly runId: RunId;
+  /** Head before this append; 0 creates the run and needs `creation`. */
+  readonly expectedSeq: number;
+  /** At least one. Each at most 64 KiB as JSON. */
+  readonly facts: readonly RunFact[];
+  /** The head after this append: `seq` is `expectedSeq + facts.length`. */
+  readonly head: RunHead;
+  readonly creation?: RunCreation;
+  /** Snapshot that this append pins; refused with `version_conflict` if it is no longer stored. */
+  readonly pinsSnapshot?: Digest;
+}
+
+/** Outcome of one append. Losing a race is an answer, not an exception. */
+export type AppendOutcome =
+  | { readonly status: 'appended' }
+  /** The head was not `expectedSeq`; nothing was written. */
+  | { readonly status: 'conflict'; readonly seq: number }
+  /** The idempotency key or the fire already made this run; nothing was written. */
+  | { readonly status: 'duplicate'; readonly runId: RunId; readonly sameBody: boolean };
+
+/** Filter of a run list; newest first. */
+export interface RunFilter {
+  readonly tenant: TenantId;
+  readonly dag?: string;
+  readonly status?: RunStatus;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+/** A page of a list. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor?: string;
+}
+
+/** A folded state that saves replaying a long log. `body` is opaque to the store. */
+export interface StateCheckpoint {
+  readonly tenant: TenantId;
+  readonly runId: RunId;
+  readonly seq: number;
+  readonly body: Uint8Array;
+}
+
+/**
+ * The run log and its heads: the truth.
+ * Appends of many callers share one durable commit (full synchronous write); each is settled on its own, so one bad run never costs another.
+ * `append` resolves only when the facts are on disk, and rejects with `unavailable` when that is unknown or impossible:
+ * then the caller must re-read before it goes on. Appends of one run are applied in call order.
+ */
+export interface RunStore {
+  append(request: AppendRequest): Promise<AppendOutcome>;
+  /** Facts with sequence numbers `afterSeq + 1 …`, in order. Empty when there are none; `not_found` for an unknown run. */
+  readFacts(tenant: TenantId, runId: RunId, afterSeq: number, limit?: number): Promise<readonly RunFact[]>;
+  readHead(tenant: TenantId, runId: RunId): Promise<RunHead | undefined>;
+  listRuns(filter: RunFilter): Promise<Page<RunHead>>;
+  /** All runs that are not terminal and were admitted (running or waiting), of these shards, in creation order. */
+  listOpen(shards: readonly number[]): Promise<readonly RunHead[]>;
+  /** Queued runs in dispatch order (priority, then fair by tenant and DAG, then age), at most `limit`. */
+  nextQueued(shards: readonly number[], limit: number): Promise<readonly RunHead[]>;
+  /** Heads whose `dueAt` is at or before `now`, oldest first, at most `limit`. */
+  listDue(shards: readonly number[], now: number, limit: number): Promise<readonly RunHead[]>;
+  saveCheckpoint(checkpoint: StateCheckpoint): Promise<void>;
+  loadCheckpoint(tenant: TenantId, runId: RunId): Promise<StateCheckpoint | undefined>;
+  /** Counts by status, for metrics and readiness. */
+  countByStatus(tenant?: TenantId): Promise<{ readonly [status in RunStatus]?: number }>;
+}

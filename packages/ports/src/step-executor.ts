@@ -1,0 +1,66 @@
+import type { Digest, JsonValue, StepKind, TaskOffer, TaskOutcome, TaskResult, Usage } from '@skein/domain';
+import type { AgentStores } from './agent-stores.ts';
+
+/** Where a running attempt reports to. None of these block or throw. */
+export interface TaskSink {
+  /** The step's code begins now; called once, before the first side effect. */
+  started(): void;
+  log(bytes: Uint8Array): void;
+}
+
+/** Values of the offer, with those by digest already fetched. */
+export interface TaskInputs {
+  /** By expression, the text between `${` and `}`. */
+  readonly refs: { readonly [expression: string]: JsonValue };
+  readonly upstreamEnv: { readonly [name: string]: JsonValue };
+  readonly item?: { readonly index: number; readonly value: JsonValue };
+}
+
+/** What an executor works with. */
+export interface ExecutionContext {
+  readonly offer: TaskOffer;
+  readonly inputs: TaskInputs;
+  /** Private directory of this attempt; exists, is empty, and is removed afterwards by the caller. */
+  readonly workDir: string;
+  /** Present exactly when the step is an agent step: hydrated from the verified snapshot (S1). */
+  readonly stores?: AgentStores;
+  readonly sink: TaskSink;
+}
+
+/** What an executor found; the worker turns it into a `TaskResult` and moves large values to blobs. */
+export interface ExecutionResult {
+  readonly outcome: TaskOutcome;
+  readonly exitCode?: number;
+  readonly stdout?: string;
+  readonly outputs: { readonly [name: string]: JsonValue };
+  readonly usage?: Usage;
+}
+
+/**
+ * Runs the attempts of some kinds of step. A step's own failure is an outcome; a throw is a bug and becomes `internal`.
+ * Abort means: stop side effects now, end children, and answer `cancelled` (the signal's reason is a `DomainError`; `deadline_exceeded` gives `failed`).
+ */
+export interface StepExecutor {
+  readonly kinds: readonly StepKind[];
+  execute(context: ExecutionContext, signal: AbortSignal): Promise<ExecutionResult>;
+}
+
+/** What a task runner needs from the coordinator while a task runs. */
+export interface TaskTransfers {
+  fetchSnapshot(digest: Digest, held: readonly Digest[]): Promise<Uint8Array>;
+  fetchBlob(digest: Digest): Promise<Uint8Array>;
+  storeBlob(bytes: Uint8Array): Promise<Digest>;
+}
+
+/**
+ * Runs one whole task: verify the snapshot, hydrate, execute, gather the result. The worker's endpoint knows only this,
+ * so that it can live in another thread than the work.
+ */
+export interface TaskRunner {
+  run(offer: TaskOffer, sink: TaskSink, transfers: TaskTransfers, signal: AbortSignal): Promise<TaskResult>;
+  /** Digests of snapshots and parts in the cache. */
+  held(): readonly Digest[];
+  /** Called when digests leave the cache. */
+  onEvicted(listener: (digests: readonly Digest[]) => void): void;
+  close(): Promise<void>;
+}
