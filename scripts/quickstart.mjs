@@ -1,0 +1,2 @@
+process.stdout.write('not here yet\n');
+process.exitCode = 1;
