@@ -98,7 +98,9 @@ export interface TokenView {
 /** Whether the coordinator can do its work. `unknown` is never reported as ready. */
 export interface Readiness {
   readonly status: 'ready' | 'not_ready' | 'unknown';
-  readonly checks: { readonly [name: string]: { readonly ok: boolean; readonly detail?: string; readonly error?: ErrorData } };
+  readonly checks: {
+    readonly [name: string]: { readonly ok: boolean; readonly detail?: string; readonly error?: ErrorData };
+  };
 }
 
 /**
@@ -119,7 +121,11 @@ export interface Coordinator {
   /** Idempotent while the run is open; `illegal_transition` for a finished one. */
   cancelRun(tenant: TenantId, runId: RunId, by: string, message?: string): Promise<RunView>;
   /** A new run that keeps what succeeded (R1). `illegal_transition` unless the run failed or was cancelled. `latest` takes today's versions. */
-  retryRun(tenant: TenantId, runId: RunId, options: { readonly latest?: boolean; readonly by: string }): Promise<RunView>;
+  retryRun(
+    tenant: TenantId,
+    runId: RunId,
+    options: { readonly latest?: boolean; readonly by: string },
+  ): Promise<RunView>;
   getRun(tenant: TenantId, runId: RunId): Promise<RunView>;
   listRuns(filter: RunFilter): Promise<Page<RunSummary>>;
   /** Items of a fan-out step, in item order. */
@@ -134,28 +140,50 @@ export interface Coordinator {
     runId: RunId,
     step: StepPath,
     options: { readonly attempt?: number; readonly offset: number; readonly limit: number },
-  ): Promise<{ readonly attempt: number; readonly bytes: Uint8Array; readonly next: number; readonly complete: boolean }>;
+  ): Promise<{
+    readonly attempt: number;
+    readonly bytes: Uint8Array;
+    readonly next: number;
+    readonly complete: boolean;
+  }>;
 
   /** Validates all of it, then publishes in one transaction, or changes nothing. Throws `invalid_argument` with every problem. */
   applyProject(tenant: TenantId, apply: ApplyProject): Promise<ApplyResult>;
-  listDags(tenant: TenantId): Promise<readonly { readonly name: string; readonly digest: Digest; readonly description?: string; readonly steps: number }[]>;
-  getDag(tenant: TenantId, name: string): Promise<{ readonly name: string; readonly digest: Digest; readonly dag: Dag; readonly source?: string }>;
+  listDags(
+    tenant: TenantId,
+  ): Promise<
+    readonly { readonly name: string; readonly digest: Digest; readonly description?: string; readonly steps: number }[]
+  >;
+  getDag(
+    tenant: TenantId,
+    name: string,
+  ): Promise<{ readonly name: string; readonly digest: Digest; readonly dag: Dag; readonly source?: string }>;
   listSchedules(tenant: TenantId): Promise<readonly ScheduleView[]>;
   listAgents(tenant: TenantId): Promise<readonly AgentSummary[]>;
   listVersions(tenant: TenantId, agentId: string): Promise<readonly AgentVersion[]>;
   activateVersion(tenant: TenantId, agentId: string, version: string): Promise<AgentVersion>;
-  inspectSnapshot(tenant: TenantId, digest: Digest): Promise<{ readonly digest: Digest; readonly manifest: Manifest; readonly bytes: number }>;
+  inspectSnapshot(
+    tenant: TenantId,
+    digest: Digest,
+  ): Promise<{ readonly digest: Digest; readonly manifest: Manifest; readonly bytes: number }>;
   /** The whole sealed snapshot as one gzip envelope. */
   exportSnapshot(tenant: TenantId, digest: Digest): Promise<Uint8Array>;
   listWorkers(): readonly WorkerView[];
   drainWorker(workerId: string): void;
 
-  createToken(tenant: TenantId, kind: TokenKind, name: string, ttlMs?: number): Promise<{ readonly token: string; readonly view: TokenView }>;
+  createToken(
+    tenant: TenantId,
+    kind: TokenKind,
+    name: string,
+    ttlMs?: number,
+  ): Promise<{ readonly token: string; readonly view: TokenView }>;
   listTokens(tenant: TenantId): Promise<readonly TokenView[]>;
   revokeToken(tenant: TenantId, tokenId: string): Promise<void>;
   /** Throws `unauthenticated` for an unknown, expired, revoked or wrong-kind token. */
-  authenticate(token: string, kind: TokenKind): Promise<{ readonly tenant: TenantId; readonly tokenId: string; readonly name: string }>;
+  authenticate(
+    token: string,
+    kind: TokenKind,
+  ): Promise<{ readonly tenant: TenantId; readonly tokenId: string; readonly name: string }>;
 
   readiness(): Readiness;
 }
-

@@ -1,4 +1,3 @@
-export { defaultAgentLimits } from './agent/agent-content.ts';
 export type {
   AgentContent,
   AgentVersion,
@@ -9,8 +8,11 @@ export type {
   SoulContent,
   ToolPolicy,
 } from './agent/agent-content.ts';
-export { findStep } from './dag/dag.ts';
+export { defaultAgentLimits } from './agent/agent-content.ts';
 export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
+export { findStep } from './dag/dag.ts';
+export type { DagIndex } from './dag/dag-index.ts';
+export { indexDag } from './dag/dag-index.ts';
 export type { OutputDef, ParamDef, ValueType } from './dag/param.ts';
 export type {
   AgentLimits,
@@ -24,12 +26,11 @@ export type {
   StepAction,
   StepKind,
 } from './dag/step.ts';
-export { DomainError, fromErrorData, isDomainError, toErrorData } from './errors/domain-error.ts';
 export type { ErrorData, ErrorDetails, Problem, SnapshotInvalidReason } from './errors/domain-error.ts';
-export { errorCatalog, errorCodes } from './errors/error-catalog.ts';
+export { DomainError, fromErrorData, isDomainError, toErrorData } from './errors/domain-error.ts';
 export type { ErrorCode, ErrorMapping, Retry } from './errors/error-catalog.ts';
+export { errorCatalog, errorCodes } from './errors/error-catalog.ts';
 export type { WorkerInfo, WorkerLoad, WorkerView } from './fleet/worker-info.ts';
-export { defaultTenant, isName, itemPath, namePattern, parseStepPath } from './identity/ids.ts';
 export type {
   Digest,
   FencingToken,
@@ -41,9 +42,17 @@ export type {
   VersionId,
   WorkerId,
 } from './identity/ids.ts';
+export { defaultTenant, isName, itemPath, namePattern, parseStepPath } from './identity/ids.ts';
 export type { JsonObject, JsonSchema, JsonValue } from './json/json-value.ts';
-export { err, ok } from './result/result.ts';
 export type { Result } from './result/result.ts';
+export { err, ok } from './result/result.ts';
+export { createRunState, findTarget } from './run/create-run-state.ts';
+export { decide, maxWorkerLosses } from './run/decide.ts';
+export { evolve, evolveAll } from './run/evolve.ts';
+export { nextAttempt } from './run/next-attempt.ts';
+export { defaultReadyLimit, planRun, planRunFully } from './run/plan-run.ts';
+export { maxRetryDelayMs, retryDelayMs } from './run/retry-delay.ts';
+export { cloneRunState, decodeRunState, encodeRunState, markStarted } from './run/run-checkpoint.ts';
 export type { KeptStep, RunCommand } from './run/run-command.ts';
 export type {
   AgentDecision,
@@ -55,12 +64,15 @@ export type {
 } from './run/run-fact.ts';
 export type { ReadyTask, RunPlan, TaskToCancel } from './run/run-plan.ts';
 export type { FanoutState, LeaseState, RunState, StepState } from './run/run-state.ts';
-export { isSettledStep, isTerminalRun } from './run/run-status.ts';
 export type { RunStatus, SkipReason, StepStatus, WaitReason } from './run/run-status.ts';
-export { maxInlineValueBytes, maxOutputsBytes } from './run/value-ref.ts';
-export type { ValueRef } from './run/value-ref.ts';
+export { isSettledStep, isTerminalRun } from './run/run-status.ts';
 export type { RunView, StepView } from './run/run-view.ts';
-export { defaultSnapshotLimits, snapshotFormatVersions } from './snapshot/manifest.ts';
+export { dependencyVerdict, isTolerated } from './run/step-tolerance.ts';
+export type { ValueRef } from './run/value-ref.ts';
+export { maxInlineValueBytes, maxOutputsBytes } from './run/value-ref.ts';
+export type { ViewHints } from './run/view-run.ts';
+export { viewRun, viewStep } from './run/view-run.ts';
 export type { Manifest, ManifestPart, PartKind, SnapshotLimits } from './snapshot/manifest.ts';
+export { defaultSnapshotLimits, snapshotFormatVersions } from './snapshot/manifest.ts';
 export type { SnapshotAttachment, TaskOffer } from './task/task-offer.ts';
 export type { TaskOutcome, TaskRef, TaskResult, Usage } from './task/task-result.ts';

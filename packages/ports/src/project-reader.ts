@@ -19,7 +19,12 @@ export interface AutoModel {
 
 /** A whole valid project, as values. */
 export interface ReadProject {
-  readonly dags: readonly { readonly name: string; readonly digest: Digest; readonly dag: Dag; readonly source: string }[];
+  readonly dags: readonly {
+    readonly name: string;
+    readonly digest: Digest;
+    readonly dag: Dag;
+    readonly source: string;
+  }[];
   readonly parts: readonly StoredPart[];
   readonly agents: readonly { readonly versionId: VersionId; readonly content: AgentContent }[];
   readonly memory: readonly { readonly scope: string; readonly text: string }[];

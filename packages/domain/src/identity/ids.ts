@@ -8,7 +8,7 @@ export type TenantId = Branded<string, 'TenantId'>;
 /** Id of a step in its DAG: `[A-Za-z0-9][A-Za-z0-9_.-]{0,63}`. */
 export type StepId = Branded<string, 'StepId'>;
 /** A step, or one item of a fan-out: `triage` or `triage[3]` (items count from 0). */
-export type StepPath = Branded<string, 'StepPath'>;
+export type StepPath = StepId;
 /** `wrk_` + UUIDv7, made by the worker process at its start; a restarted process is another worker. */
 export type WorkerId = Branded<string, 'WorkerId'>;
 /** `ses_` + UUIDv7, made by the coordinator when a stream is welcomed. */

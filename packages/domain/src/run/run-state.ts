@@ -1,4 +1,5 @@
 import type { Dag } from '../dag/dag.ts';
+import type { DagIndex } from '../dag/dag-index.ts';
 import type { ErrorData } from '../errors/domain-error.ts';
 import type { Digest, FencingToken, RunId, SessionId, StepId, StepPath, TenantId, WorkerId } from '../identity/ids.ts';
 import type { JsonObject, JsonValue } from '../json/json-value.ts';
@@ -35,9 +36,11 @@ export interface StepState {
   startedAt?: number;
   finishedAt?: number;
   result?: RecordedResult;
+  /** Token under which `result` was recorded; the same result again is a repetition, any other token is stale (R2). */
+  resultToken?: FencingToken;
   error?: ErrorData;
   skipReason?: SkipReason;
-  /** Dependencies that are not settled yet. */
+  /** Dependencies that are not settled yet; 0 for items. */
   openDependencies: number;
   fanout?: FanoutState;
 }
@@ -46,6 +49,10 @@ export interface StepState {
 export interface FanoutState {
   readonly items: ValueRef;
   readonly states: StepState[];
+  /** Items from this index on were never leased. */
+  next: number;
+  /** Items below `next` that want another lease: ready again or retrying. */
+  readonly again: Set<number>;
   /** Items not settled yet. */
   open: number;
   /** Items that hold a lease. */
@@ -57,12 +64,13 @@ export interface FanoutState {
 /**
  * State of a run: the fold of its facts. The value is owned by one driver: `evolve` changes it in place and returns it
  * (a copy per fact would make a 10,000-item fan-out quadratic); `cloneRunState` gives a second owner its own.
- * The planner's bookkeeping (`dirty`, counters) is part of the state and is rebuilt by replaying the facts.
+ * The planner's bookkeeping (`frontier`, counters) is part of the state and is rebuilt by replaying the facts.
  */
 export interface RunState {
   readonly tenant: TenantId;
   readonly runId: RunId;
   readonly dag: Dag;
+  readonly graph: DagIndex;
   /** Sequence number of the last fact; 0 before the first. */
   seq: number;
   status: RunStatus;
@@ -89,6 +97,9 @@ export interface RunState {
   openSteps: number;
   /** Leases held now, in steps and items. */
   leases: number;
-  /** Paths that the next plan must look at. */
-  readonly dirty: Set<StepPath>;
+  /**
+   * Steps that the planner must look at: all dependencies settled, not settled themselves, and something may be leased, expanded,
+   * skipped or cancelled. A plan reads these only, so its cost does not grow with the DAG.
+   */
+  readonly frontier: Set<StepId>;
 }

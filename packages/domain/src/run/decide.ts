@@ -1,0 +1,222 @@
+import type { ErrorData } from '../errors/domain-error.ts';
+import { DomainError } from '../errors/domain-error.ts';
+import type { Result } from '../result/result.ts';
+import { err, ok } from '../result/result.ts';
+import type { TaskResult } from '../task/task-result.ts';
+import { findTarget } from './create-run-state.ts';
+import { isLeasable, nextAttempt } from './next-attempt.ts';
+import { mayRetry, retryDelayMs } from './retry-delay.ts';
+import type { KeptStep, RunCommand } from './run-command.ts';
+import type { RecordedResult, RunFact } from './run-fact.ts';
+import type { RunState, StepState } from './run-state.ts';
+import { isSettledStep, isTerminalRun } from './run-status.ts';
+
+/** Worker losses of one step after which it is given up as poison. */
+export const maxWorkerLosses = 3;
+
+type Decision = Result<readonly RunFact[], DomainError>;
+type CommandOf<T extends RunCommand['type']> = Extract<RunCommand, { readonly type: T }>;
+
+const nothing: Decision = ok([]);
+
+const illegal = (state: RunState, message: string): Decision =>
+  err(new DomainError('illegal_transition', message, { runId: state.runId, status: state.status }));
+
+const keptFacts = (kept: readonly KeptStep[], at: number): RunFact[] =>
+  kept.flatMap((step): RunFact[] => {
+    if (step.expanded !== undefined) {
+      return [
+        { type: 'fanout_expanded', v: 1, at, step: step.step, count: step.expanded.count, items: step.expanded.items },
+      ];
+    }
+    const fact = { type: 'step_kept', v: 1, at, step: step.step, result: step.result, attempt: step.attempt } as const;
+    return [step.workerId === undefined ? fact : { ...fact, workerId: step.workerId }];
+  });
+
+const submit = (state: RunState, command: CommandOf<'submit'>, now: number): Decision => {
+  if (state.seq !== 0) return illegal(state, 'the run was submitted before');
+  const { dagDigest, params, routingContext, priority, source, kept = [] } = command;
+  return ok([
+    { type: 'run_submitted', v: 1, at: now, dag: state.dag.name, dagDigest, params, routingContext, priority, source },
+    ...keptFacts(kept, now),
+  ]);
+};
+
+const admit = (state: RunState, command: CommandOf<'admit'>, now: number): Decision => {
+  if (state.seq === 0 || state.status !== 'queued' || state.cancel !== undefined)
+    return illegal(state, 'only a queued run can be admitted');
+  const fact = { type: 'run_admitted', v: 1, at: now, agents: command.agents } as const;
+  return ok([command.snapshotDigest === undefined ? fact : { ...fact, snapshotDigest: command.snapshotDigest }]);
+};
+
+const expand = (state: RunState, command: CommandOf<'expand'>, now: number): Decision => {
+  const step = state.steps.get(command.step);
+  if (state.cancel !== undefined || step?.status !== 'ready' || step.fanout !== undefined) {
+    return illegal(state, `step ${command.step} cannot be expanded now`);
+  }
+  return ok([
+    { type: 'fanout_expanded', v: 1, at: now, step: command.step, count: command.count, items: command.items },
+  ]);
+};
+
+const lease = (state: RunState, command: CommandOf<'lease'>, now: number): Decision => {
+  const found = findTarget(state, command.step);
+  if (
+    found === undefined ||
+    state.status !== 'running' ||
+    state.cancel !== undefined ||
+    !isLeasable(found.target, now)
+  ) {
+    return illegal(state, `step ${command.step} cannot be leased now`);
+  }
+  const definition = state.graph.byId.get(found.step.path);
+  const isItem = found.index !== undefined;
+  if (!isItem && definition?.foreach !== undefined)
+    return illegal(state, `step ${command.step} is a fan-out: its items are leased`);
+  if (isItem && (found.step.fanout?.leased ?? 0) >= (definition?.foreach?.maxConcurrent ?? 1)) {
+    return illegal(state, `step ${found.step.path} is at its max_concurrent`);
+  }
+  const { step, workerId, sessionId } = command;
+  return ok([{ type: 'step_leased', v: 1, at: now, step, attempt: nextAttempt(found.target), workerId, sessionId }]);
+};
+
+const recorded = (state: RunState, result: TaskResult): RecordedResult => {
+  const { outcome, exitCode, stdout, outputs, usage, continueOnOutput, durationMs } = result;
+  const settled: RecordedResult['outcome'] =
+    outcome.status === 'cancelled' && state.cancel === undefined
+      ? {
+          status: 'failed',
+          error: { code: 'cancelled', message: 'the worker stopped the step though nobody had asked for it' },
+        }
+      : outcome;
+  return {
+    outcome: settled,
+    outputs,
+    durationMs,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(stdout === undefined ? {} : { stdout }),
+    ...(usage === undefined ? {} : { usage }),
+    ...(continueOnOutput === undefined ? {} : { continueOnOutput }),
+  };
+};
+
+const stale = (state: RunState, target: StepState | undefined, result: TaskResult): Decision =>
+  err(
+    new DomainError('stale_fencing_token', `token ${result.token} of ${result.step} is not the current one`, {
+      runId: state.runId,
+      step: result.step,
+      token: result.token,
+      current: target?.lease?.token ?? target?.resultToken ?? 0,
+    }),
+  );
+
+/** R2: at most one result per step, and only by the holder of the current token. The recorded one again is a no-op. */
+const finish = (state: RunState, command: CommandOf<'finish'>, now: number): Decision => {
+  const { result, workerId } = command;
+  const found = findTarget(state, result.step);
+  if (found?.target.resultToken !== undefined && found.target.resultToken === result.token) return nothing;
+  const current = found?.target.lease;
+  if (found === undefined || isTerminalRun(state.status) || current === undefined)
+    return stale(state, found?.target, result);
+  if (current.token !== result.token || current.workerId !== workerId || found.target.attempt !== result.attempt) {
+    return stale(state, found.target, result);
+  }
+  if (result.outcome.status === 'released') {
+    return ok([
+      { type: 'step_lost', v: 1, at: now, step: result.step, token: result.token, reason: 'drained', started: false },
+    ]);
+  }
+  const record = recorded(state, result);
+  const fact = {
+    type: 'step_finished',
+    v: 1,
+    at: now,
+    step: result.step,
+    attempt: result.attempt,
+    token: result.token,
+    workerId,
+    startedAt: current.startedAt ?? Math.max(current.leasedAt, now - result.durationMs),
+    result: record,
+  } as const;
+  const policy = state.graph.byId.get(found.step.path)?.retryPolicy;
+  const failures = found.target.failures + 1;
+  if (record.outcome.status !== 'failed' || state.cancel !== undefined || policy === undefined) return ok([fact]);
+  return ok([
+    mayRetry(policy, failures, record.exitCode) ? { ...fact, retryAt: now + retryDelayMs(policy, failures) } : fact,
+  ]);
+};
+
+const lossError = (target: StepState, onWorkerLoss: 'retry' | 'fail'): ErrorData | undefined => {
+  const losses = target.losses + 1;
+  if (onWorkerLoss === 'fail') {
+    return {
+      code: 'unavailable',
+      message: 'the worker was lost while the step ran, and on_worker_loss is fail',
+      details: { losses },
+    };
+  }
+  if (losses < maxWorkerLosses) return undefined;
+  return {
+    code: 'unavailable',
+    message: `poison: ${losses} workers were lost while they ran this step`,
+    details: { losses },
+  };
+};
+
+const lose = (state: RunState, command: CommandOf<'lose'>, now: number): Decision => {
+  const found = findTarget(state, command.step);
+  if (found === undefined || found.target.lease?.token !== command.token) return nothing;
+  const { step, token, reason, started } = command;
+  const fact = { type: 'step_lost', v: 1, at: now, step, token, reason, started } as const;
+  const error = started
+    ? lossError(found.target, state.graph.byId.get(found.step.path)?.onWorkerLoss ?? 'retry')
+    : undefined;
+  return ok([error === undefined ? fact : { ...fact, error }]);
+};
+
+const failStep = (state: RunState, command: CommandOf<'fail_step'>, now: number): Decision => {
+  const found = findTarget(state, command.step);
+  if (found === undefined || isSettledStep(found.target.status) || found.target.lease !== undefined) {
+    return illegal(state, `step ${command.step} cannot be failed now`);
+  }
+  return ok([{ type: 'step_failed', v: 1, at: now, step: command.step, error: command.error }]);
+};
+
+const cancel = (state: RunState, command: CommandOf<'cancel'>, now: number): Decision => {
+  if (state.seq === 0 || isTerminalRun(state.status)) return illegal(state, 'the run is finished');
+  if (state.cancel !== undefined) return nothing;
+  const fact = { type: 'cancel_requested', v: 1, at: now, by: command.by, reason: command.reason } as const;
+  return ok([command.message === undefined ? fact : { ...fact, message: command.message }]);
+};
+
+const reject = (state: RunState, command: CommandOf<'reject'>, now: number): Decision => {
+  if (state.seq === 0 || state.status !== 'queued') return illegal(state, 'only a queued run can be rejected');
+  return ok([{ type: 'run_finished', v: 1, at: now, status: 'failed', partial: false, error: command.error }]);
+};
+
+/**
+ * What a command means for a run: the facts to append (none when it changes nothing, such as a repeated result), or why it is refused.
+ * Pure; the state is not touched. Errors: `illegal_transition`, `stale_fencing_token`. `now` in ms since the epoch.
+ */
+export const decide = (state: RunState, command: RunCommand, now: number): Decision => {
+  switch (command.type) {
+    case 'submit':
+      return submit(state, command, now);
+    case 'admit':
+      return admit(state, command, now);
+    case 'expand':
+      return expand(state, command, now);
+    case 'lease':
+      return lease(state, command, now);
+    case 'finish':
+      return finish(state, command, now);
+    case 'lose':
+      return lose(state, command, now);
+    case 'fail_step':
+      return failStep(state, command, now);
+    case 'cancel':
+      return cancel(state, command, now);
+    case 'reject':
+      return reject(state, command, now);
+  }
+};

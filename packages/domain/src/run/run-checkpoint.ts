@@ -1,0 +1,68 @@
+import type { Dag } from '../dag/dag.ts';
+import type { DagIndex } from '../dag/dag-index.ts';
+import { indexDag } from '../dag/dag-index.ts';
+import { DomainError } from '../errors/domain-error.ts';
+import type { FencingToken, StepPath } from '../identity/ids.ts';
+import { findTarget } from './create-run-state.ts';
+import type { FanoutState, RunState, StepState } from './run-state.ts';
+
+const formatVersion = 1;
+
+type EncodedStep = Omit<StepState, 'fanout'> & {
+  readonly fanout?: Omit<FanoutState, 'again'> & { readonly again: readonly number[] };
+};
+
+const encodeStep = (step: StepState): EncodedStep => {
+  const { fanout, ...rest } = step;
+  return fanout === undefined ? rest : { ...rest, fanout: { ...fanout, again: [...fanout.again] } };
+};
+
+const decodeStep = (step: EncodedStep): StepState => {
+  const { fanout, ...rest } = step;
+  return fanout === undefined ? rest : { ...rest, fanout: { ...fanout, again: new Set(fanout.again) } };
+};
+
+/** A folded state as JSON text; the DAG is not in it. With the facts after its `seq` it gives the same state as the whole log. */
+export const encodeRunState = (state: RunState): string => {
+  const { dag: _dag, graph: _graph, steps, frontier, ...rest } = state;
+  return JSON.stringify({
+    formatVersion,
+    ...rest,
+    frontier: [...frontier],
+    steps: [...steps.values()].map(encodeStep),
+  });
+};
+
+/** The state of an encoded text; throws `unprocessable` for another format version (then fold the log from its start). */
+export const decodeRunState = (text: string, dag: Dag, graph: DagIndex = indexDag(dag)): RunState => {
+  const parsed = JSON.parse(text) as { formatVersion: number; steps: EncodedStep[]; frontier: string[] } & Omit<
+    RunState,
+    'dag' | 'graph' | 'steps' | 'frontier'
+  >;
+  if (parsed.formatVersion !== formatVersion) {
+    throw new DomainError(
+      'unprocessable',
+      `run state format ${parsed.formatVersion} is unknown; known: ${formatVersion}`,
+    );
+  }
+  const { formatVersion: _version, steps, frontier, ...rest } = parsed;
+  return {
+    ...rest,
+    dag,
+    graph,
+    steps: new Map(steps.map((step) => [step.path, decodeStep(step)])),
+    frontier: new Set(frontier),
+  };
+};
+
+/** A second owner's copy. */
+export const cloneRunState = (state: RunState): RunState =>
+  decodeRunState(encodeRunState(state), state.dag, state.graph);
+
+/** Notes in memory that a worker began the step's code; true if the token is the current one. Not a fact. */
+export const markStarted = (state: RunState, path: StepPath, token: FencingToken, at: number): boolean => {
+  const lease = findTarget(state, path)?.target.lease;
+  if (lease === undefined || lease.token !== token) return false;
+  lease.startedAt ??= at;
+  return true;
+};

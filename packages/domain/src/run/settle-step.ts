@@ -1,0 +1,90 @@
+import type { ErrorData } from '../errors/domain-error.ts';
+import type { RunState, StepState } from './run-state.ts';
+import { isSettledStep } from './run-status.ts';
+import { dependencyVerdict } from './step-tolerance.ts';
+
+type Settled = 'succeeded' | 'failed' | 'skipped' | 'cancelled';
+
+/** Error of a fan-out step: how many items failed, and the first of them. */
+const fanoutError = (step: StepState): ErrorData => {
+  const fanout = step.fanout;
+  const first = fanout?.states.find((item) => item.status === 'failed');
+  const cause = first?.error;
+  return {
+    code: cause?.code ?? 'internal',
+    message: `${fanout?.failed ?? 0} of ${fanout?.states.length ?? 0} items failed; first ${first?.path ?? ''}: ${cause?.message ?? ''}`,
+  };
+};
+
+/** Marks a dependant as ready once all its dependencies are settled in its favour; the planner skips it otherwise. */
+export const openDependants = (state: RunState, step: StepState): void => {
+  for (const id of state.graph.dependants.get(step.path) ?? []) {
+    const dependant = state.steps.get(id);
+    if (dependant === undefined || isSettledStep(dependant.status)) continue;
+    dependant.openDependencies -= 1;
+    if (dependant.openDependencies === 0) enterFrontier(state, dependant);
+  }
+};
+
+/** True when every dependency of the step is settled and none forbids it to run. */
+export const mayRun = (state: RunState, step: StepState): boolean => {
+  for (const id of state.graph.byId.get(step.path)?.depends ?? []) {
+    const definition = state.graph.byId.get(id);
+    const dependency = state.steps.get(id);
+    if (definition === undefined || dependency === undefined) return false;
+    if (dependencyVerdict(definition, dependency) !== 'go') return false;
+  }
+  return true;
+};
+
+/** Puts an unsettled step with no open dependency before the planner, if the run was admitted. */
+export const enterFrontier = (state: RunState, step: StepState): void => {
+  if (state.status === 'queued' || isSettledStep(step.status)) return;
+  if (step.status === 'pending' && step.fanout === undefined && mayRun(state, step)) step.status = 'ready';
+  state.frontier.add(step.path);
+};
+
+/** Settles a step and tells its dependants. */
+export const settleStep = (state: RunState, step: StepState, status: Settled, at: number): void => {
+  step.status = status;
+  step.finishedAt = at;
+  delete step.notBefore;
+  state.openSteps -= 1;
+  state.frontier.delete(step.path);
+  openDependants(state, step);
+};
+
+/** Settles one item, and the fan-out step with its last item. */
+export const settleItem = (
+  state: RunState,
+  step: StepState,
+  item: StepState,
+  index: number,
+  status: Settled,
+  at: number,
+): void => {
+  const fanout = step.fanout;
+  if (fanout === undefined) return;
+  item.status = status;
+  item.finishedAt = at;
+  delete item.notBefore;
+  fanout.again.delete(index);
+  fanout.open -= 1;
+  if (status === 'failed') fanout.failed += 1;
+  if (fanout.open > 0 || isSettledStep(step.status)) return;
+  settleFanout(state, step, at);
+};
+
+/** Settles a fan-out step whose items are all settled. */
+export const settleFanout = (state: RunState, step: StepState, at: number): void => {
+  const fanout = step.fanout;
+  if (fanout === undefined) return;
+  if (fanout.failed > 0) {
+    step.error = fanoutError(step);
+    settleStep(state, step, 'failed', at);
+  } else if (state.cancel !== undefined && fanout.states.some((item) => item.status === 'cancelled')) {
+    settleStep(state, step, 'cancelled', at);
+  } else {
+    settleStep(state, step, 'succeeded', at);
+  }
+};

@@ -1,0 +1,101 @@
+import type { Step } from '../dag/step.ts';
+import type { JsonObject, JsonValue } from '../json/json-value.ts';
+import type { RunState, StepState } from './run-state.ts';
+import type { StepStatus, WaitReason } from './run-status.ts';
+import type { RunView, StepView } from './run-view.ts';
+import type { ValueRef } from './value-ref.ts';
+
+/** Why something waits, as the dispatcher knows it; the domain alone cannot tell. */
+export interface ViewHints {
+  /** Why a step or item in status `ready` holds no lease. */
+  readonly readyWait?: (path: string) => WaitReason | undefined;
+}
+
+const iso = (at: number | undefined): string | undefined => (at === undefined ? undefined : new Date(at).toISOString());
+
+const shownValue = (value: ValueRef): JsonValue =>
+  'inline' in value ? value.inline : { digest: value.digest, bytes: value.bytes };
+
+const shownOutputs = (definition: Step | undefined, step: StepState): JsonObject => {
+  const shown: JsonObject = {};
+  const result = step.result;
+  if (result === undefined) return shown;
+  for (const [name, value] of Object.entries(result.outputs)) shown[name] = shownValue(value);
+  if (definition?.output !== undefined && result.stdout !== undefined)
+    shown[definition.output] = shownValue(result.stdout);
+  return shown;
+};
+
+const itemCounts = (step: StepState): StepView['items'] => {
+  if (step.fanout === undefined) return undefined;
+  const counts: { [status in StepStatus]?: number } = {};
+  for (const item of step.fanout.states) counts[item.status] = (counts[item.status] ?? 0) + 1;
+  return { count: step.fanout.states.length, ...counts };
+};
+
+const waitReason = (step: StepState, hints: ViewHints): WaitReason | undefined => {
+  switch (step.status) {
+    case 'pending':
+      return 'dependencies_open';
+    case 'retrying':
+      return 'backing_off';
+    case 'ready':
+      return hints.readyWait?.(step.path);
+    case 'running':
+    case 'waiting':
+    case 'succeeded':
+    case 'failed':
+    case 'skipped':
+    case 'cancelled':
+      return undefined;
+  }
+};
+
+/** One step, or one item, as people and programs see it. */
+export const viewStep = (definition: Step | undefined, step: StepState, hints: ViewHints = {}): StepView => {
+  const startedAt = iso(step.lease?.startedAt ?? step.startedAt);
+  const finishedAt = iso(step.finishedAt);
+  const items = itemCounts(step);
+  const wait = waitReason(step, hints);
+  const { result, error, workerId, skipReason } = step;
+  return {
+    id: step.path,
+    status: step.status,
+    attempt: step.attempt,
+    ...(workerId === undefined ? {} : { workerId }),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(finishedAt === undefined ? {} : { finishedAt }),
+    ...(result === undefined ? {} : { durationMs: result.durationMs }),
+    ...(result?.exitCode === undefined ? {} : { exitCode: result.exitCode }),
+    outputs: shownOutputs(definition, step),
+    ...(error === undefined ? {} : { error }),
+    ...(result?.usage === undefined ? {} : { usage: result.usage }),
+    ...(skipReason === undefined ? {} : { skipReason }),
+    ...(wait === undefined ? {} : { waitReason: wait }),
+    ...(items === undefined ? {} : { items }),
+  };
+};
+
+/** The machine-readable run. Items of fan-outs are counted here and read page by page. */
+export const viewRun = (state: RunState, hints: ViewHints = {}): RunView => {
+  const startedAt = iso(state.startedAt);
+  const finishedAt = iso(state.finishedAt);
+  return {
+    runId: state.runId,
+    dag: state.dag.name,
+    dagDigest: state.dagDigest,
+    status: state.status,
+    params: state.params,
+    routingContext: state.routingContext,
+    ...(state.source.kind === 'retry' ? { retryOf: state.source.retryOf } : {}),
+    createdAt: new Date(state.createdAt).toISOString(),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(finishedAt === undefined ? {} : { finishedAt }),
+    ...(state.snapshotDigest === undefined ? {} : { snapshotDigest: state.snapshotDigest }),
+    agents: state.agents,
+    steps: [...state.steps].map(([id, step]) => viewStep(state.graph.byId.get(id), step, hints)),
+    partial: state.partial,
+    ...(state.error === undefined ? {} : { error: state.error }),
+    ...(state.status === 'queued' ? { waitReason: 'not_admitted' as const } : {}),
+  };
+};
