@@ -51,3 +51,4 @@ export type {
   TaskTransfers,
 } from './step-executor.ts';
 export type { TokenKind, TokenRecord, TokenStore } from './token-store.ts';
+export type { BashRequest, BashResult, ReadFile, ToolHost } from './tool-host.ts';
