@@ -76,3 +76,13 @@ export type { Manifest, ManifestPart, PartKind, SnapshotLimits } from './snapsho
 export { defaultSnapshotLimits, snapshotFormatVersions } from './snapshot/manifest.ts';
 export type { SnapshotAttachment, TaskOffer } from './task/task-offer.ts';
 export type { TaskOutcome, TaskRef, TaskResult, Usage } from './task/task-result.ts';
+export { canonicalJson, maxCanonicalDepth } from './json/canonical-json.ts';
+export { cleanText, hasLoneSurrogate } from './text/clean-text.ts';
+export { suggest } from './text/suggest.ts';
+export { utf8Bytes, utf8Length } from './text/utf8.ts';
+export { parseExpression, parseReferences } from './reference/parse-references.ts';
+export type { Reference, ReferenceTarget } from './reference/reference.ts';
+export { runFields } from './reference/reference.ts';
+export { referencesOfStep, textsOfStep } from './reference/references-of-step.ts';
+export type { StepText } from './reference/references-of-step.ts';
+export { referenceText, renderTemplate } from './reference/render-template.ts';
