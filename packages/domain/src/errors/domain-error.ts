@@ -27,6 +27,8 @@ export interface Problem {
   readonly field?: string;
   readonly expected?: string;
   readonly suggestion?: string;
+  /** Only where it is not plain `invalid_argument`: `unimplemented` for a known word of a later feature, `too_large` for a limit. */
+  readonly code?: ErrorCode;
 }
 
 /** Extra facts that a code carries; codes that are not listed carry free JSON. */
