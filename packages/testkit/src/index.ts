@@ -1,6 +1,17 @@
 export { FakeClock } from './fake-clock.ts';
+export { MemoryBlobStore } from './memory/memory-blob-store.ts';
+export { MemoryLogStore } from './memory/memory-log-store.ts';
+export { MemoryProjectStore } from './memory/memory-project-store.ts';
+export { MemoryRunQueue } from './memory/memory-run-queue.ts';
+export { MemoryRunStore } from './memory/memory-run-store.ts';
+export { MemoryShardStore } from './memory/memory-shard-store.ts';
+export { MemorySnapshotStore } from './memory/memory-snapshot-store.ts';
+export type { MemoryStores } from './memory/memory-stores.ts';
+export { createMemoryStores } from './memory/memory-stores.ts';
+export { MemoryTokenStore } from './memory/memory-token-store.ts';
 export type { LoggedLine } from './memory-log.ts';
 export { createMemoryLog } from './memory-log.ts';
 export { createNodeHasher } from './node-hasher.ts';
 export { createSeededRandom } from './seeded-random.ts';
 export { createSequenceIds } from './sequence-ids.ts';
+export { dagOf, stepOf } from './fixtures/dag-fixtures.ts';

@@ -1,0 +1,384 @@
+import { dagOf, stepOf } from '@skein/testkit';
+import { describe, expect, it } from 'vitest';
+import type { Dag, RunCommand, RunFact, RunState, TaskOutcome } from '../index.ts';
+import {
+  cloneRunState,
+  createRunState,
+  decide,
+  evolve,
+  evolveAll,
+  findTarget,
+  markStarted,
+  planRun,
+  retryDelayMs,
+  viewRun,
+} from '../index.ts';
+
+const submit: RunCommand = {
+  type: 'submit',
+  dagDigest: 'sha256:00',
+  params: {},
+  routingContext: {},
+  priority: 0,
+  source: { kind: 'api' },
+};
+const admit: RunCommand = { type: 'admit', agents: {} };
+
+/** A run with its log, driven by hand. */
+const start = (dag: Dag) => {
+  const state = createRunState('default', 'run_1', dag);
+  const log: RunFact[] = [];
+  const apply = (facts: readonly RunFact[]) => {
+    for (const fact of facts) {
+      log.push(fact);
+      evolve(state, fact);
+    }
+  };
+  const act = (command: RunCommand, now = 1_000) => {
+    const decision = decide(state, command, now);
+    if (!decision.ok) throw decision.error;
+    apply(decision.value);
+    return decision.value;
+  };
+  const settle = (now = 1_000) => {
+    for (let plan = planRun(state, now); plan.facts.length > 0; plan = planRun(state, now)) apply(plan.facts);
+    return planRun(state, now);
+  };
+  const lease = (step: string, now = 1_000) => {
+    act({ type: 'lease', step, workerId: 'wrk_1', sessionId: 'ses_1' }, now);
+    return state.seq;
+  };
+  const resultCommand = (step: string, token: number, outcome: TaskOutcome, exitCode?: number): RunCommand => ({
+    type: 'finish',
+    workerId: 'wrk_1',
+    result: {
+      runId: 'run_1',
+      step,
+      attempt: findTarget(state, step)?.target.attempt ?? 0,
+      token,
+      outcome,
+      outputs: {},
+      durationMs: 5,
+      ...(exitCode === undefined ? {} : { exitCode }),
+    },
+  });
+  const finish = (step: string, outcome: TaskOutcome = { status: 'succeeded' }, now = 1_000, exitCode?: number) =>
+    act(resultCommand(step, findTarget(state, step)?.target.lease?.token ?? -1, outcome, exitCode), now);
+  act(submit);
+  act(admit);
+  return { state, log, act, settle, lease, finish, resultCommand };
+};
+
+const failed: TaskOutcome = { status: 'failed', error: { code: 'internal', message: 'boom' } };
+const refusal = (state: RunState, command: RunCommand, now = 1_000): string => {
+  const decision = decide(state, command, now);
+  return decision.ok ? 'accepted' : decision.error.code;
+};
+
+describe('a run', () => {
+  it('offers the steps without dependencies first and the others once these are settled', () => {
+    const run = start(dagOf([stepOf('a'), stepOf('b', { depends: ['a'] })]));
+    expect(run.settle().ready.map((task) => task.step)).toEqual(['a']);
+    run.lease('a');
+    expect(run.settle().ready).toEqual([]);
+    run.finish('a');
+    expect(run.settle().ready.map((task) => task.step)).toEqual(['b']);
+    run.lease('b');
+    run.finish('b');
+    run.settle();
+    expect(run.state.status).toBe('succeeded');
+  });
+
+  it('records a result once and calls the same one a repetition', () => {
+    const run = start(dagOf([stepOf('a')]));
+    const token = run.lease('a');
+    run.finish('a');
+    const again = decide(run.state, run.resultCommand('a', token, { status: 'succeeded' }), 2_000);
+    expect(again).toEqual({ ok: true, value: [] });
+  });
+
+  it('refuses a result whose fencing token is older than the lease', () => {
+    const run = start(dagOf([stepOf('a')]));
+    const old = run.lease('a');
+    run.act({ type: 'lose', step: 'a', token: old, reason: 'lease_lapsed', started: true });
+    run.lease('a');
+    expect(refusal(run.state, run.resultCommand('a', old, { status: 'succeeded' }))).toBe('stale_fencing_token');
+  });
+
+  it('refuses the result of a worker that does not hold the lease', () => {
+    const run = start(dagOf([stepOf('a')]));
+    const token = run.lease('a');
+    const command = run.resultCommand('a', token, { status: 'succeeded' });
+    expect(refusal(run.state, { ...command, workerId: 'wrk_2' } as RunCommand)).toBe('stale_fencing_token');
+  });
+
+  it('raises the attempt only if the lost lease had started', () => {
+    const run = start(dagOf([stepOf('a')]));
+    run.act({ type: 'lose', step: 'a', token: run.lease('a'), reason: 'worker_exited', started: false });
+    const second = run.lease('a');
+    expect(findTarget(run.state, 'a')?.target.attempt).toBe(1);
+    run.act({ type: 'lose', step: 'a', token: second, reason: 'worker_exited', started: true });
+    run.lease('a');
+    expect(findTarget(run.state, 'a')?.target.attempt).toBe(2);
+  });
+
+  it('gives a step up as poison after three losses', () => {
+    const run = start(dagOf([stepOf('a')]));
+    for (let loss = 0; loss < 3; loss += 1) {
+      run.act({ type: 'lose', step: 'a', token: run.lease('a'), reason: 'worker_exited', started: true });
+    }
+    run.settle();
+    expect(run.state.status).toBe('failed');
+    expect(run.state.error?.message).toContain('poison');
+  });
+
+  it('fails at the first loss where a step must not run twice', () => {
+    const run = start(dagOf([stepOf('a', { onWorkerLoss: 'fail' })]));
+    run.act({ type: 'lose', step: 'a', token: run.lease('a'), reason: 'worker_exited', started: true });
+    run.settle();
+    expect(run.state.status).toBe('failed');
+  });
+
+  it('hands a released task back without charging an attempt or a loss', () => {
+    const run = start(dagOf([stepOf('a')]));
+    run.lease('a');
+    run.finish('a', { status: 'released' });
+    expect(run.settle().ready).toEqual([{ step: 'a', stepId: 'a', attempt: 1 }]);
+    expect(findTarget(run.state, 'a')?.target.losses).toBe(0);
+  });
+
+  it('retries after a backoff that is recorded, then fails', () => {
+    const retryPolicy = { limit: 1, intervalMs: 500, backoff: 1, exitCodes: [] };
+    const run = start(dagOf([stepOf('a', { retryPolicy })]));
+    run.lease('a');
+    run.finish('a', failed, 1_000);
+    const waiting = run.settle(1_000);
+    expect(waiting.ready).toEqual([]);
+    expect(waiting.dueAt).toBe(1_500);
+    expect(run.settle(1_500).ready).toEqual([{ step: 'a', stepId: 'a', attempt: 2 }]);
+    run.lease('a', 1_500);
+    run.finish('a', failed, 1_600);
+    run.settle(1_600);
+    expect(run.state.status).toBe('failed');
+    expect(run.state.error?.message).toContain('boom');
+  });
+
+  it('does not retry an exit code that the policy does not name', () => {
+    const retryPolicy = { limit: 3, intervalMs: 500, backoff: 2, exitCodes: [75] };
+    const run = start(dagOf([stepOf('a', { retryPolicy })]));
+    run.lease('a');
+    run.finish('a', failed, 1_000, 1);
+    run.settle();
+    expect(run.state.status).toBe('failed');
+  });
+
+  it('skips what depends on a failed step and lets other branches finish', () => {
+    const run = start(
+      dagOf([stepOf('a'), stepOf('b', { depends: ['a'] }), stepOf('c', { depends: ['b'] }), stepOf('d')]),
+    );
+    run.lease('a');
+    run.finish('a', failed);
+    expect(run.settle().ready.map((task) => task.step)).toEqual(['d']);
+    run.lease('d');
+    run.finish('d');
+    run.settle();
+    const view = viewRun(run.state);
+    expect(view.steps.map((step) => [step.id, step.status, step.skipReason])).toEqual([
+      ['a', 'failed', undefined],
+      ['b', 'skipped', 'upstream_failed'],
+      ['c', 'skipped', 'upstream_failed'],
+      ['d', 'succeeded', undefined],
+    ]);
+    expect(view.status).toBe('failed');
+  });
+
+  it('goes on after a tolerated failure and says that it is partial', () => {
+    const continueOn = { failure: true, skipped: false, exitCodes: [], output: [], markSuccess: false };
+    const run = start(dagOf([stepOf('a', { continueOn }), stepOf('b', { depends: ['a'] })]));
+    run.lease('a');
+    run.finish('a', failed);
+    expect(run.settle().ready.map((task) => task.step)).toEqual(['b']);
+    run.lease('b');
+    run.finish('b');
+    run.settle();
+    expect([run.state.status, run.state.partial]).toEqual(['succeeded', true]);
+  });
+
+  it('skips the dependants of a skipped step unless it continues on skipped', () => {
+    const skippedOk = { failure: false, skipped: true, exitCodes: [], output: [], markSuccess: false };
+    const run = start(
+      dagOf([
+        stepOf('a'),
+        stepOf('b', { depends: ['a'] }),
+        stepOf('c', { continueOn: skippedOk }),
+        stepOf('d', { depends: ['c'] }),
+      ]),
+    );
+    for (const id of ['a', 'c']) {
+      run.lease(id);
+      run.finish(id, { status: 'skipped' });
+    }
+    expect(run.settle().ready.map((task) => task.step)).toEqual(['d']);
+    expect(run.state.steps.get('b')?.skipReason).toBe('upstream_skipped');
+  });
+
+  it('cancels what nobody holds at once and ends when the held tasks are settled', () => {
+    const run = start(dagOf([stepOf('a'), stepOf('b'), stepOf('c', { depends: ['a'] })]));
+    const token = run.lease('a');
+    run.act({ type: 'cancel', by: 'someone', reason: 'requested' });
+    const plan = run.settle();
+    expect(plan.cancel).toEqual([{ step: 'a', token, workerId: 'wrk_1' }]);
+    expect(run.state.steps.get('b')?.status).toBe('cancelled');
+    run.finish('a', { status: 'cancelled' });
+    run.settle();
+    expect(run.state.status).toBe('cancelled');
+    expect(refusal(run.state, { type: 'cancel', by: 'someone', reason: 'requested' })).toBe('illegal_transition');
+  });
+
+  it('keeps its natural end when the cancel came too late to stop anything', () => {
+    const run = start(dagOf([stepOf('a')]));
+    run.lease('a');
+    run.act({ type: 'cancel', by: 'someone', reason: 'requested' });
+    run.finish('a');
+    run.settle();
+    expect(run.state.status).toBe('succeeded');
+  });
+
+  it('times out as a whole', () => {
+    const run = start(dagOf([stepOf('a')], { timeoutMs: 10_000 }));
+    run.lease('a');
+    expect(run.settle(2_000).dueAt).toBe(11_000);
+    run.settle(11_000);
+    run.act({
+      type: 'lose',
+      step: 'a',
+      token: run.state.steps.get('a')?.lease?.token ?? 0,
+      reason: 'lease_lapsed',
+      started: true,
+    });
+    run.settle(12_000);
+    expect([run.state.status, run.state.error?.code]).toEqual(['failed', 'deadline_exceeded']);
+  });
+
+  it('takes a cancelled answer that nobody asked for as a failure', () => {
+    const run = start(dagOf([stepOf('a')]));
+    run.lease('a');
+    run.finish('a', { status: 'cancelled' });
+    run.settle();
+    expect([run.state.status, run.state.error?.code]).toEqual(['failed', 'cancelled']);
+  });
+
+  it('ends a queued run that is cancelled or rejected', () => {
+    for (const command of [
+      { type: 'cancel', by: 'someone', reason: 'requested' },
+      { type: 'reject', error: { code: 'not_found', message: 'agent x is unknown' } },
+    ] as const) {
+      const state = createRunState('default', 'run_1', dagOf([stepOf('a')]));
+      for (const each of [submit, command] as const) {
+        const decision = decide(state, each, 1);
+        if (decision.ok) evolveAll(state, decision.value);
+      }
+      evolveAll(state, planRun(state, 2).facts);
+      expect(state.status).toBe(command.type === 'cancel' ? 'cancelled' : 'failed');
+      expect(refusal(state, admit)).toBe('illegal_transition');
+    }
+  });
+});
+
+describe('a fan-out', () => {
+  const fanout = (count: number, maxConcurrent: number) => {
+    const run = start(
+      dagOf([stepOf('f', { foreach: { items: '${params.x}', maxConcurrent } }), stepOf('g', { depends: ['f'] })]),
+    );
+    expect(run.settle().expand).toEqual(['f']);
+    run.act({ type: 'expand', step: 'f', count, items: { inline: [] } });
+    return run;
+  };
+
+  it('leases at most max_concurrent items at once, in item order', () => {
+    const run = fanout(5, 2);
+    expect(run.settle().ready.map((task) => task.step)).toEqual(['f[0]', 'f[1]']);
+    run.lease('f[0]');
+    run.lease('f[1]');
+    expect(run.settle().ready).toEqual([]);
+    expect(refusal(run.state, { type: 'lease', step: 'f[2]', workerId: 'w', sessionId: 's' })).toBe(
+      'illegal_transition',
+    );
+    run.finish('f[0]');
+    expect(run.settle().ready.map((task) => task.step)).toEqual(['f[2]']);
+  });
+
+  it('offers an item that was leased out of order and the ones before it', () => {
+    const run = fanout(4, 4);
+    run.lease('f[2]');
+    expect(run.settle().ready.map((task) => task.step)).toEqual(['f[0]', 'f[1]', 'f[3]']);
+  });
+
+  it('succeeds at once when it has no items', () => {
+    const run = fanout(0, 2);
+    expect(run.settle().ready.map((task) => task.step)).toEqual(['g']);
+  });
+
+  it('runs all items and then fails when one failed', () => {
+    const run = fanout(3, 3);
+    for (const item of ['f[0]', 'f[1]', 'f[2]']) run.lease(item);
+    run.finish('f[1]', failed);
+    run.finish('f[0]');
+    expect(run.state.steps.get('f')?.status).toBe('running');
+    run.finish('f[2]');
+    run.settle();
+    expect(run.state.steps.get('f')?.error?.message).toBe('1 of 3 items failed; first f[1]: boom');
+    expect(viewRun(run.state).steps[0]?.items).toEqual({ count: 3, succeeded: 2, failed: 1 });
+    expect(run.state.status).toBe('failed');
+  });
+
+  it('cancels open items and waits for the held one', () => {
+    const run = fanout(3, 1);
+    const token = run.lease('f[0]');
+    run.act({ type: 'cancel', by: 'someone', reason: 'requested' });
+    expect(run.settle().cancel).toEqual([{ step: 'f[0]', token, workerId: 'wrk_1' }]);
+    run.finish('f[0]', { status: 'cancelled' });
+    run.settle();
+    expect(run.state.status).toBe('cancelled');
+  });
+});
+
+describe('a retry run', () => {
+  it('starts with the steps that it keeps settled', () => {
+    const state = createRunState('default', 'run_2', dagOf([stepOf('a'), stepOf('b', { depends: ['a'] })]));
+    const result = { outcome: { status: 'succeeded' }, outputs: { n: { inline: 1 } }, durationMs: 3 } as const;
+    for (const command of [{ ...submit, kept: [{ step: 'a', result, attempt: 1 }] }, admit]) {
+      const decision = decide(state, command, 5);
+      if (decision.ok) evolveAll(state, decision.value);
+    }
+    expect(planRun(state, 5).ready.map((task) => task.step)).toEqual(['b']);
+    expect(viewRun(state).steps[0]?.outputs).toEqual({ n: 1 });
+  });
+});
+
+describe('a state', () => {
+  it('survives encoding, and the copy has its own life', () => {
+    const run = start(dagOf([stepOf('f', { foreach: { items: [1, 2], maxConcurrent: 2 } })]));
+    run.act({ type: 'expand', step: 'f', count: 2, items: { inline: [1, 2] } });
+    run.lease('f[0]');
+    const copy = cloneRunState(run.state);
+    expect(copy).toEqual(run.state);
+    run.finish('f[0]');
+    expect(copy.leases).toBe(1);
+  });
+
+  it('notes a start only under the current token', () => {
+    const run = start(dagOf([stepOf('a')]));
+    const token = run.lease('a');
+    expect(markStarted(run.state, 'a', token + 1, 7)).toBe(false);
+    expect(markStarted(run.state, 'a', token, 7)).toBe(true);
+    expect(viewRun(run.state).steps[0]?.startedAt).toBe(new Date(7).toISOString());
+  });
+});
+
+describe('the retry delay', () => {
+  it('grows by the factor up to its cap', () => {
+    const policy = { limit: 9, intervalMs: 100, backoff: 2, maxIntervalMs: 350, exitCodes: [] };
+    expect([1, 2, 3, 4].map((failures) => retryDelayMs(policy, failures))).toEqual([100, 200, 350, 350]);
+  });
+});
