@@ -1,4 +1,5 @@
 export { FakeClock } from './fake-clock.ts';
+export { dagOf, stepOf } from './fixtures/dag-fixtures.ts';
 export { MemoryBlobStore } from './memory/memory-blob-store.ts';
 export { MemoryLogStore } from './memory/memory-log-store.ts';
 export { MemoryProjectStore } from './memory/memory-project-store.ts';
@@ -14,4 +15,3 @@ export { createMemoryLog } from './memory-log.ts';
 export { createNodeHasher } from './node-hasher.ts';
 export { createSeededRandom } from './seeded-random.ts';
 export { createSequenceIds } from './sequence-ids.ts';
-export { dagOf, stepOf } from './fixtures/dag-fixtures.ts';

@@ -1,0 +1,161 @@
+import { DomainError, isTerminalRun, type RunFact, type RunId, type RunStatus, type TenantId } from '@skein/domain';
+import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
+import { factTexts } from './fact-text.ts';
+import type { MemorySnapshotStore } from './memory-snapshot-store.ts';
+
+interface StoredRun {
+  head: RunHead;
+  /** JSON texts, one per fact, so that no caller shares a value with the store. */
+  readonly facts: string[];
+  checkpoint?: StateCheckpoint;
+}
+
+const key = (...parts: readonly (string | number)[]): string => parts.join('\u0000');
+
+const byAge = (a: RunHead, b: RunHead): number =>
+  a.createdAt - b.createdAt || (a.runId < b.runId ? -1 : Number(a.runId > b.runId));
+
+/** The run log in memory. An append is atomic because nothing awaits inside it. */
+export class MemoryRunStore implements RunStore {
+  readonly #snapshots: MemorySnapshotStore;
+  readonly #runs = new Map<string, StoredRun>();
+  readonly #requests = new Map<string, { readonly runId: RunId; readonly bodyDigest: string }>();
+  readonly #fires = new Map<string, RunId>();
+
+  constructor(deps: { readonly snapshots: MemorySnapshotStore }) {
+    this.#snapshots = deps.snapshots;
+  }
+
+  async append(request: AppendRequest): Promise<AppendOutcome> {
+    checkShape(request);
+    const texts = factTexts(request.facts);
+    const { tenant, pinsSnapshot } = request;
+    if (pinsSnapshot !== undefined && !this.#snapshots.holds(tenant, pinsSnapshot)) {
+      throw new DomainError('version_conflict', 'the snapshot is no longer stored', { digest: pinsSnapshot });
+    }
+    return request.expectedSeq === 0 ? this.#create(request, texts) : this.#advance(request, texts);
+  }
+
+  async readFacts(tenant: TenantId, runId: RunId, afterSeq: number, limit?: number): Promise<readonly RunFact[]> {
+    const run = this.#runs.get(key(tenant, runId));
+    if (run === undefined) throw new DomainError('not_found', 'unknown run', { runId });
+    const end = limit === undefined ? undefined : afterSeq + limit;
+    return run.facts.slice(afterSeq, end).map((text) => JSON.parse(text) as RunFact);
+  }
+
+  async readHead(tenant: TenantId, runId: RunId): Promise<RunHead | undefined> {
+    return this.#runs.get(key(tenant, runId))?.head;
+  }
+
+  async listRuns(filter: RunFilter): Promise<Page<RunHead>> {
+    const { tenant, dag, status, limit, cursor } = filter;
+    const found = this.#heads((head) => head.tenant === tenant)
+      .filter((head) => (dag === undefined || head.dag === dag) && (status === undefined || head.status === status))
+      .filter((head) => cursor === undefined || head.runId < cursor)
+      .toSorted((a, b) => (a.runId < b.runId ? 1 : -1));
+    const items = found.slice(0, limit);
+    const last = items.at(-1);
+    return found.length > limit && last !== undefined ? { items, nextCursor: last.runId } : { items };
+  }
+
+  async listOpen(shards: readonly number[]): Promise<readonly RunHead[]> {
+    const wanted = new Set(shards);
+    const open = (head: RunHead) => head.status !== 'queued' && !isTerminalRun(head.status) && wanted.has(head.shard);
+    return this.#heads(open).toSorted(byAge);
+  }
+
+  async nextQueued(shards: readonly number[], limit: number): Promise<readonly RunHead[]> {
+    const wanted = new Set(shards);
+    const turns = new Map<string, number>();
+    return this.#heads((head) => head.status === 'queued' && wanted.has(head.shard))
+      .toSorted(byAge)
+      .map((head) => {
+        const lane = key(head.priority, head.tenant, head.dag);
+        const turn = (turns.get(lane) ?? 0) + 1;
+        turns.set(lane, turn);
+        return { head, turn };
+      })
+      .toSorted((a, b) => b.head.priority - a.head.priority || a.turn - b.turn || byAge(a.head, b.head))
+      .slice(0, limit)
+      .map(({ head }) => head);
+  }
+
+  async listDue(shards: readonly number[], now: number, limit: number): Promise<readonly RunHead[]> {
+    const wanted = new Set(shards);
+    return this.#heads((head) => head.dueAt !== undefined && head.dueAt <= now && wanted.has(head.shard))
+      .toSorted((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0) || (a.runId < b.runId ? -1 : 1))
+      .slice(0, limit);
+  }
+
+  async saveCheckpoint(checkpoint: StateCheckpoint): Promise<void> {
+    const run = this.#runs.get(key(checkpoint.tenant, checkpoint.runId));
+    if (run === undefined || (run.checkpoint !== undefined && run.checkpoint.seq >= checkpoint.seq)) return;
+    run.checkpoint = { ...checkpoint, body: checkpoint.body.slice() };
+  }
+
+  async loadCheckpoint(tenant: TenantId, runId: RunId): Promise<StateCheckpoint | undefined> {
+    const checkpoint = this.#runs.get(key(tenant, runId))?.checkpoint;
+    return checkpoint === undefined ? undefined : { ...checkpoint, body: checkpoint.body.slice() };
+  }
+
+  async countByStatus(tenant?: TenantId): Promise<{ readonly [status in RunStatus]?: number }> {
+    const counts: { [status in RunStatus]?: number } = {};
+    for (const { status } of this.#heads((head) => tenant === undefined || head.tenant === tenant)) {
+      counts[status] = (counts[status] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  #heads(wanted: (head: RunHead) => boolean): RunHead[] {
+    const heads: RunHead[] = [];
+    for (const { head } of this.#runs.values()) if (wanted(head)) heads.push(head);
+    return heads;
+  }
+
+  #create(request: AppendRequest, texts: readonly string[]): AppendOutcome {
+    const { tenant, runId, head, creation } = request;
+    const requestKey = creation?.idempotency && key(tenant, creation.idempotency.key);
+    const earlier = requestKey === undefined ? undefined : this.#requests.get(requestKey);
+    if (earlier !== undefined) {
+      const sameBody = earlier.bodyDigest === creation?.idempotency?.bodyDigest;
+      return { status: 'duplicate', runId: earlier.runId, sameBody };
+    }
+    const fire = creation?.fire;
+    const fireKey = fire && key(tenant, head.dag, fire.scheduleId, fire.nominalAt);
+    const fired = fireKey === undefined ? undefined : this.#fires.get(fireKey);
+    if (fired !== undefined) return { status: 'duplicate', runId: fired, sameBody: true };
+    const existing = this.#runs.get(key(tenant, runId));
+    if (existing !== undefined) return { status: 'conflict', seq: existing.head.seq };
+    if (requestKey !== undefined && creation?.idempotency !== undefined) {
+      this.#requests.set(requestKey, { runId, bodyDigest: creation.idempotency.bodyDigest });
+    }
+    if (fireKey !== undefined) this.#fires.set(fireKey, runId);
+    this.#runs.set(key(tenant, runId), { head: { ...head }, facts: [...texts] });
+    return { status: 'appended' };
+  }
+
+  #advance(request: AppendRequest, texts: readonly string[]): AppendOutcome {
+    const run = this.#runs.get(key(request.tenant, request.runId));
+    if (run === undefined) return { status: 'conflict', seq: 0 };
+    if (run.head.seq !== request.expectedSeq) return { status: 'conflict', seq: run.head.seq };
+    for (const text of texts) run.facts.push(text);
+    // What names the run was fixed when it was created.
+    const { dag, dagDigest, shard, createdAt, retryOf } = run.head;
+    run.head = { ...request.head, dag, dagDigest, shard, createdAt, ...(retryOf === undefined ? {} : { retryOf }) };
+    return { status: 'appended' };
+  }
+}
+
+const checkShape = ({ facts, head, expectedSeq, creation, tenant, runId }: AppendRequest): void => {
+  const sound =
+    facts.length > 0 &&
+    head.seq === expectedSeq + facts.length &&
+    head.tenant === tenant &&
+    head.runId === runId &&
+    (expectedSeq === 0) === (creation !== undefined);
+  if (!sound)
+    throw new DomainError(
+      'invalid_argument',
+      'an append needs facts, the head after them, and a creation exactly at 0',
+    );
+};

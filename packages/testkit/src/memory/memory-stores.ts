@@ -1,0 +1,39 @@
+import type { Clock, Hasher } from '@skein/ports';
+import { MemoryBlobStore } from './memory-blob-store.ts';
+import { MemoryLogStore } from './memory-log-store.ts';
+import { MemoryProjectStore } from './memory-project-store.ts';
+import { MemoryRunQueue } from './memory-run-queue.ts';
+import { MemoryRunStore } from './memory-run-store.ts';
+import { MemoryShardStore } from './memory-shard-store.ts';
+import { MemorySnapshotStore } from './memory-snapshot-store.ts';
+import { MemoryTokenStore } from './memory-token-store.ts';
+
+/** Every store port and the queue, in memory. */
+export interface MemoryStores {
+  readonly runs: MemoryRunStore;
+  readonly projects: MemoryProjectStore;
+  readonly snapshots: MemorySnapshotStore;
+  readonly blobs: MemoryBlobStore;
+  readonly logs: MemoryLogStore;
+  readonly tokens: MemoryTokenStore;
+  readonly shards: MemoryShardStore;
+  readonly queue: MemoryRunQueue;
+  close(): Promise<void>;
+}
+
+/** Stores that live as long as the value: a coordinator that is "killed" leaves them as a database would be left. */
+export const createMemoryStores = (deps: { readonly clock: Clock; readonly hasher: Hasher }): MemoryStores => {
+  const snapshots = new MemorySnapshotStore(deps);
+  const queue = new MemoryRunQueue(deps);
+  return {
+    runs: new MemoryRunStore({ snapshots }),
+    projects: new MemoryProjectStore(deps),
+    snapshots,
+    blobs: new MemoryBlobStore(deps),
+    logs: new MemoryLogStore(),
+    tokens: new MemoryTokenStore(),
+    shards: new MemoryShardStore(),
+    queue,
+    close: () => queue.close(),
+  };
+};
