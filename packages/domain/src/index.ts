@@ -86,3 +86,6 @@ export { runFields } from './reference/reference.ts';
 export { referencesOfStep, textsOfStep } from './reference/references-of-step.ts';
 export type { StepText } from './reference/references-of-step.ts';
 export { referenceText, renderTemplate } from './reference/render-template.ts';
+export { compileShellText } from './shell/compile-shell-text.ts';
+export { isShellInteger } from './shell/shell-program.ts';
+export type { ShellProgram, ShellVariable } from './shell/shell-program.ts';

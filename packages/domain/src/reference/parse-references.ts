@@ -22,16 +22,19 @@ export const isEscaped = (text: string, at: number): boolean => text[at - 1] ===
 /** `item` alone, or one of the four words before a dot; anything else between braces belongs to the shell. */
 const opening = /\$\{(?:item(?:@file)?\}|(?:params|env|steps|run|item)\.)/y;
 
+const closing = /[}\n]/g;
+
 /** The reference that starts at the `${` at this position, or undefined when it is the shell's. Does not look for an escape. */
 export const referenceAt = (text: string, at: number): Reference | undefined => {
   opening.lastIndex = at;
   if (!opening.test(text)) return undefined;
-  const close = text.slice(at).search(/[}\n]/);
-  if (close === -1 || text[at + close] === '\n') {
-    const end = close === -1 ? text.length : at + close;
-    return { expression: text.slice(at + 2, end), start: at, end, target: invalid('the closing } is missing'), asFile: false };
+  closing.lastIndex = at;
+  const close = closing.exec(text)?.index ?? text.length;
+  if (text[close] !== '}') {
+    const target = invalid('the closing } is missing');
+    return { expression: text.slice(at + 2, close), start: at, end: close, target, asFile: false };
   }
-  const end = at + close + 1;
+  const end = close + 1;
   const inner = text.slice(at + 2, end - 1);
   const asFile = inner.endsWith('@file');
   const expression = asFile ? inner.slice(0, -'@file'.length) : inner;

@@ -4,7 +4,7 @@
  */
 export const suggest = (word: string, candidates: Iterable<string>): string | undefined => {
   const meant = fold(word);
-  const allowed = Math.max(1, Math.min(3, Math.floor(meant.length / 3)));
+  const allowed = Math.min(meant.length - 1, 3, Math.max(1, Math.floor(meant.length / 3)));
   let best: string | undefined;
   let bestEdits = allowed + 1;
   for (const candidate of candidates) {
