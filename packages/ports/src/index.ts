@@ -39,6 +39,7 @@ export type {
   RunStore,
   StateCheckpoint,
 } from './run-store.ts';
+export type { Secrets } from './secrets.ts';
 export type { ShardHome, ShardStore } from './shard-store.ts';
 export type { SnapshotStore } from './snapshot-store.ts';
 export type {
@@ -52,3 +53,4 @@ export type {
 } from './step-executor.ts';
 export type { TokenKind, TokenRecord, TokenStore } from './token-store.ts';
 export type { BashRequest, BashResult, ReadFile, ToolHost } from './tool-host.ts';
+export type { WorkDirs } from './work-dirs.ts';

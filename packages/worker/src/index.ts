@@ -1,1 +1,4 @@
-export {};
+export { defaultEndpointTuning } from './endpoint/endpoint-config.ts';
+export type { EndpointConfig, EndpointTuning } from './endpoint/endpoint-config.ts';
+export { createWorkerEndpoint } from './endpoint/worker-endpoint.ts';
+export type { EndpointDeps, EndpointEnd, EndpointState, WorkerEndpoint } from './endpoint/worker-endpoint.ts';

@@ -1,0 +1,76 @@
+import type { TaskRef } from '@skein/domain';
+import type { HeldTask } from '@skein/ports';
+import { taskKey, taskRef } from './task-key.ts';
+
+/**
+ * What becomes of a task's result: `report` it; `release` it (the task was handed back: report only if its code never began,
+ * or it ended by itself); or `forget` it, because the lease is not ours any more.
+ */
+export type Fate = 'report' | 'release' | 'forget';
+
+/** A task that was accepted and whose runner has not answered yet. It occupies a slot, whatever its fate. */
+export interface RunningTask {
+  readonly ref: TaskRef;
+  readonly abort: AbortController;
+  started: boolean;
+  fate: Fate;
+}
+
+/** Names of finished tasks that are remembered, so that a duplicated offer runs nothing. */
+const maxSettled = 4_096;
+
+/** The tasks that a worker runs, and the names of those that it is done with. */
+export class HeldTasks {
+  readonly #running = new Map<string, RunningTask>();
+  readonly #settled = new Set<string>();
+
+  /** Slots in use. */
+  get size(): number {
+    return this.#running.size;
+  }
+
+  find(task: TaskRef): RunningTask | undefined {
+    return this.#running.get(taskKey(task));
+  }
+
+  all(): readonly RunningTask[] {
+    return [...this.#running.values()];
+  }
+
+  /** Tasks that the worker still considers its own, in the form of the hello. */
+  own(): readonly HeldTask[] {
+    return this.all()
+      .filter((task) => task.fate !== 'forget')
+      .map((task) => ({ ...task.ref, started: task.started }));
+  }
+
+  /** Another lease of the same step of the same run, if one is held. */
+  otherLease(task: TaskRef): RunningTask | undefined {
+    return this.all().find(
+      (held) => held.ref.runId === task.runId && held.ref.step === task.step && held.ref.token !== task.token,
+    );
+  }
+
+  add(task: TaskRef): RunningTask {
+    const held: RunningTask = { ref: taskRef(task), abort: new AbortController(), started: false, fate: 'report' };
+    this.#running.set(taskKey(task), held);
+    return held;
+  }
+
+  remove(task: TaskRef): void {
+    this.#running.delete(taskKey(task));
+  }
+
+  isSettled(task: TaskRef): boolean {
+    return this.#settled.has(taskKey(task));
+  }
+
+  settle(task: TaskRef): void {
+    this.#settled.add(taskKey(task));
+    if (this.#settled.size <= maxSettled) return;
+    for (const oldest of this.#settled) {
+      this.#settled.delete(oldest);
+      break;
+    }
+  }
+}

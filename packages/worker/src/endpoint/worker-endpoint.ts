@@ -1,0 +1,409 @@
+// A worker's side of the protocol: it takes offers, runs them through the TaskRunner and reports, across any number of streams.
+// It is not the connection (connection.ts), nor the execution (TaskRunner, perhaps in another thread).
+// E1 An accepted offer ends in exactly one result, kept in the outbox until a coordinator acknowledges it; unless the
+//    coordinator took the lease back (revoke, not kept, stale) or the worker fenced itself: then nothing is reported.
+// E2 One lease runs once: offers are recognised by run, step and token while they run, while their result waits, and after.
+// E3 Never more tasks than slots; a task that is being aborted holds its slot until its runner has answered.
+// E4 After the fence no side effect goes on and no result of a fenced task leaves, even if the timer is late (LeaseFence F3).
+// E5 A task's log is sent before its result.
+import { DomainError, type TaskOffer, type TaskOutcome, type TaskRef, type TaskResult } from '@skein/domain';
+import {
+  type Clock,
+  type CoordinatorGateway,
+  type CoordinatorMessage,
+  type Log,
+  type Meter,
+  protocolVersions,
+  type Random,
+  type TaskRunner,
+  type WorkerMessage,
+} from '@skein/ports';
+import { ChangeSignal } from './change-signal.ts';
+import { Connection, type ConnectionOwner, type Session } from './connection.ts';
+import { defaultEndpointTuning, type EndpointConfig, type EndpointTuning } from './endpoint-config.ts';
+import { HeldTasks, type RunningTask } from './held-tasks.ts';
+import { LeaseFence } from './lease-fence.ts';
+import { LogChannel } from './log-channel.ts';
+import { Outbox } from './outbox.ts';
+import { taskKey } from './task-key.ts';
+import { createTaskTransfers, notOursAnyMore } from './task-transfers.ts';
+
+/** What an endpoint works with. */
+export interface EndpointDeps {
+  readonly gateway: CoordinatorGateway;
+  readonly runner: TaskRunner;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
+}
+
+/** Why an endpoint ended. `refused` carries the coordinator's error: credentials or versions that time does not heal. */
+export type EndpointEnd =
+  | { readonly reason: 'drained' }
+  | { readonly reason: 'stopped' }
+  | { readonly reason: 'refused'; readonly error: DomainError };
+
+/** What can be seen of an endpoint from outside. */
+export interface EndpointState {
+  readonly joined: boolean;
+  readonly draining: boolean;
+  readonly running: number;
+  readonly unacknowledged: number;
+}
+
+/** A worker's presence at its coordinator. */
+export interface WorkerEndpoint {
+  /** Connects, and keeps connecting until the end. */
+  start(): void;
+  /** Takes nothing new, finishes what runs (up to the deadline), hands back what did not start, says goodbye. Idempotent. */
+  drain(reason: string): Promise<void>;
+  /** Aborts everything, reports nothing more, leaves. Idempotent. */
+  stop(): Promise<void>;
+  /** Resolves once, when the endpoint is over. */
+  readonly ended: Promise<EndpointEnd>;
+  state(): EndpointState;
+}
+
+/** Makes the endpoint of one worker process; `start` connects it. The endpoint owns the runner and closes it at its end. */
+export const createWorkerEndpoint = (deps: EndpointDeps, config: EndpointConfig): WorkerEndpoint =>
+  new Endpoint(deps, config);
+
+class Endpoint implements WorkerEndpoint, ConnectionOwner {
+  readonly ended: Promise<EndpointEnd>;
+  readonly #deps: EndpointDeps;
+  readonly #config: EndpointConfig;
+  readonly #tuning: EndpointTuning;
+  readonly #connection: Connection;
+  readonly #fence: LeaseFence;
+  readonly #logs: LogChannel;
+  readonly #outbox = new Outbox();
+  readonly #tasks = new HeldTasks();
+  readonly #changed: ChangeSignal;
+  #resolveEnded: (end: EndpointEnd) => void = () => undefined;
+  #leaving: Promise<void> | undefined;
+  #draining = false;
+  #hurry = false;
+  #offersSeen = 0;
+  #creditsAsked = false;
+
+  constructor(deps: EndpointDeps, config: EndpointConfig) {
+    this.#deps = deps;
+    this.#config = config;
+    this.#tuning = { ...defaultEndpointTuning, ...config.tuning };
+    this.#connection = new Connection(deps, config, this.#tuning, this);
+    this.#fence = new LeaseFence(deps.clock, this.#tuning.fenceMarginMs, () => this.#fenceTasks());
+    this.#changed = new ChangeSignal(deps.clock);
+    this.#logs = new LogChannel(
+      deps.clock,
+      {
+        isOpen: () => this.#connection.session !== undefined,
+        send: (message) => this.#connection.send(message),
+        probe: () => this.#connection.beat(),
+      },
+      this.#tuning,
+    );
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    deps.runner.onEvicted((digests) => this.#connection.send({ type: 'evicted', digests }));
+  }
+
+  start(): void {
+    this.#connection.open();
+  }
+
+  drain(reason: string): Promise<void> {
+    if (this.#leaving === undefined) {
+      this.#deps.log.info('draining', { reason, running: this.#tasks.size });
+      this.#leaving = this.#leave('drained');
+    }
+    return this.#leaving;
+  }
+
+  stop(): Promise<void> {
+    this.#hurry = true;
+    this.#leaving ??= this.#leave('stopped');
+    this.#changed.notify();
+    return this.#leaving;
+  }
+
+  state(): EndpointState {
+    return {
+      joined: this.#connection.session !== undefined,
+      draining: this.#draining,
+      running: this.#tasks.size,
+      unacknowledged: this.#outbox.size,
+    };
+  }
+
+  hello(): Extract<WorkerMessage, { type: 'hello' }> {
+    return {
+      type: 'hello',
+      protocol: protocolVersions,
+      worker: this.#config.info,
+      held: this.#deps.runner.held(),
+      running: this.#tasks.own(),
+      unacknowledged: this.#outbox.refs(),
+    };
+  }
+
+  runningTasks(): number {
+    return this.#tasks.size;
+  }
+
+  onJoined(session: Session, welcome: Extract<CoordinatorMessage, { type: 'welcome' }>): void {
+    if (this.#fence.isDue()) return this.#fenceTasks(); // the hello named tasks that are not ours any more: say it anew
+    const kept = new Set(welcome.keep.map(taskKey));
+    for (const task of this.#tasks.all()) {
+      if (!kept.has(taskKey(task.ref))) this.#forget(task, 'the coordinator did not keep the task');
+    }
+    this.#fence.begin(session.leaseMs, session.helloSentAtMs);
+    this.#offersSeen = 0;
+    this.#logs.streamOpened();
+    if (this.#draining) this.#connection.send({ type: 'draining' });
+    for (const result of this.#outbox.ready()) this.#connection.send({ type: 'result', result });
+    this.#sendCredits();
+    this.#deps.log.info('joined a coordinator', {
+      coordinatorId: welcome.coordinatorId,
+      sessionId: session.sessionId,
+      kept: welcome.keep.length,
+      resent: this.#outbox.size,
+    });
+    this.#changed.notify();
+  }
+
+  onMessage(message: CoordinatorMessage): void {
+    if (message.type === 'heartbeat_answer') this.#fence.accept(message.sentAtMs);
+    if (this.#fence.isDue()) return this.#fenceTasks(); // E4
+    switch (message.type) {
+      case 'offer':
+        return this.#onOffer(message.offer);
+      case 'result_acknowledged':
+        return this.#onAcknowledged(message.task, message.outcome);
+      case 'heartbeat_answer':
+        return this.#logs.heartbeatAnswered(message.sentAtMs);
+      case 'cancel':
+        return this.#onCancel(message.task, message.reason);
+      case 'revoke':
+        return this.#onRevoke(message.task);
+      case 'drain':
+        void this.drain('the coordinator asked for it');
+        return undefined;
+      case 'welcome':
+      case 'refused':
+        return undefined;
+    }
+  }
+
+  onHeartbeatSent(sentAtMs: number): void {
+    this.#logs.markHeartbeat(sentAtMs);
+  }
+
+  onLost(error: DomainError | undefined): void {
+    this.#deps.meter.count('skein_worker_streams_lost_total', 1);
+    this.#deps.log.warn('lost the coordinator', { code: error?.code, reason: error?.message });
+  }
+
+  onRefused(error: DomainError): void {
+    this.#deps.log.error('the coordinator refused this worker', { code: error.code, reason: error.message });
+    this.#hurry = true;
+    this.#leaving ??= this.#leave('stopped', error);
+    this.#changed.notify();
+  }
+
+  #onOffer(offer: TaskOffer): void {
+    this.#offersSeen += 1;
+    const { meter } = this.#deps;
+    const held = this.#tasks.find(offer);
+    if (held !== undefined && held.fate !== 'forget') {
+      meter.count('skein_worker_repeated_offers_total', 1);
+      this.#connection.send({ type: 'received', task: held.ref });
+      if (held.started) this.#connection.send({ type: 'started', task: held.ref });
+      return this.#askCredits();
+    }
+    const recorded = this.#outbox.find(offer);
+    if (recorded !== undefined) this.#connection.send({ type: 'result', result: recorded });
+    const other = this.#tasks.otherLease(offer);
+    const isOutdated = other !== undefined && other.ref.token > offer.token;
+    if (held !== undefined || isOutdated || this.#outbox.has(offer) || this.#tasks.isSettled(offer)) {
+      meter.count('skein_worker_repeated_offers_total', 1); // E2
+      return this.#askCredits();
+    }
+    if (other !== undefined) this.#forget(other, 'the step was leased again');
+    if (this.#draining) return this.#refuse(offer, new DomainError('unavailable', 'the worker is draining'));
+    if (this.#tasks.size >= this.#config.info.slots) {
+      return this.#refuse(offer, new DomainError('resource_exhausted', 'all slots of the worker are busy')); // E3
+    }
+    this.#accept(offer);
+  }
+
+  #accept(offer: TaskOffer): void {
+    const task = this.#tasks.add(offer);
+    this.#connection.send({ type: 'received', task: task.ref });
+    this.#askCredits();
+    this.#deps.meter.gauge('skein_worker_running_tasks', this.#tasks.size);
+    void this.#run(task, offer).then((result) => this.#onFinished(task, result));
+  }
+
+  async #run(task: RunningTask, offer: TaskOffer): Promise<TaskResult> {
+    const { signal } = task.abort;
+    const transfers = createTaskTransfers(
+      {
+        ...this.#deps,
+        credentials: this.#config.credentials,
+        session: async (waitSignal) => {
+          await this.#changed.until(() => this.#connection.session !== undefined, undefined, waitSignal);
+          return (this.#connection.session as Session).sessionId;
+        },
+        onStale: () => this.#forget(task, 'the coordinator refused the token'),
+      },
+      task.ref,
+      signal,
+    );
+    const sink = {
+      started: (): void => {
+        if (task.started) return;
+        task.started = true;
+        if (task.fate !== 'forget') this.#connection.send({ type: 'started', task: task.ref });
+      },
+      log: (bytes: Uint8Array): void => {
+        if (task.fate !== 'forget') this.#logs.write(task.ref, bytes);
+      },
+    };
+    try {
+      return await this.#deps.runner.run(offer, sink, transfers, signal);
+    } catch (error) {
+      this.#deps.log.error('the task runner threw', { ...task.ref, error });
+      const failure = { code: 'internal', message: 'internal error' } as const;
+      return { ...task.ref, outcome: { status: 'failed', error: failure }, outputs: {}, durationMs: 0 };
+    }
+  }
+
+  #onFinished(task: RunningTask, result: TaskResult): void {
+    if (this.#fence.isDue()) this.#fenceTasks(); // E4
+    this.#tasks.remove(task.ref);
+    this.#askCredits();
+    this.#deps.meter.gauge('skein_worker_running_tasks', this.#tasks.size);
+    if (shallReport(task, result.outcome)) this.#report({ ...result, ...task.ref });
+    else {
+      this.#logs.discard(task.ref);
+      this.#tasks.settle(task.ref);
+      this.#deps.meter.count('skein_worker_forgotten_results_total', 1);
+    }
+    this.#changed.notify();
+  }
+
+  #report(result: TaskResult): void {
+    this.#deps.meter.count('skein_worker_results_total', 1, { outcome: result.outcome.status });
+    this.#outbox.add(result);
+    this.#logs.finish(result, () => {
+      const ready = this.#outbox.release(result); // E5
+      if (ready !== undefined) this.#connection.send({ type: 'result', result: ready });
+    });
+  }
+
+  #refuse(offer: TaskOffer, error: DomainError): void {
+    const { runId, step, attempt, token } = offer;
+    const outcome: TaskOutcome = { status: 'released', error: { code: error.code, message: error.message } };
+    this.#report({ runId, step, attempt, token, outcome, outputs: {}, durationMs: 0 });
+    this.#askCredits();
+  }
+
+  #onAcknowledged(task: TaskRef, outcome: 'recorded' | 'repeated' | 'stale'): void {
+    if (!this.#outbox.remove(task)) return;
+    this.#tasks.settle(task);
+    if (outcome === 'stale') {
+      this.#deps.meter.count('skein_worker_stale_results_total', 1);
+      this.#deps.log.warn('a result came too late: its lease was over', { ...task });
+    }
+    this.#changed.notify();
+  }
+
+  #onCancel(task: TaskRef, reason: string): void {
+    const held = this.#tasks.find(task);
+    if (held !== undefined) held.abort.abort(new DomainError('cancelled', reason));
+  }
+
+  #onRevoke(task: TaskRef): void {
+    const held = this.#tasks.find(task);
+    if (held !== undefined) this.#forget(held, 'the coordinator took the task back');
+    if (this.#outbox.remove(task)) {
+      this.#logs.discard(task);
+      this.#tasks.settle(task);
+      this.#changed.notify();
+    }
+  }
+
+  /** Stops a task's side effects; whatever its runner answers stays here (E1). */
+  #forget(task: RunningTask, reason: string): void {
+    if (task.fate === 'forget') return;
+    task.fate = 'forget';
+    this.#logs.discard(task.ref);
+    this.#deps.log.warn('a task is not ours any more', { ...task.ref, reason });
+    task.abort.abort(notOursAnyMore(reason));
+  }
+
+  #forgetAll(reason: string): void {
+    for (const task of this.#tasks.all()) this.#forget(task, reason);
+  }
+
+  #fenceTasks(): void {
+    const tasks = this.#tasks.all().filter((task) => task.fate !== 'forget');
+    this.#fence.end();
+    if (tasks.length > 0) this.#deps.meter.count('skein_worker_self_fenced_total', tasks.length);
+    this.#forgetAll('no heartbeat was answered in time, so the lease may be over');
+    this.#connection.reconnect(new DomainError('unavailable', 'the worker fenced itself'));
+  }
+
+  #askCredits(): void {
+    if (this.#creditsAsked) return;
+    this.#creditsAsked = true;
+    this.#deps.clock.endOfTurn(() => {
+      this.#creditsAsked = false;
+      this.#sendCredits();
+    });
+  }
+
+  #sendCredits(): void {
+    const free = this.#draining ? 0 : Math.max(0, this.#config.info.slots - this.#tasks.size);
+    this.#connection.send({ type: 'credits', free, offersSeen: this.#offersSeen });
+  }
+
+  async #leave(reason: 'drained' | 'stopped', refusal?: DomainError): Promise<void> {
+    this.#draining = true;
+    this.#connection.send({ type: 'draining' });
+    this.#sendCredits();
+    this.#handBackUnstarted();
+    const isIdle = (): boolean => this.#tasks.size === 0;
+    await this.#changed.until(() => isIdle() || this.#hurry, this.#tuning.drainDeadlineMs);
+    this.#forgetAll('the worker leaves');
+    if (!(await this.#changed.until(isIdle, this.#tuning.settleMs))) {
+      this.#deps.log.error('tasks did not end in time', { running: this.#tasks.size });
+    }
+    const isFlushed = (): boolean => this.#outbox.size === 0 || this.#hurry || this.#connection.isClosed;
+    if (!(await this.#changed.until(isFlushed, this.#tuning.settleMs))) {
+      this.#deps.log.error('results were not acknowledged in time', { results: this.#outbox.size });
+    }
+    this.#fence.end();
+    await this.#deps.runner.close();
+    this.#connection.send({ type: 'goodbye' });
+    this.#connection.close();
+    this.#resolveEnded(refusal === undefined ? { reason } : { reason: 'refused', error: refusal });
+  }
+
+  #handBackUnstarted(): void {
+    for (const task of this.#tasks.all()) {
+      if (task.started || task.fate !== 'report') continue;
+      task.fate = 'release';
+      task.abort.abort(new DomainError('unavailable', 'the worker is draining'));
+    }
+  }
+}
+
+/** A task that was handed back while its code began anyway, and was cut short by that, has no result worth recording (E1). */
+const shallReport = (task: RunningTask, outcome: TaskOutcome): boolean => {
+  if (task.fate === 'forget') return false;
+  if (task.fate === 'report') return true;
+  return outcome.status !== 'cancelled';
+};
