@@ -16,7 +16,7 @@ export const heredocAt = (text: string, at: number): { readonly heredoc: Heredoc
   let delimiter = '';
   let quoted = false;
   let end = start;
-  for (let char = text[end]; char !== undefined && !/[\s;&|()<>]/.test(char); char = text[end]) {
+  for (let char = text[end]; char !== undefined && !/[ \t\n;&|()<>]/.test(char); char = text[end]) {
     if (char === "'" || char === '"') {
       const close = text.indexOf(char, end + 1);
       const last = close === -1 ? text.length : close;

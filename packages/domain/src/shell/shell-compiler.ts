@@ -119,9 +119,9 @@ export class ShellCompiler {
 
   #plainWord(nesting: ShellNesting, starting: boolean): void {
     const from = this.#at;
-    this.#copyUntil(/[\s;&|()<>'"`$\\]/g);
+    this.#copyUntil(/[ \t\n;&|()<>'"`$\\]/g);
     const next = this.#text[this.#at];
-    const whole = starting && (next === undefined || /[\s;&|()<>]/.test(next));
+    const whole = starting && (next === undefined || /[ \t\n;&|()<>]/.test(next));
     if (whole) nesting.word(this.#text.slice(from, this.#at));
     else nesting.commandStart = false;
   }

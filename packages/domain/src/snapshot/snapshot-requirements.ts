@@ -1,0 +1,21 @@
+/** An agent that some step of a DAG graph runs. */
+export interface RequiredAgent {
+  readonly agentId: string;
+  /** Version pinned in the DAG: digest or alias. */
+  readonly version?: string;
+  /** Where it is asked for, for messages: `step "triage" of DAG "daily"`. */
+  readonly askedBy: string;
+}
+
+/** Memory scopes whose steps opted in (S4); names sorted. */
+export interface RequiredMemory {
+  readonly global: boolean;
+  readonly dags: readonly string[];
+  readonly agents: readonly string[];
+}
+
+/** What the snapshot of a run must hold, before versions are chosen. Agents are sorted by id, one entry each; none means no snapshot. */
+export interface SnapshotRequirements {
+  readonly agents: readonly RequiredAgent[];
+  readonly memory: RequiredMemory;
+}
