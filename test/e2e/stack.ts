@@ -1,0 +1,279 @@
+import type { ChildProcess } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** The project's root folder. */
+export const rootFolder = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The committed executable. */
+export const skeinBin = join(rootFolder, 'apps/cli/bin/skein.mjs');
+
+/** One line of the process table. */
+export interface ProcessLine {
+  readonly pid: number;
+  readonly parent: number;
+  readonly command: string;
+}
+
+/** The process table; zombies are not in it. */
+export const processTable = (): ProcessLine[] =>
+  execFileSync('ps', ['-A', '-o', 'pid=,ppid=,stat=,command='], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line))
+    .filter((match) => match !== null && !match[3]?.startsWith('Z'))
+    .map((match) => ({ pid: Number(match?.[1]), parent: Number(match?.[2]), command: match?.[4] ?? '' }));
+
+/** True while the process exists and is no zombie. */
+export const isAlive = (pid: number): boolean => processTable().some((line) => line.pid === pid);
+
+/** All processes below a process. */
+export const descendantsOf = (pid: number): ProcessLine[] => {
+  const table = processTable();
+  const found: ProcessLine[] = [];
+  const parents = [pid];
+  while (parents.length > 0) {
+    const parent = parents.pop();
+    for (const line of table.filter((each) => each.parent === parent)) {
+      found.push(line);
+      parents.push(line.pid);
+    }
+  }
+  return found;
+};
+
+/** Waits for a condition and gives what it returned; fails with `what` after the deadline. */
+export const eventually = async <T>(
+  what: string,
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  deadlineMs = 30_000,
+): Promise<T> => {
+  const end = performance.now() + deadlineMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
+    await sleep(10);
+  }
+};
+
+/** A temporary folder with these files; paths ending in `.sh` become executable. */
+export const folderWith = (files: Readonly<Record<string, string>>): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'skein-e2e-'));
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text, { mode: path.endsWith('.sh') ? 0o755 : 0o644 });
+  }
+  return folder;
+};
+
+/** The machine-readable run, as far as the tests read it. */
+export interface RunJson {
+  readonly runId: string;
+  readonly status: string;
+  readonly partial: boolean;
+  readonly snapshotDigest?: string;
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly steps: readonly {
+    readonly id: string;
+    readonly status: string;
+    readonly attempt: number;
+    readonly workerId?: string;
+    readonly exitCode?: number;
+    readonly startedAt?: string;
+    readonly finishedAt?: string;
+    readonly skipReason?: string;
+    readonly outputs: Readonly<Record<string, unknown>>;
+    readonly error?: { readonly code: string; readonly message: string };
+    readonly items?: Readonly<Record<string, number>>;
+  }[];
+}
+
+/** One line of `GET /api/workers`. */
+export interface WorkerJson {
+  readonly workerId: string;
+  readonly state: string;
+  readonly pid: number;
+  readonly running: number;
+  readonly tasks: number;
+}
+
+/** A whole Skein on this machine: `skein up` in its own process, on free ports, in a temporary folder. */
+export class Stack {
+  readonly #child: ChildProcess;
+  readonly #data: string;
+  #output = '';
+  #http = '';
+  #token = '';
+
+  private constructor(child: ChildProcess, data: string) {
+    this.#child = child;
+    this.#data = data;
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
+  }
+
+  /** Starts it and waits until every worker has joined. */
+  static async start(
+    project: string,
+    options: {
+      readonly workers?: number;
+      readonly env?: Readonly<Record<string, string>>;
+      readonly data?: string;
+    } = {},
+  ): Promise<Stack> {
+    const data = options.data ?? mkdtempSync(join(tmpdir(), 'skein-e2e-data-'));
+    const workers = options.workers ?? 2;
+    const child = spawn(
+      process.execPath,
+      [
+        skeinBin,
+        'up',
+        '--project',
+        project,
+        '--data',
+        data,
+        '--http',
+        '127.0.0.1:0',
+        '--grpc',
+        '127.0.0.1:0',
+        '--workers',
+        String(workers),
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } },
+    );
+    const stack = new Stack(child, data);
+    try {
+      await eventually('endpoint.json', () => {
+        if (child.exitCode !== null) throw new Error(`skein up ended with ${child.exitCode}`);
+        return existsSync(stack.endpointFile);
+      });
+      const endpoint = JSON.parse(readFileSync(stack.endpointFile, 'utf8')) as { http: string; adminTokenFile: string };
+      stack.#http = endpoint.http;
+      stack.#token = readFileSync(endpoint.adminTokenFile, 'utf8').trim();
+      await eventually(
+        'all workers joined',
+        async () => (await stack.workers()).filter((worker) => worker.state === 'connected').length === workers,
+      );
+      return stack;
+    } catch (error) {
+      await stack.stop();
+      throw new Error(`${(error as Error).message}\n${stack.#output}`, { cause: error });
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  get data(): string {
+    return this.#data;
+  }
+
+  get http(): string {
+    return this.#http;
+  }
+
+  get token(): string {
+    return this.#token;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  get endpointFile(): string {
+    return join(this.#data, 'endpoint.json');
+  }
+
+  /** An API call; JSON in, JSON out. */
+  async call<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<{ readonly status: number; readonly body: T }> {
+    const response = await fetch(`${this.#http}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as T };
+  }
+
+  async workers(): Promise<readonly WorkerJson[]> {
+    return (await this.call<{ items: readonly WorkerJson[] }>('GET', '/api/workers')).body.items;
+  }
+
+  async submit(dag: string, params: Readonly<Record<string, unknown>> = {}): Promise<RunJson> {
+    const answer = await this.call<RunJson>('POST', '/api/runs', { dag, params });
+    if (answer.status !== 201) throw new Error(`submit: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  async run(runId: string): Promise<RunJson> {
+    return (await this.call<RunJson>('GET', `/api/runs/${runId}`)).body;
+  }
+
+  /** Waits for the end of a run. */
+  finished(runId: string, deadlineMs = 60_000): Promise<RunJson> {
+    return eventually(
+      `run ${runId} ends`,
+      async () => {
+        const run = await this.run(runId).catch(() => undefined);
+        return run !== undefined && ['succeeded', 'failed', 'cancelled'].includes(run.status) ? run : undefined;
+      },
+      deadlineMs,
+    );
+  }
+
+  /** The process of an app below `skein up`. */
+  processOf(app: 'coordinator' | 'scheduler'): ProcessLine | undefined {
+    return descendantsOf(this.pid).find((line) => line.command.includes(`apps/${app}/dist/main.js`));
+  }
+
+  /** Ends it orderly; true if nothing that it started is left. */
+  async stop(): Promise<{ readonly exitCode: number | null; readonly left: readonly ProcessLine[] }> {
+    const below = descendantsOf(this.pid);
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exited = new Promise((resolve) => this.#child.once('exit', resolve));
+      this.#child.kill('SIGTERM');
+      const force = setTimeout(() => this.#child.kill('SIGKILL'), 30_000);
+      await exited;
+      clearTimeout(force);
+    }
+    const table = processTable();
+    const left = below.filter((line) =>
+      table.some((other) => other.pid === line.pid && other.command === line.command),
+    );
+    for (const line of left) process.kill(line.pid, 'SIGKILL');
+    return { exitCode: this.#child.exitCode, left };
+  }
+
+  /** Removes its data; only after `stop`. */
+  remove(): void {
+    rmSync(this.#data, { recursive: true, force: true });
+  }
+}
+
+/** Runs `skein` with these arguments against a stack and gives what it printed. */
+export const skein = async (
+  stack: Stack | undefined,
+  ...args: readonly string[]
+): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> => {
+  const env = stack === undefined ? process.env : { ...process.env, SKEIN_URL: stack.http, SKEIN_TOKEN: stack.token };
+  const child = spawn(process.execPath, [skeinBin, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const exitCode = await new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? -1)));
+  return { exitCode, stdout, stderr };
+};
