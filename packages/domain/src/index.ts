@@ -103,3 +103,7 @@ export { decideVersion } from './rollout/decide-version.ts';
 export type { VersionChoices } from './rollout/decide-version.ts';
 export { collectRequirements } from './snapshot/collect-requirements.ts';
 export type { RequiredAgent, RequiredMemory, SnapshotRequirements } from './snapshot/snapshot-requirements.ts';
+export { validateDag } from './dag/validate-dag.ts';
+export type { DagPath, DagProblem } from './dag/dag-problem.ts';
+export { ancestorsOf } from './dag/step-graph.ts';
+export { interpreterOf, isPosixShell } from './dag/interpreter.ts';

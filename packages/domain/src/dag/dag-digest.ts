@@ -5,4 +5,5 @@ import type { JsonValue } from '../json/json-value.ts';
 import type { Dag } from './dag.ts';
 
 /** The digest of a DAG: over its canonical JSON, so that the order of keys does not matter. */
-export const dagDigest = (dag: Dag, hasher: TextHasher): Digest => hasher.digest(canonicalJson(dag as unknown as JsonValue));
+export const dagDigest = (dag: Dag, hasher: TextHasher): Digest =>
+  hasher.digest(canonicalJson(dag as unknown as JsonValue));

@@ -32,7 +32,8 @@ export const resolveParams = (defs: readonly ParamDef[], given: Params): Result<
     if (checked.ok) resolved.set(def.name, checked.value);
     else problems.push(checked.error);
   }
-  for (const name of Object.keys(given)) if (!defs.some((def) => def.name === name)) problems.push(unknownParam(name, defs));
+  for (const name of Object.keys(given))
+    if (!defs.some((def) => def.name === name)) problems.push(unknownParam(name, defs));
   return problems.length === 0 ? ok(Object.fromEntries(resolved)) : err(problems);
 };
 

@@ -34,7 +34,8 @@ export const coerceValue = (type: ValueType, value: JsonValue): JsonValue | unde
   if (typeof value !== 'string') return undefined;
   const text = value.trim();
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined;
-  if ((type === 'integer' || type === 'number') && !/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text)) return undefined;
+  if ((type === 'integer' || type === 'number') && !/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/.test(text))
+    return undefined;
   const read = type === 'array' || type === 'object' ? parseJson(text) : Number(text);
   return read !== undefined && matchesType(type, read) ? read : undefined;
 };

@@ -8,7 +8,10 @@ export interface Heredoc {
 }
 
 /** The operator and delimiter word at `<<`; undefined for a here-string (`<<<`) and for `<<` without a word. */
-export const heredocAt = (text: string, at: number): { readonly heredoc: Heredoc; readonly end: number } | undefined => {
+export const heredocAt = (
+  text: string,
+  at: number,
+): { readonly heredoc: Heredoc; readonly end: number } | undefined => {
   operator.lastIndex = at;
   const match = operator.exec(text);
   if (match === null) return undefined;
@@ -38,12 +41,17 @@ export const heredocAt = (text: string, at: number): { readonly heredoc: Heredoc
 const operator = /<<(?!<)(-?)[ \t]*/y;
 
 /** Where the body that begins at `from` ends, and where the line after its delimiter begins; both the end of the text when there is none. */
-export const heredocBody = (text: string, from: number, heredoc: Heredoc): { readonly end: number; readonly next: number } => {
+export const heredocBody = (
+  text: string,
+  from: number,
+  heredoc: Heredoc,
+): { readonly end: number; readonly next: number } => {
   for (let line = from; line < text.length; ) {
     const lineBreak = text.indexOf('\n', line);
     const lineEnd = lineBreak === -1 ? text.length : lineBreak;
     const content = text.slice(line, lineEnd);
-    if ((heredoc.stripsTabs ? content.replace(/^\t+/, '') : content) === heredoc.delimiter) return { end: line, next: lineEnd };
+    if ((heredoc.stripsTabs ? content.replace(/^\t+/, '') : content) === heredoc.delimiter)
+      return { end: line, next: lineEnd };
     line = lineEnd + 1;
   }
   return { end: text.length, next: text.length };

@@ -50,7 +50,8 @@ export const collectRequirements = (
       if (step.action.kind !== 'call') continue;
       for (const name of calledNames(walk, step.action, place)) {
         const called = resolve(name);
-        if (called === undefined) walk.problems.push({ message: `${place} calls the DAG "${name}", which does not exist` });
+        if (called === undefined)
+          walk.problems.push({ message: `${place} calls the DAG "${name}", which does not exist` });
         else open.push({ dag: called, path: `DAG "${name}" (called by ${place})`, resolve });
       }
     }
@@ -71,14 +72,22 @@ const stepsOf = (dag: Dag): readonly Step[] => [...dag.steps, ...Object.values(d
 const inlineDag = (dag: Dag, name: string): Dag | undefined =>
   dag.subDags !== undefined && Object.hasOwn(dag.subDags, name) ? dag.subDags[name] : undefined;
 
-const requireAgent = (walk: Walk, dag: Dag, action: Extract<Step['action'], { kind: 'agent' }>, place: string): void => {
+const requireAgent = (
+  walk: Walk,
+  dag: Dag,
+  action: Extract<Step['action'], { kind: 'agent' }>,
+  place: string,
+): void => {
   const { agent: agentId, version, memory } = action;
   const known = walk.agents.get(agentId);
   if (known?.version !== undefined && version !== undefined && known.version !== version) {
     const message = `${place} asks for the agent "${agentId}" in version ${version}, but ${known.askedBy} asks for ${known.version}: a run uses one version of an agent`;
     walk.problems.push({ message });
   } else if (known === undefined || (known.version === undefined && version !== undefined)) {
-    walk.agents.set(agentId, version === undefined ? { agentId, askedBy: place } : { agentId, version, askedBy: place });
+    walk.agents.set(
+      agentId,
+      version === undefined ? { agentId, askedBy: place } : { agentId, version, askedBy: place },
+    );
   }
   if (!memory.read) return;
   walk.memoryDags.add(dag.name);
@@ -92,6 +101,8 @@ const calledNames = (
 ): readonly string[] => {
   if (!action.dag.includes('${')) return [action.dag];
   if (action.choices !== undefined) return action.choices;
-  walk.problems.push({ message: `${place} calls a DAG by an expression and must declare the set that it chooses from` });
+  walk.problems.push({
+    message: `${place} calls a DAG by an expression and must declare the set that it chooses from`,
+  });
   return [];
 };
