@@ -1,3 +1,9 @@
+export type { LogLevel, PinoLogOptions } from './log/pino-log.ts';
+export { createPinoLog } from './log/pino-log.ts';
+export type { MetricDeclaration } from './metrics/metric-names.ts';
+export { metricDeclarations } from './metrics/metric-names.ts';
+export type { PrometheusMeter } from './metrics/prometheus-meter.ts';
+export { createPrometheusMeter } from './metrics/prometheus-meter.ts';
 export { createHasher } from './system/hasher.ts';
 export { createIdSource } from './system/id-source.ts';
 export { createSecureToken } from './system/secure-token.ts';
