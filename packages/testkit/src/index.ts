@@ -1,3 +1,14 @@
+export { describeBlobStore } from './conformance/describe-blob-store.ts';
+export { describeLogStore } from './conformance/describe-log-store.ts';
+export { describeProjectStore } from './conformance/describe-project-store.ts';
+export { describeRunQueue } from './conformance/describe-run-queue.ts';
+export { describeRunStore } from './conformance/describe-run-store.ts';
+export { describeShardStore } from './conformance/describe-shard-store.ts';
+export { describeSnapshotStore } from './conformance/describe-snapshot-store.ts';
+export { describeTokenStore } from './conformance/describe-token-store.ts';
+export type { RunSketch } from './conformance/run-fixtures.ts';
+export { creating, digestOf, going, note, submitted } from './conformance/run-fixtures.ts';
+export type { MakeHarness, StoreHarness, StoresUnderTest } from './conformance/store-harness.ts';
 export { FakeClock } from './fake-clock.ts';
 export { dagOf, stepOf } from './fixtures/dag-fixtures.ts';
 export { MemoryBlobStore } from './memory/memory-blob-store.ts';

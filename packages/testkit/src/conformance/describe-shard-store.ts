@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import { durableTest, type MakeHarness, useHarness } from './store-harness.ts';
+
+const all = Array.from({ length: 256 }, (_, shard) => shard);
+
+/** Conformance of the shard leases. */
+export const describeShardStore = (name: string, make: MakeHarness): void => {
+  describe(`${name}: shard store`, () => {
+    const harness = useHarness(make);
+
+    test('the first to claim is home to every shard, and renewing keeps the epoch', async () => {
+      const { shards } = await harness.open();
+      const first = await shards.claim('c1', all, 1_000, 5_000);
+      expect(first.map((home) => home.shard).toSorted((a, b) => a - b)).toEqual(all);
+      expect(await shards.claim('c1', [3], 4_000, 5_000)).toEqual(first.filter((home) => home.shard === 3));
+      expect(await shards.claim('c2', all, 5_999, 5_000)).toEqual([]);
+    });
+
+    test('a lapsed shard changes hands and its epoch rises; the old home does not get it back', async () => {
+      const { shards } = await harness.open();
+      const [before] = await shards.claim('c1', [7], 1_000, 5_000);
+      const [after] = await shards.claim('c2', [7], 6_000, 5_000);
+      expect(after?.coordinatorId).toBe('c2');
+      expect(after?.epoch).toBeGreaterThan(before?.epoch ?? Number.POSITIVE_INFINITY);
+      expect(await shards.claim('c1', [7], 7_000, 5_000)).toEqual([]);
+    });
+
+    test('an owner that claims after its own lapse keeps its epoch if nobody came between', async () => {
+      const { shards } = await harness.open();
+      const before = await shards.claim('c1', [1], 1_000, 1_000);
+      expect(await shards.claim('c1', [1], 9_000, 1_000)).toEqual(before);
+    });
+
+    test('release frees what is ours and nothing else', async () => {
+      const { shards } = await harness.open();
+      await shards.claim('c1', [1], 1_000, 60_000);
+      await shards.claim('c2', [2], 1_000, 60_000);
+      await shards.release('c1');
+      await shards.release('c1');
+      const taken = await shards.claim('c3', [1, 2], 1_001, 60_000);
+      expect(taken.map((home) => home.shard)).toEqual([1]);
+      expect(taken[0]?.epoch).toBeGreaterThan(1);
+    });
+
+    test('concurrent claims give each shard one home', async () => {
+      const { shards } = await harness.open();
+      const claims = ['c1', 'c2', 'c3'].map((coordinator) => shards.claim(coordinator, all, 1_000, 5_000));
+      const homes = (await Promise.all(claims)).flat();
+      expect(homes).toHaveLength(256);
+      expect(new Set(homes.map((home) => home.shard)).size).toBe(256);
+    });
+
+    durableTest(harness, 'epochs go on rising after a restart', async (reopen) => {
+      const { shards } = await harness.open();
+      const [before] = await shards.claim('c1', [1], 1_000, 1_000);
+      const [after] = await (await reopen()).shards.claim('c2', [1], 9_000, 1_000);
+      expect(after?.epoch).toBeGreaterThan(before?.epoch ?? Number.POSITIVE_INFINITY);
+    });
+  });
+};

@@ -1,0 +1,57 @@
+import type {
+  BlobStore,
+  LogStore,
+  ProjectStore,
+  RunQueue,
+  RunStore,
+  ShardStore,
+  SnapshotStore,
+  TokenStore,
+} from '@skein/ports';
+import { afterEach, test } from 'vitest';
+import type { FakeClock } from '../fake-clock.ts';
+
+/** The stores under test. */
+export interface StoresUnderTest {
+  readonly runs: RunStore;
+  readonly projects: ProjectStore;
+  readonly snapshots: SnapshotStore;
+  readonly blobs: BlobStore;
+  readonly logs: LogStore;
+  readonly tokens: TokenStore;
+  readonly shards: ShardStore;
+  readonly queue: RunQueue;
+  close(): Promise<void>;
+}
+
+/** What an adapter's test hands to a suite. */
+export interface StoreHarness {
+  /** The clock that the stores were made with. */
+  readonly clock: FakeClock;
+  /** Fresh and empty. Each call closes what the call before it opened. */
+  open(): Promise<StoresUnderTest>;
+  /** Closes the stores and opens the same data again; absent when nothing survives a close. */
+  readonly reopen?: () => Promise<StoresUnderTest>;
+  close(): Promise<void>;
+}
+
+/** Makes a harness; called once per suite. */
+export type MakeHarness = () => StoreHarness;
+
+/** A test that needs data to survive a close; an adapter that declares it cannot shows as skipped. */
+export const durableTest = (
+  harness: StoreHarness,
+  name: string,
+  body: (reopen: () => Promise<StoresUnderTest>) => Promise<void>,
+): void => {
+  const { reopen } = harness;
+  if (reopen === undefined) test.skip(`${name} (nothing survives a close here)`, () => {});
+  else test(name, () => body(reopen));
+};
+
+/** Makes the suite's harness and closes it after each test. */
+export const useHarness = (make: MakeHarness): StoreHarness => {
+  const harness = make();
+  afterEach(() => harness.close());
+  return harness;
+};
