@@ -7,17 +7,7 @@
 // E4 After the fence no side effect goes on and no result of a fenced task leaves, even if the timer is late (LeaseFence F3).
 // E5 A task's log is sent before its result.
 import { DomainError, type TaskOffer, type TaskOutcome, type TaskRef, type TaskResult } from '@skein/domain';
-import {
-  type Clock,
-  type CoordinatorGateway,
-  type CoordinatorMessage,
-  type Log,
-  type Meter,
-  protocolVersions,
-  type Random,
-  type TaskRunner,
-  type WorkerMessage,
-} from '@skein/ports';
+import { type CoordinatorMessage, protocolVersions, type WorkerMessage } from '@skein/ports';
 import { ChangeSignal } from './change-signal.ts';
 import { Connection, type ConnectionOwner, type Session } from './connection.ts';
 import { defaultEndpointTuning, type EndpointConfig, type EndpointTuning } from './endpoint-config.ts';
@@ -27,43 +17,7 @@ import { LogChannel } from './log-channel.ts';
 import { Outbox } from './outbox.ts';
 import { taskKey } from './task-key.ts';
 import { createTaskTransfers, notOursAnyMore } from './task-transfers.ts';
-
-/** What an endpoint works with. */
-export interface EndpointDeps {
-  readonly gateway: CoordinatorGateway;
-  readonly runner: TaskRunner;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly meter: Meter;
-}
-
-/** Why an endpoint ended. `refused` carries the coordinator's error: credentials or versions that time does not heal. */
-export type EndpointEnd =
-  | { readonly reason: 'drained' }
-  | { readonly reason: 'stopped' }
-  | { readonly reason: 'refused'; readonly error: DomainError };
-
-/** What can be seen of an endpoint from outside. */
-export interface EndpointState {
-  readonly joined: boolean;
-  readonly draining: boolean;
-  readonly running: number;
-  readonly unacknowledged: number;
-}
-
-/** A worker's presence at its coordinator. */
-export interface WorkerEndpoint {
-  /** Connects, and keeps connecting until the end. */
-  start(): void;
-  /** Takes nothing new, finishes what runs (up to the deadline), hands back what did not start, says goodbye. Idempotent. */
-  drain(reason: string): Promise<void>;
-  /** Aborts everything, reports nothing more, leaves. Idempotent. */
-  stop(): Promise<void>;
-  /** Resolves once, when the endpoint is over. */
-  readonly ended: Promise<EndpointEnd>;
-  state(): EndpointState;
-}
+import type { EndpointDeps, EndpointEnd, EndpointState, WorkerEndpoint } from './worker-presence.ts';
 
 /** Makes the endpoint of one worker process; `start` connects it. The endpoint owns the runner and closes it at its end. */
 export const createWorkerEndpoint = (deps: EndpointDeps, config: EndpointConfig): WorkerEndpoint =>

@@ -1,0 +1,176 @@
+// One whole task: inputs, verified snapshot, preconditions, execution, result.
+// T1 `run` always answers with a result; the only step failure that throws is none.
+// T2 An agent step runs only on stores that were hydrated from a snapshot with the offered digest (S1); there is no other source.
+// T3 `released` is answered only while no step code ran.
+// T4 The private directory is removed after every attempt, whatever happened; `close` waits for the last removals.
+import { DomainError, isDomainError, type StepKind, type TaskOffer, type TaskResult, toErrorData } from '@skein/domain';
+import type {
+  AgentStores,
+  Clock,
+  ExecutionContext,
+  ExecutionResult,
+  Hasher,
+  Log,
+  StepExecutor,
+  TaskRunner,
+  TaskSink,
+  TaskTransfers,
+  WorkDirs,
+} from '@skein/ports';
+import { openAbortScope } from './abort-scope.ts';
+import { preconditionsHold } from './check-preconditions.ts';
+import { matchesAnyOutput } from './match-text.ts';
+import { outcomeOfAbort } from './outcome-of-abort.ts';
+import { resolveInputs } from './resolve-inputs.ts';
+import type { SnapshotOpener } from './snapshot-opener.ts';
+import { storeValues } from './store-values.ts';
+
+/** What a task runner works with. */
+export interface TaskRunnerDeps {
+  readonly executors: readonly StepExecutor[];
+  readonly snapshots: SnapshotOpener;
+  readonly workDirs: WorkDirs;
+  readonly hasher: Hasher;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Makes the runner of one worker. */
+export const createTaskRunner = (deps: TaskRunnerDeps): TaskRunner => {
+  const byKind = new Map<StepKind, StepExecutor>(
+    deps.executors.flatMap((executor) => executor.kinds.map((kind) => [kind, executor] as const)),
+  );
+  const removals = new Set<Promise<void>>();
+  const removeLater = (workDir: string): void => {
+    const removal = deps.workDirs.remove(workDir).finally(() => removals.delete(removal));
+    removals.add(removal);
+  };
+  return {
+    run: (offer, sink, transfers, signal) => runTask(deps, byKind, removeLater, { offer, sink, transfers, signal }),
+    held: () => deps.snapshots.held(),
+    onEvicted: (listener) => deps.snapshots.onEvicted(listener),
+    close: async () => {
+      await Promise.all(removals);
+    },
+  };
+};
+
+interface Task {
+  readonly offer: TaskOffer;
+  readonly sink: TaskSink;
+  readonly transfers: TaskTransfers;
+  readonly signal: AbortSignal;
+}
+
+const runTask = async (
+  deps: TaskRunnerDeps,
+  byKind: ReadonlyMap<StepKind, StepExecutor>,
+  removeLater: (workDir: string) => void,
+  task: Task,
+): Promise<TaskResult> => {
+  const { offer, transfers } = task;
+  const startedAtMs = deps.clock.monotonicMs();
+  const scope = openAbortScope(deps.clock, task.signal, offer.definition.timeoutMs);
+  let started = false;
+  const sink: TaskSink = {
+    started: () => {
+      if (started) return;
+      started = true;
+      task.sink.started();
+    },
+    log: (bytes) => task.sink.log(bytes),
+  };
+  let workDir: string | undefined;
+  let result: ExecutionResult;
+  try {
+    const executor = byKind.get(offer.definition.action.kind);
+    if (executor === undefined) throw unknownKind(offer.definition.action.kind);
+    // The snapshot comes first: a later task of the same run counts on the parts that this one brought.
+    const stores = offer.definition.action.kind === 'agent' ? await openSnapshot(deps, task) : undefined;
+    const inputs = await resolveInputs(deps.hasher, transfers, offer);
+    workDir = await deps.workDirs.create();
+    scope.signal.throwIfAborted();
+    const context: ExecutionContext = { offer, inputs, workDir, sink, ...(stores === undefined ? {} : { stores }) };
+    result = await execute(executor, byKind.get('shell'), context, scope.signal);
+  } catch (error) {
+    result = failureOf(deps.log, task, error, scope.signal, started);
+  }
+  const answer = await finish(deps, task, result, scope.signal, started, startedAtMs);
+  scope.close();
+  if (workDir !== undefined) removeLater(workDir); // T4
+  return answer;
+};
+
+const unknownKind = (kind: StepKind): DomainError =>
+  new DomainError('unimplemented', `this worker runs no "${kind}" steps`);
+
+const openSnapshot = (deps: TaskRunnerDeps, { offer, transfers }: Task): Promise<AgentStores> => {
+  const { snapshot } = offer;
+  if (snapshot === undefined) {
+    throw new DomainError('snapshot_invalid', 'an agent step came without a snapshot', { reason: 'missing_snapshot' });
+  }
+  return deps.snapshots.open(snapshot, (held) => transfers.fetchSnapshot(snapshot.digest, held));
+};
+
+const execute = async (
+  executor: StepExecutor,
+  shell: StepExecutor | undefined,
+  context: ExecutionContext,
+  signal: AbortSignal,
+): Promise<ExecutionResult> => {
+  if (context.offer.definition.preconditions.length > 0 && !(await preconditionsHold(shell, context, signal))) {
+    return { outcome: { status: 'skipped' }, outputs: {} };
+  }
+  signal.throwIfAborted();
+  return executor.execute(context, signal);
+};
+
+const failureOf = (
+  log: Log,
+  task: Task,
+  error: unknown,
+  signal: AbortSignal,
+  started: boolean,
+): ExecutionResult => {
+  if (signal.aborted) return { outcome: outcomeOfAbort(signal.reason, started), outputs: {} };
+  if (!isDomainError(error)) {
+    const { runId, step, attempt } = task.offer;
+    log.error('a task failed by a bug', { runId, step, attempt, error });
+  }
+  const failure = toErrorData(error);
+  if (failure.code === 'unavailable' && !started) return { outcome: { status: 'released', error: failure }, outputs: {} };
+  return { outcome: { status: 'failed', error: failure }, outputs: {} };
+};
+
+const finish = async (
+  deps: TaskRunnerDeps,
+  task: Task,
+  result: ExecutionResult,
+  signal: AbortSignal,
+  started: boolean,
+  startedAtMs: number,
+): Promise<TaskResult> => {
+  const { runId, step, attempt, token, definition } = task.offer;
+  const cutShort = signal.aborted && result.outcome.status === 'cancelled';
+  const outcome = cutShort ? outcomeOfAbort(signal.reason, started) : result.outcome;
+  const common = {
+    runId,
+    step,
+    attempt,
+    token,
+    ...(result.exitCode === undefined ? {} : { exitCode: result.exitCode }),
+    ...(result.usage === undefined ? {} : { usage: result.usage }),
+    durationMs: Math.round(deps.clock.monotonicMs() - startedAtMs),
+  };
+  try {
+    const goesOn =
+      outcome.status === 'failed' &&
+      result.stdout !== undefined &&
+      matchesAnyOutput(result.stdout, definition.continueOn.output);
+    const values = await storeValues(task.transfers, result.stdout, result.outputs);
+    return { ...common, outcome, ...values, ...(goesOn ? { continueOnOutput: true } : {}) };
+  } catch (error) {
+    const failed = failureOf(deps.log, task, error, task.signal, started);
+    return { ...common, outcome: failed.outcome, outputs: {} };
+  }
+};

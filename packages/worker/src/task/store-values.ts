@@ -1,0 +1,92 @@
+import {
+  canonicalJson,
+  cleanText,
+  DomainError,
+  type JsonValue,
+  maxInlineValueBytes,
+  maxOutputsBytes,
+  utf8Bytes,
+  utf8Length,
+  type ValueRef,
+} from '@skein/domain';
+import type { TaskTransfers } from '@skein/ports';
+
+/** The values of a finished attempt in the form in which they travel. */
+export interface StoredValues {
+  readonly stdout?: ValueRef;
+  readonly outputs: { readonly [name: string]: ValueRef };
+}
+
+interface Encoded {
+  readonly name: string | undefined;
+  readonly value: JsonValue;
+  readonly json: string;
+  readonly bytes: number;
+}
+
+/**
+ * Moves large values to blobs: each over 32 KiB, and then the largest until the rest fits 32 KiB together, so that the fact that
+ * records the result stays small. Text is cleaned first. Throws `too_large` over 4 MiB of outputs, and what the transfers throw.
+ */
+export const storeValues = async (
+  transfers: TaskTransfers,
+  stdout: string | undefined,
+  outputs: { readonly [name: string]: JsonValue },
+): Promise<StoredValues> => {
+  const values = Object.entries(outputs).map(([name, value]) => encode(name, value));
+  const outputsBytes = sum(values);
+  if (outputsBytes > maxOutputsBytes) {
+    throw new DomainError('too_large', 'the outputs of the step are too large', {
+      limit: maxOutputsBytes,
+      actual: outputsBytes,
+    });
+  }
+  if (stdout !== undefined) values.push(encode(undefined, fitText(cleanText(stdout), maxOutputsBytes)));
+  const toBlobs = largeOnes(values);
+  const stored = await Promise.all(
+    values.map(async (entry): Promise<readonly [string | undefined, ValueRef]> => {
+      if (!toBlobs.has(entry)) return [entry.name, { inline: entry.value }];
+      return [entry.name, { digest: await transfers.storeBlob(utf8Bytes(entry.json)), bytes: entry.bytes }];
+    }),
+  );
+  const named = stored.filter((entry): entry is readonly [string, ValueRef] => entry[0] !== undefined);
+  const captured = stored.find(([name]) => name === undefined)?.[1];
+  return { outputs: Object.fromEntries(named), ...(captured === undefined ? {} : { stdout: captured }) };
+};
+
+const encode = (name: string | undefined, value: JsonValue): Encoded => {
+  const clean = cleanValue(value);
+  const json = canonicalJson(clean);
+  return { name, value: clean, json, bytes: utf8Length(json) };
+};
+
+const largeOnes = (values: readonly Encoded[]): ReadonlySet<Encoded> => {
+  const large = new Set<Encoded>();
+  let inlineBytes = sum(values);
+  for (const entry of [...values].sort((left, right) => right.bytes - left.bytes)) {
+    if (inlineBytes <= maxInlineValueBytes) break;
+    large.add(entry);
+    inlineBytes -= entry.bytes;
+  }
+  return large;
+};
+
+const sum = (values: readonly Encoded[]): number => values.reduce((total, { bytes }) => total + bytes, 0);
+
+const cleanValue = (value: JsonValue): JsonValue => {
+  if (typeof value === 'string') return cleanText(value);
+  if (Array.isArray(value)) return value.map(cleanValue);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [cleanText(key), cleanValue(inner)]));
+};
+
+/** The longest beginning whose JSON form has at most `maxBytes`; binary output grows when it is escaped. */
+const fitText = (text: string, maxBytes: number): string => {
+  let kept = text;
+  for (let bytes = jsonBytes(kept); bytes > maxBytes; bytes = jsonBytes(kept)) {
+    kept = cleanText(kept.slice(0, Math.floor((kept.length * maxBytes) / bytes)));
+  }
+  return kept;
+};
+
+const jsonBytes = (text: string): number => utf8Length(canonicalJson(text));
