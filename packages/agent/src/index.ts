@@ -1,1 +1,2 @@
-export {};
+export type { AgentExecutorDeps } from './agent-executor.ts';
+export { createAgentExecutor } from './agent-executor.ts';

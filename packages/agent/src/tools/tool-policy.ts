@@ -1,0 +1,41 @@
+import { DomainError, type ToolPolicy } from '@skein/domain';
+
+/** Why a call may not be made; undefined when it may. */
+export type Denial = string | undefined;
+
+/** A policy with its `bash` rules compiled. */
+export interface CompiledPolicy {
+  allows(tool: string): boolean;
+  /** Deny rules first: one that matches anywhere refuses. Then some allow rule must match the whole command. */
+  bash(command: string): Denial;
+}
+
+/** Throws `invalid_argument` for a rule that is no regular expression. */
+export const compilePolicy = (policy: ToolPolicy): CompiledPolicy => {
+  const deny = policy.bash.deny.map((rule) => compile(rule, rule));
+  const allow = policy.bash.allow.map((rule) => compile(rule, `^(?:${rule})$`));
+  return {
+    allows: (tool) => policy.allow.includes(tool),
+    bash: (command) => {
+      const denied = deny.findIndex((rule) => rule.test(command));
+      if (denied >= 0) return `the bash rule deny ${JSON.stringify(policy.bash.deny[denied])} refuses this command`;
+      if (allow.some((rule) => rule.test(command))) return undefined;
+      return allow.length === 0
+        ? 'this agent has no bash allow rule, so no command may run'
+        : 'no bash allow rule matches the whole command';
+    },
+  };
+};
+
+const compile = (rule: string, source: string): RegExp => {
+  try {
+    return new RegExp(source, 'u');
+  } catch (cause) {
+    throw new DomainError(
+      'invalid_argument',
+      `the bash rule ${JSON.stringify(rule)} is no regular expression`,
+      {},
+      cause,
+    );
+  }
+};

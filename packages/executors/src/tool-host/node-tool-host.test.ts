@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DomainError } from '@skein/domain';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createNodeToolHost } from './node-tool-host.ts';
+
+const host = createNodeToolHost({ path: process.env['PATH'] ?? '/usr/bin:/bin' });
+const live = new AbortController().signal;
+const bytes = (text: string) => new TextEncoder().encode(text);
+const request = (command: string) => ({ command, timeoutMs: 20_000, maxOutputBytes: 10_000 });
+
+let base: string;
+let root: string;
+beforeEach(async () => {
+  base = await mkdtemp(join(tmpdir(), 'skein-tool-host-'));
+  root = join(base, 'private');
+  await mkdir(root);
+  await writeFile(join(base, 'secret.txt'), 'secret');
+});
+afterEach(() => rm(base, { recursive: true, force: true }));
+
+const refused = (code: string) => expect.objectContaining({ name: 'DomainError', code });
+
+describe('files', () => {
+  test('a written file is read again, with its folders and its mode bits', async () => {
+    await host.writeFile(root, 'a/b/run.sh', bytes('echo hi\n'), 0o755);
+    expect(await host.readFile(root, 'a/b/run.sh', 100)).toEqual({ text: 'echo hi\n', bytes: 8, truncated: false });
+    expect((await stat(join(root, 'a/b/run.sh'))).mode & 0o777).toBe(0o755);
+  });
+
+  test('writing replaces the whole file, also a read-only one of before', async () => {
+    await host.writeFile(root, 'note', bytes('a long text'), 0o644);
+    await host.writeFile(root, 'note', bytes('short'), 0o600);
+    expect(await readFile(join(root, 'note'), 'utf8')).toBe('short');
+    expect((await stat(join(root, 'note'))).mode & 0o777).toBe(0o600);
+  });
+
+  test('a long file is cut between characters and says so', async () => {
+    await host.writeFile(root, 'long', bytes('ab\u{1f9f6}cd'), 0o644);
+    expect(await host.readFile(root, 'long', 4)).toEqual({ text: 'ab', bytes: 8, truncated: true });
+  });
+
+  test.each(['../secret.txt', 'a/../../secret.txt', '/etc/passwd', '..'])('refuses the path %s', async (path) => {
+    await expect(host.readFile(root, path, 10)).rejects.toEqual(refused('permission_denied'));
+    await expect(host.writeFile(root, path, bytes('x'), 0o644)).rejects.toEqual(refused('permission_denied'));
+    expect(await readFile(join(base, 'secret.txt'), 'utf8')).toBe('secret');
+  });
+
+  test('refuses a symbolic link to a file outside, for reading and for writing', async () => {
+    await symlink(join(base, 'secret.txt'), join(root, 'link'));
+    await expect(host.readFile(root, 'link', 10)).rejects.toEqual(refused('permission_denied'));
+    await expect(host.writeFile(root, 'link', bytes('x'), 0o644)).rejects.toEqual(refused('permission_denied'));
+    expect(await readFile(join(base, 'secret.txt'), 'utf8')).toBe('secret');
+  });
+
+  test('refuses a symbolic link to a folder outside and makes nothing behind it', async () => {
+    await symlink(base, join(root, 'out'));
+    await expect(host.readFile(root, 'out/secret.txt', 10)).rejects.toEqual(refused('permission_denied'));
+    await expect(host.writeFile(root, 'out/new/file', bytes('x'), 0o644)).rejects.toEqual(refused('permission_denied'));
+    expect(existsSync(join(base, 'new'))).toBe(false);
+  });
+
+  test('a private directory that is itself reached through a link still works', async () => {
+    await symlink(root, join(base, 'alias'));
+    await host.writeFile(join(base, 'alias'), 'note', bytes('x'), 0o644);
+    expect(await readFile(join(root, 'note'), 'utf8')).toBe('x');
+  });
+
+  test('what is no regular text file is refused without hanging', async () => {
+    await host.runBash(root, request('mkfifo pipe && mkdir folder && printf "\\377" > binary'), live);
+    await expect(host.readFile(root, 'pipe', 10)).rejects.toEqual(refused('invalid_argument'));
+    await expect(host.writeFile(root, 'pipe', bytes('x'), 0o644)).rejects.toEqual(refused('invalid_argument'));
+    await expect(host.readFile(root, 'folder', 10)).rejects.toEqual(refused('invalid_argument'));
+    await expect(host.readFile(root, 'binary', 10)).rejects.toEqual(refused('invalid_argument'));
+    await expect(host.readFile(root, 'absent', 10)).rejects.toEqual(refused('not_found'));
+  });
+});
+
+describe('bash', () => {
+  test('gives the exit code and both streams, run in the private directory', async () => {
+    await chmod(root, 0o700);
+    const result = await host.runBash(root, request('basename "$PWD"; echo oops >&2; exit 3'), live);
+    expect(result).toMatchObject({ exitCode: 3, truncated: false, timedOut: false });
+    expect(result.output).toContain('private\n');
+    expect(result.output).toContain('oops\n');
+  });
+
+  test('commands see none of the worker’s environment', async () => {
+    process.env['SKEIN_TEST_KEY'] = 'key-value';
+    try {
+      const { output } = await host.runBash(root, request('env'), live);
+      expect(output).toContain('PATH=');
+      expect(output).not.toContain('key-value');
+    } finally {
+      delete process.env['SKEIN_TEST_KEY'];
+    }
+  });
+
+  test('too much output is dropped and said, and the command still ends', async () => {
+    const result = await host.runBash(root, { ...request('yes | head -c 100000'), maxOutputBytes: 1_000 }, live);
+    expect(result).toMatchObject({ exitCode: 0, truncated: true });
+    expect(result.output).toHaveLength(1_000);
+  });
+
+  test('a command past its time is killed with what it started', async () => {
+    const result = await host.runBash(root, { ...request('sleep 60 & echo $!; wait'), timeoutMs: 300 }, live);
+    expect(result.timedOut).toBe(true);
+    expect(isRunning(Number(result.output.trim()))).toBe(false);
+  });
+
+  test('an abort rejects with its reason once the command is gone', async () => {
+    const controller = new AbortController();
+    const reason = new DomainError('cancelled', 'stop');
+    const running = host.runBash(root, request('echo $$ > pid; exec sleep 60'), controller.signal);
+    await expect.poll(() => readFile(join(root, 'pid'), 'utf8').catch(() => '')).toMatch(/\d+\n/);
+    controller.abort(reason);
+    await expect(running).rejects.toBe(reason);
+    expect(isRunning(Number(await readFile(join(root, 'pid'), 'utf8')))).toBe(false);
+  });
+});
+
+const isRunning = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};

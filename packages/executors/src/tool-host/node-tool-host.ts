@@ -1,0 +1,22 @@
+import type { ToolHost } from '@skein/ports';
+import { type ProcessGroups, unwatchedGroups } from '../process/process-groups.ts';
+import { readJailedFile, writeJailedFile } from './jailed-files.ts';
+import { runBash } from './run-bash.ts';
+
+/** What the tool host needs. */
+export interface NodeToolHostDeps {
+  /** `PATH` of the commands that agents run; nothing else of the worker's environment reaches them (S3). */
+  readonly path: string;
+  /** Told of every process group of a command. */
+  readonly groups?: ProcessGroups;
+}
+
+/** Files and processes of the machine, for agents' tools. Isolation is a path jail and a process group, no more. */
+export const createNodeToolHost = (deps: NodeToolHostDeps): ToolHost => {
+  const surroundings = { path: deps.path, groups: deps.groups ?? unwatchedGroups };
+  return {
+    readFile: readJailedFile,
+    writeFile: writeJailedFile,
+    runBash: (root, request, signal) => runBash(surroundings, root, request, signal),
+  };
+};

@@ -1,0 +1,48 @@
+import { DomainError, type ModelContent } from '@skein/domain';
+import type { LanguageModel } from 'ai';
+
+/** The AI SDK, loaded on first use: a worker that only runs shell steps never pays for it. */
+export const loadSdk = async (): Promise<Pick<typeof import('ai'), 'streamText' | 'jsonSchema'>> => {
+  // The SDK's own switch; its warnings would go to the console of the worker.
+  (globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
+  return await import('ai');
+};
+
+/**
+ * The provider's model object; provider packages are loaded lazily.
+ * OpenAI is spoken to over chat completions: stateless, and nothing of the conversation stays with the provider.
+ */
+export const loadLanguageModel = async (content: ModelContent, apiKey: string | undefined): Promise<LanguageModel> => {
+  const baseURL = content.baseUrl?.replace(/\/+$/, '');
+  switch (content.provider) {
+    case 'openai': {
+      const { createOpenAI } = await import('@ai-sdk/openai');
+      return createOpenAI({ apiKey: apiKey ?? '', baseURL: baseURL ?? 'https://api.openai.com/v1' }).chat(
+        content.model,
+      );
+    }
+    case 'anthropic': {
+      const { createAnthropic } = await import('@ai-sdk/anthropic');
+      return createAnthropic({ apiKey: apiKey ?? '', baseURL: baseURL ?? 'https://api.anthropic.com/v1' })(
+        content.model,
+      );
+    }
+    case 'openai-compatible': {
+      const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible');
+      if (baseURL === undefined) {
+        throw new DomainError('invalid_argument', `model ${content.id}: openai-compatible needs a base_url`);
+      }
+      const provider = createOpenAICompatible({
+        name: 'openai-compatible',
+        baseURL,
+        includeUsage: true,
+        ...(apiKey === undefined ? {} : { apiKey }),
+      });
+      return provider.chatModel(content.model);
+    }
+    case 'offline':
+      throw new DomainError('internal', 'the offline model has no provider package');
+    default:
+      throw new DomainError('unimplemented', `unknown model provider ${String(content.provider)}`);
+  }
+};
