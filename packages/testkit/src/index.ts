@@ -1,3 +1,11 @@
+export type { AgentContext, AgentContextChanges } from './agent/agent-context.ts';
+export { agentContextOf } from './agent/agent-context.ts';
+export type { AgentParts } from './agent/agent-stores-of.ts';
+export { agentStoresOf } from './agent/agent-stores-of.ts';
+export type { MemoryToolHost } from './agent/memory-tool-host.ts';
+export { createMemoryToolHost } from './agent/memory-tool-host.ts';
+export type { ScriptedModel, ScriptedTurn } from './agent/scripted-model.ts';
+export { createScriptedModel } from './agent/scripted-model.ts';
 export { describeBlobStore } from './conformance/describe-blob-store.ts';
 export { describeLogStore } from './conformance/describe-log-store.ts';
 export { describeProjectStore } from './conformance/describe-project-store.ts';
@@ -11,6 +19,24 @@ export { creating, digestOf, going, note, submitted } from './conformance/run-fi
 export type { MakeHarness, StoreHarness, StoresUnderTest } from './conformance/store-harness.ts';
 export { FakeClock } from './fake-clock.ts';
 export { dagOf, stepOf } from './fixtures/dag-fixtures.ts';
+export type { GatewayUnderTest } from './gateway/describe-gateway.ts';
+export { describeGateway } from './gateway/describe-gateway.ts';
+export type { FaultCounts, Faults } from './gateway/faulty-gateway.ts';
+export { FaultyGateway } from './gateway/faulty-gateway.ts';
+export { createMemoryGateway } from './gateway/memory-gateway.ts';
+export {
+  sampleBytes,
+  sampleCoordinatorMessages,
+  sampleDigest,
+  sampleHello,
+  sampleOffer,
+  sampleResult,
+  sampleStep,
+  sampleTask,
+  sampleWorkerMessages,
+} from './gateway/sample-messages.ts';
+export type { ScriptedStream } from './gateway/scripted-coordinator.ts';
+export { ScriptedCoordinator, scriptedToken } from './gateway/scripted-coordinator.ts';
 export { MemoryBlobStore } from './memory/memory-blob-store.ts';
 export { MemoryLogStore } from './memory/memory-log-store.ts';
 export { MemoryProjectStore } from './memory/memory-project-store.ts';
