@@ -1,0 +1,106 @@
+import type { StepAction } from '@skein/domain';
+import type { SourceText } from '../problem/source-text.ts';
+import type { DefaultFields } from './step-fields.ts';
+import type { RawStep } from './steps-shape.ts';
+
+const workFields = ['command', 'exec', 'script'] as const;
+const agentFields = ['prompt', 'output_schema', 'limits', 'memory'] as const;
+const choices = 'one of command, exec, script, agent, or type: noop';
+
+/** An action, and the shell that `command` names for a `script` beside it. */
+export interface BuiltAction {
+  readonly action: StepAction;
+  readonly shell?: readonly string[];
+}
+
+const nothing: BuiltAction = { action: { kind: 'noop' } };
+
+/** What a step does. Contradictions are reported; a step that cannot be read does nothing. */
+export const buildAction = (raw: RawStep, defaults: DefaultFields | undefined, source: SourceText): BuiltAction => {
+  const { values, nodes } = raw;
+  if (nodes.type !== undefined && values.type === undefined) return nothing;
+  const isAgent = values.type === 'agent' || (values.type === undefined && (nodes.agent ?? nodes.prompt) !== undefined);
+  if (isAgent) return { action: buildAgent(raw, defaults, source) };
+  refuseFields(
+    raw,
+    nodes.agent === undefined ? agentFields : ['agent', ...agentFields],
+    'only for agent steps',
+    source,
+  );
+  if (values.type === 'noop') {
+    refuseFields(raw, workFields, 'not for a step of type noop', source);
+    return nothing;
+  }
+  return buildWork(raw, source);
+};
+
+const buildWork = (raw: RawStep, source: SourceText): BuiltAction => {
+  const { values, nodes } = raw;
+  if (nodes.exec !== undefined && (nodes.command ?? nodes.script) !== undefined) {
+    const spot = raw.keys.exec ?? raw.node;
+    source.report(spot, {
+      message: `exec may not stand beside ${nodes.command ? 'command' : 'script'}`,
+      expected: choices,
+    });
+    return nothing;
+  }
+  if (nodes.script !== undefined) return buildScript(raw, source);
+  if (nodes.command !== undefined) return { action: { kind: 'shell', commands: values.command ?? [] } };
+  if (nodes.exec !== undefined) return { action: { kind: 'exec', argv: values.exec ?? [] } };
+  // A field that is unknown or not supported yet was reported already and is probably what the step does.
+  const understood = raw.node.entries.length === Object.keys(nodes).length;
+  if (understood) source.report(raw.node, { message: 'the step does nothing', expected: choices });
+  return nothing;
+};
+
+/** Dagu's `command: python` beside `script`: the command is the program that runs the script. */
+const buildScript = (raw: RawStep, source: SourceText): BuiltAction => {
+  const { values } = raw;
+  const action: StepAction = { kind: 'script', script: values.script ?? '' };
+  if (values.command === undefined) return { action };
+  const [program = '', ...more] = values.command;
+  if (more.length === 0 && values.shell === undefined) return { action, shell: program.trim().split(/\s+/) };
+  const spot = raw.keys.command ?? raw.node;
+  source.report(spot, {
+    message: 'command beside script names the one program that runs it',
+    expected: 'a program, and no shell',
+  });
+  return nothing;
+};
+
+const buildAgent = (raw: RawStep, defaults: DefaultFields | undefined, source: SourceText): StepAction => {
+  const { values, nodes, node } = raw;
+  refuseFields(raw, workFields, 'not for an agent step', source);
+  const agent = values.agent ?? (nodes.agent === undefined ? defaults?.values.agent : undefined);
+  if (agent === undefined && nodes.agent === undefined) {
+    source.report(node, { message: 'an agent step needs agent', expected: 'agent: the id of an agent' });
+  }
+  if (nodes.prompt === undefined)
+    source.report(node, { message: 'an agent step needs prompt', expected: 'prompt: text' });
+  const [id = '', version, ...rest] = (agent ?? '').split('@');
+  if (rest.length > 0 || version === '') {
+    source.report(nodes.agent ?? node, { message: `"${agent}" is not an agent`, expected: 'ID, or ID@VERSION' });
+  }
+  const outputSchema = values.output_schema ?? defaults?.values.output_schema;
+  return {
+    kind: 'agent',
+    agent: id,
+    ...(version === undefined ? {} : { version }),
+    prompt: values.prompt ?? '',
+    ...(outputSchema === undefined ? {} : { outputSchema }),
+    limits: { ...defaults?.values.limits, ...values.limits },
+    memory: values.memory ?? defaults?.values.memory ?? { read: false, propose: false },
+  };
+};
+
+const refuseFields = (
+  raw: RawStep,
+  fields: readonly ('agent' | (typeof agentFields)[number] | (typeof workFields)[number])[],
+  why: string,
+  source: SourceText,
+): void => {
+  for (const field of fields) {
+    if (raw.nodes[field] === undefined) continue;
+    source.report(raw.keys[field] ?? raw.node, { message: `${field} is ${why}`, expected: choices });
+  }
+};

@@ -1,0 +1,139 @@
+import { type EnvEntry, isName, type Step, type StepId } from '@skein/domain';
+import type { SourceText } from '../problem/source-text.ts';
+import type { YamlNode } from '../yaml/yaml-node.ts';
+import { buildAction } from './build-action.ts';
+import type { DagFields } from './dag-fields.ts';
+import { isEnvName, type LocatedEnv, withVariables } from './env-fields.ts';
+import type { LocatedParam } from './param-fields.ts';
+import type { Places } from './places.ts';
+import { defaultContinueOn } from './policy-fields.ts';
+import type { DefaultFields } from './step-fields.ts';
+import type { RawStep } from './steps-shape.ts';
+
+/** A step's id and name, before the rest of it is built. */
+export interface StepName {
+  readonly id: StepId;
+  readonly name?: string;
+}
+
+/** What the steps of one DAG share while they are built. */
+export interface StepContext {
+  readonly dag: DagFields;
+  readonly defaults: DefaultFields | undefined;
+  readonly names: readonly StepName[];
+  /** True when each step follows the one before it. */
+  readonly chain: boolean;
+  readonly places: Places;
+  readonly source: SourceText;
+}
+
+/** The id: its own, else its key, else made from its name, else `step_` and its position from 1. */
+export const nameStep = (raw: RawStep, index: number): StepName => {
+  const label = raw.values.name ?? raw.key;
+  const id = raw.values.id ?? (label === undefined ? `step_${index + 1}` : toId(label, index));
+  return label === undefined || label === id ? { id } : { id, name: label };
+};
+
+const toId = (label: string, index: number): string => {
+  if (isName(label)) return label;
+  const id = label
+    .trim()
+    .replace(/[^A-Za-z0-9_.-]+/g, '_')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .replace(/_+$/, '')
+    .slice(0, 64);
+  return isName(id) ? id : `step_${index + 1}`;
+};
+
+/** One step with every default filled in. Remembers where its parts came from. */
+export const buildStep = (raw: RawStep, index: number, context: StepContext): Step => {
+  const { defaults, dag, places } = context;
+  const own = raw.values;
+  const shared = defaults?.values;
+  const named = context.names[index] ?? { id: `step_${index + 1}` };
+  const { action, shell: interpreter } = buildAction(raw, defaults, context.source);
+  const shell = interpreter ?? own.shell ?? shared?.shell ?? dag.values.shell;
+  const workingDir = own.working_dir ?? shared?.working_dir ?? dag.values.working_dir;
+  const retryPolicy = own.retry_policy ?? shared?.retry_policy;
+  const timeoutMs = own.timeout_sec ?? shared?.timeout_sec ?? 0;
+  const preconditions = own.preconditions ?? shared?.preconditions ?? [];
+  const runsPrograms = (action.kind !== 'agent' && action.kind !== 'noop') || preconditions.length > 0;
+  const env = environmentOf(raw, runsPrograms, context);
+  putPlaces(raw, index, env, context);
+  places.put(['steps', index, 'action', 'agent'], raw.nodes.agent ?? defaults?.nodes.agent);
+  return {
+    ...named,
+    ...(own.description === undefined ? {} : { description: own.description }),
+    depends: dependsOf(raw, index, context),
+    action,
+    ...(shell === undefined ? {} : { shell }),
+    ...(workingDir === undefined ? {} : { workingDir: withVariables(workingDir) }),
+    env: env.map(({ entry }) => entry),
+    ...(own.output === undefined ? {} : { output: own.output }),
+    outputs: own.outputs ?? [],
+    preconditions,
+    continueOn: own.continue_on ?? shared?.continue_on ?? defaultContinueOn,
+    ...(retryPolicy === undefined ? {} : { retryPolicy }),
+    ...(timeoutMs === 0 ? {} : { timeoutMs }),
+    workerSelector: own.worker_selector ?? shared?.worker_selector ?? dag.values.worker_selector ?? {},
+    onWorkerLoss: own.on_worker_loss ?? shared?.on_worker_loss ?? 'retry',
+    repeatSafe: own.repeat_safe ?? shared?.repeat_safe ?? false,
+    ...(own.foreach === undefined ? {} : { foreach: own.foreach }),
+  };
+};
+
+/** Parameters first, then the DAG's variables, then the step's own: later ones win and may use earlier ones. */
+const environmentOf = (raw: RawStep, runsPrograms: boolean, { dag, defaults }: StepContext): readonly LocatedEnv[] => [
+  ...(runsPrograms ? (dag.values.params ?? []).flatMap(asVariable) : []),
+  ...(dag.values.env ?? []),
+  ...(raw.values.env ?? defaults?.values.env ?? []),
+];
+
+/** A parameter is also a variable of its name, as in Dagu; one that may be absent is not. */
+const asVariable = ({ param, node }: LocatedParam): readonly LocatedEnv[] => {
+  if (!isEnvName(param.name) || (!param.required && param.default === undefined)) return [];
+  const entry: EnvEntry = { name: param.name, value: `\${params.${param.name}}` };
+  return [{ entry, node }];
+};
+
+const dependsOf = (raw: RawStep, index: number, context: StepContext): readonly StepId[] => {
+  const { names, chain, source } = context;
+  const given = raw.values.depends;
+  if (chain && given !== undefined && given.length > 0) {
+    const spot = raw.keys.depends ?? raw.node;
+    source.report(spot, { message: 'depends is not for a DAG of type chain', expected: 'type: graph' });
+  }
+  if (given === undefined && raw.nodes.depends === undefined && chain) {
+    const before = names[index - 1];
+    return before === undefined ? [] : [before.id];
+  }
+  const resolved = (given ?? []).map((word) => findId(word, names));
+  return [...new Set(resolved)];
+};
+
+const findId = (word: string, names: readonly StepName[]): StepId =>
+  names.some(({ id }) => id === word) ? word : (names.find(({ name }) => name === word)?.id ?? word);
+
+const putPlaces = (raw: RawStep, index: number, env: readonly LocatedEnv[], context: StepContext): void => {
+  const { places, defaults, dag } = context;
+  const { nodes } = raw;
+  const put = (path: readonly (string | number)[], node: YamlNode | undefined): void =>
+    places.put(['steps', index, ...path], node);
+  put([], raw.node);
+  put(['id'], nodes.id ?? nodes.name);
+  put(['depends'], nodes.depends);
+  put(['action', 'commands'], nodes.command);
+  put(['action', 'script'], nodes.script);
+  put(['action', 'argv'], nodes.exec);
+  put(['action', 'prompt'], nodes.prompt);
+  put(['shell'], nodes.shell ?? defaults?.nodes.shell ?? dag.nodes.shell);
+  put(['workingDir'], nodes.working_dir ?? defaults?.nodes.working_dir ?? dag.nodes.working_dir);
+  put(['preconditions'], nodes.preconditions ?? defaults?.nodes.preconditions);
+  put(['output'], nodes.output);
+  put(['outputs'], nodes.outputs);
+  put(['foreach'], nodes.foreach);
+  put(['continueOn'], nodes.continue_on ?? defaults?.nodes.continue_on);
+  put(['retryPolicy'], nodes.retry_policy ?? defaults?.nodes.retry_policy);
+  put(['workerSelector'], nodes.worker_selector ?? defaults?.nodes.worker_selector ?? dag.nodes.worker_selector);
+  env.forEach((variable, position) => put(['env', position], variable.node));
+};

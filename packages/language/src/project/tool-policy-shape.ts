@@ -1,0 +1,64 @@
+import type { ToolPolicy } from '@skein/domain';
+import { list } from '../shape/collections.ts';
+import { record } from '../shape/record.ts';
+import { text, word } from '../shape/scalars.ts';
+import { byKind, mapped, type Shape } from '../shape/shape.ts';
+
+/** `load_skill` comes with skills and `output` with a schema; naming them is allowed and changes nothing. */
+const tools = ['read', 'write', 'bash', 'load_skill', 'output'] as const;
+const laterTools = ['patch', 'http', 'think', 'remember', 'ask', 'delegate'] as const;
+
+const rule: Shape<string> = {
+  expected: 'a regular expression',
+  schema: { type: 'string', format: 'regex' },
+  read: (node, source) => {
+    const value = text('a regular expression').read(node, source);
+    if (value === undefined) return undefined;
+    try {
+      return new RegExp(value, 'u').source === '' ? undefined : value;
+    } catch {
+      source.report(node, { message: `${JSON.stringify(value)} is not a regular expression`, expected: 'a pattern' });
+      return undefined;
+    }
+  },
+};
+
+const names = list(word(tools, laterTools), 'a list of tools');
+const none: ToolPolicy = { allow: [], bash: { allow: [], deny: [] } };
+
+const bashRules = record({
+  noun: 'bash',
+  fields: {
+    allow: { shape: list(rule), about: 'Patterns; one must match the whole command.' },
+    deny: { shape: list(rule), about: 'Patterns; one that matches anywhere refuses the command.' },
+  },
+});
+
+const policyMap = record({
+  noun: 'tools',
+  fields: {
+    allow: { shape: names, about: 'Tools that the agent may use.' },
+    bash: { shape: bashRules, about: 'Rules for the commands of the bash tool.' },
+  },
+  later: ['deny', 'network', 'mcp', 'isolation', 'functions'],
+});
+
+/** Tools of an agent: a list of names, or a map with allow and bash rules. None unless it says so. */
+export const toolPolicyShape: Shape<ToolPolicy> = mapped(
+  byKind<ToolPolicy>('a list of tools, or a map with allow and bash', {
+    list: mapped(names, (allow) => ({ ...none, allow })),
+    map: mapped(policyMap, ({ values }) => ({
+      allow: values.allow ?? [],
+      bash: { allow: values.bash?.values.allow ?? [], deny: values.bash?.values.deny ?? [] },
+    })),
+  }),
+  (policy, node, source) => {
+    if (policy.allow.includes('bash') && policy.bash.allow.length === 0) {
+      source.warn(node, {
+        message: 'bash is allowed, but no command may run',
+        expected: "tools: { allow: [bash], bash: { allow: ['…'] } }",
+      });
+    }
+    return { ...policy, allow: [...new Set(policy.allow)].toSorted() };
+  },
+);

@@ -1,0 +1,138 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  type ParsedNode,
+  type Scalar,
+} from 'yaml';
+import type { SourceText, Spot } from '../problem/source-text.ts';
+import { composeDocument } from './compose-document.ts';
+import { keyPath, type YamlEntry, type YamlNode } from './yaml-node.ts';
+
+/** Nodes after aliases are followed; bounds what a chain of aliases can blow up to. */
+const maxNodes = 200_000;
+/** Uses of anchors in one file. */
+const maxAliasCount = 100;
+const knownTags = new Set(
+  ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((name) => `tag:yaml.org,2002:${name}`),
+);
+/** Keys that would reach into JavaScript's own objects further on. */
+const refusedKeys = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** Reads one YAML document. Problems are reported to the source; undefined when nothing can be made of the text. */
+export const readYaml = (source: SourceText): YamlNode | undefined => {
+  const document = composeDocument(source);
+  if (document === undefined || source.problems.length > 0) return undefined;
+  if (document.contents === null) return undefined;
+  return createConverter(source).convert(document.contents, '', spotOf(document, ''));
+};
+
+const spotOf = (document: Document.Parsed<ParsedNode>, path: string): Spot => ({
+  start: document.contents?.range[0] ?? 0,
+  end: document.contents?.range[1] ?? 0,
+  path,
+});
+
+interface Converter {
+  convert(node: Node | null, path: string, fallback: Spot): YamlNode;
+}
+
+const createConverter = (source: SourceText): Converter => {
+  const anchors = new Map<string, Node>();
+  const open = new Set<Node>();
+  let nodes = 0;
+  let aliases = 0;
+
+  const nothing = (spot: Spot): YamlNode => ({ ...spot, kind: 'scalar', value: null, source: '' });
+
+  const tooMany = (spot: Spot, message: string, expected: string): YamlNode => {
+    source.report({ ...spot, path: '' }, { message, expected, code: 'too_large' });
+    return nothing(spot);
+  };
+
+  const follow = (name: string, path: string, spot: Spot): YamlNode => {
+    aliases += 1;
+    if (aliases > maxAliasCount) return tooMany(spot, 'too many aliases', `at most ${maxAliasCount} in a file`);
+    const target = anchors.get(name);
+    if (target === undefined || open.has(target)) {
+      const message = target === undefined ? `unknown alias *${name}` : `alias *${name} contains itself`;
+      source.report(spot, { message, expected: `an anchor &${name} earlier in the file` });
+      return nothing(spot);
+    }
+    return convert(target, path, spot);
+  };
+
+  const convert = (node: Node | null, path: string, fallback: Spot): YamlNode => {
+    const range = node?.range;
+    const spot: Spot = range ? { start: range[0], end: range[1], path } : { ...fallback, path };
+    nodes += 1;
+    if (nodes > maxNodes) return tooMany(spot, 'too many values', `at most ${maxNodes} in a file`);
+    if (node === null) return nothing(spot);
+    if (isAlias(node)) return follow(node.source, path, spot);
+    const anchor = isScalar(node) || isMap(node) || isSeq(node) ? node.anchor : undefined;
+    if (anchor !== undefined) anchors.set(anchor, node);
+    if (node.tag !== undefined && !knownTags.has(node.tag)) {
+      source.report(spot, { message: `tag ${node.tag} is not allowed`, expected: 'a plain value' });
+    }
+    open.add(node);
+    const converted = convertBody(node, path, spot);
+    open.delete(node);
+    return converted;
+  };
+
+  const convertBody = (node: Node, path: string, spot: Spot): YamlNode => {
+    if (isSeq(node)) {
+      const items = node.items.map((item, index) => convert(item as Node | null, `${path}[${index}]`, spot));
+      return { ...spot, kind: 'list', items };
+    }
+    if (isMap(node))
+      return { ...spot, kind: 'map', entries: convertPairs(node.items as Pair<Node, Node | null>[], path, spot) };
+    return isScalar(node) ? convertScalar(node, spot) : nothing(spot);
+  };
+
+  const convertScalar = (node: Scalar, spot: Spot): YamlNode => {
+    const { value } = node;
+    if (value === null) return nothing(spot);
+    const known = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+    const text = node.source ?? String(value);
+    return { ...spot, kind: 'scalar', value: known ? value : text, source: typeof value === 'string' ? value : text };
+  };
+
+  const convertPairs = (pairs: readonly Pair<Node, Node | null>[], path: string, spot: Spot): readonly YamlEntry[] => {
+    const entries = new Map<string, YamlEntry>();
+    const merged: YamlEntry[] = [];
+    for (const pair of pairs) {
+      const key = convert(pair.key, path, spot);
+      const at: Spot = { start: key.start, end: key.end, path };
+      if (key.kind !== 'scalar' || key.value === null) {
+        source.report(at, {
+          message: `a key may not be ${key.kind === 'scalar' ? 'empty' : `a ${key.kind}`}`,
+          expected: 'text',
+        });
+        continue;
+      }
+      const name = key.source;
+      const value = convert(pair.value, keyPath(path, name), at);
+      if (name === '<<' && isAlias(pair.value)) merged.push(...mergedEntries(value, at));
+      else if (name === '<<' && isSeq(pair.value) && value.kind === 'list') {
+        merged.push(...value.items.flatMap((item) => mergedEntries(item, at)));
+      } else if (refusedKeys.has(name)) source.report(at, { message: `${name} is not allowed as a key` });
+      else if (entries.has(name)) source.report(at, { message: `${name} is given twice`, expected: 'each key once' });
+      else entries.set(name, { key: name, keySpot: { ...at, path: keyPath(path, name) }, value });
+    }
+    for (const entry of merged) if (!entries.has(entry.key)) entries.set(entry.key, entry);
+    return [...entries.values()];
+  };
+
+  const mergedEntries = (value: YamlNode, at: Spot): readonly YamlEntry[] => {
+    if (value.kind === 'map') return value.entries;
+    source.report(at, { message: 'the merge key << needs a map', expected: 'an alias of a map, or a list of them' });
+    return [];
+  };
+
+  return { convert };
+};
