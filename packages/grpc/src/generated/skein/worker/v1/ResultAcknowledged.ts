@@ -1,0 +1,13 @@
+// Original file: proto/skein/worker/v1/worker.proto
+
+import type { TaskRef as _skein_worker_v1_TaskRef, TaskRef__Output as _skein_worker_v1_TaskRef__Output } from '../../../skein/worker/v1/TaskRef.ts';
+
+export interface ResultAcknowledged {
+  'task'?: (_skein_worker_v1_TaskRef | null);
+  'outcome'?: (string);
+}
+
+export interface ResultAcknowledged__Output {
+  'task': (_skein_worker_v1_TaskRef__Output | null);
+  'outcome': (string);
+}

@@ -1,0 +1,27 @@
+// Original file: proto/skein/worker/v1/worker.proto
+
+import type { Long } from '@grpc/proto-loader';
+
+export interface Usage {
+  'turns'?: (number | string | Long);
+  'toolCalls'?: (number | string | Long);
+  'inputTokens'?: (number | string | Long);
+  'outputTokens'?: (number | string | Long);
+  'schemaRepairs'?: (number | string | Long);
+  'costUsd'?: (number | string);
+  'model'?: (string);
+  '_costUsd'?: "costUsd";
+  '_model'?: "model";
+}
+
+export interface Usage__Output {
+  'turns': (number);
+  'toolCalls': (number);
+  'inputTokens': (number);
+  'outputTokens': (number);
+  'schemaRepairs': (number);
+  'costUsd'?: (number);
+  'model'?: (string);
+  '_costUsd'?: "costUsd";
+  '_model'?: "model";
+}

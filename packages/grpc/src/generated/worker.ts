@@ -1,0 +1,97 @@
+import type * as grpc from '@grpc/grpc-js';
+import type { MessageTypeDefinition } from '@grpc/proto-loader';
+
+import type { Cancel as _skein_worker_v1_Cancel, Cancel__Output as _skein_worker_v1_Cancel__Output } from './skein/worker/v1/Cancel.ts';
+import type { CoordinatorMessage as _skein_worker_v1_CoordinatorMessage, CoordinatorMessage__Output as _skein_worker_v1_CoordinatorMessage__Output } from './skein/worker/v1/CoordinatorMessage.ts';
+import type { Credits as _skein_worker_v1_Credits, Credits__Output as _skein_worker_v1_Credits__Output } from './skein/worker/v1/Credits.ts';
+import type { Drain as _skein_worker_v1_Drain, Drain__Output as _skein_worker_v1_Drain__Output } from './skein/worker/v1/Drain.ts';
+import type { Draining as _skein_worker_v1_Draining, Draining__Output as _skein_worker_v1_Draining__Output } from './skein/worker/v1/Draining.ts';
+import type { ErrorData as _skein_worker_v1_ErrorData, ErrorData__Output as _skein_worker_v1_ErrorData__Output } from './skein/worker/v1/ErrorData.ts';
+import type { Evicted as _skein_worker_v1_Evicted, Evicted__Output as _skein_worker_v1_Evicted__Output } from './skein/worker/v1/Evicted.ts';
+import type { FanoutItem as _skein_worker_v1_FanoutItem, FanoutItem__Output as _skein_worker_v1_FanoutItem__Output } from './skein/worker/v1/FanoutItem.ts';
+import type { FetchBlobRequest as _skein_worker_v1_FetchBlobRequest, FetchBlobRequest__Output as _skein_worker_v1_FetchBlobRequest__Output } from './skein/worker/v1/FetchBlobRequest.ts';
+import type { FetchBlobResponse as _skein_worker_v1_FetchBlobResponse, FetchBlobResponse__Output as _skein_worker_v1_FetchBlobResponse__Output } from './skein/worker/v1/FetchBlobResponse.ts';
+import type { FetchSnapshotRequest as _skein_worker_v1_FetchSnapshotRequest, FetchSnapshotRequest__Output as _skein_worker_v1_FetchSnapshotRequest__Output } from './skein/worker/v1/FetchSnapshotRequest.ts';
+import type { FetchSnapshotResponse as _skein_worker_v1_FetchSnapshotResponse, FetchSnapshotResponse__Output as _skein_worker_v1_FetchSnapshotResponse__Output } from './skein/worker/v1/FetchSnapshotResponse.ts';
+import type { Goodbye as _skein_worker_v1_Goodbye, Goodbye__Output as _skein_worker_v1_Goodbye__Output } from './skein/worker/v1/Goodbye.ts';
+import type { Heartbeat as _skein_worker_v1_Heartbeat, Heartbeat__Output as _skein_worker_v1_Heartbeat__Output } from './skein/worker/v1/Heartbeat.ts';
+import type { HeartbeatAnswer as _skein_worker_v1_HeartbeatAnswer, HeartbeatAnswer__Output as _skein_worker_v1_HeartbeatAnswer__Output } from './skein/worker/v1/HeartbeatAnswer.ts';
+import type { HeldTask as _skein_worker_v1_HeldTask, HeldTask__Output as _skein_worker_v1_HeldTask__Output } from './skein/worker/v1/HeldTask.ts';
+import type { Hello as _skein_worker_v1_Hello, Hello__Output as _skein_worker_v1_Hello__Output } from './skein/worker/v1/Hello.ts';
+import type { Log as _skein_worker_v1_Log, Log__Output as _skein_worker_v1_Log__Output } from './skein/worker/v1/Log.ts';
+import type { Received as _skein_worker_v1_Received, Received__Output as _skein_worker_v1_Received__Output } from './skein/worker/v1/Received.ts';
+import type { Refused as _skein_worker_v1_Refused, Refused__Output as _skein_worker_v1_Refused__Output } from './skein/worker/v1/Refused.ts';
+import type { ReportExitRequest as _skein_worker_v1_ReportExitRequest, ReportExitRequest__Output as _skein_worker_v1_ReportExitRequest__Output } from './skein/worker/v1/ReportExitRequest.ts';
+import type { ReportExitResponse as _skein_worker_v1_ReportExitResponse, ReportExitResponse__Output as _skein_worker_v1_ReportExitResponse__Output } from './skein/worker/v1/ReportExitResponse.ts';
+import type { ResultAcknowledged as _skein_worker_v1_ResultAcknowledged, ResultAcknowledged__Output as _skein_worker_v1_ResultAcknowledged__Output } from './skein/worker/v1/ResultAcknowledged.ts';
+import type { Revoke as _skein_worker_v1_Revoke, Revoke__Output as _skein_worker_v1_Revoke__Output } from './skein/worker/v1/Revoke.ts';
+import type { RunInfo as _skein_worker_v1_RunInfo, RunInfo__Output as _skein_worker_v1_RunInfo__Output } from './skein/worker/v1/RunInfo.ts';
+import type { Snapshot as _skein_worker_v1_Snapshot, Snapshot__Output as _skein_worker_v1_Snapshot__Output } from './skein/worker/v1/Snapshot.ts';
+import type { Started as _skein_worker_v1_Started, Started__Output as _skein_worker_v1_Started__Output } from './skein/worker/v1/Started.ts';
+import type { StoreBlobHeader as _skein_worker_v1_StoreBlobHeader, StoreBlobHeader__Output as _skein_worker_v1_StoreBlobHeader__Output } from './skein/worker/v1/StoreBlobHeader.ts';
+import type { StoreBlobRequest as _skein_worker_v1_StoreBlobRequest, StoreBlobRequest__Output as _skein_worker_v1_StoreBlobRequest__Output } from './skein/worker/v1/StoreBlobRequest.ts';
+import type { StoreBlobResponse as _skein_worker_v1_StoreBlobResponse, StoreBlobResponse__Output as _skein_worker_v1_StoreBlobResponse__Output } from './skein/worker/v1/StoreBlobResponse.ts';
+import type { TaskOffer as _skein_worker_v1_TaskOffer, TaskOffer__Output as _skein_worker_v1_TaskOffer__Output } from './skein/worker/v1/TaskOffer.ts';
+import type { TaskRef as _skein_worker_v1_TaskRef, TaskRef__Output as _skein_worker_v1_TaskRef__Output } from './skein/worker/v1/TaskRef.ts';
+import type { TaskResult as _skein_worker_v1_TaskResult, TaskResult__Output as _skein_worker_v1_TaskResult__Output } from './skein/worker/v1/TaskResult.ts';
+import type { Usage as _skein_worker_v1_Usage, Usage__Output as _skein_worker_v1_Usage__Output } from './skein/worker/v1/Usage.ts';
+import type { Welcome as _skein_worker_v1_Welcome, Welcome__Output as _skein_worker_v1_Welcome__Output } from './skein/worker/v1/Welcome.ts';
+import type { WorkRequest as _skein_worker_v1_WorkRequest, WorkRequest__Output as _skein_worker_v1_WorkRequest__Output } from './skein/worker/v1/WorkRequest.ts';
+import type { WorkResponse as _skein_worker_v1_WorkResponse, WorkResponse__Output as _skein_worker_v1_WorkResponse__Output } from './skein/worker/v1/WorkResponse.ts';
+import type { WorkerInfo as _skein_worker_v1_WorkerInfo, WorkerInfo__Output as _skein_worker_v1_WorkerInfo__Output } from './skein/worker/v1/WorkerInfo.ts';
+import type { WorkerMessage as _skein_worker_v1_WorkerMessage, WorkerMessage__Output as _skein_worker_v1_WorkerMessage__Output } from './skein/worker/v1/WorkerMessage.ts';
+import type { WorkerServiceClient as _skein_worker_v1_WorkerServiceClient, WorkerServiceDefinition as _skein_worker_v1_WorkerServiceDefinition } from './skein/worker/v1/WorkerService.ts';
+
+type SubtypeConstructor<Constructor extends new (...args: any) => any, Subtype> = {
+  new(...args: ConstructorParameters<Constructor>): Subtype;
+};
+
+export interface ProtoGrpcType {
+  skein: {
+    worker: {
+      v1: {
+        Cancel: MessageTypeDefinition<_skein_worker_v1_Cancel, _skein_worker_v1_Cancel__Output>
+        CoordinatorMessage: MessageTypeDefinition<_skein_worker_v1_CoordinatorMessage, _skein_worker_v1_CoordinatorMessage__Output>
+        Credits: MessageTypeDefinition<_skein_worker_v1_Credits, _skein_worker_v1_Credits__Output>
+        Drain: MessageTypeDefinition<_skein_worker_v1_Drain, _skein_worker_v1_Drain__Output>
+        Draining: MessageTypeDefinition<_skein_worker_v1_Draining, _skein_worker_v1_Draining__Output>
+        ErrorData: MessageTypeDefinition<_skein_worker_v1_ErrorData, _skein_worker_v1_ErrorData__Output>
+        Evicted: MessageTypeDefinition<_skein_worker_v1_Evicted, _skein_worker_v1_Evicted__Output>
+        FanoutItem: MessageTypeDefinition<_skein_worker_v1_FanoutItem, _skein_worker_v1_FanoutItem__Output>
+        FetchBlobRequest: MessageTypeDefinition<_skein_worker_v1_FetchBlobRequest, _skein_worker_v1_FetchBlobRequest__Output>
+        FetchBlobResponse: MessageTypeDefinition<_skein_worker_v1_FetchBlobResponse, _skein_worker_v1_FetchBlobResponse__Output>
+        FetchSnapshotRequest: MessageTypeDefinition<_skein_worker_v1_FetchSnapshotRequest, _skein_worker_v1_FetchSnapshotRequest__Output>
+        FetchSnapshotResponse: MessageTypeDefinition<_skein_worker_v1_FetchSnapshotResponse, _skein_worker_v1_FetchSnapshotResponse__Output>
+        Goodbye: MessageTypeDefinition<_skein_worker_v1_Goodbye, _skein_worker_v1_Goodbye__Output>
+        Heartbeat: MessageTypeDefinition<_skein_worker_v1_Heartbeat, _skein_worker_v1_Heartbeat__Output>
+        HeartbeatAnswer: MessageTypeDefinition<_skein_worker_v1_HeartbeatAnswer, _skein_worker_v1_HeartbeatAnswer__Output>
+        HeldTask: MessageTypeDefinition<_skein_worker_v1_HeldTask, _skein_worker_v1_HeldTask__Output>
+        Hello: MessageTypeDefinition<_skein_worker_v1_Hello, _skein_worker_v1_Hello__Output>
+        Log: MessageTypeDefinition<_skein_worker_v1_Log, _skein_worker_v1_Log__Output>
+        Received: MessageTypeDefinition<_skein_worker_v1_Received, _skein_worker_v1_Received__Output>
+        Refused: MessageTypeDefinition<_skein_worker_v1_Refused, _skein_worker_v1_Refused__Output>
+        ReportExitRequest: MessageTypeDefinition<_skein_worker_v1_ReportExitRequest, _skein_worker_v1_ReportExitRequest__Output>
+        ReportExitResponse: MessageTypeDefinition<_skein_worker_v1_ReportExitResponse, _skein_worker_v1_ReportExitResponse__Output>
+        ResultAcknowledged: MessageTypeDefinition<_skein_worker_v1_ResultAcknowledged, _skein_worker_v1_ResultAcknowledged__Output>
+        Revoke: MessageTypeDefinition<_skein_worker_v1_Revoke, _skein_worker_v1_Revoke__Output>
+        RunInfo: MessageTypeDefinition<_skein_worker_v1_RunInfo, _skein_worker_v1_RunInfo__Output>
+        Snapshot: MessageTypeDefinition<_skein_worker_v1_Snapshot, _skein_worker_v1_Snapshot__Output>
+        Started: MessageTypeDefinition<_skein_worker_v1_Started, _skein_worker_v1_Started__Output>
+        StoreBlobHeader: MessageTypeDefinition<_skein_worker_v1_StoreBlobHeader, _skein_worker_v1_StoreBlobHeader__Output>
+        StoreBlobRequest: MessageTypeDefinition<_skein_worker_v1_StoreBlobRequest, _skein_worker_v1_StoreBlobRequest__Output>
+        StoreBlobResponse: MessageTypeDefinition<_skein_worker_v1_StoreBlobResponse, _skein_worker_v1_StoreBlobResponse__Output>
+        TaskOffer: MessageTypeDefinition<_skein_worker_v1_TaskOffer, _skein_worker_v1_TaskOffer__Output>
+        TaskRef: MessageTypeDefinition<_skein_worker_v1_TaskRef, _skein_worker_v1_TaskRef__Output>
+        TaskResult: MessageTypeDefinition<_skein_worker_v1_TaskResult, _skein_worker_v1_TaskResult__Output>
+        Usage: MessageTypeDefinition<_skein_worker_v1_Usage, _skein_worker_v1_Usage__Output>
+        Welcome: MessageTypeDefinition<_skein_worker_v1_Welcome, _skein_worker_v1_Welcome__Output>
+        WorkRequest: MessageTypeDefinition<_skein_worker_v1_WorkRequest, _skein_worker_v1_WorkRequest__Output>
+        WorkResponse: MessageTypeDefinition<_skein_worker_v1_WorkResponse, _skein_worker_v1_WorkResponse__Output>
+        WorkerInfo: MessageTypeDefinition<_skein_worker_v1_WorkerInfo, _skein_worker_v1_WorkerInfo__Output>
+        WorkerMessage: MessageTypeDefinition<_skein_worker_v1_WorkerMessage, _skein_worker_v1_WorkerMessage__Output>
+        WorkerService: SubtypeConstructor<typeof grpc.Client, _skein_worker_v1_WorkerServiceClient> & { service: _skein_worker_v1_WorkerServiceDefinition }
+      }
+    }
+  }
+}
+

@@ -1,0 +1,66 @@
+import type { ChannelOptions } from '@grpc/grpc-js';
+
+/** Sizes and times of the transport. Bytes and milliseconds. */
+export interface GrpcLimits {
+  /** Largest control message, and what a peer may send as one gRPC message (plus a small overhead). */
+  readonly maxMessageBytes: number;
+  /** Unsent bytes of one stream; beyond it the stream is cut with `resource_exhausted` (D6). */
+  readonly maxBufferedBytes: number;
+  /** Largest snapshot envelope or blob. */
+  readonly maxTransferBytes: number;
+  /** A ping after this much time … */
+  readonly keepaliveMs: number;
+  /** … and the connection is dead without an answer within this. */
+  readonly keepaliveTimeoutMs: number;
+  /** A stream without a first message is refused after this. */
+  readonly helloTimeoutMs: number;
+  /** After one side has closed, the stream is ended by force when the other does not follow within this. */
+  readonly closeTimeoutMs: number;
+  /** Deadline of a unary call. */
+  readonly callTimeoutMs: number;
+}
+
+/** A frozen peer is found in keepaliveMs + keepaliveTimeoutMs at most: a little over a second. */
+export const defaultGrpcLimits: GrpcLimits = {
+  maxMessageBytes: 1024 * 1024,
+  maxBufferedBytes: 8 * 1024 * 1024,
+  maxTransferBytes: 1024 * 1024 * 1024,
+  keepaliveMs: 400,
+  keepaliveTimeoutMs: 800,
+  helloTimeoutMs: 10_000,
+  closeTimeoutMs: 2_000,
+  callTimeoutMs: 10_000,
+};
+
+/** Room for the frame around the largest message. */
+const frameOverheadBytes = 16 * 1024;
+
+const shared = (limits: GrpcLimits): ChannelOptions => ({
+  'grpc.max_receive_message_length': limits.maxMessageBytes + frameOverheadBytes,
+  'grpc.max_send_message_length': limits.maxMessageBytes + frameOverheadBytes,
+  'grpc.keepalive_time_ms': limits.keepaliveMs,
+  'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+  'grpc.keepalive_permit_without_calls': 1,
+});
+
+/** Options of the server. Its ping limits allow twice the rate at which our clients ping. */
+export const serverOptions = (limits: GrpcLimits): ChannelOptions => ({
+  ...shared(limits),
+  'grpc.http2.min_time_between_pings_ms': Math.floor(limits.keepaliveMs / 2),
+  'grpc.http2.max_ping_strikes': 0,
+  'grpc.max_concurrent_streams': 256,
+});
+
+/**
+ * Options of a client channel: no retries (an endless stream would fill the retry buffer), a connection of its own,
+ * and a short reconnect delay, because the callers have their own backoff.
+ */
+export const clientOptions = (limits: GrpcLimits): ChannelOptions => ({
+  ...shared(limits),
+  'grpc.enable_retries': 0,
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.initial_reconnect_backoff_ms': 50,
+  'grpc.max_reconnect_backoff_ms': 500,
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.enable_http_proxy': 0,
+});

@@ -1,0 +1,73 @@
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
+import { DomainError } from '@skein/domain';
+import type { CoordinatorGateway, Log, Meter } from '@skein/ports';
+import type { ServerTls } from './credentials.ts';
+import { serverCredentials } from './credentials.ts';
+import type { GrpcLimits } from './limits.ts';
+import { defaultGrpcLimits, serverOptions } from './limits.ts';
+import { serveFetchBlob, serveFetchSnapshot, serveReportExit, serveStoreBlob } from './serve-transfers.ts';
+import { serveWork } from './serve-work.ts';
+import { createServerCodec } from './wire/frame.ts';
+import { workerService } from './worker-protocol.ts';
+
+/** What is served, and where. */
+export interface ServeGatewayOptions {
+  readonly gateway: CoordinatorGateway;
+  /** `HOST:PORT`; port 0 picks a free one. */
+  readonly address: string;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits?: Partial<GrpcLimits>;
+  readonly tls?: ServerTls;
+}
+
+/** A gateway that is being served. */
+export interface ServedGateway {
+  /** `HOST:PORT` with the port that was bound. */
+  readonly address: string;
+  /** Takes no new calls, gives running ones `graceMs` to end, then breaks them. Idempotent. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Serves any gateway over gRPC. Resolves once the port is bound; throws `unavailable` when it cannot be. */
+export const serveGateway = async (options: ServeGatewayOptions): Promise<ServedGateway> => {
+  const limits = { ...defaultGrpcLimits, ...options.limits };
+  const deps = { gateway: options.gateway, log: options.log, meter: options.meter, limits, codec: createServerCodec() };
+  const server = new Server(serverOptions(limits));
+  const handlers = {
+    Work: (call: Parameters<typeof serveWork>[1]) => serveWork(deps, call),
+    ReportExit: (call: Parameters<typeof serveReportExit>[1], answer: Parameters<typeof serveReportExit>[2]) =>
+      serveReportExit(deps, call, answer),
+    FetchSnapshot: (call: Parameters<typeof serveFetchSnapshot>[1]) => serveFetchSnapshot(deps, call),
+    FetchBlob: (call: Parameters<typeof serveFetchBlob>[1]) => serveFetchBlob(deps, call),
+    StoreBlob: (call: Parameters<typeof serveStoreBlob>[1], answer: Parameters<typeof serveStoreBlob>[2]) =>
+      serveStoreBlob(deps, call, answer),
+  };
+  server.addService(workerService, handlers as unknown as UntypedServiceImplementation);
+  const port = await bind(server, options);
+  let closing: Promise<void> | undefined;
+  return {
+    address: options.address.startsWith('unix:') ? options.address : `${hostOf(options.address)}:${port}`,
+    close: (graceMs) => (closing ??= shutDown(server, graceMs)),
+  };
+};
+
+const hostOf = (address: string): string => address.slice(0, Math.max(0, address.lastIndexOf(':')));
+
+const bind = (server: Server, options: ServeGatewayOptions): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.bindAsync(options.address, serverCredentials(options.tls), (error, port) => {
+      if (error === null) resolve(port);
+      else reject(new DomainError('unavailable', `cannot listen on ${options.address}`, undefined, error));
+    });
+  });
+
+const shutDown = (server: Server, graceMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    const force = setTimeout(() => server.forceShutdown(), Math.max(0, graceMs));
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });

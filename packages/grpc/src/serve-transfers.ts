@@ -1,0 +1,182 @@
+import type { ServerReadableStream, ServerUnaryCall, ServerWritableStream, sendUnaryData } from '@grpc/grpc-js';
+import { DomainError, isDomainError } from '@skein/domain';
+import type { CoordinatorGateway, ExitReport, Log } from '@skein/ports';
+import { chunkBytes } from './chunk.ts';
+import { readCredentials } from './credentials.ts';
+import type { FetchBlobRequest__Output } from './generated/skein/worker/v1/FetchBlobRequest.ts';
+import type { FetchSnapshotRequest__Output } from './generated/skein/worker/v1/FetchSnapshotRequest.ts';
+import type { ReportExitRequest__Output } from './generated/skein/worker/v1/ReportExitRequest.ts';
+import type { StoreBlobHeader__Output } from './generated/skein/worker/v1/StoreBlobHeader.ts';
+import type { StoreBlobRequest__Output } from './generated/skein/worker/v1/StoreBlobRequest.ts';
+import type { GrpcLimits } from './limits.ts';
+import { toStatus } from './status.ts';
+import { digestField, digestsField, idField, integerField, nameField } from './wire/fields.ts';
+import { decodeTaskRef } from './wire/shared-values.ts';
+import { malformed } from './worker-protocol.ts';
+
+/** The calls beside the worker's stream: exit reports, and large bytes in chunks, so that they never delay a task. */
+export interface ServeTransfersDeps {
+  readonly gateway: CoordinatorGateway;
+  readonly limits: GrpcLimits;
+  readonly log: Log;
+}
+
+type Received<T> = T | typeof malformed;
+
+const understood = <T>(request: Received<T>): T => {
+  if (request === malformed) throw new DomainError('invalid_argument', 'the request cannot be decoded');
+  return request;
+};
+
+const statusOf = (deps: ServeTransfersDeps, thrown: unknown): ReturnType<typeof toStatus> => {
+  if (!isDomainError(thrown)) deps.log.error('a call failed', { cause: thrown });
+  return toStatus(thrown);
+};
+
+/** Serves one `ReportExit` call. */
+export const serveReportExit = (
+  deps: ServeTransfersDeps,
+  call: ServerUnaryCall<Received<ReportExitRequest__Output>, object>,
+  answer: sendUnaryData<object>,
+): void => {
+  const report = async (): Promise<void> => {
+    const request = understood(call.request);
+    const exit: ExitReport = {
+      incarnation: idField(request.incarnation, 'incarnation'),
+      ...(request.workerId === undefined ? {} : { workerId: idField(request.workerId, 'worker_id') }),
+      ...(request.exitCode === undefined ? {} : { exitCode: integerField(request.exitCode, 'exit_code', -(2 ** 31)) }),
+      ...(request.signal === undefined ? {} : { signal: nameField(request.signal, 'signal') }),
+    };
+    await deps.gateway.reportExit(readCredentials(call.metadata), exit);
+  };
+  report().then(
+    () => answer(null, {}),
+    (thrown: unknown) => answer(statusOf(deps, thrown)),
+  );
+};
+
+/** Serves one `FetchSnapshot` call. */
+export const serveFetchSnapshot = (
+  deps: ServeTransfersDeps,
+  call: ServerWritableStream<Received<FetchSnapshotRequest__Output>, object>,
+): void =>
+  serveBytes(deps, call, async (signal) => {
+    const request = understood(call.request);
+    return deps.gateway.fetchSnapshot(
+      readCredentials(call.metadata),
+      idField(request.sessionId, 'session_id'),
+      {
+        task: decodeTaskRef(request.task, 'task'),
+        digest: digestField(request.digest, 'digest'),
+        held: digestsField(request.held, 'held'),
+      },
+      signal,
+    );
+  });
+
+/** Serves one `FetchBlob` call. */
+export const serveFetchBlob = (
+  deps: ServeTransfersDeps,
+  call: ServerWritableStream<Received<FetchBlobRequest__Output>, object>,
+): void =>
+  serveBytes(deps, call, async (signal) => {
+    const request = understood(call.request);
+    return deps.gateway.fetchBlob(
+      readCredentials(call.metadata),
+      idField(request.sessionId, 'session_id'),
+      decodeTaskRef(request.task, 'task'),
+      digestField(request.digest, 'digest'),
+      signal,
+    );
+  });
+
+const serveBytes = (
+  deps: ServeTransfersDeps,
+  call: ServerWritableStream<unknown, object>,
+  fetch: (signal: AbortSignal) => Promise<Uint8Array>,
+): void => {
+  const gone = new AbortController();
+  call.on('cancelled', () => gone.abort(new DomainError('cancelled', 'the caller is gone')));
+  call.on('error', () => undefined);
+  const serve = async (): Promise<void> => {
+    const bytes = await fetch(gone.signal);
+    for (let at = 0; at < bytes.length && !gone.signal.aborted; at += chunkBytes)
+      await writeChunk(call, bytes.subarray(at, at + chunkBytes), gone.signal);
+    if (!gone.signal.aborted) call.end();
+  };
+  serve().catch((thrown: unknown) => {
+    if (!gone.signal.aborted) call.emit('error', statusOf(deps, thrown));
+  });
+};
+
+/** One chunk at a time in the transport's hands. Resolves also when the caller is gone. */
+const writeChunk = (
+  call: ServerWritableStream<unknown, object>,
+  chunk: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    signal.addEventListener('abort', done);
+    call.write({ chunk }, done);
+  });
+
+/** Serves one `StoreBlob` call. */
+export const serveStoreBlob = (
+  deps: ServeTransfersDeps,
+  call: ServerReadableStream<Received<StoreBlobRequest__Output>, object>,
+  answer: sendUnaryData<object>,
+): void => {
+  const gone = new AbortController();
+  const chunks: Buffer[] = [];
+  let header: StoreBlobHeader__Output | undefined;
+  let length = 0;
+  let settled = false;
+  const settle = (thrown: unknown, digest?: string): void => {
+    if (settled) return;
+    settled = true;
+    chunks.length = 0;
+    if (digest === undefined) answer(statusOf(deps, thrown));
+    else answer(null, { digest });
+  };
+  const take = (given: Received<StoreBlobRequest__Output>): void => {
+    const request = understood(given);
+    if (request.payload === 'header' && request.header && header === undefined) header = request.header;
+    else if (request.payload === 'chunk' && request.chunk && header !== undefined) {
+      length += request.chunk.length;
+      const limit = deps.limits.maxTransferBytes;
+      if (length > limit) throw new DomainError('too_large', 'the blob is too large', { limit, actual: length });
+      chunks.push(request.chunk);
+    } else throw new DomainError('invalid_argument', 'a header comes first and once, then chunks');
+  };
+  const store = async (): Promise<string> => {
+    if (header === undefined) throw new DomainError('invalid_argument', 'there was no header');
+    const task = decodeTaskRef(header.task, 'header.task');
+    const sessionId = idField(header.sessionId, 'header.session_id');
+    const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
+    return deps.gateway.storeBlob(readCredentials(call.metadata), sessionId, task, bytes, gone.signal);
+  };
+  call.on('cancelled', () => {
+    settled = true;
+    gone.abort(new DomainError('cancelled', 'the caller is gone'));
+  });
+  call.on('error', () => undefined);
+  call.on('data', (request: Received<StoreBlobRequest__Output>) => {
+    if (settled) return;
+    try {
+      take(request);
+    } catch (thrown) {
+      settle(thrown);
+    }
+  });
+  call.on('end', () => {
+    if (settled) return;
+    store().then(
+      (digest) => settle(undefined, digest),
+      (thrown: unknown) => settle(thrown),
+    );
+  });
+};

@@ -1,0 +1,183 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { DomainError, fromErrorData, isDomainError, toErrorData } from '@skein/domain';
+import type { CoordinatorGateway, CoordinatorMessage, Log, Meter, StreamLink, WorkerMessage } from '@skein/ports';
+import { readCredentials } from './credentials.ts';
+import { FrameSender } from './frame-sender.ts';
+import type { GrpcLimits } from './limits.ts';
+import { toStatus } from './status.ts';
+import type { FrameCodec } from './wire/frame.ts';
+
+/**
+ * One worker's stream at the coordinator's edge: frames to messages and back.
+ *
+ * W1 The gateway sees `hello` first and once; anything else is refused here, for this stream only.
+ * W2 The gateway's link is closed exactly once, whatever ends the stream.
+ * W3 After the gateway's `onClosed`, earlier messages still leave, then the status.
+ * W4 Nothing that is thrown reaches the HTTP/2 stack.
+ */
+export interface ServeWorkDeps {
+  readonly gateway: CoordinatorGateway;
+  readonly codec: FrameCodec<CoordinatorMessage, WorkerMessage>;
+  readonly limits: GrpcLimits;
+  readonly log: Log;
+  readonly meter: Meter;
+}
+
+type Call = ServerDuplexStream<Buffer, Buffer>;
+
+/** Serves one `Work` call. */
+export const serveWork = (deps: ServeWorkDeps, call: Call): void => {
+  new WorkStream(deps, call).open();
+};
+
+class WorkStream {
+  readonly #deps: ServeWorkDeps;
+  readonly #call: Call;
+  readonly #sender: FrameSender;
+  #link: StreamLink<WorkerMessage> | undefined;
+  #linkEnd: { readonly error?: DomainError } | undefined;
+  #refusal: DomainError | undefined;
+  #greeted = false;
+  #ended = false;
+  #gone = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deps: ServeWorkDeps, call: Call) {
+    this.#deps = deps;
+    this.#call = call;
+    this.#sender = new FrameSender({
+      maxBufferedBytes: deps.limits.maxBufferedBytes,
+      maxMessageBytes: deps.limits.maxMessageBytes,
+      write: (frame, taken) => {
+        if (!this.#gone) call.write(frame, taken);
+      },
+      overflow: (error) => this.#cut(error),
+    });
+  }
+
+  open(): void {
+    const { limits, meter } = this.#deps;
+    this.#call.on('data', (frame: Buffer) => this.#guard(() => this.#onFrame(frame)));
+    this.#call.on('end', () => this.#guard(() => this.#onPeerClosed()));
+    this.#call.on('cancelled', () => this.#guard(() => this.#onGone()));
+    this.#call.on('error', () => undefined);
+    this.#timer = setTimeout(
+      () => this.#refuse(new DomainError('deadline_exceeded', 'no hello came')),
+      limits.helloTimeoutMs,
+    ).unref();
+    meter.count('skein_grpc_streams_opened_total');
+    this.#guard(() => this.#openLink());
+  }
+
+  #openLink(): void {
+    const link = this.#deps.gateway.openWorkerStream(readCredentials(this.#call.metadata), {
+      onMessage: (message) => this.#guard(() => this.#send(message)),
+      onClosed: (error) => this.#guard(() => this.#end(error ?? this.#refusal)),
+    });
+    this.#link = link;
+    if (this.#linkEnd !== undefined) link.close(this.#linkEnd.error);
+  }
+
+  #send(message: CoordinatorMessage): void {
+    if (message.type === 'refused') this.#refusal = fromErrorData(message.error);
+    this.#sender.send(this.#deps.codec.encode(message));
+  }
+
+  #onFrame(frame: Buffer): void {
+    if (this.#ended) return;
+    const decoded = this.#deps.codec.decode(frame);
+    if (!decoded.ok) throw decoded.error;
+    for (const message of decoded.value) {
+      if ((message.type === 'hello') === this.#greeted) {
+        throw new DomainError('invalid_argument', this.#greeted ? 'a second hello' : 'the first message must be hello');
+      }
+      if (!this.#greeted) {
+        this.#greeted = true;
+        clearTimeout(this.#timer);
+      }
+      if (this.#ended || this.#linkEnd !== undefined) return;
+      this.#link?.send(message);
+    }
+  }
+
+  /** The worker ended its half: the gateway hears it and may still answer. */
+  #onPeerClosed(): void {
+    this.#closeLink();
+    if (this.#ended) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#end(undefined), this.#deps.limits.closeTimeoutMs).unref();
+  }
+
+  /** The stream is gone: broken, cancelled, or over. */
+  #onGone(): void {
+    this.#gone = true;
+    clearTimeout(this.#timer);
+    this.#sender.drop();
+    this.#closeLink(this.#ended ? undefined : new DomainError('unavailable', 'the stream broke'));
+    this.#ended = true;
+  }
+
+  #refuse(error: DomainError): void {
+    if (this.#ended) return;
+    this.#deps.meter.count('skein_grpc_streams_refused_total', 1, { code: error.code });
+    this.#sender.send(this.#deps.codec.encode({ type: 'refused', error: toErrorData(error) }));
+    this.#end(error);
+    this.#closeLink(error);
+  }
+
+  /** W3. */
+  #end(error: DomainError | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#sender.end(() => this.#finish(error));
+    this.#closeLink(error);
+    this.#timer = setTimeout(() => this.#destroy(), this.#deps.limits.closeTimeoutMs).unref();
+  }
+
+  /** The peer does not take what it is sent: end now, and by force if even the status is not taken. */
+  #cut(error: DomainError): void {
+    this.#deps.log.warn('a worker stream was cut', { code: error.code, peer: this.#call.getPeer() });
+    this.#deps.meter.count('skein_grpc_streams_cut_total', 1, { code: error.code });
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#finish(error);
+    this.#closeLink(error);
+    this.#timer = setTimeout(() => this.#destroy(), this.#deps.limits.closeTimeoutMs).unref();
+  }
+
+  #finish(error: DomainError | undefined): void {
+    if (this.#gone) return;
+    if (error === undefined) this.#call.end();
+    else this.#call.emit('error', toStatus(error));
+  }
+
+  /** grpc-js has no call for this: resets the HTTP/2 stream under a call whose peer takes nothing. */
+  #destroy(): void {
+    if (this.#gone) return;
+    const { call } = this.#call as unknown as { call?: { stream?: { destroy?: () => void } } };
+    call?.stream?.destroy?.();
+  }
+
+  /** W2. */
+  #closeLink(error?: DomainError): void {
+    if (this.#linkEnd !== undefined) return;
+    this.#linkEnd = error === undefined ? {} : { error };
+    this.#link?.close(error);
+  }
+
+  /** W4. */
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (thrown) {
+      if (!isDomainError(thrown)) this.#deps.log.error('a worker stream failed', { cause: thrown });
+      try {
+        this.#refuse(isDomainError(thrown) ? thrown : new DomainError('internal', 'internal error'));
+      } catch (again) {
+        this.#deps.log.error('a worker stream could not be refused', { cause: again });
+      }
+    }
+  }
+}
