@@ -1,0 +1,135 @@
+import { isDomainError } from '@skein/domain';
+import { deflateSync, Gunzip } from 'fflate';
+import { crc32 } from './crc32.ts';
+import { snapshotInvalid, tooLarge } from './snapshot-error.ts';
+
+/**
+ * One gzip member with one fixed header, so that equal content gives equal bytes on every machine.
+ *
+ * G1 Reading never holds more than `maxBytes` + one slice of inflated bytes: input goes in slices that shrink as the budget does.
+ * G2 Every defect has its own reason; none ends in another throw.
+ * G3 The member must end exactly where the bytes end.
+ */
+
+/** Deflate, no flags, no time, no extra flags, operating system unknown. */
+const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
+const trailerBytes = 8;
+
+/** Both are part of the format: another value gives other bytes for the same content. */
+const deflateOptions = { level: 6, mem: 8 } as const;
+
+/** The bytes as one gzip member; a pure function of its argument. */
+export const gzip = (content: Uint8Array): Uint8Array => {
+  const deflated = deflateSync(content, deflateOptions);
+  const bytes = new Uint8Array(header.length + deflated.length + trailerBytes);
+  bytes.set(header);
+  bytes.set(deflated, header.length);
+  const view = new DataView(bytes.buffer, header.length + deflated.length);
+  view.setUint32(0, crc32(content), true);
+  view.setUint32(4, content.length, true);
+  return bytes;
+};
+
+const largestSliceBytes = 4 * 1024;
+const smallestSliceBytes = 256;
+/** Deflate makes at most this many bytes of one. @source https://zlib.net/zlib_tech.html */
+const largestRatio = 1_032;
+
+/**
+ * The content of one gzip member. Throws `too_large` at the first byte over `maxBytes`, and `snapshot_invalid` with the reasons `bad_gzip`,
+ * `truncated`, `bad_crc`, `bad_length`, `trailing_bytes` or `second_member`.
+ */
+export const gunzip = (bytes: Uint8Array, maxBytes: number): Uint8Array => {
+  checkHeader(bytes);
+  const chunks: Uint8Array[] = [];
+  let inflated = 0;
+  let crc = 0;
+  let memberEnd: number | undefined;
+  const stream = new Gunzip((chunk) => {
+    inflated += chunk.length;
+    if (inflated > maxBytes) throw tooLarge('the snapshot, uncompressed', maxBytes, inflated);
+    crc = crc32(chunk, crc);
+    if (chunk.length > 0) chunks.push(chunk);
+  });
+  stream.onmember = (offset) => {
+    memberEnd = offset;
+    throw memberFound;
+  };
+  const push = (slice: Uint8Array): void => {
+    try {
+      stream.push(slice);
+    } catch (thrown) {
+      if (isDomainError(thrown)) throw thrown;
+      if (thrown !== memberFound) throw inflateError(thrown);
+    }
+  };
+  for (let at = 0; at < bytes.length && memberEnd === undefined; ) {
+    const budget = Math.floor((maxBytes - inflated) / largestRatio);
+    const end = Math.min(bytes.length, at + Math.min(largestSliceBytes, Math.max(smallestSliceBytes, budget)));
+    push(bytes.slice(at, end));
+    at = end;
+  }
+  if (memberEnd !== undefined) throw snapshotInvalid('second_member', 'a second gzip member follows the first');
+  // A header after the last byte makes the stream say where it thinks that the member ended (G3).
+  try {
+    push(header);
+  } catch (thrown) {
+    if (isDomainError(thrown) && thrown.code === 'too_large') throw thrown;
+    memberEnd = undefined;
+  }
+  checkEnd(bytes, memberEnd, crc, inflated);
+  return concat(chunks, inflated);
+};
+
+/** Thrown out of the stream to stop it at a member's end; never leaves this file. */
+const memberFound = new Error('member found');
+
+const checkHeader = (bytes: Uint8Array): void => {
+  const known = Math.min(bytes.length, header.length);
+  for (let at = 0; at < known; at++) {
+    if (bytes[at] !== header[at])
+      throw snapshotInvalid('bad_gzip', `byte ${at} is not that of a snapshot's gzip header`);
+  }
+  if (bytes.length < header.length + 2 + trailerBytes) throw snapshotInvalid('truncated', 'the bytes end too early');
+};
+
+const inflateError = (thrown: unknown): Error => {
+  const code = (thrown as { readonly code?: unknown } | undefined)?.code;
+  if (code === invalidHeaderCode) return snapshotInvalid('trailing_bytes', 'bytes follow the end of the gzip member');
+  return snapshotInvalid('bad_gzip', 'the compressed data is damaged');
+};
+
+/** fflate's code for "a member should begin here". @source https://github.com/101arrowz/fflate/blob/master/src/index.ts FlateErrorCode */
+const invalidHeaderCode = 6;
+
+const checkEnd = (bytes: Uint8Array, memberEnd: number | undefined, crc: number, inflated: number): void => {
+  if (memberEnd !== bytes.length) {
+    // One to three trailing bytes are too few for the stream to tell them from a cut trailer; the checksum does.
+    for (let extra = 1; extra <= 3; extra++) {
+      const view = trailerAt(bytes, bytes.length - extra);
+      if (view.getUint32(0, true) === crc && view.getUint32(4, true) === inflated) {
+        throw snapshotInvalid('trailing_bytes', 'bytes follow the end of the gzip member');
+      }
+    }
+    throw snapshotInvalid('truncated', 'the bytes end too early');
+  }
+  const view = trailerAt(bytes, bytes.length);
+  if (view.getUint32(4, true) !== inflated >>> 0) {
+    throw snapshotInvalid('bad_length', 'the inflated length is not the one that the gzip trailer says');
+  }
+  if (view.getUint32(0, true) !== crc)
+    throw snapshotInvalid('bad_crc', 'the checksum of the gzip trailer does not match');
+};
+
+const trailerAt = (bytes: Uint8Array, end: number): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset + end - trailerBytes, trailerBytes);
+
+const concat = (chunks: readonly Uint8Array[], length: number): Uint8Array => {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+};

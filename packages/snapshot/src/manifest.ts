@@ -1,0 +1,105 @@
+import {
+  canonicalJson,
+  type Digest,
+  type JsonObject,
+  type JsonValue,
+  type Manifest,
+  type ManifestPart,
+  type PartKind,
+  type SnapshotLimits,
+  snapshotFormatVersions,
+  utf8Bytes,
+  utf8Length,
+} from '@skein/domain';
+import { partLimit } from './part-codec.ts';
+import { partKinds, partLabel } from './part-content.ts';
+import { digestPattern } from './part-shape.ts';
+import { readJson } from './read-json.ts';
+import { snapshotInvalid, tooLarge } from './snapshot-error.ts';
+
+/** The bytes that a snapshot's digest covers. */
+export const manifestBytes = (manifest: Manifest): Uint8Array =>
+  utf8Bytes(canonicalJson(manifest as unknown as JsonValue));
+
+/** A manifest of these parts: sorted by kind order, name and digest, each entry once. */
+export const makeManifest = (parts: readonly ManifestPart[]): Manifest => {
+  const sorted = parts
+    .map(({ kind, name, size, digest }) => ({ kind, name, size, digest }))
+    .sort(compareParts)
+    .filter((part, index, all) => index === 0 || compareParts(all[index - 1] as ManifestPart, part) !== 0);
+  return { formatVersion: 1, parts: sorted };
+};
+
+const compareParts = (a: ManifestPart, b: ManifestPart): number =>
+  partKinds.indexOf(a.kind) - partKinds.indexOf(b.kind) ||
+  compareText(a.name, b.name) ||
+  compareText(a.digest, b.digest);
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Digests of the parts that a receiver lacks, in manifest order, each once. */
+export const missingParts = (manifest: Manifest, held: Iterable<Digest>): readonly Digest[] => {
+  const known = new Set(held);
+  const missing = new Set<Digest>();
+  for (const { digest } of manifest.parts) if (!known.has(digest)) missing.add(digest);
+  return [...missing];
+};
+
+/** Longest name of a part, in bytes: an agent id, `@` and a digest fit several times. */
+const maxNameBytes = 512;
+
+/**
+ * The manifest that these bytes are. Only the canonical form passes, so that one manifest has one digest.
+ * Throws `snapshot_invalid` with the reasons `bad_json`, `unknown_version` and `bad_manifest`, and `too_large`.
+ */
+export const parseManifest = (bytes: Uint8Array, limits: SnapshotLimits): Manifest => {
+  const value = readJson(bytes, { maxDepth: limits.maxJsonDepth, nodes: limits.maxJsonNodes }, 'manifest');
+  const version = isObject(value) ? value['formatVersion'] : undefined;
+  if (!isObject(value) || version === undefined) throw badManifest('it has no formatVersion');
+  if (!snapshotFormatVersions.includes(version as number)) throw unknownVersion(version);
+  const { parts } = value;
+  if (Object.keys(value).length !== 2 || !Array.isArray(parts)) throw badManifest('it is not formatVersion and parts');
+  let total = bytes.length;
+  parts.forEach((part, index) => {
+    checkPart(part, index, limits);
+    const entry = part as unknown as ManifestPart;
+    const before = parts[index - 1] as unknown as ManifestPart | undefined;
+    if (before !== undefined && compareParts(before, entry) >= 0)
+      throw badManifest(`part ${index} is out of order or repeated`);
+    total += entry.size;
+  });
+  if (total > limits.maxBytes) throw tooLarge('the snapshot, uncompressed', limits.maxBytes, total);
+  const manifest = value as unknown as Manifest;
+  if (!equalBytes(bytes, manifestBytes(manifest))) throw badManifest('it is not in canonical form');
+  for (const part of manifest.parts) Object.freeze(part);
+  Object.freeze(manifest.parts);
+  return Object.freeze(manifest);
+};
+
+/** The error for a format version that this build does not know; says what it got and what it knows. */
+export const unknownVersion = (version: JsonValue): Error => {
+  const message = `format version ${JSON.stringify(version)}, but this build knows ${snapshotFormatVersions.join(', ')}`;
+  return snapshotInvalid('unknown_version', message);
+};
+
+const checkPart = (part: JsonValue, index: number, limits: SnapshotLimits): void => {
+  if (!isObject(part) || Object.keys(part).length !== 4)
+    throw badManifest(`part ${index} is not kind, name, size and digest`);
+  const { kind, name, size, digest } = part;
+  if (!partKinds.includes(kind as PartKind)) throw badManifest(`part ${index} has an unknown kind`);
+  if (typeof name !== 'string' || name === '' || utf8Length(name) > maxNameBytes)
+    throw badManifest(`part ${index} has a bad name`);
+  if (typeof digest !== 'string' || !digestPattern.test(digest)) throw badManifest(`part ${index} has a bad digest`);
+  if (!Number.isSafeInteger(size) || (size as number) < 0) throw badManifest(`part ${index} has a bad size`);
+  const limit = partLimit(kind as PartKind, limits);
+  if ((size as number) > limit) throw tooLarge(partLabel({ kind: kind as PartKind, name }), limit, size as number);
+  if (kind === 'agent' && !name.endsWith(`@${digest}`)) throw badManifest(`part ${index} is not named agent@version`);
+};
+
+const badManifest = (message: string): Error => snapshotInvalid('bad_manifest', message, 'manifest');
+
+const isObject = (value: JsonValue): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, at) => byte === b[at]);
