@@ -1,0 +1,50 @@
+// Ends processes that left their group (setsid, daemons) but still carry the attempt's marker in their environment.
+// It finds only what the kernel lets us read (same user) and what did not clean its environment; the launcher's own marker
+// and, where there is one, the container are the wider nets.
+import { readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+
+/**
+ * Kills every process younger than `sincePid` whose environment holds `marker`; returns how many.
+ * Cheap in the ordinary case: when no process was made since, one small file is read. Does nothing where there is no /proc.
+ */
+export const killEscaped = async (marker: string, sincePid: number): Promise<number> => {
+  const lastPid = readLastPid();
+  if (lastPid === undefined || lastPid === sincePid) return 0;
+  let killed = 0;
+  // A process may fork while it is looked for; a second look that finds nothing ends the hunt.
+  for (let round = 0; round < 5; round += 1) {
+    const found = await findMarked(marker, lastPid > sincePid ? sincePid : 0);
+    if (found.length === 0) break;
+    killed += found.filter(kill).length;
+  }
+  return killed;
+};
+
+/** The last field of /proc/loadavg is the id that was given last; ids rise until they wrap. */
+const readLastPid = (): number | undefined => {
+  try {
+    return Number(readFileSync('/proc/loadavg', 'latin1').trim().split(' ').at(-1));
+  } catch {
+    return undefined;
+  }
+};
+
+const findMarked = async (marker: string, abovePid: number): Promise<readonly number[]> => {
+  const names = await readdir('/proc').catch(() => []);
+  const pids = names.map(Number).filter((pid) => Number.isInteger(pid) && pid > abovePid && pid !== process.pid);
+  const found: number[] = [];
+  for (const pid of pids) {
+    const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+    if (environment.split('\0').includes(marker)) found.push(pid);
+  }
+  return found;
+};
+
+const kill = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    return false;
+  }
+};
