@@ -76,7 +76,7 @@ export type { Manifest, ManifestPart, PartKind, SnapshotLimits } from './snapsho
 export { defaultSnapshotLimits, snapshotFormatVersions } from './snapshot/manifest.ts';
 export type { SnapshotAttachment, TaskOffer } from './task/task-offer.ts';
 export type { TaskOutcome, TaskRef, TaskResult, Usage } from './task/task-result.ts';
-export { canonicalJson, maxCanonicalDepth } from './json/canonical-json.ts';
+export { canonicalBytes, canonicalJson, maxCanonicalDepth } from './json/canonical-json.ts';
 export { cleanText, hasLoneSurrogate } from './text/clean-text.ts';
 export { suggest } from './text/suggest.ts';
 export { utf8Bytes, utf8Length } from './text/utf8.ts';

@@ -1,5 +1,6 @@
 import { DomainError } from '../errors/domain-error.ts';
 import { hasLoneSurrogate } from '../text/clean-text.ts';
+import { utf8Bytes } from '../text/utf8.ts';
 import type { JsonValue } from './json-value.ts';
 
 /** Deepest nesting that `canonicalJson` writes; also what stops a cyclic value. */
@@ -48,3 +49,6 @@ const writeString = (text: string): string => {
   if (hasLoneSurrogate(text)) throw new DomainError('invalid_argument', 'text holds a lone surrogate');
   return JSON.stringify(text);
 };
+
+/** UTF-8 bytes of the canonical JSON; what digests of values and the parts of a snapshot are made of. Throws as `canonicalJson`. */
+export const canonicalBytes = (value: JsonValue): Uint8Array => utf8Bytes(canonicalJson(value));

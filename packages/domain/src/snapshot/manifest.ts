@@ -3,7 +3,7 @@ import type { Digest } from '../identity/ids.ts';
 /** Kinds of part, in the order in which a manifest lists them. */
 export type PartKind = 'agent' | 'model' | 'soul' | 'skill' | 'tools' | 'memory';
 
-/** One part of a snapshot: raw bytes of one thing, addressed by their digest. `name` is unique within its kind. */
+/** One part of a snapshot: raw bytes of one thing, addressed by their digest. Agent versions may freeze different content of one name. */
 export interface ManifestPart {
   readonly kind: PartKind;
   /** Agent id, model id, soul id, skill name, or memory scope (`global`, `dag/NAME`, `agent/ID`). For agent, `ID@VERSION`. */
@@ -13,7 +13,7 @@ export interface ManifestPart {
   readonly digest: Digest;
 }
 
-/** The manifest: its canonical JSON bytes are what the snapshot's digest covers. Parts are sorted by kind order, then name. */
+/** The manifest: its canonical JSON bytes are what the snapshot's digest covers. Parts are sorted by kind order, then name, then digest. */
 export interface Manifest {
   readonly formatVersion: 1;
   readonly parts: readonly ManifestPart[];
