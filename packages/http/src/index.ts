@@ -1,1 +1,5 @@
-export {};
+export type { HttpServer } from './app/create-http-server.ts';
+export { createHttpServer } from './app/create-http-server.ts';
+export type { HttpLimits, HttpServerDeps } from './app/http-deps.ts';
+export { defaultHttpLimits } from './app/http-deps.ts';
+export type { ProblemDetails } from './problem/problem-details.ts';

@@ -1,0 +1,94 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { DomainError } from '@skein/domain';
+import { problemContentType, toProblemDetails } from '../problem/problem-details.ts';
+import { createApp } from './create-app.ts';
+import { defaultHttpLimits, type HttpServerDeps } from './http-deps.ts';
+
+/** The HTTP surface of a coordinator. */
+export interface HttpServer {
+  /** Port 0 picks a free one. Throws `unavailable` when the address cannot be bound. */
+  listen(host: string, port: number): Promise<{ readonly url: string; readonly port: number }>;
+  /** Ends open streams, answers what is under way, and closes; idempotent. */
+  close(): Promise<void>;
+  /** One request without a socket. */
+  request(request: Request): Promise<Response>;
+}
+
+/** Longest time for a request's headers, and for all of it, in ms: a slow sender cannot hold a socket for ever. */
+const headersTimeoutMs = 15_000;
+const requestTimeoutMs = 120_000;
+/** After this, sockets that are still busy at close are cut. */
+const closeGraceMs = 1_000;
+
+/** The HTTP API over the coordinator's use cases. */
+export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
+  const stopping = new AbortController();
+  const app = createApp({
+    ...deps,
+    limits: { ...defaultHttpLimits, ...deps.limits },
+    stopping: stopping.signal,
+  });
+  const listener = getRequestListener((request, env) => app.fetch(request, env), {
+    // What never became a request: a malformed target or host.
+    errorHandler: () => problemOf(new DomainError('invalid_argument', 'the request target is not valid')),
+  });
+  let server: Server | undefined;
+  let closed: Promise<void> | undefined;
+  return {
+    listen: async (host, port) => {
+      server = createServer(
+        { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs },
+        (request, response) => {
+          void listener(request, response);
+        },
+      );
+      await bind(server, host, port);
+      const address = server.address() as AddressInfo;
+      return { url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`, port: address.port };
+    },
+    close: () => {
+      closed ??= (async () => {
+        stopping.abort();
+        if (server !== undefined) await closeServer(server);
+      })();
+      return closed;
+    },
+    request: async (request) => app.fetch(request, {}),
+  };
+};
+
+const problemOf = (error: DomainError): Response => {
+  const problem = toProblemDetails(error);
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { 'Content-Type': problemContentType },
+  });
+};
+
+const bind = (server: Server, host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException) => {
+      reject(
+        new DomainError('unavailable', `cannot listen on ${host}:${port} (${error.code ?? 'unknown'})`, {}, error),
+      );
+    };
+    server.once('error', onError);
+    server.listen(port, host, () => {
+      server.off('error', onError);
+      resolve();
+    });
+  });
+
+const closeServer = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    // A connection whose answer ends now turns idle a moment later, so looking once is not enough.
+    const idle = setInterval(() => server.closeIdleConnections(), 20);
+    const cut = setTimeout(() => server.closeAllConnections(), closeGraceMs);
+    server.close(() => {
+      clearInterval(idle);
+      clearTimeout(cut);
+      resolve();
+    });
+  });

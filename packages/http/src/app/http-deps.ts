@@ -1,0 +1,44 @@
+import type { Coordinator } from '@skein/coordinator';
+import type { Log, Meter } from '@skein/ports';
+
+/** Limits of the API; all in bytes unless named otherwise. */
+export interface HttpLimits {
+  /** Params of a run, as JSON. */
+  readonly maxParamsBytes: number;
+  /** Body of every call but `apply`. */
+  readonly maxBodyBytes: number;
+  /** Body of `apply`: a whole project. */
+  readonly maxApplyBytes: number;
+  /** Quiet time after which a stream sends a comment. */
+  readonly heartbeatMs: number;
+  /** Pause between two looks at a log that is followed. */
+  readonly logPollMs: number;
+}
+
+/** Defaults of `HttpLimits`. */
+export const defaultHttpLimits: HttpLimits = {
+  maxParamsBytes: 256 * 1024,
+  maxBodyBytes: 320 * 1024,
+  maxApplyBytes: 20 * 1024 * 1024,
+  heartbeatMs: 15_000,
+  logPollMs: 200,
+};
+
+/** What the HTTP surface needs. */
+export interface HttpServerDeps {
+  readonly coordinator: Coordinator;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** `/metrics` as text. */
+  readonly metricsText: () => Promise<string>;
+  /** Shown in `/openapi.json`. */
+  readonly version?: string;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+/** What every route works with. */
+export interface RouteDeps extends HttpServerDeps {
+  readonly limits: HttpLimits;
+  /** Aborted when the server stops; ends open streams. */
+  readonly stopping: AbortSignal;
+}

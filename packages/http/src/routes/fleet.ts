@@ -1,0 +1,133 @@
+import { z } from '@hono/zod-openapi';
+import { DomainError } from '@skein/domain';
+import { type ApiApp, addRoute, jsonResponse } from '../app/api.ts';
+import type { RouteDeps } from '../app/http-deps.ts';
+import { slicePage } from '../app/page.ts';
+import { createdTokenSchema, createTokenBody, snapshotSchema, tokenSchema, workerSchema } from '../schemas/fleet.ts';
+import { cursor, digest, limitUpTo, opaqueId, pageOf, queryFlag } from '../schemas/values.ts';
+
+const tag = 'Fleet';
+const listQuery = z.strictObject({ limit: limitUpTo(1_000, 1_000), cursor });
+
+/** Workers, snapshots and tokens. */
+export const addFleetRoutes = (app: ApiApp, deps: RouteDeps): void => {
+  addWorkerRoutes(app, deps);
+  addSnapshotRoute(app, deps);
+  addTokenRoutes(app, deps);
+};
+
+const addWorkerRoutes = (app: ApiApp, deps: RouteDeps): void => {
+  const { coordinator } = deps;
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'get',
+      path: '/api/workers',
+      operationId: 'listWorkers',
+      summary: 'Workers that this coordinator knows.',
+      tag,
+      query: listQuery,
+      answers: { 200: { description: 'A page of workers.', schema: pageOf(workerSchema) } },
+    },
+    ({ query, context }) => jsonResponse(context, slicePage(coordinator.listWorkers(), query)),
+  );
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'post',
+      path: '/api/workers/{workerId}/drain',
+      operationId: 'drainWorker',
+      summary: 'Let a worker finish what it holds, take nothing new, and leave.',
+      tag,
+      params: z.strictObject({ workerId: opaqueId }),
+      body: z.strictObject({}).optional(),
+      answers: { 202: { description: 'The worker was told.', schema: workerSchema } },
+    },
+    ({ params, context }) => {
+      coordinator.drainWorker(params.workerId);
+      const worker = coordinator.listWorkers().find((view) => view.workerId === params.workerId);
+      if (worker === undefined) throw new DomainError('not_found', 'no worker has this id');
+      return jsonResponse(context, worker, 202);
+    },
+  );
+};
+
+const addSnapshotRoute = (app: ApiApp, deps: RouteDeps): void => {
+  const { coordinator } = deps;
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'get',
+      path: '/api/snapshots/{digest}',
+      operationId: 'inspectSnapshot',
+      summary: 'What a sealed snapshot holds; with `download`, its bytes.',
+      tag,
+      params: z.strictObject({ digest }),
+      query: z.strictObject({ download: queryFlag }),
+      answers: { 200: { description: 'Manifest and size, or one gzip envelope.', schema: snapshotSchema } },
+    },
+    async ({ tenant, params, query, context }) => {
+      if (!query.download) return jsonResponse(context, await coordinator.inspectSnapshot(tenant, params.digest));
+      const bytes = await coordinator.exportSnapshot(tenant, params.digest);
+      const file = `${params.digest.slice('sha256:'.length, 'sha256:'.length + 12)}.skein-snapshot.gz`;
+      context.header('Content-Type', 'application/gzip');
+      context.header('Content-Disposition', `attachment; filename="${file}"`);
+      return context.body(bytes as Uint8Array<ArrayBuffer>);
+    },
+  );
+};
+
+const addTokenRoutes = (app: ApiApp, deps: RouteDeps): void => {
+  const { coordinator } = deps;
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'post',
+      path: '/api/tokens',
+      operationId: 'createToken',
+      summary: 'Create a token; its plain text is shown in this answer only.',
+      tag,
+      body: createTokenBody,
+      answers: { 201: { description: 'The token.', schema: createdTokenSchema } },
+    },
+    async ({ tenant, body, context }) => {
+      const { token, view } = await coordinator.createToken(tenant, body.kind, body.name, body.ttlMs);
+      return jsonResponse(context, { ...view, token }, 201);
+    },
+  );
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'get',
+      path: '/api/tokens',
+      operationId: 'listTokens',
+      summary: 'Tokens, without their secrets.',
+      tag,
+      query: listQuery,
+      answers: { 200: { description: 'A page of tokens.', schema: pageOf(tokenSchema) } },
+    },
+    async ({ tenant, query, context }) => jsonResponse(context, slicePage(await coordinator.listTokens(tenant), query)),
+  );
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'delete',
+      path: '/api/tokens/{tokenId}',
+      operationId: 'revokeToken',
+      summary: 'Revoke a token; doing it twice is fine.',
+      tag,
+      params: z.strictObject({ tokenId: opaqueId }),
+      answers: { 204: { description: 'The token no longer works.' } },
+    },
+    async ({ tenant, params, context }) => {
+      await coordinator.revokeToken(tenant, params.tokenId);
+      return context.body(null, 204);
+    },
+  );
+};

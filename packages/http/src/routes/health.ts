@@ -1,0 +1,73 @@
+import { z } from '@hono/zod-openapi';
+import { errorCatalog, isDomainError } from '@skein/domain';
+import { type ApiApp, addRoute, jsonResponse } from '../app/api.ts';
+import type { RouteDeps } from '../app/http-deps.ts';
+import { readinessSchema } from '../schemas/fleet.ts';
+
+const tag = 'Health';
+
+/** Alive, ready, and measured. */
+export const addHealthRoutes = (app: ApiApp, deps: RouteDeps): void => {
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'get',
+      path: '/healthz',
+      operationId: 'health',
+      summary: 'The process answers.',
+      tag,
+      open: true,
+      answers: { 200: { description: 'Alive.', schema: z.object({ status: z.literal('ok') }) } },
+    },
+    ({ context }) => jsonResponse(context, { status: 'ok' }),
+  );
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'get',
+      path: '/readyz',
+      operationId: 'readiness',
+      summary: 'The coordinator can do its work.',
+      tag,
+      open: true,
+      answers: {
+        200: { description: 'Ready.', schema: readinessSchema },
+        503: { description: 'Not ready, or unknown.', schema: readinessSchema },
+      },
+    },
+    ({ context }) => {
+      const readiness = readinessOf(deps);
+      return jsonResponse(context, readiness, readiness.status === 'ready' ? 200 : errorCatalog.unavailable.http);
+    },
+  );
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'get',
+      path: '/metrics',
+      operationId: 'metrics',
+      summary: "Metrics in Prometheus' text format.",
+      tag,
+      answers: { 200: { description: 'Metrics.', contentType: 'text/plain' } },
+    },
+    async ({ context }) => {
+      context.header('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
+      return context.body(await deps.metricsText());
+    },
+  );
+};
+
+/** A check that itself breaks is `unknown`, never ready. Details of checks stay inside: this answer needs no token. */
+const readinessOf = (deps: RouteDeps): { status: string; checks: { [name: string]: { ok: boolean } } } => {
+  try {
+    const { status, checks } = deps.coordinator.readiness();
+    const shown = Object.entries(checks).map(([name, check]) => [name, { ok: check.ok }] as const);
+    return { status, checks: Object.fromEntries(shown) };
+  } catch (error) {
+    if (!isDomainError(error)) deps.log.error('readiness check failed', { error });
+    return { status: 'unknown', checks: {} };
+  }
+};

@@ -1,0 +1,136 @@
+import { z } from '@hono/zod-openapi';
+import { DomainError } from '@skein/domain';
+import { type ApiApp, addRoute, jsonResponse } from '../app/api.ts';
+import type { RouteDeps } from '../app/http-deps.ts';
+import { toPage } from '../app/page.ts';
+import { cancelRunBody, retryRunBody, runSchema, runStatus, runSummarySchema, submitRunBody } from '../schemas/run.ts';
+import { cursor, limitUpTo, pageOf, runId } from '../schemas/values.ts';
+
+const oneRun = z.strictObject({ runId });
+const tag = 'Runs';
+
+/** Start, list, look at, cancel and retry runs. */
+export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
+  const { coordinator } = deps;
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'post',
+      path: '/api/runs',
+      operationId: 'submitRun',
+      summary: 'Start a run. With an Idempotency-Key header, sending it twice starts one run.',
+      tag,
+      body: submitRunBody,
+      answers: {
+        201: { description: 'The new run.', schema: runSchema },
+        200: { description: 'The run that this key or fire started earlier.', schema: runSchema },
+      },
+    },
+    async ({ tenant, body, context }) => {
+      const { fire, params, ...rest } = body;
+      refuseLargeParams(params, deps.limits.maxParamsBytes);
+      const idempotencyKey = idempotencyKeyOf(context.req.header('idempotency-key'));
+      const { run, created } = await coordinator.submitRun(tenant, {
+        ...(rest as { dag: string }),
+        ...(params === undefined ? {} : { params: params as never }),
+        ...(fire === undefined ? {} : { fire: { scheduleId: fire.scheduleId, nominalAt: Date.parse(fire.nominalAt) } }),
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      });
+      context.header('Location', `/api/runs/${run.runId}`);
+      return jsonResponse(context, run, created ? 201 : 200);
+    },
+  );
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'get',
+      path: '/api/runs',
+      operationId: 'listRuns',
+      summary: 'Runs, newest first.',
+      tag,
+      query: z.strictObject({
+        dag: z.string().min(1).max(64).optional(),
+        status: runStatus.optional(),
+        limit: limitUpTo(500, 50),
+        cursor,
+      }),
+      answers: { 200: { description: 'A page of runs.', schema: pageOf(runSummarySchema) } },
+    },
+    async ({ tenant, query, context }) => {
+      const page = await coordinator.listRuns({
+        tenant,
+        limit: query.limit,
+        ...(query.dag === undefined ? {} : { dag: query.dag }),
+        ...(query.status === undefined ? {} : { status: query.status }),
+        ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
+      });
+      return jsonResponse(context, toPage(page));
+    },
+  );
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'get',
+      path: '/api/runs/{runId}',
+      operationId: 'getRun',
+      summary: 'One run with its steps.',
+      tag,
+      params: oneRun,
+      answers: { 200: { description: 'The run.', schema: runSchema } },
+    },
+    async ({ tenant, params, context }) => jsonResponse(context, await coordinator.getRun(tenant, params.runId)),
+  );
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'post',
+      path: '/api/runs/{runId}/cancel',
+      operationId: 'cancelRun',
+      summary: 'Cancel a run that is not finished.',
+      tag,
+      params: oneRun,
+      body: cancelRunBody,
+      answers: { 200: { description: 'The run, now ending.', schema: runSchema } },
+    },
+    async ({ tenant, params, body, by, context }) =>
+      jsonResponse(context, await coordinator.cancelRun(tenant, params.runId, by, body?.message)),
+  );
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'post',
+      path: '/api/runs/{runId}/retry',
+      operationId: 'retryRun',
+      summary: 'Start a new run that keeps what succeeded in this one.',
+      tag,
+      params: oneRun,
+      body: retryRunBody,
+      answers: { 201: { description: 'The new run.', schema: runSchema } },
+    },
+    async ({ tenant, params, body, by, context }) => {
+      const latest = body?.latest;
+      const run = await coordinator.retryRun(tenant, params.runId, { by, ...(latest === undefined ? {} : { latest }) });
+      context.header('Location', `/api/runs/${run.runId}`);
+      return jsonResponse(context, run, 201);
+    },
+  );
+};
+
+const refuseLargeParams = (params: unknown, limit: number): void => {
+  if (params === undefined) return;
+  const actual = Buffer.byteLength(JSON.stringify(params));
+  if (actual > limit) throw new DomainError('too_large', `params are larger than ${limit} bytes`, { limit, actual });
+};
+
+const idempotencyKeyOf = (header: string | undefined): string | undefined => {
+  if (header === undefined) return undefined;
+  if (/^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(header)) return header;
+  throw new DomainError('invalid_argument', 'Idempotency-Key must have 1 to 255 printable ASCII characters', {
+    problems: [{ message: 'not a usable key', field: 'Idempotency-Key' }],
+  });
+};

@@ -1,0 +1,99 @@
+import { z } from '@hono/zod-openapi';
+import { digest, jsonObject } from './values.ts';
+
+const instant = z.string().openapi({ format: 'date-time' });
+
+const problem = z.object({
+  message: z.string(),
+  file: z.string().optional(),
+  line: z.number().int().optional(),
+  column: z.number().int().optional(),
+  field: z.string().optional(),
+});
+
+/** Body of `POST /api/apply`. A file has `text`, or `base64` when its bytes are not UTF-8. */
+export const applyBody = z
+  .strictObject({
+    files: z
+      .array(
+        z.strictObject({
+          path: z.string().min(1).max(1_024),
+          mode: z.number().int().min(0).max(0o777).default(0o644),
+          text: z.string().optional(),
+          base64: z.base64().optional(),
+        }),
+      )
+      .max(20_000),
+    autoModel: z
+      .strictObject({
+        provider: z.enum(['offline', 'openai', 'anthropic', 'openai-compatible']),
+        model: z.string().min(1).max(256),
+        baseUrl: z.url().max(2_048).optional(),
+        secretName: z.string().min(1).max(128).optional(),
+      })
+      .optional()
+      .openapi({ description: 'What `provider: auto` becomes; the rule-based offline model when not given.' }),
+    activate: z.boolean().default(false),
+    dryRun: z.boolean().default(false),
+  })
+  .openapi('Apply');
+
+/** What an apply did, as documented. */
+export const applyResultSchema = z
+  .object({
+    dryRun: z.boolean(),
+    agents: z.array(
+      z.object({
+        agentId: z.string(),
+        versionId: z.string(),
+        alias: z.string(),
+        created: z.boolean(),
+        activated: z.boolean(),
+      }),
+    ),
+    dags: z.array(z.object({ name: z.string(), digest, change: z.enum(['created', 'updated', 'unchanged']) })),
+    warnings: z.array(problem),
+  })
+  .openapi('ApplyResult');
+
+/** One DAG in a list, as documented. */
+export const dagSummarySchema = z
+  .object({ name: z.string(), digest, description: z.string().optional(), steps: z.number().int() })
+  .openapi('DagSummary');
+
+/** One DAG in full, as documented. */
+export const dagSchema = z
+  .object({ name: z.string(), digest, dag: jsonObject, source: z.string().optional() })
+  .openapi('Dag');
+
+/** A schedule of a DAG, as documented. */
+export const scheduleSchema = z
+  .object({
+    dag: z.string(),
+    dagDigest: digest,
+    scheduleId: z.string(),
+    cron: z.string(),
+    timeZone: z.string(),
+  })
+  .openapi('Schedule');
+
+/** One agent in a list, as documented. */
+export const agentSummarySchema = z
+  .object({
+    agentId: z.string(),
+    activeVersionId: z.string().optional(),
+    activeAlias: z.string().optional(),
+    versions: z.number().int(),
+  })
+  .openapi('AgentSummary');
+
+/** A published agent version, as documented. */
+export const agentVersionSchema = z
+  .object({
+    agentId: z.string(),
+    versionId: z.string(),
+    alias: z.string(),
+    content: jsonObject,
+    publishedAt: instant,
+  })
+  .openapi('AgentVersion');

@@ -1,0 +1,116 @@
+import { z } from '@hono/zod-openapi';
+import { digest, jsonObject, jsonValue } from './values.ts';
+
+const instant = z.string().openapi({ format: 'date-time' });
+
+/** Statuses of a run. */
+export const runStatus = z.enum(['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled']);
+
+const stepStatus = z.enum([
+  'pending',
+  'ready',
+  'running',
+  'waiting',
+  'retrying',
+  'succeeded',
+  'failed',
+  'skipped',
+  'cancelled',
+]);
+
+const errorData = z.object({ code: z.string(), message: z.string(), details: jsonObject.optional() }).openapi('Error');
+
+const usage = z.object({
+  turns: z.number(),
+  toolCalls: z.number(),
+  inputTokens: z.number(),
+  outputTokens: z.number(),
+  schemaRepairs: z.number(),
+  costUsd: z.number().optional(),
+  model: z.string().optional(),
+});
+
+/** One step of a run, or one item of a fan-out, as documented. */
+export const stepSchema = z
+  .object({
+    id: z.string(),
+    status: stepStatus,
+    attempt: z.number().int(),
+    workerId: z.string().optional(),
+    startedAt: instant.optional(),
+    finishedAt: instant.optional(),
+    durationMs: z.number().optional(),
+    exitCode: z.number().int().optional(),
+    outputs: jsonObject,
+    error: errorData.optional(),
+    usage: usage.optional(),
+    skipReason: z.string().optional(),
+    waitReason: z.string().optional(),
+    items: z.record(z.string(), z.number().int()).optional(),
+  })
+  .openapi('Step');
+
+/** A run, as documented. */
+export const runSchema = z
+  .object({
+    runId: z.string(),
+    dag: z.string(),
+    dagDigest: digest,
+    status: runStatus,
+    params: jsonObject,
+    routingContext: jsonObject,
+    retryOf: z.string().optional(),
+    createdAt: instant,
+    startedAt: instant.optional(),
+    finishedAt: instant.optional(),
+    snapshotDigest: digest.optional(),
+    agents: z.record(
+      z.string(),
+      z.object({ versionId: z.string(), source: z.string(), rolloutId: z.string().optional() }),
+    ),
+    steps: z.array(stepSchema),
+    partial: z.boolean(),
+    error: errorData.optional(),
+    waitReason: z.string().optional(),
+  })
+  .openapi('Run');
+
+/** One line of the run list, as documented. */
+export const runSummarySchema = z
+  .object({
+    runId: z.string(),
+    dag: z.string(),
+    status: runStatus,
+    createdAt: instant,
+    startedAt: instant.optional(),
+    finishedAt: instant.optional(),
+    partial: z.boolean(),
+    retryOf: z.string().optional(),
+  })
+  .openapi('RunSummary');
+
+/** Body of `POST /api/runs`. */
+export const submitRunBody = z
+  .strictObject({
+    dag: z.string().min(1).max(64),
+    params: z.record(z.string(), jsonValue).optional(),
+    routingContext: jsonObject.optional(),
+    priority: z.number().int().min(-1_000_000).max(1_000_000).optional(),
+    fire: z
+      .strictObject({
+        scheduleId: z.string().min(1).max(256),
+        nominalAt: z.iso.datetime({ offset: true }),
+      })
+      .optional()
+      .openapi({ description: 'Set by a scheduler: at most one run per DAG, schedule and nominal instant.' }),
+  })
+  .openapi('SubmitRun');
+
+/** Body of `POST …/cancel`. */
+export const cancelRunBody = z
+  .strictObject({ message: z.string().max(1_000).optional() })
+  .optional()
+  .openapi('CancelRun');
+
+/** Body of `POST …/retry`. */
+export const retryRunBody = z.strictObject({ latest: z.boolean().optional() }).optional().openapi('RetryRun');

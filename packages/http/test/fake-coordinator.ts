@@ -1,0 +1,209 @@
+import type { Coordinator, RunEvent, SubmitRun } from '@skein/coordinator';
+import { DomainError, type RunStatus, type RunView } from '@skein/domain';
+
+/** The API token that the fake accepts. */
+export const apiToken = 'skein_test-api-token';
+
+const digest = `sha256:${'ab'.repeat(32)}`;
+const at = '2026-11-02T03:04:05.000Z';
+
+interface FakeRun {
+  view: RunView;
+  readonly events: RunEvent[];
+  readonly body: string;
+}
+
+/** A coordinator in memory that does what its interface says with no engine behind it: the test moves runs by hand. */
+export class FakeCoordinator implements Coordinator {
+  readonly coordinatorId = 'crd_1';
+  readonly runs = new Map<string, FakeRun>();
+  readonly keys = new Map<string, string>();
+  readonly applied: Parameters<Coordinator['applyProject']>[1][] = [];
+  readonly log: { bytes: Uint8Array; complete: boolean } = { bytes: new Uint8Array(), complete: false };
+  /** Streams that are being watched now. */
+  watching = 0;
+  #wake: (() => void)[] = [];
+
+  get gateway(): never {
+    throw new DomainError('unimplemented', 'the fake has no gateway');
+  }
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+
+  async submitRun(_tenant: string, submit: SubmitRun) {
+    const body = JSON.stringify([submit.dag, submit.params]);
+    const known = submit.idempotencyKey === undefined ? undefined : this.keys.get(submit.idempotencyKey);
+    if (known !== undefined) {
+      const run = this.#run(known);
+      if (run.body !== body) throw new DomainError('already_exists', 'this key started another run');
+      return { run: run.view, created: false };
+    }
+    if (submit.dag === 'explodes') throw new Error('secret internals');
+    if (submit.dag === 'busy')
+      throw new DomainError('resource_exhausted', 'the queue is full', { retryAfterMs: 1_500 });
+    if (submit.dag !== 'hello') throw new DomainError('not_found', `no DAG is named "${submit.dag}"`);
+    const runId = `run_${this.runs.size + 1}`;
+    if (submit.idempotencyKey !== undefined) this.keys.set(submit.idempotencyKey, runId);
+    const view: RunView = {
+      runId,
+      dag: submit.dag,
+      dagDigest: digest,
+      status: 'running',
+      params: submit.params ?? {},
+      routingContext: submit.routingContext ?? {},
+      createdAt: at,
+      agents: {},
+      steps: [],
+      partial: false,
+    };
+    this.runs.set(runId, { view, events: [], body });
+    this.emit(runId, 'run_submitted');
+    return { run: view, created: true };
+  }
+
+  /** Adds an event to a run's log. */
+  emit(runId: string, type: string, data: RunEvent['data'] = {}): void {
+    const { events } = this.#run(runId);
+    events.push({ seq: events.length + 1, type, at, runId, data });
+    this.wake();
+  }
+
+  /** Ends a run. */
+  finish(runId: string, status: Extract<RunStatus, 'succeeded' | 'failed' | 'cancelled'> = 'succeeded'): void {
+    const run = this.#run(runId);
+    run.view = { ...run.view, status, finishedAt: at };
+    this.emit(runId, 'run_finished', { status });
+  }
+
+  wake(): void {
+    const waiting = this.#wake;
+    this.#wake = [];
+    for (const wake of waiting) wake();
+  }
+
+  async cancelRun(_tenant: string, runId: string, by: string) {
+    const run = this.#run(runId);
+    if (run.view.status !== 'running') throw new DomainError('illegal_transition', 'the run has ended');
+    this.emit(runId, 'cancel_requested', { by });
+    this.finish(runId, 'cancelled');
+    return this.#run(runId).view;
+  }
+  async retryRun(tenant: string, runId: string) {
+    const { view } = this.#run(runId);
+    return { ...(await this.submitRun(tenant, { dag: view.dag, params: view.params })).run, retryOf: runId };
+  }
+  async getRun(_tenant: string, runId: string) {
+    return this.#run(runId).view;
+  }
+  async listRuns({ limit, cursor }: Parameters<Coordinator['listRuns']>[0]) {
+    const all = [...this.runs.values()].toReversed().map(({ view }) => view);
+    const start = cursor === undefined ? 0 : Number(cursor);
+    const items = all.slice(start, start + limit);
+    return start + limit < all.length ? { items, nextCursor: String(start + limit) } : { items };
+  }
+  async listItems(_tenant: string, runId: string, stepId: string, limit: number) {
+    this.#run(runId);
+    const items = Array.from({ length: Math.min(3, limit) }, (_, index) => ({
+      id: `${stepId}[${index}]`,
+      status: 'succeeded' as const,
+      attempt: 1,
+      outputs: {},
+    }));
+    return { items };
+  }
+  async readOutput(_tenant: string, runId: string, step: string, name: string) {
+    this.#run(runId);
+    return { step, name, large: 'x'.repeat(100) };
+  }
+
+  async *watchRun(_tenant: string, runId: string, afterSeq: number, signal: AbortSignal) {
+    this.watching += 1;
+    try {
+      for (let seq = afterSeq; ; ) {
+        const run = this.#run(runId);
+        const event = run.events[seq];
+        if (event !== undefined) {
+          seq += 1;
+          yield event;
+        } else if (run.view.status !== 'running' || signal.aborted) return;
+        else await this.#next(signal);
+      }
+    } finally {
+      this.watching -= 1;
+    }
+  }
+
+  #next(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake.push(resolve);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  async readLog(_tenant: string, runId: string, _step: string, { offset, limit }: { offset: number; limit: number }) {
+    this.#run(runId);
+    const bytes = this.log.bytes.slice(offset, offset + limit);
+    return { attempt: 1, bytes, next: offset + bytes.length, complete: this.log.complete };
+  }
+
+  async applyProject(_tenant: string, apply: Parameters<Coordinator['applyProject']>[1]) {
+    if (apply.files.length === 0) {
+      throw new DomainError('invalid_argument', 'the project is not valid', {
+        problems: [{ message: 'no DAG here', file: 'dags/a.yaml', line: 3, column: 5 }],
+      });
+    }
+    this.applied.push(apply);
+    return { dryRun: apply.dryRun, warnings: [], agents: [], dags: [] };
+  }
+  async listDags() {
+    return ['a', 'b', 'c'].map((name) => ({ name, digest, steps: 1 }));
+  }
+  async getDag(): Promise<never> {
+    throw new DomainError('not_found', 'no DAG has this name');
+  }
+  async listSchedules() {
+    return [{ dag: 'hello', dagDigest: digest, scheduleId: 'nightly', cron: '0 3 * * *', timeZone: 'UTC' }];
+  }
+  async listAgents() {
+    return [{ agentId: 'writer', versions: 1 }];
+  }
+  async listVersions() {
+    return [];
+  }
+  async activateVersion(_tenant: string, _agentId: string, version: string): Promise<never> {
+    throw new DomainError('not_found', `no version ${version}`);
+  }
+  async inspectSnapshot(_tenant: string, wanted: string) {
+    if (wanted !== digest) throw new DomainError('not_found', 'no snapshot has this digest');
+    return { digest, manifest: { formatVersion: 1 as const, parts: [] }, bytes: 3 };
+  }
+  async exportSnapshot() {
+    return new Uint8Array([31, 139, 8]);
+  }
+  listWorkers() {
+    return [];
+  }
+  drainWorker(): void {
+    throw new DomainError('not_found', 'no worker has this id');
+  }
+  async createToken(_tenant: string, kind: 'api' | 'join', name: string) {
+    return { token: 'skein_fresh', view: { tokenId: 'tok_1', kind, name, createdAt: at } };
+  }
+  async listTokens() {
+    return [];
+  }
+  async revokeToken(): Promise<void> {}
+  async authenticate(token: string, kind: string) {
+    if (token !== apiToken || kind !== 'api') throw new DomainError('unauthenticated', 'the token is not valid');
+    return { tenant: 'default', tokenId: 'tok_0', name: 'admin' };
+  }
+  readiness() {
+    return { status: 'ready' as const, checks: { store: { ok: true } } };
+  }
+
+  #run(runId: string): FakeRun {
+    const run = this.runs.get(runId);
+    if (run === undefined) throw new DomainError('not_found', 'no run has this id');
+    return run;
+  }
+}
