@@ -19,8 +19,9 @@ const nothing: BuiltAction = { action: { kind: 'noop' } };
 export const buildAction = (raw: RawStep, defaults: DefaultFields | undefined, source: SourceText): BuiltAction => {
   const { values, nodes } = raw;
   if (nodes.type !== undefined && values.type === undefined) return nothing;
-  const isAgent = values.type === 'agent' || (values.type === undefined && (nodes.agent ?? nodes.prompt) !== undefined);
-  if (isAgent) return { action: buildAgent(raw, defaults, source) };
+  const works = workFields.some((field) => nodes[field] !== undefined);
+  const looksLikeAgent = values.type === undefined && !works && (nodes.agent ?? nodes.prompt) !== undefined;
+  if (values.type === 'agent' || looksLikeAgent) return { action: buildAgent(raw, defaults, source) };
   refuseFields(
     raw,
     nodes.agent === undefined ? agentFields : ['agent', ...agentFields],
@@ -72,10 +73,10 @@ const buildAgent = (raw: RawStep, defaults: DefaultFields | undefined, source: S
   const { values, nodes, node } = raw;
   refuseFields(raw, workFields, 'not for an agent step', source);
   const agent = values.agent ?? (nodes.agent === undefined ? defaults?.values.agent : undefined);
-  if (agent === undefined && nodes.agent === undefined) {
+  if (agent === undefined && isMissing(raw, 'agent')) {
     source.report(node, { message: 'an agent step needs agent', expected: 'agent: the id of an agent' });
   }
-  if (nodes.prompt === undefined)
+  if (isMissing(raw, 'prompt'))
     source.report(node, { message: 'an agent step needs prompt', expected: 'prompt: text' });
   const [id = '', version, ...rest] = (agent ?? '').split('@');
   if (rest.length > 0 || version === '') {
@@ -92,6 +93,10 @@ const buildAgent = (raw: RawStep, defaults: DefaultFields | undefined, source: S
     memory: values.memory ?? defaults?.values.memory ?? { read: false, propose: false },
   };
 };
+
+/** A misspelt field was reported as such. */
+const isMissing = (raw: RawStep, field: 'agent' | 'prompt'): boolean =>
+  raw.nodes[field] === undefined && !raw.suspected.has(field);
 
 const refuseFields = (
   raw: RawStep,

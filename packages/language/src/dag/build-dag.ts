@@ -1,6 +1,6 @@
 import type { Dag } from '@skein/domain';
 import type { SourceText } from '../problem/source-text.ts';
-import { buildStep, nameStep, type StepContext } from './build-step.ts';
+import { buildStep, idsByWord, nameStep, type StepContext } from './build-step.ts';
 import type { DagFields } from './dag-fields.ts';
 import { createPlaces, type Places } from './places.ts';
 
@@ -16,10 +16,12 @@ export const buildDag = (fields: DagFields, fallbackName: string, source: Source
   const places = createPlaces();
   const rawSteps = values.steps ?? [];
   const type = values.type ?? (rawSteps.some((step) => step.nodes.depends !== undefined) ? 'graph' : 'chain');
+  const names = rawSteps.map(nameStep);
   const context: StepContext = {
     dag: fields,
     defaults: values.defaults,
-    names: rawSteps.map(nameStep),
+    names,
+    idByWord: idsByWord(names),
     chain: type === 'chain',
     places,
     source,

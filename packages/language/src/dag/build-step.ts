@@ -21,6 +21,8 @@ export interface StepContext {
   readonly dag: DagFields;
   readonly defaults: DefaultFields | undefined;
   readonly names: readonly StepName[];
+  /** What `depends` may say, ids and names, with the id that it means. */
+  readonly idByWord: ReadonlyMap<string, StepId>;
   /** True when each step follows the one before it. */
   readonly chain: boolean;
   readonly places: Places;
@@ -97,7 +99,7 @@ const asVariable = ({ param, node }: LocatedParam): readonly LocatedEnv[] => {
 };
 
 const dependsOf = (raw: RawStep, index: number, context: StepContext): readonly StepId[] => {
-  const { names, chain, source } = context;
+  const { names, idByWord, chain, source } = context;
   const given = raw.values.depends;
   if (chain && given !== undefined && given.length > 0) {
     const spot = raw.keys.depends ?? raw.node;
@@ -107,12 +109,15 @@ const dependsOf = (raw: RawStep, index: number, context: StepContext): readonly 
     const before = names[index - 1];
     return before === undefined ? [] : [before.id];
   }
-  const resolved = (given ?? []).map((word) => findId(word, names));
+  const resolved = (given ?? []).map((word) => idByWord.get(word) ?? word);
   return [...new Set(resolved)];
 };
 
-const findId = (word: string, names: readonly StepName[]): StepId =>
-  names.some(({ id }) => id === word) ? word : (names.find(({ name }) => name === word)?.id ?? word);
+/** Ids win over names, the first of equal names over the others; a word that is neither stays, to be reported. */
+export const idsByWord = (names: readonly StepName[]): ReadonlyMap<string, StepId> => {
+  const labels = names.flatMap(({ id, name }) => (name === undefined ? [] : [[name, id] as const])).toReversed();
+  return new Map([...labels, ...names.map(({ id }) => [id, id] as const)]);
+};
 
 const putPlaces = (raw: RawStep, index: number, env: readonly LocatedEnv[], context: StepContext): void => {
   const { places, defaults, dag } = context;

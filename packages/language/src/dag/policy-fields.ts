@@ -2,7 +2,7 @@ import type { ContinueOn, Precondition, RetryPolicy } from '@skein/domain';
 import { list, oneOrMore } from '../shape/collections.ts';
 import { record } from '../shape/record.ts';
 import { flag, integer, number, seconds, text, word } from '../shape/scalars.ts';
-import { byKind, mapped, type Shape } from '../shape/shape.ts';
+import { byKind, mapped, type Shape, wrongValue } from '../shape/shape.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { withVariables } from './env-fields.ts';
 
@@ -85,7 +85,8 @@ const backoff: Shape<number> = {
   schema: { anyOf: [{ type: 'boolean' }, factor.schema] },
   read: (node, source) => {
     if (node.kind === 'scalar' && typeof node.value === 'boolean') return node.value ? 2 : 1;
-    return factor.read(node, source);
+    const inRange = node.kind === 'scalar' && typeof node.value === 'number' && node.value >= 1 && node.value <= 100;
+    return inRange ? factor.read(node, source) : wrongValue(node, source, 'true, false or a factor from 1 to 100');
   },
 };
 

@@ -18,7 +18,7 @@ const shorthand = (node: YamlNode, source: SourceText): StepFields | undefined =
   if (command === undefined) return undefined;
   const { start, end, path } = node;
   const map: YamlMap = { kind: 'map', start, end, path, entries: [] };
-  return { node: map, values: { command: [command] }, nodes: { command: node }, keys: {} };
+  return { node: map, values: { command: [command] }, nodes: { command: node }, keys: {}, suspected: new Set() };
 };
 
 const readItem = (node: YamlNode, source: SourceText): RawStep | undefined => {

@@ -24,6 +24,8 @@ export interface RecordValue<F extends FieldTable> {
   /** The value nodes of all known fields that are there, readable or not. */
   readonly nodes: { readonly [K in keyof F]?: YamlNode };
   readonly keys: { readonly [K in keyof F]?: Spot };
+  /** Fields that an unknown key was probably meant to be; they are not missing. */
+  readonly suspected: ReadonlySet<string>;
 }
 
 /** A record's name in messages, its fields, and the words of features to come. */
@@ -45,10 +47,12 @@ export const record = <const F extends FieldTable>(options: RecordOptions<F>): S
       const values = new Map<string, unknown>();
       const nodes = new Map<string, YamlNode>();
       const keys = new Map<string, Spot>();
+      const suspected = new Set<string>();
       for (const entry of node.entries) {
         const field = names.get(entry.key);
         if (field === undefined) {
-          reportUnknown(entry, options.noun, later, names, source);
+          const near = reportUnknown(entry, options.noun, later, names, source);
+          if (near !== undefined) suspected.add(near);
           continue;
         }
         if (isNothing(entry.value)) continue;
@@ -64,12 +68,13 @@ export const record = <const F extends FieldTable>(options: RecordOptions<F>): S
         const value = options.fields[field]?.shape.read(entry.value, source);
         if (value !== undefined) values.set(field, value);
       }
-      reportMissing(node, options, nodes, source);
+      reportMissing(node, options, (name) => nodes.has(name) || suspected.has(name), source);
       return {
         node,
         values: Object.fromEntries(values),
         nodes: Object.fromEntries(nodes),
         keys: Object.fromEntries(keys),
+        suspected,
       } as unknown as RecordValue<F>;
     },
   };
@@ -83,14 +88,18 @@ const fieldNames = (fields: FieldTable): ReadonlyMap<string, string> =>
     ),
   );
 
+/** Reports a key that is no field; returns the field that was probably meant. */
 const reportUnknown = (
   entry: YamlEntry,
   noun: string,
   later: ReadonlySet<string>,
   names: ReadonlyMap<string, string>,
   source: SourceText,
-): void => {
-  if (later.has(entry.key)) return notSupportedYet(entry.keySpot, entry.key, source);
+): string | undefined => {
+  if (later.has(entry.key)) {
+    notSupportedYet(entry.keySpot, entry.key, source);
+    return undefined;
+  }
   const known = [...names.keys(), ...later];
   const near = suggest(entry.key, known) ?? known.find((name) => isStemOf(entry.key, name));
   const message = `unknown field ${entry.key} in ${noun}`;
@@ -98,6 +107,7 @@ const reportUnknown = (
     entry.keySpot,
     near === undefined ? { message, expected: listOf(names) } : { message, suggestion: near },
   );
+  return near === undefined ? undefined : names.get(near);
 };
 
 /** `interval` of `interval_sec`. */
@@ -111,11 +121,11 @@ const listOf = (names: ReadonlyMap<string, string>): string => {
 const reportMissing = <F extends FieldTable>(
   node: YamlMap,
   { fields, noun }: RecordOptions<F>,
-  nodes: ReadonlyMap<string, YamlNode>,
+  isThere: (name: string) => boolean,
   source: SourceText,
 ): void => {
   for (const [name, field] of Object.entries(fields)) {
-    if (field.required !== true || nodes.has(name)) continue;
+    if (field.required !== true || isThere(name)) continue;
     source.report(node, { message: `${noun} needs ${name}`, expected: `${name}: ${field.shape.expected}` });
   }
 };

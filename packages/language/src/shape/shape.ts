@@ -18,7 +18,9 @@ export type ValueOf<S> = S extends Shape<infer T> ? T : never;
 
 /** Reports a value of the wrong kind; returns undefined for the convenience of the caller. */
 export const wrongValue = (node: YamlNode, source: SourceText, expected: string): undefined => {
-  const where = node.path === '' ? 'this' : lastName(node.path);
+  // A value that could not be read as YAML was reported already.
+  if (source.hasProblemAt(node)) return undefined;
+  const where = node.path === '' ? 'the document' : lastName(node.path);
   source.report(node, { message: `${where} may not be ${describeNode(node)}`, expected });
   return undefined;
 };

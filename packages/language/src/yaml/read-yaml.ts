@@ -14,7 +14,7 @@ import { composeDocument } from './compose-document.ts';
 import { keyPath, type YamlEntry, type YamlNode } from './yaml-node.ts';
 
 /** Nodes after aliases are followed; bounds what a chain of aliases can blow up to. */
-const maxNodes = 200_000;
+const maxNodes = 100_000;
 /** Uses of anchors in one file. */
 const maxAliasCount = 100;
 const knownTags = new Set(
@@ -28,7 +28,9 @@ export const readYaml = (source: SourceText): YamlNode | undefined => {
   const document = composeDocument(source);
   if (document === undefined || source.problems.length > 0) return undefined;
   if (document.contents === null) return undefined;
-  return createConverter(source).convert(document.contents, '', spotOf(document, ''));
+  const converter = createConverter(source);
+  const node = converter.convert(document.contents, '', spotOf(document, ''));
+  return converter.isCut() ? undefined : node;
 };
 
 const spotOf = (document: Document.Parsed<ParsedNode>, path: string): Spot => ({
@@ -39,6 +41,8 @@ const spotOf = (document: Document.Parsed<ParsedNode>, path: string): Spot => ({
 
 interface Converter {
   convert(node: Node | null, path: string, fallback: Spot): YamlNode;
+  /** True after a limit was passed: the rest of the document is missing. */
+  isCut(): boolean;
 }
 
 const createConverter = (source: SourceText): Converter => {
@@ -46,11 +50,13 @@ const createConverter = (source: SourceText): Converter => {
   const open = new Set<Node>();
   let nodes = 0;
   let aliases = 0;
+  let cut = false;
 
   const nothing = (spot: Spot): YamlNode => ({ ...spot, kind: 'scalar', value: null, source: '' });
 
   const tooMany = (spot: Spot, message: string, expected: string): YamlNode => {
-    source.report({ ...spot, path: '' }, { message, expected, code: 'too_large' });
+    if (!cut) source.report({ ...spot, path: '' }, { message, expected, code: 'too_large' });
+    cut = true;
     return nothing(spot);
   };
 
@@ -69,6 +75,7 @@ const createConverter = (source: SourceText): Converter => {
   const convert = (node: Node | null, path: string, fallback: Spot): YamlNode => {
     const range = node?.range;
     const spot: Spot = range ? { start: range[0], end: range[1], path } : { ...fallback, path };
+    if (cut) return nothing(spot);
     nodes += 1;
     if (nodes > maxNodes) return tooMany(spot, 'too many values', `at most ${maxNodes} in a file`);
     if (node === null) return nothing(spot);
@@ -107,6 +114,7 @@ const createConverter = (source: SourceText): Converter => {
     const merged: YamlEntry[] = [];
     for (const pair of pairs) {
       const key = convert(pair.key, path, spot);
+      if (cut) break;
       const at: Spot = { start: key.start, end: key.end, path };
       if (key.kind !== 'scalar' || key.value === null) {
         source.report(at, {
@@ -134,5 +142,5 @@ const createConverter = (source: SourceText): Converter => {
     return [];
   };
 
-  return { convert };
+  return { convert, isCut: () => cut };
 };
