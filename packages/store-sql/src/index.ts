@@ -1,1 +1,2 @@
-export {};
+export type { SqlStores, SqlStoresDeps } from './open-sql-stores.ts';
+export { openSqlStores } from './open-sql-stores.ts';

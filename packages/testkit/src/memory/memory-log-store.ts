@@ -1,4 +1,4 @@
-import { parseStepPath, type RunId, type StepPath, type TenantId } from '@skein/domain';
+import type { RunId, StepPath, TenantId } from '@skein/domain';
 import type { LogKey, LogStore } from '@skein/ports';
 
 const prefixOf = (tenant: TenantId, runId: RunId, step: StepPath): string =>
@@ -16,7 +16,6 @@ export class MemoryLogStore implements LogStore {
   }
 
   append(key: LogKey, bytes: Uint8Array): void {
-    if (parseStepPath(key.step) === undefined) return;
     const name = prefixOf(key.tenant, key.runId, key.step) + key.attempt;
     const log = this.#logs.get(name) ?? { chunks: [], size: 0, full: false };
     this.#logs.set(name, log);

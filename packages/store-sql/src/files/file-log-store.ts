@@ -1,0 +1,122 @@
+import { appendFile, mkdir, open, readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { RunId, StepPath, TenantId } from '@skein/domain';
+import type { Log, LogKey, LogStore } from '@skein/ports';
+import { fileError, isMissing } from './file-error.ts';
+import { safeName } from './safe-name.ts';
+
+/** Bytes of one attempt's log, without the marker. */
+const maxLogBytes = 8 * 1024 * 1024;
+const marker = Buffer.from(`\n[log cut at ${maxLogBytes} bytes]\n`);
+
+interface OpenLog {
+  chunks: Uint8Array[];
+  /** Bytes in the file and in `chunks`; unknown until the file was looked at. */
+  size: number | undefined;
+  writing: Promise<void> | undefined;
+}
+
+/**
+ * Step logs as files: `ROOT/TENANT/RUN/STEP.ATTEMPT.log`. Appends are buffered while the write before runs.
+ * L1 Bytes of one log are written in the order of the calls. L2 A log that cannot be written loses bytes, never a task.
+ */
+export class FileLogStore implements LogStore {
+  readonly #root: string;
+  readonly #log: Log;
+  readonly #open = new Map<string, OpenLog>();
+
+  constructor(deps: { readonly root: string; readonly log: Log }) {
+    this.#root = deps.root;
+    this.#log = deps.log;
+  }
+
+  append(key: LogKey, bytes: Uint8Array): void {
+    const path = this.#path(key);
+    const open = this.#open.get(path) ?? { chunks: [], size: undefined, writing: undefined };
+    this.#open.set(path, open);
+    open.chunks.push(bytes.slice());
+    open.writing ??= this.#write(path, open);
+  }
+
+  async read(
+    key: LogKey,
+    offset: number,
+    limit: number,
+  ): Promise<{ readonly bytes: Uint8Array; readonly next: number }> {
+    const path = this.#path(key);
+    await this.#open.get(path)?.writing;
+    try {
+      const file = await open(path, 'r');
+      try {
+        const rest = Math.max(0, (await file.stat()).size - offset);
+        const buffer = new Uint8Array(Math.min(limit, rest));
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
+        return { bytes: buffer.subarray(0, bytesRead), next: offset + bytesRead };
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (isMissing(error)) return { bytes: new Uint8Array(), next: offset };
+      throw fileError(error);
+    }
+  }
+
+  async attempts(tenant: TenantId, runId: RunId, step: StepPath): Promise<readonly number[]> {
+    await this.flush();
+    let names: string[];
+    try {
+      names = await readdir(join(this.#root, safeName(tenant), safeName(runId)));
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw fileError(error);
+    }
+    const prefix = `${safeName(step)}.`;
+    return names
+      .filter((name) => name.startsWith(prefix) && /^\d+\.log$/.test(name.slice(prefix.length)))
+      .map((name) => Number.parseInt(name.slice(prefix.length), 10))
+      .toSorted((a, b) => a - b);
+  }
+
+  async flush(): Promise<void> {
+    while (this.#open.size > 0) await Promise.all([...this.#open.values()].map(({ writing }) => writing));
+  }
+
+  #path({ tenant, runId, step, attempt }: LogKey): string {
+    return join(this.#root, safeName(tenant), safeName(runId), `${safeName(step)}.${attempt}.log`);
+  }
+
+  /** Writes until nothing is left, then forgets the log. Never rejects. */
+  async #write(path: string, log: OpenLog): Promise<void> {
+    // What is appended in the same turn leaves in one write.
+    await Promise.resolve();
+    try {
+      log.size ??= await this.#sizeOf(path);
+      while (log.chunks.length > 0) {
+        const chunks = log.chunks;
+        log.chunks = [];
+        await appendFile(path, this.#within(log, Buffer.concat(chunks)));
+      }
+    } catch (error) {
+      this.#log.warn('a step log cannot be written', { path, error: fileError(error).message });
+    }
+    this.#open.delete(path);
+  }
+
+  async #sizeOf(path: string): Promise<number> {
+    await mkdir(dirname(path), { recursive: true });
+    try {
+      return (await stat(path)).size;
+    } catch (error) {
+      if (isMissing(error)) return 0;
+      throw error;
+    }
+  }
+
+  /** What of the bytes still has room; the marker follows the last of them, once. */
+  #within(log: OpenLog, bytes: Buffer): Buffer {
+    const size = log.size ?? 0;
+    log.size = size + bytes.length;
+    if (log.size <= maxLogBytes) return bytes;
+    return size > maxLogBytes ? Buffer.alloc(0) : Buffer.concat([bytes.subarray(0, maxLogBytes - size), marker]);
+  }
+}

@@ -1,0 +1,78 @@
+import { DomainError, type TenantId } from '@skein/domain';
+import type { TokenRecord, TokenStore } from '@skein/ports';
+import { type Selectable, sql } from 'kysely';
+import { bound } from '../sql/prepared.ts';
+import type { Queries, Schema } from '../sql/schema.ts';
+import type { Committer } from '../sql/write-unit.ts';
+
+/** Hashed tokens in SQL. */
+export class SqlTokenStore implements TokenStore {
+  readonly #committer: Committer;
+  readonly #queries: Queries;
+
+  constructor(deps: { readonly committer: Committer; readonly queries: Queries }) {
+    this.#committer = deps.committer;
+    this.#queries = deps.queries;
+  }
+
+  async insert(record: TokenRecord): Promise<void> {
+    const insert = this.#queries
+      .insertInto('token')
+      .values(rowOf(record))
+      .onConflict((conflict) => conflict.doNothing());
+    const outcome = await this.#committer.commit({
+      key: record.tenant,
+      guards: [{ must: 'change', ...bound(insert) }],
+      writes: [],
+    });
+    if (outcome.status === 'done') return;
+    throw new DomainError('already_exists', 'the token exists already', { tokenId: record.tokenId });
+  }
+
+  async findByHash(hash: string): Promise<TokenRecord | undefined> {
+    const row = await this.#queries.selectFrom('token').selectAll().where('hash', '=', hash).executeTakeFirst();
+    return row === undefined ? undefined : recordOf(row);
+  }
+
+  async list(tenant: TenantId): Promise<readonly TokenRecord[]> {
+    const tokens = this.#queries.selectFrom('token').selectAll().where('tenant', '=', tenant);
+    return (await tokens.orderBy('created_at').orderBy('token_id').execute()).map(recordOf);
+  }
+
+  async revoke(tenant: TenantId, tokenId: string, at: number): Promise<void> {
+    const revoke = this.#queries
+      .updateTable('token')
+      .set({ revoked_at: sql<number>`coalesce(revoked_at, ${at})` })
+      .where('tenant', '=', tenant)
+      .where('token_id', '=', tokenId);
+    const outcome = await this.#committer.commit({
+      key: tenant,
+      guards: [{ must: 'change', ...bound(revoke) }],
+      writes: [],
+    });
+    if (outcome.status === 'done') return;
+    throw new DomainError('not_found', 'unknown token', { tokenId });
+  }
+}
+
+const rowOf = (record: TokenRecord): Schema['token'] => ({
+  tenant: record.tenant,
+  token_id: record.tokenId,
+  kind: record.kind,
+  name: record.name,
+  hash: record.hash,
+  created_at: record.createdAt,
+  expires_at: record.expiresAt ?? null,
+  revoked_at: record.revokedAt ?? null,
+});
+
+const recordOf = (row: Selectable<Schema['token']>): TokenRecord => ({
+  tokenId: row.token_id,
+  tenant: row.tenant,
+  kind: row.kind,
+  name: row.name,
+  hash: row.hash,
+  createdAt: Number(row.created_at),
+  ...(row.expires_at === null ? {} : { expiresAt: Number(row.expires_at) }),
+  ...(row.revoked_at === null ? {} : { revokedAt: Number(row.revoked_at) }),
+});

@@ -1,0 +1,94 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type {
+  BlobStore,
+  Clock,
+  Hasher,
+  IdSource,
+  Log,
+  LogStore,
+  ProjectStore,
+  RunQueue,
+  RunStore,
+  ShardStore,
+  SnapshotStore,
+  TokenStore,
+} from '@skein/ports';
+import { lockDataFolder } from './files/data-folder-lock.ts';
+import { FileBlobStore } from './files/file-blob-store.ts';
+import { fileError } from './files/file-error.ts';
+import { FileLogStore } from './files/file-log-store.ts';
+import { SqlRunQueue } from './fleet/sql-run-queue.ts';
+import { SqlShardStore } from './fleet/sql-shard-store.ts';
+import { SqlTokenStore } from './fleet/sql-token-store.ts';
+import { SqlProjectStore } from './project/sql-project-store.ts';
+import { SqlSnapshotStore } from './project/sql-snapshot-store.ts';
+import { SqlRunStore } from './run-log/sql-run-store.ts';
+import { openDatabase } from './sql/open-database.ts';
+
+/** What the stores work with. */
+export interface SqlStoresDeps {
+  /** Folder of the database, blobs and logs; made when absent. Exactly one process may have it open. */
+  readonly dataDir: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly hasher: Hasher;
+  /** The database refuses to grow beyond this; as large as the disk when absent. */
+  readonly maxDatabaseBytes?: number;
+}
+
+/** Every store port and the embedded queue, over one data folder. */
+export interface SqlStores {
+  readonly runs: RunStore;
+  readonly projects: ProjectStore;
+  readonly snapshots: SnapshotStore;
+  readonly blobs: BlobStore;
+  readonly logs: LogStore;
+  readonly tokens: TokenStore;
+  readonly shards: ShardStore;
+  readonly queue: RunQueue;
+  /** Settles what was asked before, then lets go of the folder. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Opens the data folder. Throws `unavailable` when another process has it, or when its database cannot be used. */
+export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => {
+  const { dataDir, log, clock, ids, hasher, maxDatabaseBytes } = deps;
+  await mkdir(dataDir, { recursive: true }).catch((error: unknown) => {
+    throw fileError(error);
+  });
+  const lock = lockDataFolder(dataDir);
+  try {
+    const path = join(dataDir, 'skein.db');
+    const database = await openDatabase(maxDatabaseBytes === undefined ? { path } : { path, maxDatabaseBytes });
+    const { committer, queries } = database;
+    const blobs = new FileBlobStore({ root: join(dataDir, 'blobs'), hasher });
+    const logs = new FileLogStore({ root: join(dataDir, 'logs'), log });
+    const queue = await SqlRunQueue.open({ committer, queries, clock, ids });
+    let closing: Promise<void> | undefined;
+    const close = async (): Promise<void> => {
+      await queue.close();
+      await logs.flush();
+      await database.close();
+      lock.release();
+    };
+    return {
+      runs: new SqlRunStore({ committer, queries, ids }),
+      projects: new SqlProjectStore({ committer, queries, blobs, hasher }),
+      snapshots: new SqlSnapshotStore({ committer, queries, blobs, hasher }),
+      blobs,
+      logs,
+      tokens: new SqlTokenStore({ committer, queries }),
+      shards: new SqlShardStore({ committer, queries }),
+      queue,
+      close: () => {
+        closing ??= close();
+        return closing;
+      },
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+};

@@ -1,0 +1,70 @@
+import { DomainError } from '@skein/domain';
+import type { Publication, PublicationResult } from '@skein/ports';
+import type { Queries } from '../sql/schema.ts';
+import type { UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
+import type { SqlRow } from '../thread/sql-thread-messages.ts';
+import {
+  activateVersion,
+  currentDigest,
+  insertVersion,
+  makeCurrent,
+  numberOfVersion,
+  raiseRevision,
+  seedMemory,
+  upsertDag,
+} from './publish-statements.ts';
+
+type Results = readonly (readonly SqlRow[] | number)[];
+
+/** A publication as one unit, and how to read what it did. */
+export const createPublishUnit = (
+  queries: Queries,
+  publication: Publication,
+): { readonly unit: WriteUnit; readonly resultOf: (outcome: UnitOutcome) => PublicationResult } => {
+  const { tenant, at } = publication;
+  const writes: Write[] = [];
+  /** Adds a statement; answers where its result will be. */
+  const add = (write: Write): number => writes.push(write) - 1;
+  const agents = publication.agents.map((agent) => {
+    const { versionId, content } = agent;
+    const { agentId } = content;
+    const created = add(insertVersion(queries, tenant, agent, at));
+    const number = add({ ...numberOfVersion(queries, tenant, agentId, versionId), answers: 'rows' });
+    const active = publication.activate.includes(agentId);
+    const activated = active ? add(activateVersion(queries, tenant, agentId, versionId)) : undefined;
+    return (results: Results) => ({
+      agentId,
+      versionId,
+      alias: `v${rowOf(results, number)?.['number']}`,
+      created: changed(results, created),
+      activated: activated !== undefined && changed(results, activated),
+    });
+  });
+  const dags = publication.dags.map((dag) => {
+    const before = add({ ...currentDigest(queries, tenant, dag.name), answers: 'rows' });
+    add(upsertDag(queries, tenant, dag));
+    add(makeCurrent(queries, tenant, dag));
+    return (results: Results) => {
+      const digest = rowOf(results, before)?.['digest'];
+      const change = digest === undefined ? 'created' : digest === dag.digest ? 'unchanged' : 'updated';
+      return { name: dag.name, digest: dag.digest, change } as const;
+    };
+  });
+  for (const { scope, text } of publication.memory) add(seedMemory(queries, tenant, scope, text));
+  add(raiseRevision(queries, tenant));
+  return {
+    unit: { key: tenant, guards: [], writes, wantsResults: true },
+    resultOf: (outcome) => {
+      if (outcome.status !== 'done') throw new DomainError('internal', 'a publication has no guard');
+      const { results } = outcome;
+      return { agents: agents.map((read) => read(results)), dags: dags.map((read) => read(results)) };
+    },
+  };
+};
+
+const rowOf = (results: Results, index: number): SqlRow | undefined => {
+  const result = results[index];
+  return typeof result === 'object' ? result[0] : undefined;
+};
+
+const changed = (results: Results, index: number): boolean => Number(results[index]) > 0;

@@ -1,0 +1,168 @@
+import type { RunStatus } from '@skein/domain';
+import type { Kysely } from 'kysely';
+
+/** Heads of runs: the list rows, and the timers. */
+export interface RunHeadTable {
+  tenant: string;
+  run_id: string;
+  dag: string;
+  dag_digest: string;
+  status: RunStatus;
+  seq: number;
+  shard: number;
+  priority: number;
+  created_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+  snapshot_digest: string | null;
+  partial: number;
+  retry_of: string | null;
+  due_at: number | null;
+}
+
+/** One row per append: `facts` is a JSON array of `count` facts, the first of which has the number `seq`. */
+export interface RunLogTable {
+  tenant: string;
+  run_id: string;
+  seq: number;
+  count: number;
+  facts: string;
+  /** Names the append, so that one whose answer was lost is recognised. */
+  commit_id: string;
+}
+
+/** Idempotency keys of submissions. */
+export interface RunKeyTable {
+  tenant: string;
+  key: string;
+  run_id: string;
+  body_digest: string;
+}
+
+/** Fires of schedules. */
+export interface RunFireTable {
+  tenant: string;
+  dag: string;
+  schedule_id: string;
+  nominal_at: number;
+  run_id: string;
+}
+
+/** Folded states. */
+export interface RunCheckpointTable {
+  tenant: string;
+  run_id: string;
+  seq: number;
+  body: Uint8Array;
+}
+
+/** Revision of a tenant's project. */
+export interface ProjectTable {
+  tenant: string;
+  revision: number;
+}
+
+/** DAGs by digest. */
+export interface DagTable {
+  tenant: string;
+  digest: string;
+  name: string;
+  dag: string;
+  source: string | null;
+}
+
+/** DAGs by name. */
+export interface DagCurrentTable {
+  tenant: string;
+  name: string;
+  digest: string;
+}
+
+/** Published agent versions. */
+export interface AgentVersionTable {
+  tenant: string;
+  agent_id: string;
+  /** `v` + number is the alias. */
+  number: number;
+  version_id: string;
+  content: string;
+  published_at: number;
+}
+
+/** The active version of each agent. */
+export interface AgentActiveTable {
+  tenant: string;
+  agent_id: string;
+  version_id: string;
+}
+
+/** Memory notes. */
+export interface MemoryTable {
+  tenant: string;
+  scope: string;
+  revision: number;
+  text: string;
+}
+
+/** Manifests of sealed snapshots. */
+export interface SnapshotTable {
+  tenant: string;
+  digest: string;
+  manifest: string;
+}
+
+/** Hashed tokens. */
+export interface TokenTable {
+  tenant: string;
+  token_id: string;
+  kind: 'api' | 'join';
+  name: string;
+  hash: string;
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+}
+
+/** Leases of shards. */
+export interface ShardHomeTable {
+  shard: number;
+  owner: string | null;
+  epoch: number;
+  lease_until: number;
+}
+
+/** Hints of the embedded queue. */
+export interface QueueHintTable {
+  tenant: string;
+  run_id: string;
+  seq: number;
+  shard: number;
+  priority: number;
+  /** Rises with each hint; the order among equals. */
+  position: number;
+  claim: string | null;
+  /** Monotonic ms of the process that holds the claims; 0 when free. */
+  visible_at: number;
+}
+
+/** All tables. Instants are ms since the epoch; booleans are 0 and 1. */
+export interface Schema {
+  run_head: RunHeadTable;
+  run_log: RunLogTable;
+  run_key: RunKeyTable;
+  run_fire: RunFireTable;
+  run_checkpoint: RunCheckpointTable;
+  project: ProjectTable;
+  dag: DagTable;
+  dag_current: DagCurrentTable;
+  agent_version: AgentVersionTable;
+  agent_active: AgentActiveTable;
+  memory: MemoryTable;
+  snapshot: SnapshotTable;
+  token: TokenTable;
+  shard_home: ShardHomeTable;
+  queue_hint: QueueHintTable;
+}
+
+/** The query builder over our tables. */
+export type Queries = Kysely<Schema>;

@@ -1,0 +1,41 @@
+import type { SqlRow, SqlValue } from '../thread/sql-thread-messages.ts';
+
+/** SQL text with its parameters. */
+export interface Bound {
+  readonly sql: string;
+  readonly params: readonly SqlValue[];
+}
+
+/** A statement that must change a row (`changes`) or find one (`exists`), else the unit stops and `otherwise` is read instead. */
+export interface Guard extends Bound {
+  readonly must: 'change' | 'exist';
+  readonly otherwise?: Bound;
+}
+
+/** A statement of a unit that won; with `rows` it answers rows, else the number of rows it changed. */
+export interface Write extends Bound {
+  readonly answers?: 'rows';
+}
+
+/**
+ * Statements that take effect together or not at all, in a durable commit that they may share with other units.
+ * A unit must be safe to repeat: it is sent again when the answer to its commit was lost.
+ */
+export interface WriteUnit {
+  /** Units of a batch run in the order of their keys; equal keys keep the order of the calls. */
+  readonly key: string;
+  readonly guards: readonly Guard[];
+  readonly writes: readonly Write[];
+  /** Set when the results of the writes are wanted. */
+  readonly wantsResults?: boolean;
+}
+
+/** How a unit ended. `results` has one entry per write. */
+export type UnitOutcome =
+  | { readonly status: 'done'; readonly results: readonly (readonly SqlRow[] | number)[] }
+  | { readonly status: 'stopped'; readonly guard: number; readonly rows: readonly SqlRow[] };
+
+/** Makes units durable. Rejects with `unavailable` when a unit could not be committed. */
+export interface Committer {
+  commit(unit: WriteUnit): Promise<UnitOutcome>;
+}

@@ -1,0 +1,182 @@
+import { DomainError } from '@skein/domain';
+import { sqlError, ThreadLost } from '../sql/sql-error.ts';
+import type { Bound, Committer, UnitOutcome, WriteUnit } from '../sql/write-unit.ts';
+import type { SqlThread } from './sql-thread.ts';
+import type { EncodedOutcome, EncodedUnit } from './sql-thread-messages.ts';
+
+/*
+ * Group commit: units that come while a commit runs share the next one. No timer: the commit is the batching window.
+ *
+ * G1 Units are committed in call order per key; one batch is under way at a time.
+ * G2 A unit is settled exactly once: by the outcome that its commit gave, or by an error.
+ * G3 When the thread dies, a new one is opened and the same units are sent again; units are safe to repeat.
+ *    A batch that kills two threads is given up with `unavailable`.
+ */
+
+interface Pending {
+  readonly unit: WriteUnit;
+  readonly resolve: (outcome: UnitOutcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const maxUnits = 512;
+const maxThreadsPerBatch = 2;
+/** Checkpoint once about this many pages were written since the last one. */
+const checkpointPages = 4_096;
+
+const done: UnitOutcome = { status: 'done', results: [] };
+
+/** What the group commit works with. */
+export interface GroupCommitDeps {
+  /** A fresh writer thread; called again when the one before died. */
+  readonly openThread: () => Promise<SqlThread>;
+  /** Copies the write-ahead log into the file while commits go on. */
+  readonly checkpointBeside: () => Promise<unknown>;
+}
+
+/** See the head of the file. */
+export class GroupCommit implements Committer {
+  readonly #deps: GroupCommitDeps;
+  readonly #ids = new Map<string, number>();
+  #thread: SqlThread;
+  /** Texts that the current thread does not know yet. */
+  #define: [number, string][] = [];
+  #queue: Pending[] = [];
+  #underWay: Promise<void> | undefined;
+  #scheduled = false;
+  #closed = false;
+  #pages = 0;
+  #checkpoint: Promise<void> | undefined;
+
+  constructor(deps: GroupCommitDeps, thread: SqlThread) {
+    this.#deps = deps;
+    this.#thread = thread;
+  }
+
+  /** The thread of today; tests kill it. */
+  get thread(): SqlThread {
+    return this.#thread;
+  }
+
+  commit(unit: WriteUnit): Promise<UnitOutcome> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) {
+        reject(new DomainError('unavailable', 'the store is closed'));
+        return;
+      }
+      this.#queue.push({ unit, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Settles what was asked before, then refuses more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#queue.length > 0 || this.#underWay !== undefined) {
+      this.#flush();
+      await this.#underWay;
+    }
+    await this.#checkpoint;
+    await this.#thread.close();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#underWay !== undefined) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#underWay !== undefined || this.#queue.length === 0) return;
+    const batch = this.#queue.length <= maxUnits ? this.#queue : this.#queue.slice(0, maxUnits);
+    this.#queue = this.#queue.length <= maxUnits ? [] : this.#queue.slice(maxUnits);
+    if (batch.length > 1) batch.sort((a, b) => (a.unit.key < b.unit.key ? -1 : Number(a.unit.key > b.unit.key)));
+    this.#underWay = this.#run(batch).finally(() => {
+      this.#underWay = undefined;
+      this.#flush();
+    });
+  }
+
+  async #run(batch: readonly Pending[]): Promise<void> {
+    let outcomes: readonly EncodedOutcome[];
+    try {
+      outcomes = await this.#send(batch);
+    } catch (error) {
+      const refusal =
+        error instanceof DomainError ? error : new DomainError('unavailable', 'the database is gone', {}, error);
+      for (const { reject } of batch) reject(refusal);
+      return;
+    }
+    for (const [index, pending] of batch.entries()) settle(pending, outcomes[index]);
+    this.#pages += 3 + 2 * batch.length;
+    if (this.#pages > checkpointPages) this.#startCheckpoint();
+  }
+
+  /** G3 */
+  async #send(batch: readonly Pending[]): Promise<readonly EncodedOutcome[]> {
+    for (let attempt = 1; ; attempt += 1) {
+      if (this.#thread.lost) await this.#replaceThread();
+      const units = batch.map(({ unit }) => this.#encode(unit));
+      const define = this.#define;
+      this.#define = [];
+      try {
+        return (await this.#thread.ask({ type: 'commit', define, units })) as readonly EncodedOutcome[];
+      } catch (error) {
+        if (!(error instanceof ThreadLost) || attempt === maxThreadsPerBatch) throw error;
+      }
+    }
+  }
+
+  async #replaceThread(): Promise<void> {
+    this.#thread = await this.#deps.openThread();
+    this.#define = [...this.#ids].map(([sql, id]) => [id, sql]);
+  }
+
+  #encode({ guards, writes, wantsResults = false }: WriteUnit): EncodedUnit {
+    return [
+      wantsResults,
+      guards.map((guard) => {
+        const kind = guard.must === 'exist' ? 'exists' : 'changes';
+        const { otherwise } = guard;
+        return otherwise === undefined
+          ? [kind, this.#idOf(guard), guard.params]
+          : [kind, this.#idOf(guard), guard.params, this.#idOf(otherwise), otherwise.params];
+      }),
+      writes.map((write) => [write.answers ?? 'run', this.#idOf(write), write.params]),
+    ];
+  }
+
+  #idOf({ sql }: Bound): number {
+    const known = this.#ids.get(sql);
+    if (known !== undefined) return known;
+    const id = this.#ids.size;
+    this.#ids.set(sql, id);
+    this.#define.push([id, sql]);
+    return id;
+  }
+
+  /** The long part beside the commits, then the short rest between two of them, so that the log starts over. */
+  #startCheckpoint(): void {
+    if (this.#checkpoint !== undefined) return;
+    this.#pages = 0;
+    this.#checkpoint = this.#deps
+      .checkpointBeside()
+      .then(() => this.#thread.ask({ type: 'checkpoint' }))
+      // A checkpoint is only housekeeping: the next one does its work.
+      .catch(() => {})
+      .then(() => {
+        this.#checkpoint = undefined;
+      });
+  }
+}
+
+const settle = ({ resolve, reject }: Pending, outcome: EncodedOutcome | undefined): void => {
+  if (outcome === 0) resolve(done);
+  else if (outcome === undefined) reject(new DomainError('internal', 'a unit has no outcome'));
+  else if ('failed' in outcome) reject(sqlError(outcome.failed));
+  else if ('stopped' in outcome) resolve({ status: 'stopped', guard: outcome.stopped, rows: outcome.rows });
+  else resolve({ status: 'done', results: outcome });
+};

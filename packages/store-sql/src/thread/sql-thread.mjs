@@ -1,0 +1,190 @@
+// The thread that owns one libSQL connection: the writer (one per database) or a reader.
+// It is JavaScript because a worker thread loads its file without a compiler, also when tests run on sources.
+// It knows statements and units, nothing of runs.
+//
+// T1 A reply to a batch leaves only after COMMIT returned: synchronous=FULL has put it on disk.
+// T2 A unit whose guard changes nothing leaves no trace; the others in its batch are not touched.
+// T3 A batch that fails is undone and repeated unit by unit, so that one unit never costs another.
+import { parentPort, workerData } from 'node:worker_threads';
+import Database from 'libsql';
+
+/** @typedef {import('./sql-thread-messages.ts').ThreadRequest} ThreadRequest */
+/** @typedef {import('./sql-thread-messages.ts').ThreadReply} ThreadReply */
+/** @typedef {import('./sql-thread-messages.ts').EncodedUnit} EncodedUnit */
+/** @typedef {import('./sql-thread-messages.ts').EncodedOutcome} EncodedOutcome */
+/** @typedef {import('./sql-thread-messages.ts').SqlRow} SqlRow */
+
+const idleCheckpointMs = 100;
+const maxPrepared = 500;
+
+/** @type {{ path: string, mode: 'writer' | 'reader', maxPages?: number }} */
+const { path, mode, maxPages } = workerData;
+const port = parentPort;
+if (port === null) throw new Error('not a worker thread');
+
+/** @type {any} */
+let database;
+/** @type {Map<number, string>} */
+const texts = new Map();
+/** @type {Map<string, any>} */
+const prepared = new Map();
+let written = false;
+/** @type {NodeJS.Timeout | undefined} */
+let idle;
+
+const open = () => {
+  database = new Database(path, { timeout: 5_000 });
+  database.exec('PRAGMA busy_timeout=5000');
+  if (mode === 'reader') return;
+  database.exec('PRAGMA journal_mode=WAL');
+  database.exec('PRAGMA synchronous=FULL');
+  database.exec('PRAGMA wal_autocheckpoint=0');
+  database.exec('PRAGMA foreign_keys=ON');
+  if (maxPages !== undefined) database.exec(`PRAGMA max_page_count=${maxPages}`);
+};
+
+/** @param {string} sql */
+const prepare = (sql) => {
+  let statement = prepared.get(sql);
+  if (statement === undefined) {
+    statement = database.prepare(sql);
+    if (prepared.size >= maxPrepared) prepared.delete(/** @type {string} */ (prepared.keys().next().value));
+    prepared.set(sql, statement);
+  }
+  return statement;
+};
+
+/** @param {number} id */
+const textOf = (id) => {
+  const sql = texts.get(id);
+  if (sql === undefined) throw new Error('unknown statement');
+  return sql;
+};
+
+/** Rows as plain values; libSQL gives blobs as ArrayBuffer. @param {number} id @param {readonly unknown[]} params @returns {SqlRow[]} */
+const rowsOf = (id, params) => prepare(textOf(id)).all(params);
+
+/** @param {number} id @param {readonly unknown[]} params @returns {number} */
+const changesOf = (id, params) => prepare(textOf(id)).run(params).changes;
+
+/** @param {string} sql */
+const control = (sql) => prepare(sql).run([]);
+
+/**
+ * Runs the guards of a unit; answers what stopped it, or undefined.
+ * @param {EncodedUnit} unit @returns {EncodedOutcome | undefined}
+ */
+const stopOf = (unit) => {
+  const guards = unit[1];
+  if (guards.length === 0) return undefined;
+  const undoable = guards.length > 1;
+  if (undoable) control('SAVEPOINT unit');
+  for (let at = 0; at < guards.length; at += 1) {
+    const [kind, id, params, otherwiseId, otherwiseParams] = /** @type {EncodedUnit[1][number]} */ (guards[at]);
+    const held = kind === 'exists' ? rowsOf(id, params).length > 0 : changesOf(id, params) > 0;
+    if (held) continue;
+    if (undoable) {
+      control('ROLLBACK TO unit');
+      control('RELEASE unit');
+    }
+    return { stopped: at, rows: otherwiseId === undefined ? [] : rowsOf(otherwiseId, otherwiseParams ?? []) };
+  }
+  if (undoable) control('RELEASE unit');
+  return undefined;
+};
+
+/** @param {EncodedUnit} unit @returns {EncodedOutcome} */
+const write = ([wanted, , writes]) => {
+  if (!wanted) {
+    for (const [, id, params] of writes) changesOf(id, params);
+    return 0;
+  }
+  return writes.map(([kind, id, params]) => (kind === 'rows' ? rowsOf(id, params) : changesOf(id, params)));
+};
+
+/** All guards first, then the writes of the winners. @param {readonly EncodedUnit[]} units @returns {EncodedOutcome[]} */
+const transaction = (units) => {
+  control('BEGIN IMMEDIATE');
+  try {
+    const stops = units.map(stopOf);
+    const outcomes = units.map((unit, index) => stops[index] ?? write(unit));
+    control('COMMIT'); // T1
+    return outcomes;
+  } catch (error) {
+    if (database.inTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+};
+
+/** @param {unknown} error */
+const failureOf = (error) => {
+  const { code, message } = /** @type {{ code?: unknown, message?: unknown }} */ (error ?? {});
+  return { code: typeof code === 'string' ? code : 'UNKNOWN', message: String(message ?? error) };
+};
+
+/** @param {readonly EncodedUnit[]} units @returns {EncodedOutcome[]} */
+const commit = (units) => {
+  written = true;
+  try {
+    return transaction(units);
+  } catch (error) {
+    if (units.length === 1) return [{ failed: failureOf(error) }];
+  }
+  return units.map((unit) => {
+    try {
+      return /** @type {EncodedOutcome} */ (transaction([unit])[0]); // T3
+    } catch (error) {
+      return { failed: failureOf(error) };
+    }
+  });
+};
+
+const checkpoint = () => {
+  const [result] = database.prepare('PRAGMA wal_checkpoint(PASSIVE)').all();
+  return result?.log === result?.checkpointed;
+};
+
+const whenIdle = () => {
+  if (written) written = !checkpoint();
+};
+
+/** @param {ThreadRequest} request @returns {unknown} */
+const answer = (request) => {
+  switch (request.type) {
+    case 'open':
+      open();
+      return undefined;
+    case 'commit':
+      for (const [id, sql] of request.define) texts.set(id, sql);
+      return commit(request.units);
+    case 'query': {
+      const statement = prepare(request.sql);
+      return statement.reader
+        ? { rows: statement.all(request.params) }
+        : { rows: [], changes: statement.run(request.params).changes };
+    }
+    case 'checkpoint':
+      return checkpoint();
+    case 'close':
+      clearTimeout(idle);
+      prepared.clear();
+      database?.close();
+      return undefined;
+  }
+};
+
+port.on('message', (/** @type {ThreadRequest} */ request) => {
+  /** @type {ThreadReply} */
+  let reply;
+  try {
+    reply = { id: request.id, value: answer(request) };
+  } catch (error) {
+    reply = { id: request.id, failed: failureOf(error) };
+  }
+  port.postMessage(reply);
+  if (request.type === 'close') port.close();
+  else if (mode === 'writer' && request.type === 'commit') {
+    if (idle === undefined) idle = setTimeout(whenIdle, idleCheckpointMs);
+    else idle.refresh();
+  }
+});

@@ -1,0 +1,97 @@
+import { Worker } from 'node:worker_threads';
+import { sqlError, ThreadLost } from '../sql/sql-error.ts';
+import type { SqlRow, SqlValue, ThreadReply, ThreadTask } from './sql-thread-messages.ts';
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Where and how the thread opens the database. */
+export interface SqlThreadOptions {
+  readonly path: string;
+  readonly mode: 'writer' | 'reader';
+  readonly maxPages?: number;
+}
+
+/** A thread with one connection. Requests are answered in order; when the thread dies, all that wait get `ThreadLost`. */
+export class SqlThread {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #count = 0;
+  #lost: ThreadLost | undefined;
+
+  private constructor(options: SqlThreadOptions) {
+    this.#worker = new Worker(new URL('./sql-thread.mjs', import.meta.url), {
+      name: `skein-sql-${options.mode}`,
+      workerData: options,
+      // The thread runs plain JavaScript: no loader of the main thread is needed, and one would only slow its start.
+      execArgv: [],
+    });
+    this.#worker.unref();
+    this.#worker.on('message', (reply: ThreadReply) => this.#settle(reply));
+    this.#worker.on('error', (error) => this.#lose(new ThreadLost(error)));
+    this.#worker.on('exit', (code) => this.#lose(new ThreadLost(new Error(`the thread ended with ${code}`))));
+  }
+
+  /** Starts the thread and opens the database. Throws `unavailable` when it cannot be opened. */
+  static async open(options: SqlThreadOptions): Promise<SqlThread> {
+    const thread = new SqlThread(options);
+    try {
+      await thread.ask({ type: 'open' });
+    } catch (error) {
+      await thread.terminate();
+      throw error;
+    }
+    return thread;
+  }
+
+  get lost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  /** Rejects with `ThreadLost`, or with the typed error of a statement that failed. */
+  ask(task: ThreadTask): Promise<unknown> {
+    if (this.#lost !== undefined) return Promise.reject(this.#lost);
+    this.#count += 1;
+    const id = this.#count;
+    return new Promise((resolve, reject) => {
+      // The thread keeps the process alive only while an answer is awaited.
+      if (this.#waiting.size === 0) this.#worker.ref();
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, ...task });
+    });
+  }
+
+  /** One statement outside the group commit: reads, and migrations before the first commit. */
+  async query(sql: string, params: readonly SqlValue[]): Promise<{ rows: SqlRow[]; changes?: number }> {
+    return (await this.ask({ type: 'query', sql, params })) as { rows: SqlRow[]; changes?: number };
+  }
+
+  /** Closes the connection and ends the thread. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#lost !== undefined) return;
+    await this.ask({ type: 'close' });
+    await this.terminate();
+  }
+
+  /** Ends the thread at once, as a crash would. */
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #settle(reply: ThreadReply): void {
+    const waiting = this.#waiting.get(reply.id);
+    this.#waiting.delete(reply.id);
+    if (this.#waiting.size === 0) this.#worker.unref();
+    if ('failed' in reply) waiting?.reject(sqlError(reply.failed));
+    else waiting?.resolve(reply.value);
+  }
+
+  #lose(error: ThreadLost): void {
+    this.#lost ??= error;
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(error);
+  }
+}

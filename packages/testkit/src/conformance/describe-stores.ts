@@ -1,0 +1,21 @@
+import { describeBlobStore } from './describe-blob-store.ts';
+import { describeLogStore } from './describe-log-store.ts';
+import { describeProjectStore } from './describe-project-store.ts';
+import { describeRunQueue } from './describe-run-queue.ts';
+import { describeRunStore } from './describe-run-store.ts';
+import { describeShardStore } from './describe-shard-store.ts';
+import { describeSnapshotStore } from './describe-snapshot-store.ts';
+import { describeTokenStore } from './describe-token-store.ts';
+import type { MakeHarness } from './store-harness.ts';
+
+/** The whole conformance of a set of stores and its queue. */
+export const describeStores = (name: string, make: MakeHarness): void => {
+  describeRunStore(name, make);
+  describeProjectStore(name, make);
+  describeSnapshotStore(name, make);
+  describeBlobStore(name, make);
+  describeLogStore(name, make);
+  describeTokenStore(name, make);
+  describeShardStore(name, make);
+  describeRunQueue(name, make);
+};
