@@ -152,8 +152,8 @@ const finishTurn = (
     finishReason: finishReasons[reason] ?? (toolCalls.length > 0 ? 'tool_calls' : 'other'),
     usage: {
       // A server that counts nothing still has to meet token limits: about four characters make a token.
-      inputTokens: usage.inputTokens ?? estimateTokens(request.system, request.messages as unknown as JsonValue),
-      outputTokens: usage.outputTokens ?? estimateTokens(text, toolCalls as unknown as JsonValue),
+      inputTokens: usage.inputTokens || estimateTokens(request.system, request.messages as unknown as JsonValue),
+      outputTokens: usage.outputTokens || estimateTokens(text, toolCalls as unknown as JsonValue),
     },
   };
 };
