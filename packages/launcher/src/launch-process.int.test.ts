@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { LaunchedProcess } from '@skein/ports';
+import { createMemoryLog } from '@skein/testkit';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ProcessFamily } from './family.ts';
+import { launchProcess } from './launch-process.ts';
+import { findMarked, signalProcess } from './process-table.ts';
+
+const patience = { timeout: 10_000, interval: 10 };
+const alive = (pid: number): boolean => signalProcess(pid, 0 as never);
+
+let dir: string;
+let started: { readonly process: LaunchedProcess; readonly marker: string }[];
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'skein-launch-'));
+  started = [];
+});
+
+afterEach(async () => {
+  for (const { process } of started) process.kill('SIGKILL');
+  for (const { process, marker } of started) {
+    await process.exited;
+    expect(await findMarked(marker)).toEqual([]);
+  }
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const launch = (program: string, options: { readonly censusMs?: number; readonly args?: readonly string[] } = {}) => {
+  const marker = `lch_${randomUUID()}`;
+  const log = createMemoryLog();
+  const process = launchProcess({
+    command: 'sh',
+    args: ['-c', program, ...(options.args ?? [])],
+    env: { PATH: globalThis.process.env['PATH'], DIR: dir },
+    stdio: 'ignore',
+    log,
+    marker,
+    ...(options.censusMs === undefined ? {} : { censusMs: options.censusMs }),
+  });
+  started.push({ process, marker });
+  return { process, marker, log };
+};
+
+const pidsIn = (file: string): readonly number[] => {
+  try {
+    return readFileSync(join(dir, file), 'utf8').trim().split('\n').map(Number);
+  } catch {
+    return [];
+  }
+};
+
+test('reports an exit code and a signal', async () => {
+  expect(await launch('exit 7').process.exited).toEqual({ exitCode: 7 });
+  const sleeper = launch('exec sleep 1000').process;
+  sleeper.kill('SIGTERM');
+  expect(await sleeper.exited).toEqual({ signal: 'SIGTERM' });
+});
+
+test('reports a program that does not exist as exit code 127', async () => {
+  const log = createMemoryLog();
+  const process = launchProcess({ command: join(dir, 'nothing'), args: [], env: {}, log, marker: 'lch_none' });
+  process.kill('SIGKILL');
+  expect(await process.exited).toEqual({ exitCode: 127 });
+  expect(log.lines.map(({ level }) => level)).toEqual(['error']);
+});
+
+test('gives the child exactly the environment that it was given, and the marker', async () => {
+  const { marker, process } = launch('env > "$DIR/env"');
+  await process.exited;
+  const names = readFileSync(join(dir, 'env'), 'utf8').split('\n');
+  expect(names).toContain(`SKEIN_LAUNCH=${marker}`);
+  expect(names.filter((line) => line.startsWith('HOME='))).toEqual([]);
+});
+
+test('nested launches are found by the outer marker too', async () => {
+  const marker = `lch_${randomUUID()}`;
+  const process = launchProcess({
+    command: 'sleep',
+    args: ['1000'],
+    env: { PATH: globalThis.process.env['PATH'], SKEIN_LAUNCH: `${marker}/between` },
+    log: createMemoryLog(),
+    marker: `lch_${randomUUID()}`,
+  });
+  started.push({ process, marker });
+  await expect.poll(() => findMarked(marker), patience).toEqual([process.pid]);
+});
+
+const tree = `
+  note() { echo "$1" >> "$DIR/pids"; }
+  sleep 1000 & note $!
+  nohup sleep 1000 >/dev/null 2>&1 & note $!
+  setsid sh -c 'echo $$ >> "$DIR/pids"; exec sleep 1000' &
+  setsid sh -c 'echo $$ >> "$DIR/pids"; trap "" TERM HUP INT; while :; do sleep 1; done' &
+  (setsid sh -c '(sh -c "echo \\$\\$ >> \\"\\$DIR/pids\\"; exec sleep 1000" &) ; exit 0' &)
+  (sh -c '(echo; exec nohup setsid sh -c "echo \\$\\$ >> \\"\\$DIR/pids\\"; exec sleep 1000" >/dev/null 2>&1) &' ; exit 0)
+  touch "$DIR/ready"
+  while :; do sleep 1; done
+`;
+const treeSize = 6;
+
+test('after kill -9, everything that the child left behind is dead before `exited` resolves', async () => {
+  const { log, marker, process } = launch(tree);
+  await expect.poll(() => pidsIn('pids').length, patience).toBe(treeSize);
+  const pids = pidsIn('pids');
+  expect(pids.filter(alive)).toEqual(pids);
+  const killedAt = performance.now();
+  signalProcess(process.pid, 'SIGKILL');
+  expect(await process.exited).toEqual({ signal: 'SIGKILL' });
+  const tookMs = performance.now() - killedAt;
+  expect(await findMarked(marker)).toEqual([]);
+  expect(pids.filter(alive).filter((pid) => !isZombie(pid))).toEqual([]);
+  expect(log.lines.at(-1)).toMatchObject({ message: 'killed what a process left behind' });
+  console.info(`kill -9 to last of ${treeSize} orphans dead: ${tookMs.toFixed(0)} ms`);
+  expect(tookMs).toBeLessThan(2_000);
+});
+
+test('a child that ends well takes its stragglers with it as well', async () => {
+  const { marker, process } = launch('setsid nohup sleep 1000 >/dev/null 2>&1 & exit 0');
+  expect(await process.exited).toEqual({ exitCode: 0 });
+  expect(await findMarked(marker)).toEqual([]);
+});
+
+test('kills descendants that keep forking', async () => {
+  const { marker, process } = launch(
+    `setsid sh -c 'while :; do (sleep 1000 &) ; sleep 0.01; done' & setsid sh -c 'while :; do (sleep 1000 &) ; sleep 0.01; done' & wait`,
+  );
+  await expect.poll(async () => (await findMarked(marker)).length, patience).toBeGreaterThan(12);
+  process.kill('SIGKILL');
+  await process.exited;
+  expect(await findMarked(marker)).toEqual([]);
+});
+
+test('kills a descendant that cleared its environment and left the session, once a census saw it', async (context) => {
+  if (process.platform !== 'linux') context.skip('needs /proc');
+  const { marker, process: child } = launch(
+    `env -i setsid sh -c 'echo $$ >> '"$DIR"'/pids; exec sleep 1000' & while :; do sleep 1; done`,
+    { censusMs: 0 },
+  );
+  await expect.poll(() => pidsIn('pids').length, patience).toBe(1);
+  const [pid] = pidsIn('pids') as [number];
+  const family = new ProcessFamily(child.pid, marker);
+  family.census();
+  signalProcess(child.pid, 'SIGKILL');
+  await child.exited;
+  expect([alive(pid), await findMarked(marker)]).toEqual([true, []]);
+  const { killed, left } = await family.killAll(5_000, pause);
+  expect({ killed, left }).toEqual({ killed: 1, left: 0 });
+  expect(alive(pid) && !isZombie(pid)).toBe(false);
+});
+
+test('leaves processes of other launches alone', async () => {
+  const other = launch('setsid sleep 1000 & echo $! >> "$DIR/other"; wait');
+  await expect.poll(() => pidsIn('other').length, patience).toBe(1);
+  const first = launch('exec sleep 1000');
+  first.process.kill('SIGKILL');
+  await first.process.exited;
+  expect((await findMarked(other.marker)).length).toBeGreaterThanOrEqual(1);
+  expect(pidsIn('other').filter(alive)).toEqual(pidsIn('other'));
+});
+
+const isZombie = (pid: number): boolean => {
+  try {
+    return / [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+};
