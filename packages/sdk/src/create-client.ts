@@ -1,0 +1,118 @@
+import type { AgentVersion, WorkerView } from '@skein/domain';
+import { segment, type WirePage } from './list-page.ts';
+import { createRunsClient, type RunsClient } from './runs-client.ts';
+import { createTransport, type Request, type TransportOptions } from './transport.ts';
+import type {
+  AgentListItem,
+  ApplyFile,
+  ApplyInput,
+  ApplyOutcome,
+  CreatedToken,
+  DagDocument,
+  DagListItem,
+  ReadinessInfo,
+  Schedule,
+  SnapshotInfo,
+  TokenInfo,
+} from './wire.ts';
+
+/** A coordinator over HTTP. Every method throws `DomainError` only; calls that may be repeated are tried again while it is not available. */
+export interface SkeinClient {
+  readonly url: string;
+  readonly runs: RunsClient;
+  /** Publishes a project, or (with `dryRun`) says what would change. */
+  apply(input: ApplyInput): Promise<ApplyOutcome>;
+  readonly dags: { list(): Promise<readonly DagListItem[]>; get(name: string): Promise<DagDocument> };
+  readonly schedules: { list(): Promise<readonly Schedule[]> };
+  readonly agents: {
+    list(): Promise<readonly AgentListItem[]>;
+    versions(agentId: string): Promise<readonly AgentVersion[]>;
+    /** By version id or alias. */
+    activate(agentId: string, version: string): Promise<AgentVersion>;
+  };
+  readonly workers: { list(): Promise<readonly WorkerView[]>; drain(workerId: string): Promise<WorkerView> };
+  readonly snapshots: {
+    inspect(digest: string): Promise<SnapshotInfo>;
+    /** One gzip envelope. */
+    download(digest: string): Promise<Uint8Array>;
+  };
+  readonly tokens: {
+    create(input: {
+      readonly kind: 'api' | 'join';
+      readonly name: string;
+      readonly ttlMs?: number;
+    }): Promise<CreatedToken>;
+    list(): Promise<readonly TokenInfo[]>;
+    revoke(tokenId: string): Promise<void>;
+  };
+  readiness(): Promise<ReadinessInfo>;
+  /** Prometheus' text format. */
+  metrics(): Promise<string>;
+}
+
+/** A typed client of the HTTP API. */
+export const createClient = (options: TransportOptions): SkeinClient => {
+  const transport = createTransport(options);
+  const get = <T>(path: string): Promise<T> => transport.json<T>({ method: 'GET', path, idempotent: true });
+  const post = <T>(path: string, body: unknown, idempotent: boolean): Promise<T> =>
+    transport.json<T>({ method: 'POST', path, body, idempotent });
+  const all = async <T>(path: string): Promise<readonly T[]> => {
+    const items: T[] = [];
+    for (let cursor: string | null | undefined; cursor !== null; ) {
+      const request: Request = {
+        method: 'GET',
+        path,
+        query: { limit: 1_000, cursor: cursor ?? undefined },
+        idempotent: true,
+      };
+      const page: WirePage<T> = await transport.json<WirePage<T>>(request);
+      items.push(...page.items);
+      cursor = page.nextCursor;
+    }
+    return items;
+  };
+  return {
+    url: options.url,
+    runs: createRunsClient(transport),
+    apply: ({ files, ...rest }) => post('/api/apply', { ...rest, files: files.map(toWireFile) }, true),
+    dags: { list: () => all('/api/dags'), get: (name) => get(`/api/dags/${segment(name)}`) },
+    schedules: { list: () => all('/api/schedules') },
+    agents: {
+      list: () => all('/api/agents'),
+      versions: (agentId) => all(`/api/agents/${segment(agentId)}/versions`),
+      activate: (agentId, version) =>
+        post(`/api/agents/${segment(agentId)}/versions/${segment(version)}/activate`, {}, true),
+    },
+    workers: {
+      list: () => all('/api/workers'),
+      drain: (workerId) => post(`/api/workers/${segment(workerId)}/drain`, {}, true),
+    },
+    snapshots: {
+      inspect: (digest) => get(`/api/snapshots/${segment(digest)}`),
+      download: async (digest) => {
+        const path = `/api/snapshots/${segment(digest)}`;
+        const response = await transport.send({ method: 'GET', path, query: { download: true }, idempotent: true });
+        return new Uint8Array(await response.arrayBuffer());
+      },
+    },
+    tokens: {
+      create: (input) => post('/api/tokens', input, false),
+      list: () => all('/api/tokens'),
+      revoke: async (tokenId) => {
+        await transport.send({ method: 'DELETE', path: `/api/tokens/${segment(tokenId)}`, idempotent: true });
+      },
+    },
+    readiness: () => get('/readyz'),
+    metrics: async () => (await transport.send({ method: 'GET', path: '/metrics', idempotent: true })).text(),
+  };
+};
+
+/** Text when the bytes are UTF-8, else base64. */
+const toWireFile = (file: ApplyFile): { path: string; mode?: number; text?: string; base64?: string } => {
+  const head = { path: file.path, ...(file.mode === undefined ? {} : { mode: file.mode & 0o777 }) };
+  try {
+    return { ...head, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(file.bytes) };
+  } catch {
+    return { ...head, base64: Buffer.from(file.bytes).toString('base64') };
+  }
+};

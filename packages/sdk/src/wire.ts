@@ -1,0 +1,175 @@
+import type {
+  Dag,
+  Digest,
+  JsonObject,
+  JsonValue,
+  Manifest,
+  ModelProvider,
+  Problem,
+  RunId,
+  RunStatus,
+  VersionId,
+} from '@skein/domain';
+
+/** A page of a list. */
+export interface ListPage<T> {
+  readonly items: readonly T[];
+  readonly nextCursor?: string;
+}
+
+/** A run to be started. */
+export interface SubmitRunInput {
+  readonly dag: string;
+  readonly params?: { readonly [name: string]: JsonValue };
+  readonly routingContext?: JsonObject;
+  /** Higher runs first; default 0. */
+  readonly priority?: number;
+  /** Set by a scheduler: at most one run per DAG, schedule and nominal instant (ISO 8601). */
+  readonly fire?: { readonly scheduleId: string; readonly nominalAt: string };
+}
+
+/** Filter of the run list; newest first. */
+export interface ListRunsInput {
+  readonly dag?: string;
+  readonly status?: RunStatus;
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+/** One line of the run list. */
+export interface RunListItem {
+  readonly runId: RunId;
+  readonly dag: string;
+  readonly status: RunStatus;
+  readonly createdAt: string;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly partial: boolean;
+  readonly retryOf?: RunId;
+}
+
+/** One event of a run; `seq` is the cursor to resume after. */
+export interface WatchedEvent {
+  readonly seq: number;
+  readonly type: string;
+  /** ISO 8601. */
+  readonly at: string;
+  readonly runId: RunId;
+  readonly data: JsonObject;
+}
+
+/** A piece of an attempt's log. */
+export interface LogPage {
+  readonly attempt: number;
+  readonly text: string;
+  /** Offset in bytes to go on from. */
+  readonly next: number;
+  /** No more will come. */
+  readonly complete: boolean;
+}
+
+/** Which part of a log is wanted. */
+export interface LogInput {
+  readonly attempt?: number;
+  readonly offset?: number;
+  readonly limit?: number;
+}
+
+/** One file of a project; `mode` holds its permission bits. */
+export interface ApplyFile {
+  readonly path: string;
+  readonly mode?: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A project to be published. */
+export interface ApplyInput {
+  readonly files: readonly ApplyFile[];
+  readonly autoModel?: {
+    readonly provider: ModelProvider;
+    readonly model: string;
+    readonly baseUrl?: string;
+    readonly secretName?: string;
+  };
+  readonly activate?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** What an apply did, or would do. */
+export interface ApplyOutcome {
+  readonly dryRun: boolean;
+  readonly agents: readonly {
+    readonly agentId: string;
+    readonly versionId: VersionId;
+    readonly alias: string;
+    readonly created: boolean;
+    readonly activated: boolean;
+  }[];
+  readonly dags: readonly {
+    readonly name: string;
+    readonly digest: Digest;
+    readonly change: 'created' | 'updated' | 'unchanged';
+  }[];
+  readonly warnings: readonly Problem[];
+}
+
+/** One DAG in a list. */
+export interface DagListItem {
+  readonly name: string;
+  readonly digest: Digest;
+  readonly description?: string;
+  readonly steps: number;
+}
+
+/** One DAG in full. */
+export interface DagDocument {
+  readonly name: string;
+  readonly digest: Digest;
+  readonly dag: Dag;
+  readonly source?: string;
+}
+
+/** A schedule of a DAG. */
+export interface Schedule {
+  readonly dag: string;
+  readonly dagDigest: Digest;
+  readonly scheduleId: string;
+  readonly cron: string;
+  readonly timeZone: string;
+}
+
+/** One agent in a list. */
+export interface AgentListItem {
+  readonly agentId: string;
+  readonly activeVersionId?: VersionId;
+  readonly activeAlias?: string;
+  readonly versions: number;
+}
+
+/** A sealed snapshot. */
+export interface SnapshotInfo {
+  readonly digest: Digest;
+  readonly manifest: Manifest;
+  readonly bytes: number;
+}
+
+/** A token without its secret. */
+export interface TokenInfo {
+  readonly tokenId: string;
+  readonly kind: 'api' | 'join';
+  readonly name: string;
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+  readonly revokedAt?: string;
+}
+
+/** A fresh token with its plain text. */
+export interface CreatedToken extends TokenInfo {
+  readonly token: string;
+}
+
+/** Whether the coordinator can do its work. */
+export interface ReadinessInfo {
+  readonly status: 'ready' | 'not_ready' | 'unknown';
+  readonly checks: { readonly [name: string]: { readonly ok: boolean } };
+}
