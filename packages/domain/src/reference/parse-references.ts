@@ -16,8 +16,8 @@ export const parseReferences = (text: string): readonly Reference[] => {
   return found;
 };
 
-/** True when the `${` at this position is written `$${`. */
-export const isEscaped = (text: string, at: number): boolean => text[at - 1] === '$';
+/** True when the `${` at this position is written `$${`. In `\$${` the shell takes the first dollar sign for itself: no escape. */
+export const isEscaped = (text: string, at: number): boolean => text[at - 1] === '$' && text[at - 2] !== '\\';
 
 /** `item` alone, or one of the four words before a dot; anything else between braces belongs to the shell. */
 const opening = /\$\{(?:item(?:@file)?\}|(?:params|env|steps|run|item)\.)/y;

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decideVersion } from './decide-version.ts';
+import { rolloutPosition } from './rollout-position.ts';
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
+const position = (salt: string, unit: string): number => rolloutPosition(sha256, salt, unit);
+
+describe('the position of a unit in a rollout', () => {
+  test.each([
+    ['', '', 3576971624],
+    ['s1', 'user-1', 3370967904],
+    ['s1', 'user-2', 4146337770],
+    ['s2', 'user-1', 514968408],
+    ['s1', 'üñí-😀', 2581381680],
+    ['s1', 'a:b', 2859146958],
+    ['s1:a', 'b', 3799150544],
+    ['rol_01J', 'tenant-9/thread-42', 3939525952],
+  ])('of salt "%s" and unit "%s" is %i', (salt, unit, expected) => {
+    expect(position(salt, unit)).toBe(expected);
+  });
+
+  test('is the big-endian start of a SHA-256, for any text', () => {
+    const text = fc.string({ unit: 'binary' }).filter((value) => !value.includes('\0'));
+    fc.assert(
+      fc.property(text, text, (salt, unit) => {
+        const whole = createHash('sha256').update(`rollout/v1\0${salt}\0${unit}`).digest();
+        expect(position(salt, unit)).toBe(whole.readUInt32BE(0));
+      }),
+    );
+  });
+
+  test('is refused for text that could mean two things', () => {
+    for (const text of ['a\0b', '\ud800']) {
+      expect(() => position(text, 'u')).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+      expect(() => position('s', text)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+    }
+  });
+});
+
+describe('the version of an agent', () => {
+  const earlier = { versionId: 'old', source: 'active' } as const;
+
+  test('is the explicit one, then that of the retried run, then the active one', () => {
+    expect(decideVersion({ explicit: 'asked', earlier, active: 'new' })).toEqual({
+      versionId: 'asked',
+      source: 'explicit',
+    });
+    expect(decideVersion({ earlier, active: 'new' })).toEqual({ versionId: 'old', source: 'retry' });
+    expect(decideVersion({ active: 'new' })).toEqual({ versionId: 'new', source: 'active' });
+    expect(decideVersion({})).toBeUndefined();
+  });
+
+  test('of a retry keeps the rollout that chose it', () => {
+    const routed = { versionId: 'old', source: 'active', rolloutId: 'rol_1' } as const;
+    expect(decideVersion({ earlier: routed })).toEqual({ versionId: 'old', source: 'retry', rolloutId: 'rol_1' });
+  });
+});
