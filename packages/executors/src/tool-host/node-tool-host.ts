@@ -7,13 +7,15 @@ import { runBash } from './run-bash.ts';
 export interface NodeToolHostDeps {
   /** `PATH` of the commands that agents run; nothing else of the worker's environment reaches them (S3). */
   readonly path: string;
+  /** `SKEIN_LAUNCH` of the worker, passed on so that the worker's launcher finds what the worker leaves behind. */
+  readonly launchMarker?: string;
   /** Told of every process group of a command. */
   readonly groups?: ProcessGroups;
 }
 
 /** Files and processes of the machine, for agents' tools. Isolation is a path jail and a process group, no more. */
 export const createNodeToolHost = (deps: NodeToolHostDeps): ToolHost => {
-  const surroundings = { path: deps.path, groups: deps.groups ?? unwatchedGroups };
+  const surroundings = { ...deps, groups: deps.groups ?? unwatchedGroups };
   return {
     readFile: readJailedFile,
     writeFile: writeJailedFile,

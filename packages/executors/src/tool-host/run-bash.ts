@@ -10,12 +10,13 @@ const killGraceMs = 1_000;
 /** Where commands run. */
 export interface BashSurroundings {
   readonly path: string;
+  readonly launchMarker?: string;
   readonly groups: ProcessGroups;
 }
 
 /** Runs one command with a clean environment; see `ToolHost.runBash`. */
 export const runBash = async (
-  { path, groups }: BashSurroundings,
+  { path, launchMarker, groups }: BashSurroundings,
   root: string,
   request: BashRequest,
   signal: AbortSignal,
@@ -37,7 +38,14 @@ export const runBash = async (
         file: 'bash',
         args: ['--noprofile', '--norc', '-c', request.command],
         cwd: root,
-        env: { PATH: path, HOME: root, TMPDIR: root, LANG: 'C.UTF-8', SKEIN_TOOL_ROOT: root },
+        env: {
+          PATH: path,
+          HOME: root,
+          TMPDIR: root,
+          LANG: 'C.UTF-8',
+          SKEIN_TOOL_ROOT: root,
+          ...(launchMarker === undefined ? {} : { SKEIN_LAUNCH: launchMarker }),
+        },
         marker,
         groups,
         killGraceMs: () => killGraceMs,
