@@ -4,4 +4,3 @@ export { createWorkerEndpoint } from './endpoint/worker-endpoint.ts';
 export type { EndpointDeps, EndpointEnd, EndpointState, WorkerEndpoint } from './endpoint/worker-presence.ts';
 export { createTaskRunner } from './task/create-task-runner.ts';
 export type { TaskRunnerDeps } from './task/create-task-runner.ts';
-export type { SnapshotOpener } from './task/snapshot-opener.ts';

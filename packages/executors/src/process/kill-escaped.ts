@@ -4,6 +4,9 @@
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 
+/** Kills every process whose environment holds all of `entries`; one that ends in `=` stands for any value. Returns how many. */
+export const killMarked = async (entries: readonly string[]): Promise<number> => killAll(entries, 0);
+
 /**
  * Kills every process younger than `sincePid` whose environment holds `marker`; returns how many.
  * Cheap in the ordinary case: when no process was made since, one small file is read. Does nothing where there is no /proc.
@@ -11,10 +14,14 @@ import { readdir, readFile } from 'node:fs/promises';
 export const killEscaped = async (marker: string, sincePid: number): Promise<number> => {
   const lastPid = readLastPid();
   if (lastPid === undefined || lastPid === sincePid) return 0;
+  return killAll([marker], lastPid > sincePid ? sincePid : 0);
+};
+
+const killAll = async (entries: readonly string[], abovePid: number): Promise<number> => {
   let killed = 0;
   // A process may fork while it is looked for; a second look that finds nothing ends the hunt.
   for (let round = 0; round < 5; round += 1) {
-    const found = await findMarked(marker, lastPid > sincePid ? sincePid : 0);
+    const found = await findMarked(entries, abovePid);
     if (found.length === 0) break;
     killed += found.filter(kill).length;
   }
@@ -30,16 +37,20 @@ const readLastPid = (): number | undefined => {
   }
 };
 
-const findMarked = async (marker: string, abovePid: number): Promise<readonly number[]> => {
+const findMarked = async (entries: readonly string[], abovePid: number): Promise<readonly number[]> => {
   const names = await readdir('/proc').catch(() => []);
   const pids = names.map(Number).filter((pid) => Number.isInteger(pid) && pid > abovePid && pid !== process.pid);
   const found: number[] = [];
   for (const pid of pids) {
-    const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-    if (environment.split('\0').includes(marker)) found.push(pid);
+    const text = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+    const environment = text.split('\0');
+    if (entries.every((entry) => isSet(environment, entry))) found.push(pid);
   }
   return found;
 };
+
+const isSet = (environment: readonly string[], entry: string): boolean =>
+  entry.endsWith('=') ? environment.some((line) => line.startsWith(entry)) : environment.includes(entry);
 
 const kill = (pid: number): boolean => {
   try {

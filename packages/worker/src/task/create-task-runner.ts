@@ -17,18 +17,18 @@ import type {
   TaskTransfers,
   WorkDirs,
 } from '@skein/ports';
+import type { CachingSnapshotOpener } from '@skein/snapshot';
 import { openAbortScope } from './abort-scope.ts';
 import { preconditionsHold } from './check-preconditions.ts';
 import { matchesAnyOutput } from './match-text.ts';
 import { outcomeOfAbort } from './outcome-of-abort.ts';
 import { resolveInputs } from './resolve-inputs.ts';
-import type { SnapshotOpener } from './snapshot-opener.ts';
 import { storeValues } from './store-values.ts';
 
 /** What a task runner works with. */
 export interface TaskRunnerDeps {
   readonly executors: readonly StepExecutor[];
-  readonly snapshots: SnapshotOpener;
+  readonly snapshots: Pick<CachingSnapshotOpener, 'open' | 'held' | 'onEvicted'>;
   readonly workDirs: WorkDirs;
   readonly hasher: Hasher;
   readonly clock: Clock;

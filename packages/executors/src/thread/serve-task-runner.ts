@@ -1,0 +1,110 @@
+import type { MessagePort } from 'node:worker_threads';
+import { type Digest, DomainError, fromErrorData, toErrorData } from '@skein/domain';
+import type { TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
+import type { ProcessGroups } from '../process/process-groups.ts';
+import type { FromThread, ToThread, TransferRequest } from './thread-messages.ts';
+
+/** Reports process groups to the thread at the other end of the port, which kills them should this thread die. */
+export const createPortProcessGroups = (port: MessagePort): ProcessGroups => ({
+  opened: (groupId) => post(port, { type: 'group_opened', groupId }),
+  closed: (groupId) => post(port, { type: 'group_closed', groupId }),
+});
+
+/** Serves a task runner to `createThreadTaskRunner` at the other end of the port, until that closes it. */
+export const serveTaskRunner = (port: MessagePort, runner: TaskRunner): void => {
+  new RunnerServer(port, runner).listen();
+};
+
+class RunnerServer {
+  readonly #port: MessagePort;
+  readonly #runner: TaskRunner;
+  readonly #aborts = new Map<number, AbortController>();
+  readonly #calls = new Map<number, { resolve(value: Uint8Array | Digest): void; reject(error: DomainError): void }>();
+  #lastCall = 0;
+  #announced: ReadonlySet<Digest> = new Set();
+
+  constructor(port: MessagePort, runner: TaskRunner) {
+    this.#port = port;
+    this.#runner = runner;
+  }
+
+  listen(): void {
+    this.#runner.onEvicted(() => this.#announceHeld());
+    this.#port.on('message', (message: ToThread) => this.#onMessage(message));
+  }
+
+  #onMessage(message: ToThread): void {
+    switch (message.type) {
+      case 'run':
+        void this.#run(message);
+        return;
+      case 'abort':
+        this.#aborts.get(message.task)?.abort(fromErrorData(message.reason));
+        return;
+      case 'transferred':
+        this.#calls.get(message.call)?.resolve(message.value);
+        this.#calls.delete(message.call);
+        return;
+      case 'transfer_failed':
+        this.#calls.get(message.call)?.reject(fromErrorData(message.error));
+        this.#calls.delete(message.call);
+        return;
+      case 'close':
+        void this.#runner.close().finally(() => {
+          this.#post({ type: 'closed' });
+          this.#port.close();
+        });
+        return;
+    }
+  }
+
+  async #run({ task, offer }: Extract<ToThread, { type: 'run' }>): Promise<void> {
+    const controller = new AbortController();
+    this.#aborts.set(task, controller);
+    const sink: TaskSink = {
+      started: () => this.#post({ type: 'started', task }),
+      log: (bytes) => {
+        const own = new Uint8Array(bytes); // a view of a shared buffer would be cloned with all of that buffer
+        this.#post({ type: 'log', task, bytes: own }, [own.buffer]);
+      },
+    };
+    try {
+      const result = await this.#runner.run(offer, sink, this.#transfers(task), controller.signal);
+      this.#announceHeld();
+      this.#post({ type: 'finished', task, result });
+    } catch (error) {
+      this.#post({ type: 'threw', task, error: toErrorData(error) });
+    } finally {
+      this.#aborts.delete(task);
+    }
+  }
+
+  #transfers(task: number): TaskTransfers {
+    const call = <T extends Uint8Array | Digest>(request: TransferRequest): Promise<T> =>
+      new Promise((resolve, reject) => {
+        this.#lastCall += 1;
+        this.#calls.set(this.#lastCall, { resolve: (value) => resolve(value as T), reject });
+        this.#post({ type: 'transfer', task, call: this.#lastCall, request });
+      });
+    return {
+      fetchSnapshot: (digest, held) => call({ kind: 'fetch_snapshot', digest, held }),
+      fetchBlob: (digest) => call({ kind: 'fetch_blob', digest }),
+      storeBlob: (bytes) => call({ kind: 'store_blob', bytes: new Uint8Array(bytes) }),
+    };
+  }
+
+  #announceHeld(): void {
+    const held = new Set(this.#runner.held());
+    const added = [...held].filter((digest) => !this.#announced.has(digest));
+    const removed = [...this.#announced].filter((digest) => !held.has(digest));
+    this.#announced = held;
+    if (added.length > 0 || removed.length > 0) this.#post({ type: 'held', added, removed });
+  }
+
+  #post(message: FromThread, moved: readonly ArrayBuffer[] = []): void {
+    post(this.#port, message, moved);
+  }
+}
+
+const post = (port: MessagePort, message: FromThread, moved: readonly ArrayBuffer[] = []): void =>
+  port.postMessage(message, moved);

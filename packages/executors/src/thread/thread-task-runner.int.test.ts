@@ -1,0 +1,164 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { DomainError, type TaskOffer } from '@skein/domain';
+import type { TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
+import { createMemoryLog } from '@skein/testkit';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createThreadTaskRunner, type ThreadTaskRunnerOptions } from './thread-task-runner.ts';
+
+const marker = `thread-tests-${process.pid}`;
+const entry = new URL('./fixtures/test-thread.ts', import.meta.url);
+
+let runner: TaskRunner;
+const start = (options: Partial<ThreadTaskRunnerOptions> = {}): void => {
+  runner = createThreadTaskRunner({ entry, data: marker, log: createMemoryLog(), launchMarker: marker, ...options });
+};
+
+beforeEach(() => start());
+afterEach(async () => {
+  await runner.close();
+  expect(leftBehind()).toEqual([]);
+});
+
+const leftBehind = (): readonly string[] =>
+  readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/environ`, 'latin1').includes(`SKEIN_LAUNCH=${marker}`);
+    } catch {
+      return false;
+    }
+  });
+
+let tokens = 0;
+const offer = (...argv: readonly string[]): TaskOffer => {
+  tokens += 1;
+  return {
+    tenant: 'default',
+    runId: 'run_1',
+    step: `step${tokens}`,
+    stepId: `step${tokens}`,
+    attempt: 1,
+    token: tokens,
+    dagName: 'test',
+    definition: {
+      id: 'work',
+      depends: [],
+      action: { kind: 'exec', argv },
+      env: [],
+      outputs: [],
+      preconditions: [],
+      continueOn: { failure: false, skipped: false, exitCodes: [], output: [], markSuccess: false },
+      workerSelector: {},
+      onWorkerLoss: 'retry',
+      repeatSafe: false,
+    },
+    refs: {},
+    upstreamEnv: {},
+    agents: {},
+    leaseMs: 6_000,
+    run: { id: 'run_1', createdAt: '2026-01-01T00:00:00.000Z', params: {} },
+  };
+};
+
+const quietSink: TaskSink = { started: () => undefined, log: () => undefined };
+const noTransfers: TaskTransfers = {
+  fetchSnapshot: () => Promise.reject(new DomainError('not_found', 'none')),
+  fetchBlob: () => Promise.reject(new DomainError('not_found', 'none')),
+  storeBlob: () => Promise.reject(new DomainError('not_found', 'none')),
+};
+const never = new AbortController().signal;
+const run = (task: TaskOffer, options: { sink?: TaskSink; transfers?: TaskTransfers; signal?: AbortSignal } = {}) =>
+  runner.run(task, options.sink ?? quietSink, options.transfers ?? noTransfers, options.signal ?? never);
+
+test('a step that blocks its thread for 5 s does not hold up the heartbeats of this one', async () => {
+  await run(offer('noop'));
+  let latest = performance.now();
+  let worstGapMs = 0;
+  const beat = setInterval(() => {
+    worstGapMs = Math.max(worstGapMs, performance.now() - latest);
+    latest = performance.now();
+  }, 50);
+  const result = await run(offer('block', '5000'));
+  clearInterval(beat);
+  expect(result.outcome).toEqual({ status: 'succeeded' });
+  expect(worstGapMs).toBeLessThan(1_500);
+}, 20_000);
+
+test('carries started, logs and what the cache holds across the threads', async () => {
+  const seen: string[] = [];
+  const controller = new AbortController();
+  const task = offer('spawn', 'a');
+  const ended = run(task, {
+    signal: controller.signal,
+    sink: {
+      started: () => seen.push('started'),
+      log: (bytes) => {
+        seen.push(Buffer.from(bytes).toString().trim());
+        controller.abort(new DomainError('cancelled', 'enough'));
+      },
+    },
+  });
+  expect((await ended).outcome).toEqual({ status: 'cancelled' });
+  expect(seen).toEqual(['started', 'up']);
+  expect(runner.held()).toContain(`sha256:${task.step}`);
+});
+
+test('carries transfers and their errors across the threads', async () => {
+  const transfers: TaskTransfers = {
+    ...noTransfers,
+    fetchBlob: async (digest) => Buffer.from(`bytes of ${digest}`),
+    storeBlob: async (bytes) => `stored ${Buffer.from(bytes).toString()}`,
+  };
+  expect((await run(offer('transfer', 'd1'), { transfers })).outcome).toMatchObject({ error: { message: 'stored bytes of d1' } });
+  await expect(run(offer('transfer', 'd1'))).rejects.toMatchObject({ code: 'not_found' });
+  await expect(run(offer('throw'))).rejects.toMatchObject({ code: 'too_large', details: { limit: 1 } });
+});
+
+test('forwards the reason of an abort', async () => {
+  const controller = new AbortController();
+  const ended = run(offer('wait'), {
+    signal: controller.signal,
+    sink: { ...quietSink, started: () => controller.abort(new DomainError('cancelled', 'by hand')) },
+  });
+  expect((await ended).outcome).toMatchObject({ error: { message: 'by hand' } });
+});
+
+test('a thread that dies fails its tasks, leaves no process, forgets its cache and is replaced', async () => {
+  const evicted: string[] = [];
+  runner.onEvicted((digests) => evicted.push(...digests));
+  const first = offer('noop');
+  await run(first);
+  let isUp = false;
+  const spawned = run(offer('spawn', 'b'), { sink: { ...quietSink, log: () => (isUp = true) } });
+  await vi.waitUntil(() => isUp, { timeout: 5_000 });
+  const crashed = await run(offer('crash'));
+  expect(crashed.outcome).toMatchObject({ status: 'failed', error: { code: 'internal', details: { reason: 'executor_thread_lost' } } });
+  expect((await spawned).outcome).toMatchObject({ status: 'failed', error: { code: 'internal' } });
+  await vi.waitUntil(() => leftBehind().length === 0, { timeout: 5_000 });
+  expect(evicted).toContain(`sha256:${first.step}`);
+  expect((await run(offer('noop'))).outcome).toEqual({ status: 'succeeded' });
+});
+
+test('a thread that ignores an abort is ended', async () => {
+  await runner.close();
+  start({ abortGraceMs: 200 });
+  const controller = new AbortController();
+  const ended = run(offer('block', '60000'), { signal: controller.signal });
+  controller.abort(new DomainError('cancelled', 'stop'));
+  expect((await ended).outcome).toMatchObject({ error: { details: { reason: 'executor_thread_lost' } } });
+  expect((await run(offer('noop'))).outcome).toEqual({ status: 'succeeded' });
+});
+
+test('a round trip to a warm thread costs little', async () => {
+  for (let count = 0; count < 200; count += 1) await run(offer('noop'));
+  const times: number[] = [];
+  for (let count = 0; count < 1_000; count += 1) {
+    const from = performance.now();
+    await run(offer('noop'));
+    times.push(performance.now() - from);
+  }
+  times.sort((left, right) => left - right);
+  const p50 = times[500] as number;
+  console.info(`thread round trip: p50 ${p50.toFixed(3)} ms, p95 ${(times[950] as number).toFixed(3)} ms, n 1000`);
+  expect(p50).toBeLessThan(5);
+});

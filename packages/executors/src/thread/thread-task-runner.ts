@@ -1,0 +1,239 @@
+// The TaskRunner port over a thread of its own, so that no executor shares an event loop with the worker's heartbeats.
+// H1 A dead thread fails the tasks that it ran with a typed internal error, its processes are killed, and another takes its place.
+// H2 An abort is forwarded; a thread that does not end the task within the grace is taken for stuck and ended itself (then H1).
+// H3 When `close` resolves, no thread and no process group of it is left.
+import type { Worker } from 'node:worker_threads';
+import { type Digest, DomainError, fromErrorData, isDomainError, toErrorData } from '@skein/domain';
+import type { TaskOffer, TaskResult } from '@skein/domain';
+import type { Log, TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
+import { killMarked } from '../process/kill-escaped.ts';
+import { signalGroup } from '../process/process-groups.ts';
+import { startThread } from './start-thread.ts';
+import type { FromThread, ToThread, TransferRequest } from './thread-messages.ts';
+
+/** What the thread runs and how patient its owner is. Durations in ms. */
+export interface ThreadTaskRunnerOptions {
+  /** Module that composes a runner and calls `serveTaskRunner` on its `parentPort`. */
+  readonly entry: URL;
+  /** Structured-cloned to the thread as `workerData`. */
+  readonly data?: unknown;
+  /** `SKEIN_LAUNCH` of this worker: what a dead thread left behind outside its groups is found by it. */
+  readonly launchMarker?: string;
+  readonly log: Log;
+  /** After an abort, until the thread counts as stuck: when an orderly end was asked for, and when the lease is lost. */
+  readonly abortGraceMs?: number;
+  readonly fencedAbortGraceMs?: number;
+}
+
+interface RunningTask {
+  readonly sink: TaskSink;
+  readonly transfers: TaskTransfers;
+  readonly offer: TaskOffer;
+  readonly signal: AbortSignal;
+  readonly resolve: (result: TaskResult) => void;
+  readonly reject: (error: DomainError) => void;
+  graceTimer?: NodeJS.Timeout;
+  stopListening?: () => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly startedAtMs: number;
+  readonly tasks: Map<number, RunningTask>;
+  readonly groups: Set<number>;
+}
+
+const quickDeathMs = 1_000;
+const maxRestartDelayMs = 5_000;
+const closeGraceMs = 3_000;
+
+/** Starts the thread at once, so that the first task finds it warm. */
+export const createThreadTaskRunner = (options: ThreadTaskRunnerOptions): TaskRunner => new ThreadTaskRunner(options);
+
+class ThreadTaskRunner implements TaskRunner {
+  readonly #options: ThreadTaskRunnerOptions;
+  readonly #held = new Set<Digest>();
+  readonly #evictionListeners: ((digests: readonly Digest[]) => void)[] = [];
+  /** Tasks that came while there was no thread. */
+  #waiting: RunningTask[] = [];
+  #thread: Thread | undefined;
+  #lastTask = 0;
+  #quickDeaths = 0;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ThreadTaskRunnerOptions) {
+    this.#options = options;
+    this.#thread = this.#start();
+  }
+
+  run(offer: TaskOffer, sink: TaskSink, transfers: TaskTransfers, signal: AbortSignal): Promise<TaskResult> {
+    return new Promise((resolve, reject) => {
+      const task: RunningTask = { offer, sink, transfers, signal, resolve, reject };
+      if (this.#closing !== undefined) resolve(lost(offer, 'the executors are closed'));
+      else if (this.#thread === undefined) this.#waiting.push(task);
+      else this.#submit(this.#thread, task);
+    });
+  }
+
+  held(): readonly Digest[] {
+    return [...this.#held];
+  }
+
+  onEvicted(listener: (digests: readonly Digest[]) => void): void {
+    this.#evictionListeners.push(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #start(): Thread {
+    const worker = startThread(this.#options.entry, { workerData: this.#options.data });
+    const thread: Thread = { worker, startedAtMs: performance.now(), tasks: new Map(), groups: new Set() };
+    worker.on('message', (message: FromThread) => this.#onMessage(thread, message));
+    worker.on('error', (error) => this.#options.log.error('the executor thread crashed', { error }));
+    worker.on('exit', () => void this.#onExit(thread));
+    return thread;
+  }
+
+  #submit(thread: Thread, task: RunningTask): void {
+    this.#lastTask += 1;
+    const id = this.#lastTask;
+    thread.tasks.set(id, task);
+    post(thread, { type: 'run', task: id, offer: task.offer });
+    const onAbort = (): void => {
+      post(thread, { type: 'abort', task: id, reason: toErrorData(task.signal.reason) });
+      task.graceTimer = setTimeout(() => this.#giveUp(thread), this.#graceMs(task.signal.reason)); // H2
+    };
+    if (task.signal.aborted) onAbort();
+    else task.signal.addEventListener('abort', onAbort, { once: true });
+    task.stopListening = () => task.signal.removeEventListener('abort', onAbort);
+  }
+
+  #graceMs(reason: unknown): number {
+    const isOrderly = isDomainError(reason) && (reason.code === 'cancelled' || reason.code === 'deadline_exceeded');
+    return isOrderly ? (this.#options.abortGraceMs ?? 10_000) : (this.#options.fencedAbortGraceMs ?? 1_200);
+  }
+
+  #giveUp(thread: Thread): void {
+    this.#options.log.error('the executor thread does not end a task and is ended', { tasks: thread.tasks.size });
+    void thread.worker.terminate();
+  }
+
+  #onMessage(thread: Thread, message: FromThread): void {
+    switch (message.type) {
+      case 'held':
+        return this.#onHeld(message.added, message.removed);
+      case 'started':
+        return thread.tasks.get(message.task)?.sink.started();
+      case 'log':
+        return thread.tasks.get(message.task)?.sink.log(message.bytes);
+      case 'transfer':
+        void this.#transfer(thread, message.task, message.call, message.request);
+        return undefined;
+      case 'finished':
+        return this.#take(thread, message.task)?.resolve(message.result);
+      case 'threw':
+        return this.#take(thread, message.task)?.reject(fromErrorData(message.error));
+      case 'group_opened':
+        thread.groups.add(message.groupId);
+        return undefined;
+      case 'group_closed':
+        thread.groups.delete(message.groupId);
+        return undefined;
+      case 'closed':
+        return undefined;
+    }
+  }
+
+  #take(thread: Thread, id: number): RunningTask | undefined {
+    const task = thread.tasks.get(id);
+    thread.tasks.delete(id);
+    clearTimeout(task?.graceTimer);
+    task?.stopListening?.();
+    return task;
+  }
+
+  #onHeld(added: readonly Digest[], removed: readonly Digest[]): void {
+    for (const digest of added) this.#held.add(digest);
+    for (const digest of removed) this.#held.delete(digest);
+    if (removed.length > 0) for (const listener of this.#evictionListeners) listener(removed);
+  }
+
+  async #transfer(thread: Thread, id: number, call: number, request: TransferRequest): Promise<void> {
+    const task = thread.tasks.get(id);
+    if (task === undefined) return;
+    try {
+      post(thread, { type: 'transferred', call, value: await carryOut(task.transfers, request) });
+    } catch (error) {
+      post(thread, { type: 'transfer_failed', call, error: toErrorData(error) });
+    }
+  }
+
+  /** The thread is gone, for whatever reason (H1). */
+  async #onExit(thread: Thread): Promise<void> {
+    if (this.#thread === thread) this.#thread = undefined;
+    for (const groupId of thread.groups) signalGroup(groupId, 'SIGKILL');
+    const { launchMarker } = this.#options;
+    if (launchMarker !== undefined) await killMarked([`SKEIN_LAUNCH=${launchMarker}`, 'SKEIN_TASK=']);
+    for (const id of [...thread.tasks.keys()]) {
+      const task = this.#take(thread, id);
+      task?.resolve(lost(task.offer, 'the executor thread crashed'));
+    }
+    this.#onHeld([], [...this.#held]);
+    if (this.#closing === undefined) this.#restart(thread);
+  }
+
+  #restart(dead: Thread): void {
+    this.#quickDeaths = performance.now() - dead.startedAtMs < quickDeathMs ? this.#quickDeaths + 1 : 0;
+    const delayMs = this.#quickDeaths === 0 ? 0 : Math.min(maxRestartDelayMs, 50 * 2 ** this.#quickDeaths);
+    this.#restartTimer = setTimeout(() => {
+      const thread = this.#start();
+      this.#thread = thread;
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const task of waiting) this.#submit(thread, task);
+    }, delayMs);
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#restartTimer);
+    for (const task of this.#waiting) task.resolve(lost(task.offer, 'the executors are closed'));
+    this.#waiting = [];
+    const thread = this.#thread;
+    if (thread === undefined) return;
+    const exited = new Promise<void>((resolve) => {
+      thread.worker.once('exit', () => resolve());
+    });
+    const timer = setTimeout(() => void thread.worker.terminate(), closeGraceMs);
+    post(thread, { type: 'close' });
+    await exited;
+    clearTimeout(timer);
+    for (const groupId of thread.groups) signalGroup(groupId, 'SIGKILL'); // H3
+  }
+}
+
+const post = (thread: Thread, message: ToThread): void => thread.worker.postMessage(message);
+
+const carryOut = (transfers: TaskTransfers, request: TransferRequest): Promise<Uint8Array | Digest> => {
+  switch (request.kind) {
+    case 'fetch_snapshot':
+      return transfers.fetchSnapshot(request.digest, request.held);
+    case 'fetch_blob':
+      return transfers.fetchBlob(request.digest);
+    case 'store_blob':
+      return transfers.storeBlob(request.bytes);
+  }
+};
+
+const lost = ({ runId, step, attempt, token }: TaskOffer, message: string): TaskResult => ({
+  runId,
+  step,
+  attempt,
+  token,
+  outcome: { status: 'failed', error: { code: 'internal', message, details: { reason: 'executor_thread_lost' } } },
+  outputs: {},
+  durationMs: 0,
+});
