@@ -9,7 +9,12 @@ import type { ValueRef } from './value-ref.ts';
 export type RunSource =
   | { readonly kind: 'api' }
   | { readonly kind: 'schedule'; readonly scheduleId: string; readonly nominalAt: string }
-  | { readonly kind: 'retry'; readonly retryOf: RunId };
+  | {
+      readonly kind: 'retry';
+      readonly retryOf: RunId;
+      /** Decide the agent versions anew, instead of taking those of the retried run. */
+      readonly latest?: true;
+    };
 
 /** One agent's routing decision, made at admission and never changed (R4). */
 export interface AgentDecision {

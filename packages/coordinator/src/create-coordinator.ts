@@ -1,0 +1,111 @@
+import type { Digest, JsonValue } from '@skein/domain';
+import { LRUCache } from 'lru-cache';
+import type { Coordinator } from './coordinator.ts';
+import { Dispatcher } from './dispatch/dispatcher.ts';
+import { TaskClasses } from './dispatch/task-class.ts';
+import { defaultCoordinatorConfig } from './engine/coordinator-deps.ts';
+import type { CoordinatorConfig, CoordinatorDeps } from './engine/coordinator-deps.ts';
+import { DueWheel } from './engine/due-wheel.ts';
+import type { Engine } from './engine/engine.ts';
+import { Health } from './engine/health.ts';
+import { readinessOf } from './engine/readiness.ts';
+import { startCoordinator, stopCoordinator } from './engine/start-stop.ts';
+import { Fleet } from './fleet/fleet.ts';
+import { drainWorker, listWorkers } from './fleet/list-workers.ts';
+import { createGateway } from './gateway/create-gateway.ts';
+import {
+  activateVersion,
+  applyProject,
+  exportSnapshot,
+  getDag,
+  inspectSnapshot,
+  listDags,
+  listSchedules,
+} from './project/apply-project.ts';
+import { DagCache } from './project/dag-cache.ts';
+import { RunWatchers } from './query/run-watchers.ts';
+import { listItems, listRuns, readLog, readOutput, viewOfRun } from './query/view-of-run.ts';
+import { watchRun } from './query/watch-run.ts';
+import { RunTable } from './run/run-table.ts';
+import { wakeRun } from './run/run-turn.ts';
+import { AdmissionWindow } from './submit/admission-window.ts';
+import { cancelRun } from './submit/cancel-run.ts';
+import { fillWindow } from './submit/fill-window.ts';
+import { retryRun } from './submit/retry-run.ts';
+import { SealedSnapshots } from './submit/sealed-snapshots.ts';
+import { submitRun } from './submit/submit-run.ts';
+import { createToken, listTokens, revokeToken } from './token/manage-tokens.ts';
+import { TokenCache } from './token/token-cache.ts';
+
+/** Bytes of parsed output values that stay in memory. */
+const maxValueBytes = 64 * 1024 * 1024;
+
+const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine => {
+  const fleet = new Fleet();
+  const wake: Engine['wake'] = (actor) => wakeRun(engine, actor);
+  const engine: Engine = {
+    deps,
+    config,
+    fleet,
+    runs: new RunTable(),
+    dispatcher: new Dispatcher(fleet, deps.clock, wake),
+    classes: new TaskClasses(),
+    wheel: new DueWheel(deps.clock, (runId) => {
+      const actor = engine.runs.find(runId);
+      if (actor !== undefined) wake(actor);
+    }),
+    watchers: new RunWatchers(),
+    dags: new DagCache(deps.projects, config.solePublisher),
+    sealed: new SealedSnapshots(deps.snapshots),
+    window: new AdmissionWindow(
+      () => Math.max(config.minWindow, 2 * fleet.slots),
+      () => fillWindow(engine),
+    ),
+    tokens: new TokenCache(deps, config.tokenCacheMs),
+    health: new Health(deps.clock, deps.meter),
+    values: new LRUCache<Digest, NonNullable<JsonValue>>({ maxSize: maxValueBytes }),
+    wake,
+    phase: 'new',
+  };
+  return engine;
+};
+
+/**
+ * A coordinator over these ports. All that it holds in memory is a cache of the log: it may be killed at any instruction (R5).
+ * Nothing happens before `start`.
+ */
+export const createCoordinator = (deps: CoordinatorDeps, settings: Partial<CoordinatorConfig> = {}): Coordinator => {
+  const config: CoordinatorConfig = { ...defaultCoordinatorConfig, ...settings };
+  const engine = createEngine(deps, config);
+  return {
+    coordinatorId: config.coordinatorId,
+    gateway: createGateway(engine),
+    start: () => startCoordinator(engine),
+    stop: () => stopCoordinator(engine),
+    submitRun: (tenant, submit) => submitRun(engine, tenant, submit),
+    cancelRun: (tenant, runId, by, message) => cancelRun(engine, tenant, runId, by, message),
+    retryRun: (tenant, runId, options) => retryRun(engine, tenant, runId, options),
+    getRun: (tenant, runId) => viewOfRun(engine, tenant, runId),
+    listRuns: (filter) => listRuns(engine, filter),
+    listItems: (tenant, runId, stepId, limit, cursor) => listItems(engine, tenant, runId, stepId, limit, cursor),
+    readOutput: (tenant, runId, step, name) => readOutput(engine, tenant, runId, step, name),
+    watchRun: (tenant, runId, afterSeq, signal) => watchRun(engine, tenant, runId, afterSeq, signal),
+    readLog: (tenant, runId, step, options) => readLog(engine, tenant, runId, step, options),
+    applyProject: (tenant, apply) => applyProject(engine, tenant, apply),
+    listDags: (tenant) => listDags(engine, tenant),
+    getDag: (tenant, name) => getDag(engine, tenant, name),
+    listSchedules: (tenant) => listSchedules(engine, tenant),
+    listAgents: (tenant) => deps.projects.listAgents(tenant),
+    listVersions: (tenant, agentId) => deps.projects.listVersions(tenant, agentId),
+    activateVersion: (tenant, agentId, version) => activateVersion(engine, tenant, agentId, version),
+    inspectSnapshot: (tenant, digest) => inspectSnapshot(engine, tenant, digest),
+    exportSnapshot: (tenant, digest) => exportSnapshot(engine, tenant, digest),
+    listWorkers: () => listWorkers(engine),
+    drainWorker: (workerId) => drainWorker(engine, workerId),
+    createToken: (tenant, kind, name, ttlMs) => createToken(engine, tenant, kind, name, ttlMs),
+    listTokens: (tenant) => listTokens(engine, tenant),
+    revokeToken: (tenant, tokenId) => revokeToken(engine, tenant, tokenId),
+    authenticate: (token, kind) => engine.tokens.authenticate(token, kind),
+    readiness: () => readinessOf(engine),
+  };
+};

@@ -1,0 +1,38 @@
+import type { Digest, JsonValue } from '@skein/domain';
+import type { LRUCache } from 'lru-cache';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { TaskClasses } from '../dispatch/task-class.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { DagCache } from '../project/dag-cache.ts';
+import type { RunActor } from '../run/run-actor.ts';
+import type { RunTable } from '../run/run-table.ts';
+import type { RunWatchers } from '../query/run-watchers.ts';
+import type { SealedSnapshots } from '../submit/sealed-snapshots.ts';
+import type { AdmissionWindow } from '../submit/admission-window.ts';
+import type { TokenCache } from '../token/token-cache.ts';
+import type { CoordinatorConfig, CoordinatorDeps } from './coordinator-deps.ts';
+import type { DueWheel } from './due-wheel.ts';
+import type { Health } from './health.ts';
+
+/** What one coordinator holds in memory: a cache of the log, its workers, and nothing that a crash could lose. */
+export interface Engine {
+  readonly deps: CoordinatorDeps;
+  readonly config: CoordinatorConfig;
+  readonly runs: RunTable;
+  readonly fleet: Fleet;
+  readonly dispatcher: Dispatcher;
+  readonly classes: TaskClasses;
+  readonly wheel: DueWheel;
+  readonly watchers: RunWatchers;
+  readonly dags: DagCache;
+  readonly sealed: SealedSnapshots;
+  readonly window: AdmissionWindow;
+  readonly tokens: TokenCache;
+  readonly health: Health;
+  /** Parsed values of blobs. */
+  readonly values: LRUCache<Digest, NonNullable<JsonValue>>;
+  /** Gives the run a turn at the end of the current callback. */
+  readonly wake: (actor: RunActor) => void;
+  /** `starting` refuses workers; `stopped` appends nothing more. */
+  phase: 'new' | 'starting' | 'running' | 'stopped';
+}

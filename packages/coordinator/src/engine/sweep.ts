@@ -1,0 +1,106 @@
+import { shardCount } from '@skein/domain';
+import { checkLeases } from '../fleet/end-session.ts';
+import { isPassing } from '../run/load-run.ts';
+import { fillWindow } from '../submit/fill-window.ts';
+import { recheckTokens } from '../token/manage-tokens.ts';
+import type { Engine } from './engine.ts';
+import { metric } from './metric-names.ts';
+
+/** Due runs that one sweep looks at. */
+const maxDue = 1_000;
+
+/** Sweeps between two looks at every open run of the store, for those that a failed read left behind. */
+const openEvery = 30;
+
+const allShards = Array.from({ length: shardCount }, (_, shard) => shard);
+
+/** Claims or renews shards, and forgets the runs of those that were lost. Throws `unavailable`. */
+export const claimShards = async (engine: Engine): Promise<void> => {
+  const { config, deps, runs } = engine;
+  const homes = await deps.shards.claim(config.coordinatorId, allShards, deps.clock.now(), config.shardLeaseMs);
+  const mine = new Set(homes.filter(({ coordinatorId }) => coordinatorId === config.coordinatorId).map(({ shard }) => shard));
+  const gained = [...mine].filter((shard) => !runs.shards.has(shard));
+  const lost = [...runs.shards].some((shard) => !mine.has(shard));
+  runs.shards = mine;
+  if (lost) for (const actor of runs.actors) if (!mine.has(actor.shard)) runs.drop(engine, actor);
+  if (gained.length > 0) await loadOpenRuns(engine, gained);
+};
+
+/** Reads runs that are not over into memory, a few at a time; one that cannot be read costs only itself. */
+export const loadOpenRuns = async (engine: Engine, shards: readonly number[]): Promise<void> => {
+  const heads = (await engine.deps.runs.listOpen(shards)).filter(
+    ({ runId }) => engine.runs.find(runId) === undefined && !engine.runs.isUndrivable(runId),
+  );
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let head = heads[next++]; head !== undefined && engine.phase !== 'stopped'; head = heads[next++]) {
+      await wakeFromStore(engine, head);
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+};
+
+const wakeFromStore = async (engine: Engine, run: { readonly tenant: string; readonly runId: string }): Promise<void> => {
+  if (engine.runs.isUndrivable(run.runId)) return;
+  try {
+    engine.wake(await engine.runs.open(engine, run.tenant, run.runId));
+  } catch (thrown) {
+    if (!isPassing(thrown)) engine.deps.log.error('open run cannot be read', { runId: run.runId, error: thrown });
+  }
+};
+
+const sweepStore = async (engine: Engine, count: number): Promise<void> => {
+  const shards = [...engine.runs.shards];
+  const due = await engine.deps.runs.listDue(shards, engine.deps.clock.now(), maxDue);
+  for (const head of due) await wakeFromStore(engine, head);
+  if (count % openEvery === openEvery - 1) await loadOpenRuns(engine, shards);
+  fillWindow(engine);
+};
+
+/**
+ * Repairs what hints and timers forgot: renews shards, wakes what the store says is due, admits what is queued, and judges leases.
+ * The returned function stops it. An unavailable store costs a sweep, nothing else.
+ */
+export const startSweeps = (engine: Engine): (() => void) => {
+  const { clock, log, meter } = engine.deps;
+  const renewEvery = Math.max(1, Math.floor(engine.config.shardLeaseMs / 3 / engine.config.sweepMs));
+  let count = 0;
+  let busy = false;
+  let cancelSweep: () => void = () => {};
+  let cancelCheck: () => void = () => {};
+  const sweep = async (): Promise<void> => {
+    try {
+      if (count % renewEvery === 0) await claimShards(engine);
+      await sweepStore(engine, count);
+      if (count % 5 === 4) await recheckTokens(engine);
+    } catch (thrown) {
+      log.warn('sweep failed', { error: thrown });
+    } finally {
+      busy = false;
+      count += 1;
+    }
+  };
+  const onSweep = (): void => {
+    cancelSweep = clock.after(engine.config.sweepMs, onSweep);
+    engine.wheel.tick();
+    meter.gauge(metric.openRuns, engine.window.open);
+    if (busy) return;
+    busy = true;
+    void sweep();
+  };
+  const checkMs = Math.max(50, Math.floor(engine.config.heartbeatMs / 3));
+  const onCheck = (): void => {
+    cancelCheck = clock.after(checkMs, onCheck);
+    try {
+      checkLeases(engine);
+    } catch (thrown) {
+      log.error('leases could not be checked', { error: thrown });
+    }
+  };
+  cancelSweep = clock.after(engine.config.sweepMs, onSweep);
+  cancelCheck = clock.after(checkMs, onCheck);
+  return () => {
+    cancelSweep();
+    cancelCheck();
+  };
+};

@@ -1,0 +1,99 @@
+import type { SessionId, TaskRef, WorkerId } from '@skein/domain';
+import type { HeldTask, WorkerSession } from './worker-session.ts';
+import { taskKey } from './worker-session.ts';
+
+/** How many past incarnations are remembered as dead. */
+const maxExited = 4_096;
+
+/** All workers that this coordinator knows, by their names; and those with a free slot. */
+export class Fleet {
+  readonly #byWorker = new Map<WorkerId, WorkerSession>();
+  readonly #bySession = new Map<SessionId, WorkerSession>();
+  readonly #byIncarnation = new Map<string, WorkerSession>();
+  readonly #available = new Set<WorkerSession>();
+  readonly #exited = new Set<string>();
+  #slots = 0;
+  /** Bumped with every change of who could take a task. */
+  version = 0;
+
+  /** Slots of all workers with a stream. */
+  get slots(): number {
+    return this.#slots;
+  }
+
+  get sessions(): readonly WorkerSession[] {
+    return [...this.#byWorker.values()];
+  }
+
+  /** Workers that could take a task now. */
+  get available(): readonly WorkerSession[] {
+    return [...this.#available];
+  }
+
+  get hasAvailable(): boolean {
+    return this.#available.size > 0;
+  }
+
+  ofWorker(workerId: WorkerId): WorkerSession | undefined {
+    return this.#byWorker.get(workerId);
+  }
+
+  ofSession(sessionId: SessionId): WorkerSession | undefined {
+    return this.#bySession.get(sessionId);
+  }
+
+  ofIncarnation(incarnation: string): WorkerSession | undefined {
+    return this.#byIncarnation.get(incarnation);
+  }
+
+  held(session: WorkerSession, ref: Pick<TaskRef, 'runId' | 'step' | 'token'>): HeldTask | undefined {
+    return session.tasks.get(taskKey(ref));
+  }
+
+  /** Adds a session, or its new session id and incarnation. */
+  register(session: WorkerSession): void {
+    this.#byWorker.set(session.workerId, session);
+    this.#bySession.set(session.sessionId, session);
+    if (session.info !== undefined) this.#byIncarnation.set(session.info.incarnation, session);
+    this.refresh(session);
+  }
+
+  forget(session: WorkerSession): void {
+    if (this.#byWorker.get(session.workerId) === session) this.#byWorker.delete(session.workerId);
+    for (const [id, known] of this.#bySession) if (known === session) this.#bySession.delete(id);
+    const incarnation = session.info?.incarnation;
+    if (incarnation !== undefined) this.#byIncarnation.delete(incarnation);
+    this.#available.delete(session);
+    this.#countSlots();
+  }
+
+  /** A launcher said that this process is gone. */
+  markExited(incarnation: string): void {
+    this.#exited.add(incarnation);
+    for (const oldest of this.#exited) {
+      if (this.#exited.size <= maxExited) break;
+      this.#exited.delete(oldest);
+    }
+  }
+
+  hasExited(incarnation: string): boolean {
+    return this.#exited.has(incarnation);
+  }
+
+  /** To be called after every change of a session's stream, credits or state. */
+  refresh(session: WorkerSession): void {
+    if (session.accepting && session.free > 0) this.#available.add(session);
+    else this.#available.delete(session);
+  }
+
+  /** To be called when a stream comes or goes. */
+  connectionsChanged(): void {
+    this.version += 1;
+    this.#countSlots();
+  }
+
+  #countSlots(): void {
+    this.#slots = 0;
+    for (const session of this.#byWorker.values()) if (session.link !== undefined) this.#slots += session.slots;
+  }
+}

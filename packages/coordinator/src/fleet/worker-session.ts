@@ -1,0 +1,99 @@
+import type {
+  Digest,
+  SessionId,
+  StepKind,
+  TaskRef,
+  TenantId,
+  WorkerId,
+  WorkerInfo,
+  WorkerLoad,
+} from '@skein/domain';
+import type { CoordinatorMessage, StreamLink } from '@skein/ports';
+
+/** Whether step code began; `unknown` when the coordinator that would know is gone. */
+export type Started = 'no' | 'yes' | 'unknown';
+
+/** A task that a worker holds under a lease, in memory. */
+export interface HeldTask {
+  readonly key: string;
+  readonly tenant: TenantId;
+  readonly ref: TaskRef;
+  /** Monotonic ms of the offer on the present stream. */
+  readonly offeredAt: number;
+  received: boolean;
+  started: Started;
+  /** Set once the task was told to stop. */
+  cancelReason?: string;
+}
+
+/** Name of a task in memory. */
+export const taskKey = (ref: Pick<TaskRef, 'runId' | 'step' | 'token'>): string =>
+  `${ref.runId} ${ref.step} ${ref.token}`;
+
+/**
+ * One worker process as this coordinator knows it, across reconnects: its stream, its tasks, its free slots and the parts it holds.
+ * A session without a stream is suspect: it keeps its tasks until its lease lapses, and gets nothing new.
+ */
+export class WorkerSession implements WorkerLoad {
+  readonly workerId: WorkerId;
+  tenant: TenantId;
+  tokenId = '';
+  info: WorkerInfo | undefined;
+  sessionId: SessionId;
+  link: StreamLink<CoordinatorMessage> | undefined;
+  /** Monotonic ms of the last accepted sign of life. */
+  lastHeardAt: number;
+  connectedAt = 0;
+  draining = false;
+  /** No sign of life for two heartbeats. */
+  silent = false;
+  /** After refusals: nothing new before this monotonic instant. */
+  pausedUntil = 0;
+  refusals = 0;
+  readonly tasks = new Map<string, HeldTask>();
+  holdings = new Set<Digest>();
+  /** Free slots as last told, and how many offers the worker had seen then. */
+  credits = 0;
+  offersSeen = 0;
+  offersSent = 0;
+  /** Slots promised to runs whose turn has not come yet. */
+  reserved = 0;
+  offered = 0;
+  snapshotsReceived = 0;
+  snapshotBytesReceived = 0;
+  snapshotBytesSaved = 0;
+
+  constructor(workerId: WorkerId, tenant: TenantId, sessionId: SessionId, heardAt: number) {
+    this.workerId = workerId;
+    this.tenant = tenant;
+    this.sessionId = sessionId;
+    this.lastHeardAt = heardAt;
+  }
+
+  get labels(): { readonly [name: string]: string } {
+    return this.info?.labels ?? {};
+  }
+
+  get kinds(): readonly StepKind[] {
+    return this.info?.kinds ?? [];
+  }
+
+  get slots(): number {
+    return this.info?.slots ?? 0;
+  }
+
+  get free(): number {
+    return Math.max(0, this.credits - (this.offersSent - this.offersSeen) - this.reserved);
+  }
+
+  get accepting(): boolean {
+    return this.link !== undefined && !this.draining && !this.silent && this.pausedUntil === 0;
+  }
+
+  readonly holds = (digest: Digest): boolean => this.holdings.has(digest);
+
+  /** Sends when there is a stream; otherwise the message is moot, because a reconnect settles what it said. */
+  send(message: CoordinatorMessage): void {
+    this.link?.send(message);
+  }
+}

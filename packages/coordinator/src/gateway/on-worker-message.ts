@@ -1,0 +1,66 @@
+import { markStarted } from '@skein/domain';
+import type { WorkerMessage } from '@skein/ports';
+import { collectResult } from './collect-result.ts';
+import type { Engine } from '../engine/engine.ts';
+import { metric } from '../engine/metric-names.ts';
+import type { WorkerSession } from '../fleet/worker-session.ts';
+
+/** Handles one message of a welcomed worker. Synchronous: what must be durable is answered later. */
+export const onWorkerMessage = (engine: Engine, session: WorkerSession, message: Exclude<WorkerMessage, { readonly type: 'hello' }>): void => {
+  switch (message.type) {
+    case 'credits':
+      session.credits = Math.max(0, Math.min(message.free, session.slots));
+      session.offersSeen = Math.min(message.offersSeen, session.offersSent);
+      engine.fleet.refresh(session);
+      engine.dispatcher.pump();
+      break;
+    case 'received': {
+      const held = engine.fleet.held(session, message.task);
+      if (held !== undefined) held.received = true;
+      break;
+    }
+    case 'started': {
+      const held = engine.fleet.held(session, message.task);
+      if (held === undefined) break;
+      held.received = true;
+      held.started = 'yes';
+      session.refusals = 0;
+      const actor = engine.runs.find(message.task.runId);
+      if (actor !== undefined) markStarted(actor.state, message.task.step, message.task.token, engine.deps.clock.now());
+      break;
+    }
+    case 'log': {
+      // D3: only the holder of the lease writes.
+      const held = engine.fleet.held(session, message.task);
+      if (held === undefined) {
+        engine.deps.meter.count(metric.logsRefused);
+        break;
+      }
+      const { runId, step, attempt } = held.ref;
+      engine.deps.logs.append({ tenant: held.tenant, runId, step, attempt }, message.bytes);
+      break;
+    }
+    case 'result':
+      collectResult(engine, session, message.result);
+      break;
+    case 'heartbeat':
+      session.lastHeardAt = engine.deps.clock.monotonicMs();
+      session.send({ type: 'heartbeat_answer', sentAtMs: message.sentAtMs });
+      if (session.silent) {
+        session.silent = false;
+        engine.fleet.refresh(session);
+        engine.dispatcher.pump();
+      }
+      break;
+    case 'evicted':
+      for (const digest of message.digests) session.holdings.delete(digest);
+      break;
+    case 'draining':
+      session.draining = true;
+      engine.fleet.refresh(session);
+      engine.fleet.connectionsChanged();
+      break;
+    case 'goodbye':
+      break;
+  }
+};

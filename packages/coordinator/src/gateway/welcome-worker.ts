@@ -1,0 +1,129 @@
+import { DomainError, err, markStarted, ok, snapshotFormatVersions } from '@skein/domain';
+import type { FencingToken, LeaseState, Result, RunState, StepPath, TaskRef } from '@skein/domain';
+import { protocolVersions } from '@skein/ports';
+import type { CoordinatorMessage, HeldTask as ToldTask, StreamLink, WorkerMessage } from '@skein/ports';
+import type { Engine } from '../engine/engine.ts';
+import { detachStream, loseTask } from '../fleet/end-session.ts';
+import { taskKey, WorkerSession } from '../fleet/worker-session.ts';
+import { leaseAt } from '../run/lease-at.ts';
+import type { Identity } from '../token/token-cache.ts';
+
+type Hello = Extract<WorkerMessage, { readonly type: 'hello' }>;
+
+/** The highest protocol version that both speak, and a snapshot format that both read. */
+const negotiate = (hello: Hello): Result<number, DomainError> => {
+  const { min, max } = hello.protocol;
+  const protocol = Math.min(max, protocolVersions.max);
+  if (protocol < Math.max(min, protocolVersions.min)) {
+    const message = `no protocol version in common: the worker speaks ${min} to ${max}, the coordinator ${protocolVersions.min} to ${protocolVersions.max}`;
+    return err(new DomainError('unimplemented', message, { worker: { min, max }, coordinator: { ...protocolVersions } }));
+  }
+  const { snapshotFormats } = hello.worker;
+  if (!snapshotFormats.some((format) => snapshotFormatVersions.includes(format))) {
+    const message = `no snapshot format in common: the worker reads ${snapshotFormats.join(', ')}, the coordinator writes ${snapshotFormatVersions.join(', ')}`;
+    return err(new DomainError('unimplemented', message, { worker: [...snapshotFormats], coordinator: [...snapshotFormatVersions] }));
+  }
+  return ok(protocol);
+};
+
+const currentLease = (engine: Engine, session: WorkerSession, task: TaskRef): { readonly state: RunState; readonly lease: LeaseState } | undefined => {
+  const actor = engine.runs.find(task.runId);
+  if (actor === undefined || actor.tenant !== session.tenant) return undefined;
+  const lease = leaseAt(actor.state, task.step);
+  return lease?.token === task.token && lease.workerId === session.workerId ? { state: actor.state, lease } : undefined;
+};
+
+/** Decides which of the tasks that a worker says it runs are still its own, and remembers them. */
+const keepTasks = (engine: Engine, session: WorkerSession, running: readonly ToldTask[]): readonly TaskRef[] => {
+  const kept: TaskRef[] = [];
+  const now = engine.deps.clock.monotonicMs();
+  for (const { runId, step, attempt, token, started } of running) {
+    const ref = { runId, step, attempt, token };
+    const current = currentLease(engine, session, ref);
+    const key = taskKey(ref);
+    if (current === undefined) {
+      session.tasks.delete(key);
+      continue;
+    }
+    const known = session.tasks.get(key);
+    session.tasks.set(key, {
+      key,
+      tenant: session.tenant,
+      ref,
+      offeredAt: now,
+      received: true,
+      started: started ? 'yes' : 'no',
+      ...(known?.cancelReason === undefined ? {} : { cancelReason: known.cancelReason }),
+    });
+    if (started) markStarted(current.state, step as StepPath, token as FencingToken, engine.deps.clock.now());
+    kept.push(ref);
+  }
+  return kept;
+};
+
+/**
+ * Welcomes a worker: negotiates, takes over the session of the same worker, says which tasks it keeps, and ends the leases of those
+ * that it no longer holds and has no result for. Synchronous, so that nothing comes between.
+ */
+export const welcomeWorker = (
+  engine: Engine,
+  identity: Identity,
+  hello: Hello,
+  link: StreamLink<CoordinatorMessage>,
+): Result<WorkerSession, DomainError> => {
+  const { fleet, deps, config } = engine;
+  const protocol = negotiate(hello);
+  if (!protocol.ok) return protocol;
+  const { workerId, incarnation } = hello.worker;
+  if (fleet.hasExited(incarnation)) {
+    return err(new DomainError('permission_denied', 'this worker process was reported as exited', { workerId }));
+  }
+  const known = fleet.ofWorker(workerId);
+  if (known !== undefined && known.tenant !== identity.tenant) {
+    return err(new DomainError('permission_denied', 'this worker id belongs to another tenant', { workerId }));
+  }
+  const now = deps.clock.monotonicMs();
+  const sessionId = deps.ids.next('ses');
+  const session = known ?? new WorkerSession(workerId, identity.tenant, sessionId, now);
+  const oldLink = session.link;
+  if (oldLink !== undefined) {
+    session.link = undefined;
+    oldLink.close(new DomainError('unavailable', 'the worker opened another stream'));
+  }
+  session.tokenId = identity.tokenId;
+  session.sessionId = sessionId;
+  session.info = hello.worker;
+  session.lastHeardAt = now;
+  session.connectedAt = deps.clock.now();
+  session.silent = false;
+  session.draining = false;
+  session.pausedUntil = 0;
+  session.credits = 0;
+  session.offersSeen = 0;
+  session.offersSent = 0;
+  session.holdings = new Set(hello.held);
+  session.link = link;
+  fleet.register(session);
+  fleet.connectionsChanged();
+
+  const keep = keepTasks(engine, session, hello.running);
+  const accounted = new Set([...keep, ...hello.unacknowledged].map(taskKey));
+  link.send({
+    type: 'welcome',
+    protocol: protocol.value,
+    sessionId,
+    coordinatorId: config.coordinatorId,
+    serverTime: deps.clock.now(),
+    heartbeatMs: config.heartbeatMs,
+    leaseMs: config.leaseMs,
+    keep,
+  });
+  for (const held of [...session.tasks.values()]) {
+    if (!accounted.has(held.key)) loseTask(engine, session, held, 'worker_forgot');
+    else if (held.cancelReason !== undefined) session.send({ type: 'cancel', task: held.ref, reason: held.cancelReason });
+  }
+  // A send may have found the stream broken.
+  if (session.link !== link) detachStream(engine, session);
+  deps.log.info('worker joined', { workerId, sessionId, kept: keep.length, slots: hello.worker.slots });
+  return ok(session);
+};

@@ -1,0 +1,126 @@
+import { DomainError, isSettledStep, isTerminalRun, parseStepPath, viewRun, viewStep } from '@skein/domain';
+import type { JsonValue, RunId, RunState, RunView, StepPath, StepState, StepView, TenantId, ValueRef, ViewHints } from '@skein/domain';
+import type { Page, RunFilter, RunHead } from '@skein/ports';
+import type { RunSummary } from '../coordinator.ts';
+import { missing, valueOf } from '../dispatch/known-values.ts';
+import { fetchValue } from '../dispatch/prepare-task.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { RunActor } from '../run/run-actor.ts';
+import { fanoutResults } from '../dispatch/known-values.ts';
+
+/** Largest page of items. */
+const maxItems = 1_000;
+
+const hintsOf = (engine: Engine, actor: RunActor | undefined): ViewHints => {
+  if (actor === undefined) return {};
+  return {
+    readyWait: (path) => {
+      const stepId = parseStepPath(path)?.stepId;
+      const step = stepId === undefined ? undefined : actor.state.graph.byId.get(stepId);
+      return step === undefined ? undefined : actor.waits.get(engine.classes.of(step));
+    },
+  };
+};
+
+/** A run as it is in the log. Throws `not_found`, `unavailable`. */
+export const viewOfRun = async (engine: Engine, tenant: TenantId, runId: RunId): Promise<RunView> => {
+  const { state, actor } = await engine.runs.read(engine, tenant, runId);
+  return viewRun(state, hintsOf(engine, actor));
+};
+
+const iso = (at: number): string => new Date(at).toISOString();
+
+const summaryOf = (head: RunHead): RunSummary => ({
+  runId: head.runId,
+  dag: head.dag,
+  status: head.status,
+  createdAt: iso(head.createdAt),
+  ...(head.startedAt === undefined ? {} : { startedAt: iso(head.startedAt) }),
+  ...(head.finishedAt === undefined ? {} : { finishedAt: iso(head.finishedAt) }),
+  partial: head.partial,
+  ...(head.retryOf === undefined ? {} : { retryOf: head.retryOf }),
+});
+
+/** One page of the run list, newest first. */
+export const listRuns = async (engine: Engine, filter: RunFilter): Promise<Page<RunSummary>> => {
+  const page = await engine.deps.runs.listRuns(filter);
+  const items = page.items.map(summaryOf);
+  return page.nextCursor === undefined ? { items } : { items, nextCursor: page.nextCursor };
+};
+
+/** Items of a fan-out, in item order. Throws `not_found` for a step that the DAG does not have; a step without items has none. */
+export const listItems = async (
+  engine: Engine,
+  tenant: TenantId,
+  runId: RunId,
+  stepId: string,
+  limit: number,
+  cursor?: string,
+): Promise<Page<StepView>> => {
+  const { state, actor } = await engine.runs.read(engine, tenant, runId);
+  const step = state.steps.get(stepId);
+  if (step === undefined) throw new DomainError('not_found', `the run has no step ${stepId}`, { runId, step: stepId });
+  const from = cursor === undefined ? 0 : Number(cursor);
+  if (!Number.isSafeInteger(from) || from < 0) throw new DomainError('invalid_argument', 'the cursor is not one of this list');
+  const states = step.fanout?.states ?? [];
+  const end = from + Math.max(1, Math.min(limit, maxItems));
+  const definition = state.graph.byId.get(stepId);
+  const items = states.slice(from, end).map((item) => viewStep(definition, item, hintsOf(engine, actor)));
+  return end < states.length ? { items, nextCursor: String(end) } : { items };
+};
+
+/** The step, or item, of a path. Throws `not_found`. */
+const targetOf = (state: RunState, path: StepPath): StepState => {
+  const parsed = parseStepPath(path);
+  const step = parsed === undefined ? undefined : state.steps.get(parsed.stepId);
+  const target = parsed?.index === undefined ? step : step?.fanout?.states[parsed.index];
+  if (target === undefined) throw new DomainError('not_found', `the run has no step ${path}`, { runId: state.runId, step: path });
+  return target;
+};
+
+const allResults = async (engine: Engine, tenant: TenantId, state: RunState, stepId: string): Promise<JsonValue> => {
+  const values = new Map<string, JsonValue>();
+  for (;;) {
+    const lacking = new Set<string>();
+    const results = fanoutResults(state, stepId, {
+      load: (digest) => {
+        const value = values.get(digest);
+        if (value === undefined) lacking.add(digest);
+        return value;
+      },
+      stored: () => undefined,
+    });
+    if (results !== missing) return results;
+    for (const digest of lacking) values.set(digest, await fetchValue(engine, tenant, digest));
+  }
+};
+
+/** One output in full. `stdout` is a name too, and so is a fan-out's `results`. Throws `not_found`, `unavailable`. */
+export const readOutput = async (engine: Engine, tenant: TenantId, runId: RunId, path: StepPath, name: string): Promise<JsonValue> => {
+  const { state } = await engine.runs.read(engine, tenant, runId);
+  const target = targetOf(state, path);
+  if (target.fanout !== undefined && name === 'results') return allResults(engine, tenant, state, path);
+  const definition = state.graph.byId.get(parseStepPath(path)?.stepId ?? '');
+  const own = target.result?.outputs[name];
+  const ref: ValueRef | undefined = own ?? (name === 'stdout' || name === definition?.output ? target.result?.stdout : undefined);
+  if (ref === undefined) throw new DomainError('not_found', `step ${path} has no output ${name}`, { runId, step: path, name });
+  const inline = valueOf(ref, { load: () => undefined, stored: () => undefined });
+  return inline === missing && 'digest' in ref ? fetchValue(engine, tenant, ref.digest) : (inline as JsonValue);
+};
+
+/** Bytes of an attempt's log. `complete` says that this attempt writes no more. Throws `not_found`, `unavailable`. */
+export const readLog = async (
+  engine: Engine,
+  tenant: TenantId,
+  runId: RunId,
+  path: StepPath,
+  options: { readonly attempt?: number; readonly offset: number; readonly limit: number },
+): Promise<{ readonly attempt: number; readonly bytes: Uint8Array; readonly next: number; readonly complete: boolean }> => {
+  const { state } = await engine.runs.read(engine, tenant, runId);
+  const target = targetOf(state, path);
+  const attempts = options.attempt === undefined ? await engine.deps.logs.attempts(tenant, runId, path) : [];
+  const attempt = options.attempt ?? Math.max(target.attempt, ...attempts);
+  const over = isTerminalRun(state.status) || isSettledStep(target.status) || attempt < target.attempt;
+  const { bytes, next } = await engine.deps.logs.read({ tenant, runId, step: path, attempt }, options.offset, options.limit);
+  return { attempt, bytes, next, complete: over && bytes.byteLength === 0 };
+};

@@ -1,0 +1,61 @@
+import { markStarted } from '@skein/domain';
+import type { LeaseState, RunState, StepPath } from '@skein/domain';
+import type { Engine } from '../engine/engine.ts';
+import { taskKey, WorkerSession } from '../fleet/worker-session.ts';
+import type { RunActor } from './run-actor.ts';
+
+/** Every lease of a run, of steps and of items. */
+export const leasesOf = (state: RunState): readonly { readonly path: StepPath; readonly attempt: number; readonly lease: LeaseState }[] => {
+  const found: { path: StepPath; attempt: number; lease: LeaseState }[] = [];
+  if (state.leases === 0) return found;
+  for (const step of state.steps.values()) {
+    for (const target of step.fanout?.states ?? [step]) {
+      if (target.lease !== undefined) found.push({ path: target.path, attempt: target.attempt, lease: target.lease });
+    }
+  }
+  return found;
+};
+
+/**
+ * Brings the leases of a state that was just read from the log together with what the workers hold.
+ * - `from_log`: the run was not in memory; a lease of a worker that is not here gets one full lease period to be claimed
+ *   (restart grace), because its worker may only be on its way.
+ * - `after_conflict`: this coordinator drove the run; a lease that it never offered was never executed.
+ */
+export const adoptLeases = (engine: Engine, actor: RunActor, why: 'from_log' | 'after_conflict'): void => {
+  const { fleet, deps } = engine;
+  for (const { path, attempt, lease } of leasesOf(actor.state)) {
+    const ref = { runId: actor.runId, step: path, attempt, token: lease.token };
+    const key = taskKey(ref);
+    let session = fleet.ofWorker(lease.workerId);
+    const held = session?.tasks.get(key);
+    if (held !== undefined) {
+      if (held.started === 'yes') markStarted(actor.state, path, lease.token, lease.leasedAt);
+      continue;
+    }
+    if (session === undefined && why === 'from_log') {
+      session = new WorkerSession(lease.workerId, actor.tenant, lease.sessionId, deps.clock.monotonicMs());
+      fleet.register(session);
+    }
+    if (session !== undefined && session.link === undefined) {
+      session.tasks.set(key, {
+        key,
+        tenant: actor.tenant,
+        ref,
+        offeredAt: deps.clock.monotonicMs(),
+        received: true,
+        started: why === 'from_log' ? 'unknown' : 'no',
+      });
+      continue;
+    }
+    actor.mailbox.push({
+      command: {
+        type: 'lose',
+        step: path,
+        token: lease.token,
+        reason: session === undefined ? 'lease_lapsed' : 'worker_forgot',
+        started: why === 'from_log',
+      },
+    });
+  }
+};

@@ -1,0 +1,20 @@
+import type { RunFact, RunFactType } from '@skein/domain';
+
+/** Versions of each type of fact that this build can evolve. */
+const versions = {
+  run_submitted: 1,
+  run_admitted: 1,
+  step_kept: 1,
+  fanout_expanded: 1,
+  step_leased: 1,
+  step_finished: 1,
+  step_lost: 1,
+  step_failed: 1,
+  step_skipped: 1,
+  cancel_requested: 1,
+  run_finished: 1,
+} as const satisfies Record<RunFactType, number>;
+
+/** The first fact that this build does not know, which means "do not drive this run here". */
+export const unknownFact = (facts: readonly RunFact[]): { readonly type: string; readonly v: number } | undefined =>
+  facts.find((fact) => !Object.hasOwn(versions, fact.type) || versions[fact.type] !== fact.v);

@@ -1,0 +1,50 @@
+import { createRunState, decodeRunState, DomainError, evolveAll, isDomainError } from '@skein/domain';
+import type { RunId, RunState, TenantId } from '@skein/domain';
+import type { RunHead } from '@skein/ports';
+import type { Engine } from '../engine/engine.ts';
+import { unknownFact } from './known-facts.ts';
+
+/** The state of a run as the log says: the last checkpoint and the facts after it. */
+export interface LoadedRun {
+  readonly head: RunHead;
+  readonly state: RunState;
+  readonly checkpointSeq: number;
+}
+
+const fromCheckpoint = async (engine: Engine, head: RunHead): Promise<RunState | undefined> => {
+  const checkpoint = await engine.deps.runs.loadCheckpoint(head.tenant, head.runId);
+  if (checkpoint === undefined) return undefined;
+  const { dag, graph } = await engine.dags.byDigest(head.tenant, head.dagDigest);
+  try {
+    return decodeRunState(new TextDecoder().decode(checkpoint.body), dag, graph);
+  } catch (thrown) {
+    engine.deps.log.warn('state checkpoint cannot be used, the whole log is read', { runId: head.runId, error: thrown });
+    return undefined;
+  }
+};
+
+/**
+ * Folds a run from the store. Throws `not_found`, `unimplemented` (a fact of an unknown type or version), `unavailable`.
+ */
+export const loadRun = async (engine: Engine, tenant: TenantId, runId: RunId): Promise<LoadedRun> => {
+  const head = await engine.deps.runs.readHead(tenant, runId);
+  if (head === undefined) throw new DomainError('not_found', `there is no run ${runId}`, { runId });
+  const { dag, graph } = await engine.dags.byDigest(tenant, head.dagDigest);
+  const base = head.seq > engine.config.checkpointFacts ? await fromCheckpoint(engine, head) : undefined;
+  const state = base ?? createRunState(tenant, runId, dag, graph);
+  const checkpointSeq = state.seq;
+  const facts = await engine.deps.runs.readFacts(tenant, runId, state.seq);
+  const unknown = unknownFact(facts);
+  if (unknown !== undefined) {
+    throw new DomainError('unimplemented', `the run holds a fact ${unknown.type} v${unknown.v} that this version does not know`, {
+      runId,
+      type: unknown.type,
+      v: unknown.v,
+    });
+  }
+  return { head, state: evolveAll(state, facts), checkpointSeq };
+};
+
+/** True for a store that may answer later. */
+export const isPassing = (thrown: unknown): boolean =>
+  isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'deadline_exceeded' || thrown.code === 'resource_exhausted');

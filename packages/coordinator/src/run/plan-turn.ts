@@ -1,0 +1,180 @@
+import { decide, DomainError, evolve, isDomainError, isTerminalRun, planRun } from '@skein/domain';
+import type { ReadyTask, RunCommand, RunFact, RunPlan, StepId, TaskToCancel, WaitReason } from '@skein/domain';
+import type { PreparedInputs } from '../dispatch/prepare-task.ts';
+import { prepareItems, prepareTask } from '../dispatch/prepare-task.ts';
+import type { TaskClass } from '../dispatch/task-class.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { WorkerSession } from '../fleet/worker-session.ts';
+import type { PendingCommand, RunActor, Settlement } from './run-actor.ts';
+
+/** A task that was leased in this turn and is offered once the lease is durable. */
+export interface LeasedTask {
+  readonly task: ReadyTask;
+  readonly token: number;
+  readonly session: WorkerSession;
+  readonly inputs: PreparedInputs;
+}
+
+/** What one turn of a run decided; nothing of it may be seen outside before its facts are durable. */
+export interface TurnDraft {
+  readonly expectedSeq: number;
+  readonly batch: readonly PendingCommand[];
+  readonly settlements: Settlement[];
+  readonly facts: RunFact[];
+  readonly leased: LeasedTask[];
+  readonly wants: Map<TaskClass, number>;
+  readonly waits: Map<TaskClass, WaitReason>;
+  cancel: readonly TaskToCancel[];
+  dueAt: number | undefined;
+}
+
+/** Largest number of items of a fan-out. */
+export const maxItems = 10_000;
+
+/** Plans in one turn before it is taken for a bug. */
+const maxRounds = 100_000;
+
+const refused = (error: DomainError): Settlement => ({ status: 'refused', error });
+
+/** Decides a command and evolves its facts; an answer, never an exception, for what the domain refuses. */
+const apply = (actor: RunActor, draft: TurnDraft, command: RunCommand, now: number): Settlement => {
+  const decision = decide(actor.state, command, now);
+  if (!decision.ok) return refused(decision.error);
+  for (const fact of decision.value) evolve(actor.state, fact);
+  draft.facts.push(...decision.value);
+  return { status: 'recorded', facts: decision.value.length };
+};
+
+const applyBatch = (engine: Engine, actor: RunActor, draft: TurnDraft, now: number): void => {
+  for (const { command } of draft.batch) {
+    if (command.type === 'submit' && actor.state.seq > 0 && actor.creation === undefined) {
+      // The append whose answer was lost had happened.
+      draft.settlements.push({ status: 'recorded', facts: 0 });
+      continue;
+    }
+    try {
+      draft.settlements.push(apply(actor, draft, command, now));
+    } catch (thrown) {
+      // `decide` is pure and changes nothing, so a command that breaks it harms nobody else.
+      engine.deps.log.error('command of a run failed', { runId: actor.runId, command: command.type, error: thrown });
+      const error = isDomainError(thrown) ? thrown : new DomainError('internal', 'internal error', undefined, thrown);
+      draft.settlements.push(refused(error));
+    }
+  }
+};
+
+/** True when something changed, so that the run must be planned again. */
+const expandStep = (engine: Engine, actor: RunActor, draft: TurnDraft, stepId: StepId, now: number): boolean => {
+  const step = actor.state.graph.byId.get(stepId);
+  if (step === undefined) return false;
+  const prepared = prepareItems(engine, actor, step);
+  if (prepared.status === 'pending') return false;
+  actor.preparations.delete(stepId);
+  if (prepared.status === 'failed') {
+    return apply(actor, draft, { type: 'fail_step', step: stepId, error: prepared.error }, now).status === 'recorded';
+  }
+  const { items, ref } = prepared.value;
+  const command: RunCommand =
+    items.length > maxItems
+      ? {
+          type: 'fail_step',
+          step: stepId,
+          error: { code: 'too_large', message: `a fan-out of ${items.length} items; the limit is ${maxItems}` },
+        }
+      : { type: 'expand', step: stepId, count: items.length, items: ref };
+  return apply(actor, draft, command, now).status === 'recorded';
+};
+
+type Placement = 'leased' | 'failed' | 'waits';
+
+const placeReady = (engine: Engine, actor: RunActor, draft: TurnDraft, task: ReadyTask, now: number): Placement => {
+  const step = actor.state.graph.byId.get(task.stepId);
+  if (step === undefined) return 'waits';
+  const taskClass = engine.classes.of(step);
+  if (draft.waits.has(taskClass)) {
+    draft.wants.set(taskClass, (draft.wants.get(taskClass) ?? 0) + 1);
+    return 'waits';
+  }
+  const prepared = prepareTask(engine, actor, task.step, step);
+  if (prepared.status === 'pending') return 'waits';
+  if (prepared.status === 'failed') {
+    actor.preparations.delete(task.step);
+    const failed = apply(actor, draft, { type: 'fail_step', step: task.step, error: prepared.error }, now);
+    return failed.status === 'recorded' ? 'failed' : 'waits';
+  }
+  const snapshot = step.action.kind === 'agent' ? actor.state.snapshotDigest : undefined;
+  const slot = engine.dispatcher.take(actor, taskClass, snapshot);
+  if (!slot.ok) {
+    draft.waits.set(taskClass, slot.error);
+    draft.wants.set(taskClass, (draft.wants.get(taskClass) ?? 0) + 1);
+    return 'waits';
+  }
+  const { workerId, sessionId } = slot.value;
+  const lease = apply(actor, draft, { type: 'lease', step: task.step, workerId, sessionId }, now);
+  if (lease.status !== 'recorded') return 'waits';
+  actor.preparations.delete(task.step);
+  slot.value.reserved += 1;
+  engine.fleet.refresh(slot.value);
+  draft.leased.push({ task, token: actor.state.seq, session: slot.value, inputs: prepared.value });
+  return 'leased';
+};
+
+/** Leases what has a slot. Items of one step are leased in item order, so the first that waits ends its step's turn. */
+const placeAll = (engine: Engine, actor: RunActor, draft: TurnDraft, plan: RunPlan, now: number): boolean => {
+  const stopped = new Set<StepId>();
+  let changed = false;
+  draft.wants.clear();
+  draft.waits.clear();
+  for (const task of plan.ready) {
+    if (stopped.has(task.stepId)) {
+      const step = actor.state.graph.byId.get(task.stepId);
+      const taskClass = step === undefined ? undefined : engine.classes.of(step);
+      if (taskClass !== undefined && draft.waits.has(taskClass)) {
+        draft.wants.set(taskClass, (draft.wants.get(taskClass) ?? 0) + 1);
+      }
+      continue;
+    }
+    const placement = placeReady(engine, actor, draft, task, now);
+    if (placement === 'waits') stopped.add(task.stepId);
+    else changed = true;
+  }
+  return changed;
+};
+
+/**
+ * Takes all commands of the mailbox in order, then plans until nothing follows from the state. Synchronous: it changes the run's
+ * state in memory and reserves slots, and the caller makes it durable or throws it away.
+ */
+export const planTurn = (engine: Engine, actor: RunActor): TurnDraft => {
+  const now = engine.deps.clock.now();
+  const draft: TurnDraft = {
+    expectedSeq: actor.state.seq,
+    batch: actor.mailbox,
+    settlements: [],
+    facts: [],
+    leased: [],
+    wants: new Map(),
+    waits: new Map(),
+    cancel: [],
+    dueAt: undefined,
+  };
+  actor.mailbox = [];
+  applyBatch(engine, actor, draft, now);
+  for (let round = 0; ; round += 1) {
+    if (round > maxRounds) throw new DomainError('internal', 'the plan of a run does not come to an end');
+    const plan = planRun(actor.state, now);
+    if (plan.facts.length > 0) {
+      for (const fact of plan.facts) evolve(actor.state, fact);
+      draft.facts.push(...plan.facts);
+      continue;
+    }
+    draft.cancel = plan.cancel;
+    draft.dueAt = plan.dueAt;
+    if (isTerminalRun(actor.state.status)) break;
+    let changed = false;
+    for (const stepId of plan.expand) changed = expandStep(engine, actor, draft, stepId, now) || changed;
+    if (changed) continue;
+    if (plan.ready.length === 0 || !placeAll(engine, actor, draft, plan, now)) break;
+  }
+  return draft;
+};

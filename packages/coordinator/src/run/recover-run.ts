@@ -1,0 +1,72 @@
+import { DomainError, isDomainError } from '@skein/domain';
+import type { Engine } from '../engine/engine.ts';
+import { metric } from '../engine/metric-names.ts';
+import { adoptLeases } from './adopt-leases.ts';
+import { isPassing, loadRun } from './load-run.ts';
+import type { PendingCommand, RunActor } from './run-actor.ts';
+
+/** Waits between two tries to read a run whose last append is in doubt, in ms. */
+const firstRetryMs = 50;
+const maxRetryMs = 2_000;
+
+const failAll = (actor: RunActor, batch: readonly PendingCommand[], error: DomainError): void => {
+  for (const { settle } of [...batch, ...actor.mailbox.splice(0)]) settle?.({ status: 'failed', error });
+};
+
+/** Facts of commands that only make sense for the state they were asked of are not tried again on another. */
+const isAdmission = ({ command }: PendingCommand): boolean => command.type === 'admit' || command.type === 'reject';
+
+/**
+ * After an append that may or may not have happened: reads the run again, as often as it takes, and puts the commands of the failed
+ * turn back in front. Deciding them on what the log says settles each truthfully: a result that was recorded is a repetition,
+ * a lease that is gone makes its holder stale. Nothing is acknowledged that the log does not hold.
+ */
+export const recoverRun = async (
+  engine: Engine,
+  actor: RunActor,
+  batch: readonly PendingCommand[],
+  cause: DomainError,
+): Promise<void> => {
+  engine.deps.meter.count(metric.runsReloaded);
+  engine.deps.log.warn('run is read again after an append in doubt', { runId: actor.runId, cause: cause.code });
+  for (let waitMs = firstRetryMs; ; waitMs = Math.min(maxRetryMs, waitMs * 2)) {
+    if (engine.phase === 'stopped' || actor.dropped) {
+      failAll(actor, batch, new DomainError('unavailable', 'the coordinator stopped'));
+      return;
+    }
+    try {
+      const { state, checkpointSeq } = await loadRun(engine, actor.tenant, actor.runId);
+      actor.state = state;
+      actor.checkpointSeq = checkpointSeq;
+      break;
+    } catch (thrown) {
+      if (!isDomainError(thrown)) engine.deps.log.error('run cannot be read', { runId: actor.runId, error: thrown });
+      if (isDomainError(thrown) && !isPassing(thrown)) {
+        // `not_found`: the append that was to create the run did not happen. `unimplemented`: another version writes this run now.
+        const error = thrown.code === 'not_found' ? cause : thrown;
+        actor.dropped = true;
+        failAll(actor, batch, error);
+        engine.runs.drop(engine, actor);
+        return;
+      }
+    }
+    await engine.deps.clock.sleep(waitMs);
+  }
+  actor.creation = undefined;
+  actor.pins = undefined;
+  actor.preparations.clear();
+  const again = batch.filter((pending) => !isAdmission(pending) || actor.state.status === 'running');
+  for (const pending of batch) {
+    if (!again.includes(pending)) pending.settle?.({ status: 'failed', error: cause });
+  }
+  // An admission that the log already holds is settled as recorded by its effect.
+  const open = again.filter((pending) => {
+    if (!isAdmission(pending)) return true;
+    pending.settle?.({ status: 'recorded', facts: 0 });
+    return false;
+  });
+  actor.mailbox = [...open, ...actor.mailbox];
+  adoptLeases(engine, actor, 'after_conflict');
+  // Plans again also when nobody asked: the facts that the failed turn had planned are still due.
+  engine.wheel.set(actor.runId, engine.deps.clock.now());
+};

@@ -1,0 +1,68 @@
+import type { Digest, DomainError, RunCommand, RunId, RunState, StepPath, TenantId, WaitReason } from '@skein/domain';
+import type { RunCreation } from '@skein/ports';
+import type { Preparation } from '../dispatch/prepare-task.ts';
+import type { TaskClass } from '../dispatch/task-class.ts';
+import type { WorkerSession } from '../fleet/worker-session.ts';
+
+/**
+ * What became of a command, known only after its turn is durable.
+ * `recorded` with 0 facts: it changes nothing (a repetition). `failed`: nothing is recorded and the caller may try again.
+ */
+export type Settlement =
+  | { readonly status: 'recorded'; readonly facts: number }
+  | { readonly status: 'refused'; readonly error: DomainError }
+  | { readonly status: 'failed'; readonly error: DomainError }
+  | { readonly status: 'duplicate'; readonly runId: RunId; readonly sameBody: boolean };
+
+/** A command in a run's mailbox. `settle` is called exactly once, and must not throw. */
+export interface PendingCommand {
+  readonly command: RunCommand;
+  readonly settle?: (settlement: Settlement) => void;
+}
+
+/** A slot that the dispatcher keeps for a run until its turn. */
+export interface Grant {
+  readonly taskClass: TaskClass;
+  readonly session: WorkerSession;
+}
+
+/**
+ * One open run in memory: its state and its mailbox. The state may be ahead of the log only while `inFlight` is set;
+ * whoever shows it waits for `settled`.
+ */
+export class RunActor {
+  readonly tenant: TenantId;
+  readonly runId: RunId;
+  readonly shard: number;
+  state: RunState;
+  mailbox: PendingCommand[] = [];
+  scheduled = false;
+  inFlight: Promise<void> | undefined;
+  /** No longer the run's owner; every reference to it is to be dropped. */
+  dropped = false;
+  /** Set until the run's first append is durable. */
+  creation: RunCreation | undefined;
+  /** Snapshot that the next append pins. */
+  pins: Digest | undefined;
+  grants: Grant[] = [];
+  readonly preparations = new Map<StepPath, Preparation>();
+  /** Why ready tasks of a class hold no lease. */
+  readonly waits = new Map<TaskClass, WaitReason>();
+  checkpointSeq = 0;
+  /** Turns in a row that ended in a bug; a run that keeps failing waits for the sweep. */
+  bugs = 0;
+  /** Counts in the admission window. */
+  counted = false;
+
+  constructor(shard: number, state: RunState) {
+    this.tenant = state.tenant;
+    this.runId = state.runId;
+    this.shard = shard;
+    this.state = state;
+  }
+
+  /** Resolves when the state is as durable as the log. */
+  async settled(): Promise<void> {
+    while (this.inFlight !== undefined) await this.inFlight;
+  }
+}

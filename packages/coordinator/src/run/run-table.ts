@@ -1,0 +1,118 @@
+import { DomainError, isDomainError, isTerminalRun, shardOf } from '@skein/domain';
+import type { RunId, RunState, TenantId } from '@skein/domain';
+import { LRUCache } from 'lru-cache';
+import type { Engine } from '../engine/engine.ts';
+import { metric } from '../engine/metric-names.ts';
+import { adoptLeases } from './adopt-leases.ts';
+import { loadRun } from './load-run.ts';
+import { RunActor } from './run-actor.ts';
+
+/** How many finished runs stay readable from memory. */
+const maxFinished = 256;
+
+/** How many undrivable runs are remembered. */
+const maxUndrivable = 10_000;
+
+/** The runs in memory, by id. Loading is shared: one run has at most one actor. */
+export class RunTable {
+  readonly #actors = new Map<RunId, RunActor>();
+  readonly #loading = new Map<RunId, Promise<RunActor>>();
+  readonly #finished = new LRUCache<RunId, RunState>({ max: maxFinished });
+  readonly #undrivable = new Set<RunId>();
+  /** Shards that this coordinator is home to. */
+  shards: ReadonlySet<number> = new Set();
+
+  get size(): number {
+    return this.#actors.size;
+  }
+
+  get actors(): readonly RunActor[] {
+    return [...this.#actors.values()];
+  }
+
+  find(runId: RunId): RunActor | undefined {
+    return this.#actors.get(runId);
+  }
+
+  /** The last state of a run that ended here a short while ago. */
+  finished(tenant: TenantId, runId: RunId): RunState | undefined {
+    const state = this.#finished.get(runId);
+    return state?.tenant === tenant ? state : undefined;
+  }
+
+  isUndrivable(runId: RunId): boolean {
+    return this.#undrivable.has(runId);
+  }
+
+  add(actor: RunActor): void {
+    this.#actors.set(actor.runId, actor);
+  }
+
+  /** Forgets an actor; a finished state stays readable. */
+  drop(engine: Engine, actor: RunActor): void {
+    actor.dropped = true;
+    if (this.#actors.get(actor.runId) === actor) this.#actors.delete(actor.runId);
+    engine.dispatcher.forget(actor);
+    engine.wheel.set(actor.runId, undefined);
+    engine.window.left(actor);
+    if (isTerminalRun(actor.state.status) && actor.inFlight === undefined) this.#finished.set(actor.runId, actor.state);
+  }
+
+  /**
+   * The run's actor, from memory or from the log. Throws `not_found`, `unimplemented`, and `unavailable`
+   * also when another coordinator is home to the run.
+   */
+  async open(engine: Engine, tenant: TenantId, runId: RunId): Promise<RunActor> {
+    const known = this.#actors.get(runId);
+    if (known !== undefined) {
+      if (known.tenant !== tenant) throw new DomainError('not_found', `there is no run ${runId}`, { runId });
+      return known;
+    }
+    const loading = this.#loading.get(runId);
+    if (loading !== undefined) return loading;
+    const load = this.#load(engine, tenant, runId).finally(() => this.#loading.delete(runId));
+    this.#loading.set(runId, load);
+    return load;
+  }
+
+  /** A durable state to look at: from memory, or folded from the log. Reads never wake the engine. Throws like `loadRun`. */
+  async read(engine: Engine, tenant: TenantId, runId: RunId): Promise<{ readonly state: RunState; readonly actor?: RunActor }> {
+    const actor = this.#actors.get(runId);
+    if (actor !== undefined && actor.tenant === tenant && actor.creation === undefined) {
+      await actor.settled();
+      if (!actor.dropped) return { state: actor.state, actor };
+    }
+    const finished = this.finished(tenant, runId);
+    return { state: finished ?? (await loadRun(engine, tenant, runId)).state };
+  }
+
+  clear(): void {
+    for (const actor of this.#actors.values()) actor.dropped = true;
+    this.#actors.clear();
+  }
+
+  async #load(engine: Engine, tenant: TenantId, runId: RunId): Promise<RunActor> {
+    const shard = shardOf(runId);
+    if (!this.shards.has(shard)) throw new DomainError('unavailable', 'another coordinator is home to this run', { runId });
+    try {
+      const { state, checkpointSeq } = await loadRun(engine, tenant, runId);
+      const actor = new RunActor(shard, state);
+      actor.checkpointSeq = checkpointSeq;
+      if (engine.phase === 'stopped') throw new DomainError('unavailable', 'the coordinator is stopping');
+      this.#actors.set(runId, actor);
+      if (!isTerminalRun(state.status) && state.status !== 'queued') engine.window.entered(actor);
+      adoptLeases(engine, actor, 'from_log');
+      return actor;
+    } catch (thrown) {
+      if (isDomainError(thrown) && thrown.code === 'unimplemented') this.#refuse(engine, runId, thrown);
+      throw thrown;
+    }
+  }
+
+  #refuse(engine: Engine, runId: RunId, error: DomainError): void {
+    if (this.#undrivable.has(runId) || this.#undrivable.size >= maxUndrivable) return;
+    this.#undrivable.add(runId);
+    engine.deps.meter.count(metric.runsUndrivable);
+    engine.deps.log.error('run is not driven here', { runId, error: error.message });
+  }
+}

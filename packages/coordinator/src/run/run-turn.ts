@@ -1,0 +1,207 @@
+import { DomainError, encodeRunState, isDomainError, isTerminalRun } from '@skein/domain';
+import type { AppendOutcome, AppendRequest } from '@skein/ports';
+import { offerTask } from '../dispatch/offer-task.ts';
+import type { Engine } from '../engine/engine.ts';
+import { metric } from '../engine/metric-names.ts';
+import { cancelHeldTask } from '../fleet/cancel-held-task.ts';
+import { headOf } from './head-of.ts';
+import type { TurnDraft } from './plan-turn.ts';
+import { planTurn } from './plan-turn.ts';
+import { recoverRun } from './recover-run.ts';
+import type { PendingCommand, RunActor, Settlement } from './run-actor.ts';
+
+/*
+ * The driver of one run.
+ *  T1 one turn at a time: while an append is in flight, commands wait in the mailbox and make the next turn together
+ *  T2 one append per turn
+ *  T3 effects (offers, cancels, answers, wake-ups) only after the append is durable
+ *  T4 an append that is not known to be durable throws the state away; the log says what holds (recover-run.ts)
+ *  T5 a turn never awaits a peer, and an error of one run never leaves it
+ */
+
+/** Bugs in a row after which a run waits for the sweep instead of turning at once. */
+const maxBugs = 3;
+
+/** Puts a command into the run's mailbox and gives it a turn. */
+export const postCommand = (engine: Engine, actor: RunActor, pending: PendingCommand): void => {
+  if (actor.dropped) {
+    pending.settle?.({ status: 'failed', error: new DomainError('unavailable', 'the run is being loaded again') });
+    return;
+  }
+  actor.mailbox.push(pending);
+  engine.wake(actor);
+};
+
+/** The same, as a promise of what became of it. */
+export const askRun = (engine: Engine, actor: RunActor, command: PendingCommand['command']): Promise<Settlement> =>
+  new Promise((resolve) => {
+    postCommand(engine, actor, { command, settle: resolve });
+  });
+
+/** Gives a run its turn at the end of the current callback, so that all messages of one frame make one turn. */
+export const wakeRun = (engine: Engine, actor: RunActor): void => {
+  if (actor.scheduled || actor.inFlight !== undefined || actor.dropped) return;
+  actor.scheduled = true;
+  queueMicrotask(() => {
+    actor.scheduled = false;
+    if (actor.inFlight === undefined && !actor.dropped && engine.phase !== 'stopped') takeTurn(engine, actor);
+  });
+};
+
+const takeTurn = (engine: Engine, actor: RunActor): void => {
+  const batch = actor.mailbox;
+  let draft: TurnDraft;
+  try {
+    draft = planTurn(engine, actor);
+  } catch (thrown) {
+    onBug(engine, actor, batch, thrown);
+    return;
+  }
+  engine.dispatcher.releaseGrants(actor);
+  if (draft.facts.length === 0) {
+    afterTurn(engine, actor, draft);
+    engine.dispatcher.pump();
+    return;
+  }
+  const flight = commit(engine, actor, draft).catch((thrown: unknown) => onBug(engine, actor, [], thrown));
+  actor.inFlight = flight;
+  void flight.then(() => {
+    if (actor.inFlight === flight) actor.inFlight = undefined;
+    retire(engine, actor);
+    if (actor.mailbox.length > 0 || draft.facts.length > 0) wakeIfNeeded(engine, actor);
+  });
+};
+
+const wakeIfNeeded = (engine: Engine, actor: RunActor): void => {
+  if (actor.mailbox.length > 0 || actor.grants.length > 0 || actor.preparations.size > 0) wakeRun(engine, actor);
+};
+
+const requestOf = (actor: RunActor, draft: TurnDraft): AppendRequest => ({
+  tenant: actor.tenant,
+  runId: actor.runId,
+  expectedSeq: draft.expectedSeq,
+  facts: draft.facts,
+  head: headOf(actor.state, actor.shard, draft.dueAt),
+  ...(actor.creation === undefined ? {} : { creation: actor.creation }),
+  ...(actor.pins === undefined ? {} : { pinsSnapshot: actor.pins }),
+});
+
+const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promise<void> => {
+  const { health, deps } = engine;
+  const beganAt = health.appendBegins();
+  let outcome: AppendOutcome | { readonly status: 'unknown'; readonly error: DomainError };
+  try {
+    outcome = await deps.runs.append(requestOf(actor, draft));
+  } catch (thrown) {
+    const error = isDomainError(thrown) ? thrown : new DomainError('internal', 'the append failed', undefined, thrown);
+    if (!isDomainError(thrown)) deps.log.error('append of a run failed', { runId: actor.runId, error: thrown });
+    outcome = { status: 'unknown', error };
+  }
+  health.appendEnds(beganAt, outcome.status === 'appended');
+  if (engine.phase === 'stopped') {
+    giveBackSlots(engine, draft);
+    settleAll(engine, draft.batch, () => ({ status: 'failed', error: new DomainError('unavailable', 'the coordinator stopped') }));
+    return;
+  }
+  switch (outcome.status) {
+    case 'appended':
+      actor.creation = undefined;
+      actor.pins = undefined;
+      actor.bugs = 0;
+      afterTurn(engine, actor, draft);
+      saveCheckpointIfDue(engine, actor);
+      break;
+    case 'duplicate': {
+      const { runId, sameBody } = outcome;
+      giveBackSlots(engine, draft);
+      engine.runs.drop(engine, actor);
+      settleAll(engine, draft.batch, () => ({ status: 'duplicate', runId, sameBody }));
+      break;
+    }
+    case 'conflict':
+      giveBackSlots(engine, draft);
+      await recoverRun(engine, actor, draft.batch, new DomainError('version_conflict', 'the run changed since it was read'));
+      break;
+    case 'unknown':
+      giveBackSlots(engine, draft);
+      await recoverRun(engine, actor, draft.batch, outcome.error);
+      break;
+  }
+  engine.dispatcher.pump();
+};
+
+/** A turn that threw: its state is worth nothing; the commands are answered and the run is read again. */
+const onBug = (engine: Engine, actor: RunActor, batch: readonly PendingCommand[], thrown: unknown): void => {
+  engine.deps.log.error('turn of a run failed', { runId: actor.runId, error: thrown });
+  actor.bugs += 1;
+  const error = isDomainError(thrown) ? thrown : new DomainError('internal', 'internal error', undefined, thrown);
+  settleAll(engine, batch, () => ({ status: 'failed', error }));
+  engine.dispatcher.releaseGrants(actor);
+  if (actor.bugs > maxBugs || actor.creation !== undefined) {
+    engine.runs.drop(engine, actor);
+    return;
+  }
+  const flight = recoverRun(engine, actor, [], error).catch((again: unknown) => {
+    engine.deps.log.error('run cannot be read again', { runId: actor.runId, error: again });
+    engine.runs.drop(engine, actor);
+  });
+  actor.inFlight = flight;
+  void flight.then(() => {
+    if (actor.inFlight === flight) actor.inFlight = undefined;
+    wakeIfNeeded(engine, actor);
+  });
+};
+
+const giveBackSlots = (engine: Engine, draft: TurnDraft): void => {
+  for (const { session } of draft.leased) {
+    session.reserved -= 1;
+    engine.fleet.refresh(session);
+  }
+};
+
+const settleAll = (engine: Engine, batch: readonly PendingCommand[], settlement: (index: number) => Settlement): void => {
+  batch.forEach(({ settle }, index) => {
+    try {
+      settle?.(settlement(index));
+    } catch (thrown) {
+      engine.deps.log.error('answer to a command failed', { error: thrown });
+    }
+  });
+};
+
+/** T3: what the world may see of a turn. */
+const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
+  giveBackSlots(engine, draft);
+  for (const leased of draft.leased) offerTask(engine, actor, leased);
+  for (const task of draft.cancel) cancelHeldTask(engine, actor, task);
+  settleAll(engine, draft.batch, (index) => draft.settlements[index] ?? { status: 'recorded', facts: 0 });
+  for (const taskClass of new Set([...actor.waits.keys(), ...draft.waits.keys()])) {
+    engine.dispatcher.want(actor, taskClass, draft.waits.has(taskClass) ? (draft.wants.get(taskClass) ?? 1) : 0);
+  }
+  actor.waits.clear();
+  for (const [taskClass, reason] of draft.waits) actor.waits.set(taskClass, reason);
+  engine.wheel.set(actor.runId, isTerminalRun(actor.state.status) ? undefined : draft.dueAt);
+  if (draft.facts.length > 0) engine.watchers.notify(actor.runId);
+  if (actor.state.status === 'running' && !actor.counted) engine.window.entered(actor);
+  retire(engine, actor);
+};
+
+/** Drops what needs no driving: runs that are over, and queued ones, which wait in the store. */
+const retire = (engine: Engine, actor: RunActor): void => {
+  if (actor.dropped || actor.mailbox.length > 0) return;
+  const over = isTerminalRun(actor.state.status);
+  if (!over && actor.state.status !== 'queued') return;
+  if (over) engine.deps.meter.count(metric.runsFinished, 1, { status: actor.state.status });
+  actor.inFlight = undefined;
+  engine.runs.drop(engine, actor);
+};
+
+const saveCheckpointIfDue = (engine: Engine, actor: RunActor): void => {
+  const { state, tenant, runId } = actor;
+  if (actor.dropped || state.seq - actor.checkpointSeq < engine.config.checkpointFacts) return;
+  actor.checkpointSeq = state.seq;
+  const body = new TextEncoder().encode(encodeRunState(state));
+  engine.deps.runs.saveCheckpoint({ tenant, runId, seq: state.seq, body }).catch((thrown: unknown) => {
+    engine.deps.log.warn('state checkpoint was not saved', { runId, error: thrown });
+  });
+};

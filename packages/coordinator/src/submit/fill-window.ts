@@ -1,0 +1,121 @@
+import { DomainError } from '@skein/domain';
+import type { ClaimedHint } from '@skein/ports';
+import type { Engine } from '../engine/engine.ts';
+import { isPassing } from '../run/load-run.ts';
+import { askRun } from '../run/run-turn.ts';
+import { forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
+import type { EarlierAdmission } from './prepare-admission.ts';
+
+/** How long a claimed hint stays away from others, in ms; a crash hands it out again. */
+const visibilityMs = 10_000;
+
+/** Hints that are claimed at once. */
+const maxClaim = 64;
+
+interface Filling {
+  running: boolean;
+  again: boolean;
+}
+
+const fillings = new WeakMap<Engine, Filling>();
+
+/** What a retry run takes over from the run that it retries. Throws `unavailable`. */
+const earlierOf = async (engine: Engine, hint: ClaimedHint): Promise<EarlierAdmission | undefined> => {
+  const actor = await engine.runs.open(engine, hint.tenant, hint.runId);
+  const { source } = actor.state;
+  if (source.kind !== 'retry' || source.latest === true) return undefined;
+  const head = await engine.deps.runs.readHead(hint.tenant, source.retryOf);
+  if (head === undefined) return undefined;
+  const { agents, snapshotDigest } = (await engine.runs.read(engine, hint.tenant, source.retryOf)).state;
+  return snapshotDigest === undefined ? { agents } : { agents, snapshotDigest };
+};
+
+/** Admits one queued run. True when its hint is spent. */
+const admitClaimed = async (engine: Engine, hint: ClaimedHint): Promise<boolean> => {
+  const release = engine.window.reserve();
+  try {
+    const head = await engine.deps.runs.readHead(hint.tenant, hint.runId);
+    if (head?.status !== 'queued' || engine.runs.isUndrivable(hint.runId)) return true;
+    const actor = await engine.runs.open(engine, hint.tenant, hint.runId);
+    const dag = await engine.dags.byDigest(hint.tenant, head.dagDigest);
+    const admission = await prepareAdmission(engine, hint.tenant, dag, await earlierOf(engine, hint));
+    if (actor.state.status !== 'queued') return true;
+    const current = actor.dropped ? await engine.runs.open(engine, hint.tenant, hint.runId) : actor;
+    if (admission.kind === 'admit') current.pins = admission.snapshotDigest;
+    const settlement = await askRun(
+      engine,
+      current,
+      admission.kind === 'reject'
+        ? { type: 'reject', error: admission.error }
+        : {
+            type: 'admit',
+            agents: admission.agents,
+            ...(admission.snapshotDigest === undefined ? {} : { snapshotDigest: admission.snapshotDigest }),
+          },
+    );
+    if (settlement.status === 'failed' && settlement.error.code === 'version_conflict') forgetAdmissions(engine, hint.tenant);
+    return settlement.status !== 'failed';
+  } catch (thrown) {
+    if (isPassing(thrown)) return false;
+    const spent = thrown instanceof DomainError && (thrown.code === 'unimplemented' || thrown.code === 'not_found');
+    if (!spent) engine.deps.log.error('queued run cannot be admitted', { runId: hint.runId, error: thrown });
+    return spent;
+  } finally {
+    release();
+  }
+};
+
+const publishNext = async (engine: Engine, room: number): Promise<void> => {
+  const shards = [...engine.runs.shards];
+  const heads = await engine.deps.runs.nextQueued(shards, room + 1);
+  engine.window.backlog = heads.length > 0;
+  const wanted = heads.slice(0, room).filter(({ runId }) => !engine.runs.isUndrivable(runId));
+  if (wanted.length === 0) return;
+  await engine.deps.queue.publish(
+    wanted.map(({ tenant, runId, shard, priority, seq }) => ({ tenant, runId, shard, priority, seq })),
+  );
+};
+
+const fillOnce = async (engine: Engine): Promise<void> => {
+  const { queue } = engine.deps;
+  while (engine.phase === 'running' && engine.window.room > 0) {
+    await publishNext(engine, engine.window.room);
+    const claimed = await queue.claim(Math.min(maxClaim, Math.max(1, engine.window.room)), visibilityMs);
+    if (claimed.length === 0) return;
+    const settled = await Promise.all(claimed.map(async (hint) => ({ hint, spent: await admitClaimed(engine, hint) })));
+    const spent = settled.filter((one) => one.spent).map(({ hint }) => hint.claim);
+    const back = settled.filter((one) => !one.spent).map(({ hint }) => hint.claim);
+    if (spent.length > 0) await queue.done(spent);
+    if (back.length > 0) {
+      await queue.release(back);
+      return;
+    }
+  }
+};
+
+/** Lets queued runs in while the window has room, in the store's order. One filling at a time; never throws. */
+export const fillWindow = (engine: Engine): void => {
+  let filling = fillings.get(engine);
+  if (filling === undefined) {
+    filling = { running: false, again: false };
+    fillings.set(engine, filling);
+  }
+  if (filling.running) {
+    filling.again = true;
+    return;
+  }
+  const own = filling;
+  own.running = true;
+  void (async () => {
+    try {
+      do {
+        own.again = false;
+        await fillOnce(engine);
+      } while (own.again && engine.phase === 'running');
+    } catch (thrown) {
+      engine.deps.log.warn('queued runs could not be admitted now', { error: thrown });
+    } finally {
+      own.running = false;
+    }
+  })();
+};

@@ -1,0 +1,58 @@
+import { DomainError } from '@skein/domain';
+import type { KeptStep, RunId, RunState, RunView, StepState, TenantId } from '@skein/domain';
+import type { Engine } from '../engine/engine.ts';
+import { createRun } from './submit-run.ts';
+
+const keptStep = (step: StepState): KeptStep | undefined => {
+  if (step.status !== 'succeeded' || step.result === undefined) return undefined;
+  const kept = { step: step.path, result: step.result, attempt: step.attempt };
+  return step.workerId === undefined ? kept : { ...kept, workerId: step.workerId };
+};
+
+/** What succeeded, in DAG order; of a fan-out its list and the items that succeeded. */
+export const keptSteps = (state: RunState): readonly KeptStep[] => {
+  const kept: KeptStep[] = [];
+  for (const step of state.steps.values()) {
+    const { fanout } = step;
+    if (fanout === undefined) {
+      const own = keptStep(step);
+      if (own !== undefined) kept.push(own);
+      continue;
+    }
+    const result = { outcome: { status: 'succeeded' }, outputs: {}, durationMs: 0 } as const;
+    kept.push({ step: step.path, result, attempt: 0, expanded: { count: fanout.states.length, items: fanout.items } });
+    for (const item of fanout.states) {
+      const own = keptStep(item);
+      if (own !== undefined) kept.push(own);
+    }
+  }
+  return kept;
+};
+
+/** A new run that keeps what succeeded (R1, R4). See `Coordinator.retryRun`. */
+export const retryRun = async (
+  engine: Engine,
+  tenant: TenantId,
+  runId: RunId,
+  options: { readonly latest?: boolean; readonly by: string },
+): Promise<RunView> => {
+  const { state } = await engine.runs.read(engine, tenant, runId);
+  if (state.status !== 'failed' && state.status !== 'cancelled') {
+    throw new DomainError('illegal_transition', 'only a failed or cancelled run can be retried', { runId, status: state.status });
+  }
+  const dag = await engine.dags.byDigest(tenant, state.dagDigest);
+  const latest = options.latest === true;
+  const { agents, snapshotDigest } = state;
+  engine.deps.log.info('run is retried', { runId, by: options.by, latest });
+  const created = await createRun(engine, {
+    tenant,
+    dag,
+    params: state.params,
+    routingContext: state.routingContext,
+    priority: state.priority,
+    source: latest ? { kind: 'retry', retryOf: runId, latest: true } : { kind: 'retry', retryOf: runId },
+    kept: keptSteps(state),
+    ...(latest ? {} : { earlier: snapshotDigest === undefined ? { agents } : { agents, snapshotDigest } }),
+  });
+  return created.run;
+};

@@ -1,0 +1,171 @@
+import { canonicalJson, DomainError, resolveParams, shardCount, shardOf, utf8Length, viewRun, createRunState } from '@skein/domain';
+import type { JsonValue, KeptStep, RunCommand, RunId, RunSource, RunView, TenantId } from '@skein/domain';
+import type { RunCreation } from '@skein/ports';
+import type { SubmitRun } from '../coordinator.ts';
+import type { Engine } from '../engine/engine.ts';
+import { metric } from '../engine/metric-names.ts';
+import type { IndexedDag } from '../project/dag-cache.ts';
+import { viewOfRun } from '../query/view-of-run.ts';
+import { RunActor } from '../run/run-actor.ts';
+import type { Settlement } from '../run/run-actor.ts';
+import { isPassing } from '../run/load-run.ts';
+import { askRun } from '../run/run-turn.ts';
+import { fillWindow } from './fill-window.ts';
+import { forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
+import type { Admission, EarlierAdmission } from './prepare-admission.ts';
+
+/** A run that is to be created, whatever the surface. */
+export interface NewRun {
+  readonly tenant: TenantId;
+  readonly dag: IndexedDag;
+  readonly params: { readonly [name: string]: JsonValue };
+  readonly routingContext: { [key: string]: JsonValue };
+  readonly priority: number;
+  readonly source: RunSource;
+  readonly idempotency?: { readonly key: string; readonly bodyDigest: string };
+  readonly fire?: { readonly scheduleId: string; readonly nominalAt: number };
+  readonly kept?: readonly KeptStep[];
+  readonly earlier?: EarlierAdmission;
+}
+
+/** Tries of a creation whose snapshot was collected between its sealing and its use. */
+const maxSealings = 3;
+
+/** An id whose shard is at home here, so that no other coordinator has to drive the run. */
+const newRunId = (engine: Engine): RunId => {
+  const { shards } = engine.runs;
+  for (let tries = 0; ; tries += 1) {
+    const runId = engine.deps.ids.next('run');
+    if (shards.size === shardCount || shards.has(shardOf(runId)) || tries > 64 * shardCount) return runId;
+  }
+};
+
+const admissionCommand = (admission: Admission): RunCommand => {
+  if (admission.kind === 'reject') return { type: 'reject', error: admission.error };
+  const { agents, snapshotDigest } = admission;
+  return snapshotDigest === undefined ? { type: 'admit', agents } : { type: 'admit', agents, snapshotDigest };
+};
+
+/** The admission, when the window has room and nobody waits; undefined leaves the run queued. */
+const admissionNow = async (engine: Engine, run: NewRun): Promise<Admission | undefined> => {
+  if (engine.window.backlog || engine.window.room === 0) return undefined;
+  try {
+    return await prepareAdmission(engine, run.tenant, run.dag, run.earlier);
+  } catch (thrown) {
+    if (!isPassing(thrown)) throw thrown;
+    engine.deps.log.warn('run is queued because its admission cannot be prepared now', { dag: run.dag.dag.name, error: thrown });
+    return undefined;
+  }
+};
+
+const tryCreate = async (engine: Engine, run: NewRun): Promise<{ readonly settlement: Settlement; readonly actor: RunActor }> => {
+  const { tenant, dag } = run;
+  const release = engine.window.reserve();
+  try {
+    const admission = await admissionNow(engine, run);
+    const runId = newRunId(engine);
+    const shard = shardOf(runId);
+    if (!engine.runs.shards.has(shard) || engine.phase !== 'running') {
+      throw new DomainError('unavailable', 'this coordinator is not ready to take runs');
+    }
+    const actor = new RunActor(shard, createRunState(tenant, runId, dag.dag, dag.graph));
+    const creation: RunCreation = {
+      source: run.source,
+      routingContext: run.routingContext,
+      ...(run.idempotency === undefined ? {} : { idempotency: run.idempotency }),
+      ...(run.fire === undefined ? {} : { fire: run.fire }),
+    };
+    actor.creation = creation;
+    engine.runs.add(actor);
+    const submitted = askRun(engine, actor, {
+      type: 'submit',
+      dagDigest: dag.digest,
+      params: run.params,
+      routingContext: run.routingContext,
+      priority: run.priority,
+      source: run.source,
+      ...(run.kept === undefined ? {} : { kept: run.kept }),
+    });
+    if (admission !== undefined) {
+      if (admission.kind === 'admit') actor.pins = admission.snapshotDigest;
+      void askRun(engine, actor, admissionCommand(admission));
+    }
+    const settlement = await submitted;
+    if (settlement.status === 'recorded' && admission === undefined) engine.window.backlog = true;
+    return { settlement, actor };
+  } finally {
+    release();
+    if (engine.window.backlog) fillWindow(engine);
+  }
+};
+
+/**
+ * Creates a run, and admits it in the same commit when the window has room. Durable when it resolves.
+ * Throws `already_exists` (key reused with another body), `unavailable`.
+ */
+export const createRun = async (engine: Engine, run: NewRun): Promise<{ readonly run: RunView; readonly created: boolean }> => {
+  for (let tries = 1; ; tries += 1) {
+    const { settlement, actor } = await tryCreate(engine, run);
+    switch (settlement.status) {
+      case 'recorded':
+        engine.deps.meter.count(metric.runsSubmitted);
+        return { run: actor.dropped || actor.inFlight === undefined ? viewRun(actor.state) : await viewOfRun(engine, run.tenant, actor.runId), created: true };
+      case 'duplicate':
+        if (!settlement.sameBody) {
+          throw new DomainError('already_exists', 'this idempotency key was used for another run request', { runId: settlement.runId });
+        }
+        return { run: await viewOfRun(engine, run.tenant, settlement.runId), created: false };
+      case 'failed':
+        if (settlement.error.code !== 'version_conflict' || tries >= maxSealings) throw settlement.error;
+        forgetAdmissions(engine, run.tenant);
+        break;
+      case 'refused':
+        throw settlement.error;
+    }
+  }
+};
+
+const checkSubmit = (engine: Engine, submit: SubmitRun): void => {
+  const { priority = 0, idempotencyKey } = submit;
+  if (!Number.isSafeInteger(priority) || Math.abs(priority) > 1_000_000) {
+    throw new DomainError('invalid_argument', 'priority must be an integer from -1000000 to 1000000', { problems: [{ message: 'not such an integer', field: 'priority' }] });
+  }
+  if (idempotencyKey !== undefined && (idempotencyKey.length === 0 || idempotencyKey.length > 255)) {
+    throw new DomainError('invalid_argument', 'an idempotency key has 1 to 255 characters');
+  }
+  const { maxParamsBytes } = engine.config;
+  const actual = utf8Length(canonicalJson((submit.params ?? {}) as JsonValue)) + utf8Length(canonicalJson(submit.routingContext ?? {}));
+  if (actual > maxParamsBytes) throw new DomainError('too_large', 'the params of a run are too large', { limit: maxParamsBytes, actual });
+};
+
+/** Starts a run of the DAG that the name means now. See `Coordinator.submitRun`. */
+export const submitRun = async (
+  engine: Engine,
+  tenant: TenantId,
+  submit: SubmitRun,
+): Promise<{ readonly run: RunView; readonly created: boolean }> => {
+  checkSubmit(engine, submit);
+  const dag = await engine.dags.byName(tenant, submit.dag);
+  const params = resolveParams(dag.dag.params, submit.params ?? {});
+  if (!params.ok) {
+    const message = params.error.map((problem) => problem.message).join('; ');
+    throw new DomainError('invalid_argument', message, { problems: params.error });
+  }
+  const { fire, idempotencyKey, priority = 0, routingContext = {} } = submit;
+  const body = { dag: submit.dag, params: submit.params ?? {}, routingContext, priority } as JsonValue;
+  return createRun(engine, {
+    tenant,
+    dag,
+    params: params.value,
+    routingContext,
+    priority,
+    source:
+      fire === undefined
+        ? { kind: 'api' }
+        : { kind: 'schedule', scheduleId: fire.scheduleId, nominalAt: new Date(fire.nominalAt).toISOString() },
+    ...(fire === undefined ? {} : { fire }),
+    ...(idempotencyKey === undefined
+      ? {}
+      : { idempotency: { key: idempotencyKey, bodyDigest: engine.deps.hasher.digest(canonicalJson(body)) } }),
+  });
+};

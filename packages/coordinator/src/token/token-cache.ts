@@ -1,0 +1,61 @@
+import { DomainError } from '@skein/domain';
+import type { TenantId } from '@skein/domain';
+import type { TokenKind, TokenRecord } from '@skein/ports';
+import { LRUCache } from 'lru-cache';
+import type { CoordinatorDeps } from '../engine/coordinator-deps.ts';
+
+/** Whom a token stands for. */
+export interface Identity {
+  readonly tenant: TenantId;
+  readonly tokenId: string;
+  readonly name: string;
+}
+
+interface Cached {
+  readonly record: TokenRecord | undefined;
+  readonly at: number;
+}
+
+const refused = (): DomainError => new DomainError('unauthenticated', 'the token is not valid');
+
+/** Tokens by hash. A look-up is trusted for a short while; a revocation here acts at once, one elsewhere within that while. */
+export class TokenCache {
+  readonly #deps: Pick<CoordinatorDeps, 'clock' | 'hasher' | 'tokens'>;
+  readonly #ttlMs: number;
+  readonly #byHash = new LRUCache<string, Cached>({ max: 10_000 });
+
+  constructor(deps: Pick<CoordinatorDeps, 'clock' | 'hasher' | 'tokens'>, ttlMs: number) {
+    this.#deps = deps;
+    this.#ttlMs = ttlMs;
+  }
+
+  /** Throws `unauthenticated`, `unavailable`. */
+  async authenticate(token: string, kind: TokenKind): Promise<Identity> {
+    const hash = this.#deps.hasher.digest(token);
+    const now = this.#deps.clock.monotonicMs();
+    let cached = this.#byHash.get(hash);
+    if (cached === undefined || now - cached.at > this.#ttlMs) {
+      cached = { record: await this.#deps.tokens.findByHash(hash), at: now };
+      this.#byHash.set(hash, cached);
+    }
+    return this.#judge(cached.record, kind);
+  }
+
+  /** The same from memory alone; undefined when the store must be asked. Throws `unauthenticated`. */
+  authenticateNow(token: string, kind: TokenKind): Identity | undefined {
+    const cached = this.#byHash.get(this.#deps.hasher.digest(token));
+    if (cached === undefined || this.#deps.clock.monotonicMs() - cached.at > this.#ttlMs) return undefined;
+    return this.#judge(cached.record, kind);
+  }
+
+  /** Nothing is trusted any more. */
+  forget(): void {
+    this.#byHash.clear();
+  }
+
+  #judge(record: TokenRecord | undefined, kind: TokenKind): Identity {
+    if (record === undefined || record.kind !== kind || record.revokedAt !== undefined) throw refused();
+    if (record.expiresAt !== undefined && record.expiresAt <= this.#deps.clock.now()) throw refused();
+    return { tenant: record.tenant, tokenId: record.tokenId, name: record.name };
+  }
+}
