@@ -1,5 +1,8 @@
 export type { SkeinClient } from './create-client.ts';
 export { createClient } from './create-client.ts';
+export type { AutoModelChoice } from './project/auto-model.ts';
+export { autoModelFrom, offlineModel } from './project/auto-model.ts';
+export { readProjectFolder } from './project/read-project-folder.ts';
 export type { RunsClient } from './runs-client.ts';
 export type { RetryOptions, TransportOptions } from './transport.ts';
 export type {

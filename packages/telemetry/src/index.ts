@@ -6,6 +6,6 @@ export type { PrometheusMeter } from './metrics/prometheus-meter.ts';
 export { createPrometheusMeter } from './metrics/prometheus-meter.ts';
 export { createHasher } from './system/hasher.ts';
 export { createIdSource } from './system/id-source.ts';
-export { createSecureToken } from './system/secure-token.ts';
+export { createSecrets, createSecureToken } from './system/secure-token.ts';
 export { createSystemClock } from './system/system-clock.ts';
 export { createSystemRandom } from './system/system-random.ts';

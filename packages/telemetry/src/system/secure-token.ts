@@ -1,4 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import type { Secrets } from '@skein/ports';
 
-/** A fresh bearer token: `skein_` + 32 random bytes as base64url. It is shown once; only its hash is stored (S3). */
-export const createSecureToken = (): string => `skein_${randomBytes(32).toString('base64url')}`;
+/** 32 secure random bytes as base64url without padding: 43 characters. */
+export const createSecureToken = (): string => randomBytes(32).toString('base64url');
+
+/** Unguessable values from the operating system. */
+export const createSecrets = (): Secrets => ({ secureToken: createSecureToken });

@@ -81,5 +81,5 @@ test('hashes text and bytes alike', () => {
 test('tokens carry 256 random bits and never repeat', () => {
   const tokens = Array.from({ length: 100 }, createSecureToken);
   expect(new Set(tokens).size).toBe(100);
-  for (const token of tokens) expect(token).toMatch(/^skein_[A-Za-z0-9_-]{43}$/);
+  for (const token of tokens) expect(token).toMatch(/^[A-Za-z0-9_-]{43}$/);
 });
