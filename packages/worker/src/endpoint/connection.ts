@@ -40,14 +40,14 @@ type Phase =
       readonly name: 'joined';
       readonly stream: Stream;
       readonly session: Session;
-      lastAnswerAtMs: number;
-      cancelTimer: () => void;
+      cancelBeat: () => void;
+      cancelWatch: () => void;
     }
   | { readonly name: 'backing_off'; readonly cancelTimer: () => void }
   | { readonly name: 'closed' };
 
-/** Heartbeats without an answer after which a stream counts as dead. */
-const silentHeartbeats = 2.5;
+/** A stream without an answer for so many heartbeat periods is dead; early enough to come back before the fence. */
+const silentHeartbeats = 2.25;
 
 /** A worker's place at a coordinator. */
 export class Connection {
@@ -115,7 +115,11 @@ export class Connection {
   #enter(next: Phase, error?: DomainError): void {
     const old = this.#phase;
     this.#phase = next;
-    if (old.name === 'joining' || old.name === 'joined' || old.name === 'backing_off') old.cancelTimer();
+    if (old.name === 'joining' || old.name === 'backing_off') old.cancelTimer();
+    if (old.name === 'joined') {
+      old.cancelBeat();
+      old.cancelWatch();
+    }
     const keepsStream = 'stream' in old && 'stream' in next && old.stream === next.stream;
     if ('stream' in old && !keepsStream) old.stream.link?.close(error);
   }
@@ -147,8 +151,8 @@ export class Connection {
       return this.#onWelcome(stream, phase.helloSentAtMs, message);
     }
     if (message.type === 'heartbeat_answer') {
-      phase.lastAnswerAtMs = this.#clock.monotonicMs();
       this.#failures = 0;
+      this.#watch();
     }
     this.#owner.onMessage(message);
   }
@@ -160,24 +164,29 @@ export class Connection {
       leaseMs: welcome.leaseMs,
       helloSentAtMs,
     };
-    const lastAnswerAtMs = this.#clock.monotonicMs();
-    this.#enter({ name: 'joined', stream, session, lastAnswerAtMs, cancelTimer: () => undefined });
+    this.#enter({ name: 'joined', stream, session, cancelBeat: () => undefined, cancelWatch: () => undefined });
     this.#scheduleBeat();
+    this.#watch();
     this.#owner.onJoined(session, welcome);
   }
 
   #scheduleBeat(): void {
     const phase = this.#phase;
     if (phase.name !== 'joined') return;
-    phase.cancelTimer = this.#clock.after(phase.session.heartbeatMs, () => {
-      if (this.#phase !== phase) return;
-      const silentMs = this.#clock.monotonicMs() - phase.lastAnswerAtMs;
-      if (silentMs > silentHeartbeats * phase.session.heartbeatMs) {
-        return this.#lose(phase.stream, new DomainError('unavailable', 'the coordinator stopped answering heartbeats'));
-      }
+    phase.cancelBeat = this.#clock.after(phase.session.heartbeatMs, () => {
       this.beat();
       this.#scheduleBeat();
     });
+  }
+
+  /** Watches for silence, from now on. */
+  #watch(): void {
+    const phase = this.#phase;
+    if (phase.name !== 'joined') return;
+    phase.cancelWatch();
+    phase.cancelWatch = this.#clock.after(silentHeartbeats * phase.session.heartbeatMs, () =>
+      this.#lose(phase.stream, new DomainError('unavailable', 'the coordinator stopped answering heartbeats')),
+    );
   }
 
   #onRefused(stream: Stream, error: DomainError): void {

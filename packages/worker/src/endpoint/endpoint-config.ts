@@ -14,6 +14,8 @@ export interface EndpointTuning {
   readonly drainDeadlineMs: number;
   /** How long a leaving worker waits for aborted tasks to end, and again for its results to be acknowledged. */
   readonly settleMs: number;
+  /** A result that a live coordinator did not acknowledge for so long is sent again. */
+  readonly resendMs: number;
   readonly maxLogBytesPerAttempt: number;
   /** Log bytes on the stream that no heartbeat answer covers yet; above it logs wait. */
   readonly logWindowBytes: number;
@@ -31,6 +33,7 @@ export const defaultEndpointTuning: EndpointTuning = {
   reconnectCapMs: 5_000,
   drainDeadlineMs: 25_000,
   settleMs: 5_000,
+  resendMs: 5_000,
   maxLogBytesPerAttempt: 8 * 1024 * 1024,
   logWindowBytes: 1024 * 1024,
   logGatherMs: 50,

@@ -5,6 +5,8 @@ interface Entry {
   readonly result: TaskResult;
   /** False while the attempt's log is still on its way: the result must not overtake it. */
   ready: boolean;
+  /** On the sender's monotonic clock. */
+  sentAtMs: number;
 }
 
 /** Results that no coordinator has acknowledged yet, in the order in which they came. Kept in memory only. */
@@ -16,14 +18,15 @@ export class Outbox {
   }
 
   add(result: TaskResult): void {
-    this.#entries.set(taskKey(result), { result, ready: false });
+    this.#entries.set(taskKey(result), { result, ready: false, sentAtMs: 0 });
   }
 
   /** The result may be sent from now on; undefined when it was removed meanwhile. */
-  release(task: TaskRef): TaskResult | undefined {
+  release(task: TaskRef, nowMs: number): TaskResult | undefined {
     const entry = this.#entries.get(taskKey(task));
     if (entry === undefined) return undefined;
     entry.ready = true;
+    entry.sentAtMs = nowMs;
     return entry.result;
   }
 
@@ -42,8 +45,11 @@ export class Outbox {
     return this.#entries.delete(taskKey(task));
   }
 
-  ready(): readonly TaskResult[] {
-    return [...this.#entries.values()].filter((entry) => entry.ready).map((entry) => entry.result);
+  /** Results to be sent now: those that were last sent at or before `sentBeforeMs`. They count as sent. */
+  takeDue(nowMs: number, sentBeforeMs = nowMs): readonly TaskResult[] {
+    const due = [...this.#entries.values()].filter((entry) => entry.ready && entry.sentAtMs <= sentBeforeMs);
+    for (const entry of due) entry.sentAtMs = nowMs;
+    return due.map((entry) => entry.result);
   }
 
   refs(): readonly TaskRef[] {

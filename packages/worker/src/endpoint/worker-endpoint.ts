@@ -116,7 +116,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     this.#offersSeen = 0;
     this.#logs.streamOpened();
     if (this.#draining) this.#connection.send({ type: 'draining' });
-    for (const result of this.#outbox.ready()) this.#connection.send({ type: 'result', result });
+    this.#sendResults(0);
     this.#sendCredits();
     this.#deps.log.info('joined a coordinator', {
       coordinatorId: welcome.coordinatorId,
@@ -136,6 +136,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
       case 'result_acknowledged':
         return this.#onAcknowledged(message.task, message.outcome);
       case 'heartbeat_answer':
+        this.#sendResults(this.#tuning.resendMs);
         return this.#logs.heartbeatAnswered(message.sentAtMs);
       case 'cancel':
         return this.#onCancel(message.task, message.reason);
@@ -252,9 +253,16 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     this.#deps.meter.count('skein_worker_results_total', 1, { outcome: result.outcome.status });
     this.#outbox.add(result);
     this.#logs.finish(result, () => {
-      const ready = this.#outbox.release(result); // E5
+      const ready = this.#outbox.release(result, this.#deps.clock.monotonicMs()); // E5
       if (ready !== undefined) this.#connection.send({ type: 'result', result: ready });
     });
+  }
+
+  #sendResults(unansweredForMs: number): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    for (const result of this.#outbox.takeDue(nowMs, nowMs - unansweredForMs)) {
+      this.#connection.send({ type: 'result', result });
+    }
   }
 
   #refuse(offer: TaskOffer, error: DomainError): void {
