@@ -43,10 +43,14 @@ export class ShellNesting {
   }
 }
 
+/** Looking further would make hostile text quadratic. */
+const longestArithmetic = 4_096;
+
 /** True if the `((` at this position is closed by two `)` that stand together, so that the shell reads arithmetic. */
 export const isArithmetic = (text: string, at: number): boolean => {
   let depth = 2;
-  for (let index = at + 2; index < text.length; index++) {
+  const end = Math.min(text.length, at + longestArithmetic);
+  for (let index = at + 2; index < end; index++) {
     if (text[index] === '(') depth++;
     else if (text[index] === ')' && --depth === 1) return text[index + 1] === ')';
   }
