@@ -80,7 +80,7 @@ describe('release notes', () => {
     const repo = makeRepo('odd', odd, true);
     const { outputs, notes, logs } = await runAll({ repo });
     expect(outputs['collect']?.['commits']).toBe(odd.length);
-    expect((outputs['collect']?.['chunks'] as JsonValue[]).length).toBe(2);
+    expect(outputs['collect']?.['chunks']).toHaveLength(2);
     expect(listed(notes)).toEqual(hashesOf(repo, 100));
     expect(outputs['verify']).toEqual({ entries: odd.length });
     expect(notes).toContain('## Breaking changes\n\n- drop support for paper');
@@ -92,13 +92,13 @@ describe('release notes', () => {
 
   test('of one commit are one chunk and one entry', async () => {
     const { outputs } = await runAll({ repo: makeRepo('one', ['feat: begin']) });
-    expect((outputs['collect']?.['chunks'] as JsonValue[]).length).toBe(1);
+    expect(outputs['collect']?.['chunks']).toHaveLength(1);
     expect(outputs['write']?.['notes']).toMatch(/^# Release notes\n\n## New\n\n- begin \(`[0-9a-f]+`\)$/);
   });
 
   test('of two commits come from two chunks', async () => {
     const { outputs } = await runAll({ repo: makeRepo('two', ['feat: a', 'fix: b']), last: 60 });
-    expect((outputs['collect']?.['chunks'] as JsonValue[]).length).toBe(2);
+    expect(outputs['collect']?.['chunks']).toHaveLength(2);
   });
 
   test('of 500 commits with long messages are complete', async () => {

@@ -179,11 +179,11 @@ const prepare = async (
     model,
     system,
     prompt,
-    tools: toolDefinitions(policy.allows, [...skills.keys()], answer?.toolSchema),
+    tools: toolDefinitions((tool) => policy.allows(tool), [...skills.keys()], answer?.toolSchema),
     ...(answer === undefined ? {} : { answer }),
     budget,
     stepLog,
-    callModel: createModelCaller({ ...deps, stepLog, leftMs: deadline.leftMs }),
+    callModel: createModelCaller({ ...deps, stepLog, leftMs: () => deadline.leftMs() }),
     runTools: (calls, signal) => runToolCalls(bench, calls, signal),
   };
 };

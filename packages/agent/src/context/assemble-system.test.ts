@@ -93,9 +93,7 @@ test('whatever memory says, each of its lines stays quoted', () => {
       const header = quoteMemory([{ scope: 'global', revision: 1, text: 'x' }])
         .split('\n')
         .slice(0, -1);
-      const lines = quoteMemory([{ scope: 'global', revision: 1, text }]).split(
-        /\r\n|[\n\r\u000b\u000c\u0085\u2028\u2029]/,
-      );
+      const lines = quoteMemory([{ scope: 'global', revision: 1, text }]).split(/\r\n|[\n\r\v\f\u0085\u2028\u2029]/);
       expect(lines.slice(0, header.length - 1)).toEqual(header.slice(0, -1));
       expect(lines.slice(header.length).every((line) => line.startsWith('| '))).toBe(true);
     }),

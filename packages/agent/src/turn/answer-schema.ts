@@ -79,7 +79,7 @@ const problemsOf = (errors: readonly ErrorObject[]): readonly string[] => {
     const allowed = (error.params as { allowedValues?: unknown }).allowedValues;
     const extra = (error.params as { additionalProperty?: unknown }).additionalProperty;
     const detail =
-      allowed !== undefined ? `: ${JSON.stringify(allowed)}` : extra !== undefined ? `: ${String(extra)}` : '';
+      allowed !== undefined ? `: ${JSON.stringify(allowed)}` : extra !== undefined ? `: ${JSON.stringify(extra)}` : '';
     return `${error.instancePath === '' ? '/' : error.instancePath} ${error.message ?? error.keyword}${detail}`;
   });
   return errors.length > maxProblems ? [...told, `and ${errors.length - maxProblems} more`] : told;

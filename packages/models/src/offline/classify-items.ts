@@ -57,7 +57,7 @@ const headline = (texts: readonly string[], spec: JsonObject): string => {
   const text = stripped === '' ? clean : stripped;
   if (text === '') return textOf(spec['empty'] ?? '(empty)');
   const max = typeof spec['max'] === 'number' ? Math.max(1, spec['max']) : 100;
-  const characters = [...text];
+  const characters = Array.from(text);
   return characters.length <= max
     ? text
     : `${characters

@@ -134,5 +134,5 @@ const guess = (source: SchemaSource): string => rankSentences(source.text, 1)[0]
 const stringValue = (spec: JsonObject, text: string): string => {
   const max = typeof spec['maxLength'] === 'number' ? spec['maxLength'] : 2_000;
   const min = typeof spec['minLength'] === 'number' ? spec['minLength'] : 0;
-  return [...text].slice(0, max).join('').padEnd(min, '.');
+  return Array.from(text).slice(0, max).join('').padEnd(min, '.');
 };
