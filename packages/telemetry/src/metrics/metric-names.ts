@@ -8,8 +8,9 @@ export interface MetricDeclaration {
 }
 
 const latencySeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-const taskSeconds = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800];
-const payloadBytes = [256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216];
+
+const counter = (help: string, ...labels: string[]): MetricDeclaration => ({ kind: 'counter', help, labels });
+const gauge = (help: string, ...labels: string[]): MetricDeclaration => ({ kind: 'gauge', help, labels });
 
 /** Every metric of Skein: the one place where a name, its meaning and its labels are set. */
 export const metricDeclarations: { readonly [name: string]: MetricDeclaration } = {
@@ -25,16 +26,36 @@ export const metricDeclarations: { readonly [name: string]: MetricDeclaration } 
     buckets: latencySeconds,
   },
   skein_http_event_streams: { kind: 'gauge', help: 'Open event and log streams over HTTP.', labels: [] },
-  skein_tasks_seconds: {
+  skein_runs_submitted_total: counter('Runs accepted.'),
+  skein_runs_finished_total: counter('Runs that ended, by status.', 'status'),
+  skein_runs_undrivable_total: counter('Runs that this version cannot drive: their log holds an unknown fact.'),
+  skein_runs_reloaded_total: counter('Runs read again after an append whose outcome was in doubt.'),
+  skein_open_runs: gauge('Admitted runs that are not finished.'),
+  skein_tasks_offered_total: counter('Tasks offered to workers.'),
+  skein_tasks_lost_total: counter('Leases that ended without a result, by reason.', 'reason'),
+  skein_results_total: counter('Results of workers, by what became of them.', 'outcome'),
+  skein_logs_refused_total: counter('Log pieces of tasks that the sender no longer held.'),
+  skein_bad_messages_total: counter('Messages of workers that could not be handled.'),
+  skein_workers: gauge('Connected workers.'),
+  skein_loop_lag_seconds: gauge('Lag of the event loop at the last look.'),
+  skein_append_seconds: {
     kind: 'histogram',
-    help: 'Duration of an attempt on its worker.',
+    help: 'Time of one durable append to the run log.',
     labels: [],
-    buckets: taskSeconds,
+    buckets: latencySeconds,
   },
-  skein_snapshot_sent_bytes: {
-    kind: 'histogram',
-    help: 'Bytes of snapshot envelopes sent to workers.',
-    labels: [],
-    buckets: payloadBytes,
-  },
+  skein_snapshot_bytes_sent_total: counter('Bytes of snapshots sent to workers.'),
+  skein_grpc_streams_opened_total: counter('Worker streams that were opened.'),
+  skein_grpc_streams_refused_total: counter('Worker streams that were refused, by code.', 'code'),
+  skein_grpc_streams_cut_total: counter('Worker streams that were cut, by code.', 'code'),
+  skein_worker_running_tasks: gauge('Tasks that this worker runs.'),
+  skein_worker_results_total: counter('Results that this worker reported, by outcome.', 'outcome'),
+  skein_worker_stale_results_total: counter('Results of this worker that came too late.'),
+  skein_worker_forgotten_results_total: counter('Results that this worker no longer had to report.'),
+  skein_worker_repeated_offers_total: counter('Offers that this worker had already.'),
+  skein_worker_streams_lost_total: counter('Times that this worker lost its coordinator.'),
+  skein_worker_self_fenced_total: counter('Tasks that this worker stopped because its lease may have lapsed.'),
+  skein_agent_turns_total: counter('Turns of agents, by model.', 'model'),
+  skein_agent_tokens_total: counter('Tokens that agents used, by model and direction.', 'model', 'direction'),
+  skein_agent_tool_calls_total: counter('Tool calls of agents.', 'tool', 'outcome'),
 };
