@@ -3,7 +3,7 @@ import type { SourceText } from '../problem/source-text.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { buildAction } from './build-action.ts';
 import type { DagFields } from './dag-fields.ts';
-import { isEnvName, type LocatedEnv, withVariables } from './env-fields.ts';
+import { isEnvName, type LocatedEnv } from './env-fields.ts';
 import type { LocatedParam } from './param-fields.ts';
 import type { Places } from './places.ts';
 import { defaultContinueOn } from './policy-fields.ts';
@@ -69,7 +69,7 @@ export const buildStep = (raw: RawStep, index: number, context: StepContext): St
     depends: dependsOf(raw, index, context),
     action,
     ...(shell === undefined ? {} : { shell }),
-    ...(workingDir === undefined ? {} : { workingDir: withVariables(workingDir) }),
+    ...(workingDir === undefined ? {} : { workingDir }),
     env: env.map(({ entry }) => entry),
     ...(own.output === undefined ? {} : { output: own.output }),
     outputs: own.outputs ?? [],
@@ -91,9 +91,13 @@ const environmentOf = (raw: RawStep, runsPrograms: boolean, { dag, defaults }: S
   ...(raw.values.env ?? defaults?.values.env ?? []),
 ];
 
+/** Variables that decide which program runs or what it loads; whoever submits a run may not set them by a parameter. */
+const steersPrograms = /^(?:PATH|IFS|BASH_ENV|SHELLOPTS|NODE_OPTIONS|(?:LD|DYLD|SKEIN)_.*)$/;
+
 /** A parameter is also a variable of its name, as in Dagu; one that may be absent is not. */
 const asVariable = ({ param, node }: LocatedParam): readonly LocatedEnv[] => {
-  if (!isEnvName(param.name) || (!param.required && param.default === undefined)) return [];
+  if (!isEnvName(param.name) || steersPrograms.test(param.name)) return [];
+  if (!param.required && param.default === undefined) return [];
   const entry: EnvEntry = { name: param.name, value: `\${params.${param.name}}` };
   return [{ entry, node }];
 };

@@ -29,16 +29,6 @@ export const envNameShape: Shape<string> = {
   },
 };
 
-/**
- * In a text that no shell reads, such as the value of a variable, a plain `${NAME}` or `$NAME` means the variable of that name:
- * it becomes `${env.NAME}`. `$${` stays escaped.
- */
-export const withVariables = (value: string): string =>
-  value.replace(/\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)/g, (whole, braced, bare) => {
-    const variable: unknown = braced ?? bare;
-    return typeof variable === 'string' && variable !== 'item' ? `\${env.${variable}}` : whole;
-  });
-
 const readPair = (pair: YamlEntry, source: SourceText): readonly LocatedEnv[] => {
   if (!isEnvName(pair.key)) {
     source.report(pair.keySpot, {
@@ -48,7 +38,7 @@ const readPair = (pair: YamlEntry, source: SourceText): readonly LocatedEnv[] =>
     return [];
   }
   const value = isNothing(pair.value) ? '' : text().read(pair.value, source);
-  return value === undefined ? [] : [{ entry: { name: pair.key, value: withVariables(value) }, node: pair.value }];
+  return value === undefined ? [] : [{ entry: { name: pair.key, value }, node: pair.value }];
 };
 
 const readLine = (node: YamlNode, source: SourceText): readonly LocatedEnv[] => {
@@ -57,7 +47,7 @@ const readLine = (node: YamlNode, source: SourceText): readonly LocatedEnv[] => 
   const at = line.indexOf('=');
   const name = line.slice(0, Math.max(at, 0));
   if (!isEnvName(name)) return wrongValue(node, source, 'NAME=value') ?? [];
-  return [{ entry: { name, value: withVariables(line.slice(at + 1)) }, node }];
+  return [{ entry: { name, value: line.slice(at + 1) }, node }];
 };
 
 const mapShape: Shape<readonly LocatedEnv[]> = {

@@ -1,9 +1,13 @@
 import { isName, type JsonValue } from '@skein/domain';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { renderProblems } from '../problem/render-problems.ts';
 import { parseDag } from './parse-dag.ts';
+
+/** Patient, because other tests share the machine. `FUZZ=100` runs a hundred times as many cases. */
+vi.setConfig({ testTimeout: 30_000 * Number(process.env['FUZZ'] ?? 1) });
+const runs = (count: number): number => count * Number(process.env['FUZZ'] ?? 1);
 
 /** Pieces of real files, so that random texts reach beyond the first syntax error. */
 const pieces = fc.constantFrom(
@@ -58,7 +62,7 @@ test('no text makes the parser throw, and every refusal names its place', () => 
         expect(problem.message).not.toBe('');
       }
     }),
-    { numRuns: 1_000 },
+    { numRuns: runs(300) },
   );
 });
 
@@ -93,7 +97,7 @@ test('no value of a known field makes the parser throw', () => {
       const read = parseDag(stringify({ ...fields, steps }), 'x.yaml');
       expect(read.ok || read.error.length > 0).toBe(true);
     }),
-    { numRuns: 500 },
+    { numRuns: runs(100) },
   );
 });
 
@@ -154,7 +158,7 @@ test('what a valid file says is what the DAG holds', () => {
         expect(step.workerSelector).toEqual(given?.['worker_selector'] ?? {});
       });
     }),
-    { numRuns: 300 },
+    { numRuns: runs(60) },
   );
 });
 
@@ -171,6 +175,6 @@ test('a list of steps, a map of steps, flow style and block style mean the same'
       expect(dags[1]).toEqual(dags[0]);
       expect(dags[2]).toEqual(dags[0]);
     }),
-    { numRuns: 200 },
+    { numRuns: runs(40) },
   );
 });

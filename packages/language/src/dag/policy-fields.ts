@@ -4,7 +4,6 @@ import { record } from '../shape/record.ts';
 import { flag, integer, number, seconds, text, word } from '../shape/scalars.ts';
 import { byKind, mapped, type Shape, wrongValue } from '../shape/shape.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
-import { withVariables } from './env-fields.ts';
 
 const exitCode = integer({ min: 0, max: 255 });
 const exitCodes = oneOrMore(exitCode, 'an exit code or a list of them');
@@ -132,7 +131,7 @@ const conditionMap = mapped(
     const negate = values.negate ?? false;
     if (values.expected === undefined) return { condition: values.condition, negate };
     reportBadPatterns([values.expected], nodes.expected ?? node, source.report);
-    return { condition: withVariables(values.condition), expected: values.expected, negate };
+    return { condition: values.condition, expected: values.expected, negate };
   },
 );
 

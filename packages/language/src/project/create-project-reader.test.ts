@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   type AgentContent,
   canonicalJson,
@@ -7,16 +6,16 @@ import {
   type SkillContent,
   type SoulContent,
 } from '@skein/domain';
-import type { AutoModel, Hasher, ProjectFile, ReadProject, StoredPart } from '@skein/ports';
-import { describe, expect, test } from 'vitest';
+import type { AutoModel, ProjectFile, ReadProject, StoredPart } from '@skein/ports';
+import { createNodeHasher } from '@skein/testkit';
+import { describe, expect, test, vi } from 'vitest';
 import { renderProblems } from '../problem/render-problems.ts';
 import { createProjectReader } from './create-project-reader.ts';
 
-const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes);
-const hasher: Hasher = {
-  digest: (bytes) => `sha256:${sha256(bytes).digest('hex')}`,
-  bytes: (bytes) => new Uint8Array(sha256(bytes).digest()),
-};
+// Large inputs, and other tests share the machine.
+vi.setConfig({ testTimeout: 30_000 });
+
+const hasher = createNodeHasher();
 const reader = createProjectReader({ hasher });
 const offline: AutoModel = { provider: 'offline', model: 'rules-1' };
 const openai: AutoModel = { provider: 'openai', model: 'gpt-x', secretName: 'OPENAI_API_KEY' };
