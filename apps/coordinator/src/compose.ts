@@ -1,0 +1,111 @@
+import { createCoordinator } from '@skein/coordinator';
+import { DomainError, defaultTenant } from '@skein/domain';
+import { serveGateway } from '@skein/grpc';
+import { createHttpServer } from '@skein/http';
+import { createProjectReader } from '@skein/language';
+import type { Log } from '@skein/ports';
+import { readProjectFolder } from '@skein/sdk';
+import { openSqlStores } from '@skein/store-sql';
+import {
+  createHasher,
+  createIdSource,
+  createPrometheusMeter,
+  createSecrets,
+  createSystemClock,
+} from '@skein/telemetry';
+import { formatAddress } from './address.ts';
+import type { Config } from './config.ts';
+import { ensureToken } from './first-tokens.ts';
+
+/** A coordinator that serves. */
+export interface RunningCoordinator {
+  /** URL of the HTTP API. */
+  readonly http: string;
+  /** `HOST:PORT` of the workers' door. */
+  readonly grpc: string;
+  /** Lets answers and appends that are under way finish, then closes everything; idempotent. */
+  stop(): Promise<void>;
+}
+
+/** How long worker streams get to end by themselves, in ms. */
+const grpcGraceMs = 500;
+
+/** Wires stores, coordinator, gRPC and HTTP, and starts them. On a failure, what was opened is closed again. */
+export const composeCoordinator = async (config: Config, log: Log): Promise<RunningCoordinator> => {
+  const clock = createSystemClock();
+  const ids = createIdSource();
+  const hasher = createHasher();
+  const meter = createPrometheusMeter({ processMetrics: true });
+  const closers: (() => Promise<unknown>)[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= (async () => {
+      for (const close of closers.toReversed()) {
+        await close().catch((error: unknown) => log.error('something did not close well', { error }));
+      }
+    })();
+    return stopped;
+  };
+  try {
+    const stores = await openSqlStores({ dataDir: config.dataDir, log, clock, ids, hasher });
+    closers.push(() => stores.close());
+    const coordinator = createCoordinator(
+      {
+        clock,
+        ids,
+        hasher,
+        secrets: createSecrets(),
+        log,
+        meter,
+        ...stores,
+        projectReader: createProjectReader({ hasher }),
+      },
+      {
+        coordinatorId: 'coordinator',
+        heartbeatMs: config.heartbeatMs,
+        leaseMs: config.leaseMs,
+      },
+    );
+    await coordinator.start();
+    closers.push(() => coordinator.stop());
+    await ensureToken(coordinator, 'api', 'admin', config.adminTokenFile);
+    await ensureToken(coordinator, 'join', 'default', config.joinTokenFile);
+    if (config.project !== undefined) await applyAtStart(coordinator, config, config.project, log);
+    const grpc = await serveGateway({
+      gateway: coordinator.gateway,
+      address: formatAddress(config.grpc),
+      log: log.child({ part: 'grpc' }),
+      meter,
+    });
+    closers.push(() => grpc.close(grpcGraceMs));
+    const server = createHttpServer({
+      coordinator,
+      log: log.child({ part: 'http' }),
+      meter,
+      metricsText: () => meter.text(),
+    });
+    closers.push(() => server.close());
+    const http = await server.listen(config.http.host, config.http.port);
+    return { http: http.url, grpc: grpc.address, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};
+
+const applyAtStart = async (
+  coordinator: ReturnType<typeof createCoordinator>,
+  config: Config,
+  project: string,
+  log: Log,
+): Promise<void> => {
+  const files = await readProjectFolder(project);
+  const result = await coordinator.applyProject(defaultTenant, {
+    files: files.map((file) => ({ path: file.path, mode: file.mode ?? 0o644, bytes: file.bytes })),
+    autoModel: config.autoModel,
+    activate: true,
+    dryRun: false,
+  });
+  if (result.dags.length === 0) throw new DomainError('invalid_argument', `the project ${project} has no DAGs`);
+  log.info('project applied', { dags: result.dags.length, agents: result.agents.length, warnings: result.warnings });
+};

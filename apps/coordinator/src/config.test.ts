@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { formatAddress, isLoopback, parseAddress } from './address.ts';
+import { readConfig } from './config.ts';
+
+const problems = (args: string[], env: Record<string, string> = {}) => {
+  const config = readConfig(args, env);
+  return config.ok ? [] : config.error;
+};
+
+test('has defaults for everything, on loopback', () => {
+  const config = readConfig([], {});
+  expect(config).toMatchObject({ ok: true, value: { http: { host: '127.0.0.1', port: 7420 }, leaseMs: 6_000 } });
+});
+
+test('a flag wins over its variable', () => {
+  const config = readConfig(['--http', '127.0.0.1:0'], { SKEIN_HTTP: '127.0.0.1:9', SKEIN_DATA: '/tmp/x' });
+  expect(config).toMatchObject({
+    value: { http: { port: 0 }, dataDir: '/tmp/x', adminTokenFile: '/tmp/x/admin-token' },
+  });
+});
+
+test('lists every bad variable at once', () => {
+  const found = problems([], { SKEIN_HTTP: 'nowhere', SKEIN_GRPC: '1.2.3.4:99999', SKEIN_LEASE_MS: 'long' });
+  expect(found.map((line) => line.split(':')[0])).toEqual(['SKEIN_HTTP', 'SKEIN_GRPC', 'SKEIN_LEASE_MS']);
+});
+
+test('refuses to be reachable from other machines without TLS, unless told to', () => {
+  const args = ['--http', '0.0.0.0:1', '--grpc', '[::]:2'];
+  expect(problems(args)).toHaveLength(2);
+  expect(problems(args)[0]).toContain('no TLS yet');
+  expect(problems([...args, '--insecure'])).toEqual([]);
+});
+
+test('refuses flags that it does not know, and a lease shorter than two heartbeats', () => {
+  expect(problems(['--bogus'])[0]).toContain('--bogus');
+  expect(problems([], { SKEIN_LEASE_MS: '2000' })[0]).toContain('SKEIN_LEASE_MS');
+});
+
+test('reads addresses and knows loopback', () => {
+  for (const text of ['127.0.0.1:0', '[::1]:80', 'localhost:65535', 'a-b.c:1']) {
+    expect(formatAddress(parseAddress(text) ?? { host: '', port: -1 })).toBe(text);
+  }
+  for (const text of ['', ':1', 'a', 'a:', 'a:70000', '::1:5', '[x]:1', 'a b:1'])
+    expect(parseAddress(text)).toBeUndefined();
+  expect(['127.9.9.9', '::1', 'localhost'].every(isLoopback)).toBe(true);
+  expect(['0.0.0.0', '127.0.0.1.evil.com', '10.0.0.1', '::'].some(isLoopback)).toBe(false);
+});

@@ -1,0 +1,125 @@
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { err, ok, type Result } from '@skein/domain';
+import { type AutoModelChoice, autoModelFrom } from '@skein/sdk';
+import { z } from 'zod';
+import { type Address, isLoopback, parseAddress } from './address.ts';
+
+/** Settings of the coordinator process. */
+export interface Config {
+  readonly dataDir: string;
+  readonly http: Address;
+  readonly grpc: Address;
+  readonly adminTokenFile: string;
+  readonly joinTokenFile: string;
+  readonly endpointFile: string;
+  /** Applied and activated at the start. */
+  readonly project?: string;
+  readonly autoModel: AutoModelChoice;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly heartbeatMs: number;
+  readonly leaseMs: number;
+  /** End when the process that started this one is gone. */
+  readonly exitWithParent: boolean;
+}
+
+/** Longest stop before the process ends anyway, in ms. */
+export const stopDeadlineMs = 10_000;
+
+const address = z.string().transform((text, context) => {
+  const parsed = parseAddress(text);
+  if (parsed !== undefined) return parsed;
+  context.addIssue({ code: 'custom', message: 'must be HOST:PORT' });
+  return z.NEVER;
+});
+
+const flag = z.enum(['0', '1', 'true', 'false', '']).transform((text) => text === '1' || text === 'true');
+const milliseconds = (min: number) => z.coerce.number().int().min(min).max(3_600_000);
+
+const variables = z.object({
+  SKEIN_DATA: z.string().min(1).default('.skein'),
+  SKEIN_HTTP: address.prefault('127.0.0.1:7420'),
+  SKEIN_GRPC: address.prefault('127.0.0.1:7421'),
+  SKEIN_ADMIN_TOKEN_FILE: z.string().min(1).optional(),
+  SKEIN_JOIN_TOKEN_FILE: z.string().min(1).optional(),
+  SKEIN_ENDPOINT_FILE: z.string().min(1).optional(),
+  SKEIN_PROJECT: z.string().min(1).optional(),
+  SKEIN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  SKEIN_HEARTBEAT_MS: milliseconds(50).default(1_500),
+  SKEIN_LEASE_MS: milliseconds(200).default(6_000),
+  SKEIN_INSECURE: flag.default(false),
+  SKEIN_EXIT_WITH_PARENT: flag.default(false),
+});
+
+/** Flag to the variable that it stands for. */
+const flags = {
+  data: 'SKEIN_DATA',
+  http: 'SKEIN_HTTP',
+  grpc: 'SKEIN_GRPC',
+  project: 'SKEIN_PROJECT',
+  'log-level': 'SKEIN_LOG_LEVEL',
+} as const;
+
+/** Settings from flags (first) and environment; an error lists every bad one at once. */
+export const readConfig = (
+  args: readonly string[],
+  env: { readonly [name: string]: string | undefined },
+): Result<Config, readonly string[]> => {
+  const given: { [name: string]: string | undefined } = { ...env };
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        data: { type: 'string' },
+        http: { type: 'string' },
+        grpc: { type: 'string' },
+        project: { type: 'string' },
+        'log-level': { type: 'string' },
+        insecure: { type: 'boolean' },
+      },
+    });
+    for (const [name, variable] of Object.entries(flags)) {
+      const value = values[name as keyof typeof flags];
+      if (value !== undefined) given[variable] = value;
+    }
+    if (values.insecure === true) given['SKEIN_INSECURE'] = '1';
+  } catch (error) {
+    return err([error instanceof Error ? error.message : 'the flags cannot be read']);
+  }
+  const parsed = variables.safeParse(given);
+  if (!parsed.success) return err(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  const read = parsed.data;
+  const problems = [
+    ...(read.SKEIN_INSECURE ? [] : exposed(read)),
+    ...(read.SKEIN_LEASE_MS < 2 * read.SKEIN_HEARTBEAT_MS
+      ? ['SKEIN_LEASE_MS: must be at least twice SKEIN_HEARTBEAT_MS']
+      : []),
+  ];
+  if (problems.length > 0) return err(problems);
+  const dataDir = resolve(read.SKEIN_DATA);
+  return ok(
+    Object.freeze({
+      dataDir,
+      http: read.SKEIN_HTTP,
+      grpc: read.SKEIN_GRPC,
+      adminTokenFile: resolve(read.SKEIN_ADMIN_TOKEN_FILE ?? join(dataDir, 'admin-token')),
+      joinTokenFile: resolve(read.SKEIN_JOIN_TOKEN_FILE ?? join(dataDir, 'join-token')),
+      endpointFile: resolve(read.SKEIN_ENDPOINT_FILE ?? join(dataDir, 'endpoint.json')),
+      ...(read.SKEIN_PROJECT === undefined ? {} : { project: resolve(read.SKEIN_PROJECT) }),
+      autoModel: autoModelFrom(env),
+      logLevel: read.SKEIN_LOG_LEVEL,
+      heartbeatMs: read.SKEIN_HEARTBEAT_MS,
+      leaseMs: read.SKEIN_LEASE_MS,
+      exitWithParent: read.SKEIN_EXIT_WITH_PARENT,
+    }),
+  );
+};
+
+/** There is no TLS yet: tokens and data would travel in the clear, so other machines are let in only on purpose. */
+const exposed = (read: { readonly SKEIN_HTTP: Address; readonly SKEIN_GRPC: Address }): string[] =>
+  (['SKEIN_HTTP', 'SKEIN_GRPC'] as const)
+    .filter((name) => !isLoopback(read[name].host))
+    .map(
+      (name) =>
+        `${name}: ${read[name].host} is not a loopback address, and there is no TLS yet; bind 127.0.0.1, or say --insecure (SKEIN_INSECURE=1) if the network is yours`,
+    );
