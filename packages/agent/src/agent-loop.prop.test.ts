@@ -88,6 +88,6 @@ test('the loop ends within its limits, whatever the model answers', async () => 
         }
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
-});
+}, 60_000);

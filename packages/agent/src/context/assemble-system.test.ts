@@ -98,7 +98,7 @@ test('whatever memory says, each of its lines stays quoted', () => {
       expect(lines.slice(header.length).every((line) => line.startsWith('| '))).toBe(true);
     }),
   );
-});
+}, 30_000);
 
 test('a long memory is cut, and the cut is said', () => {
   const quoted = quoteMemory([{ scope: 'global', revision: 1, text: 'line\n'.repeat(1_000) }]);

@@ -268,7 +268,7 @@ test('equal requests give equal turns, and text is streamed as it is answered', 
       expect(first.usage.inputTokens).toBeGreaterThan(0);
     }),
   );
-});
+}, 30_000);
 
 test('after a refused answer it repeats itself and says so', async () => {
   const request = requestOf(block({ task: 'classify', items: 'data[]' }, []), { tools: [output({})] });
