@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { createCoordinator } from '@skein/coordinator';
 import { DomainError, defaultTenant } from '@skein/domain';
 import { serveGateway } from '@skein/grpc';
@@ -47,6 +48,7 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
     return stopped;
   };
   try {
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
     const stores = await openSqlStores({ dataDir: config.dataDir, log, clock, ids, hasher });
     closers.push(() => stores.close());
     const coordinator = createCoordinator(

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { err, ok, type Result } from '@skein/domain';
+import { z } from 'zod';
+
+/** Settings of the scheduler process. */
+export interface Config {
+  readonly url: string;
+  readonly token: string;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** End when the process that started this one is gone. */
+  readonly exitWithParent: boolean;
+}
+
+/** Longest stop before the process ends anyway, in ms. */
+export const stopDeadlineMs = 5_000;
+
+const flag = z.enum(['0', '1', 'true', 'false', '']).transform((text) => text === '1' || text === 'true');
+
+const variables = z
+  .object({
+    SKEIN_URL: z.url({ protocol: /^https?$/ }),
+    SKEIN_TOKEN: z.string().min(1).optional(),
+    SKEIN_TOKEN_FILE: z.string().min(1).optional(),
+    SKEIN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    SKEIN_EXIT_WITH_PARENT: flag.default(false),
+  })
+  .refine((read) => read.SKEIN_TOKEN !== undefined || read.SKEIN_TOKEN_FILE !== undefined, {
+    path: ['SKEIN_TOKEN'],
+    message: 'give SKEIN_TOKEN or SKEIN_TOKEN_FILE',
+  });
+
+/** Settings from flags (first) and environment; an error lists every bad one at once. */
+export const readConfig = (
+  args: readonly string[],
+  env: { readonly [name: string]: string | undefined },
+): Result<Config, readonly string[]> => {
+  const given: { [name: string]: string | undefined } = { ...env };
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { url: { type: 'string' }, 'token-file': { type: 'string' }, 'log-level': { type: 'string' } },
+    });
+    if (values.url !== undefined) given['SKEIN_URL'] = values.url;
+    if (values['token-file'] !== undefined) given['SKEIN_TOKEN_FILE'] = values['token-file'];
+    if (values['log-level'] !== undefined) given['SKEIN_LOG_LEVEL'] = values['log-level'];
+  } catch (error) {
+    return err([error instanceof Error ? error.message : 'the flags cannot be read']);
+  }
+  const parsed = variables.safeParse(given);
+  if (!parsed.success) return err(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  const read = parsed.data;
+  const token = read.SKEIN_TOKEN ?? readToken(read.SKEIN_TOKEN_FILE ?? '');
+  if (token === undefined) return err([`SKEIN_TOKEN_FILE: ${read.SKEIN_TOKEN_FILE} cannot be read or is empty`]);
+  return ok(
+    Object.freeze({
+      url: read.SKEIN_URL,
+      token,
+      logLevel: read.SKEIN_LOG_LEVEL,
+      exitWithParent: read.SKEIN_EXIT_WITH_PARENT,
+    }),
+  );
+};
+
+const readToken = (path: string): string | undefined => {
+  try {
+    const text = readFileSync(path, 'utf8').trim();
+    return text === '' ? undefined : text;
+  } catch {
+    return undefined;
+  }
+};
