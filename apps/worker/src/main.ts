@@ -1,1 +1,38 @@
-export {};
+import { type ComposedWorker, composeWorker } from './compose.ts';
+import { ConfigError, readConfig } from './config.ts';
+
+/** After a second signal: how long running steps get to end before the process does. */
+const hurryMs = 3_000;
+
+const main = async (): Promise<number> => {
+  const worker = await composeWorker(readConfig(process.argv.slice(2)));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal(worker, signal));
+  worker.endpoint.start();
+  const end = await worker.endpoint.ended;
+  await worker.close();
+  if (end.reason !== 'refused') return 0;
+  process.stderr.write(`skein worker: the coordinator refused this worker: ${end.error.message} (${end.error.code})\n`);
+  return 2;
+};
+
+let signals = 0;
+
+/** The first signal drains; the second stops at once, so that no step outlives the process. */
+const onSignal = ({ endpoint }: ComposedWorker, signal: string) => (): void => {
+  signals += 1;
+  if (signals === 1) void endpoint.drain(signal);
+  else {
+    setTimeout(() => process.exit(1), hurryMs).unref();
+    void endpoint.stop().then(() => process.exit(1));
+  }
+};
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const problem = error instanceof ConfigError ? `configuration:\n${error.message}` : String(error);
+  process.stderr.write(`skein worker: ${problem}\n`);
+  process.exitCode = 2;
+}
+// Nothing may keep a process that has left: a drained worker is replaced only when it is gone.
+process.exit();

@@ -7,4 +7,5 @@ export { createThreadTaskRunner } from './thread/thread-task-runner.ts';
 export type { ThreadTaskRunnerOptions } from './thread/thread-task-runner.ts';
 export { createNodeToolHost } from './tool-host/node-tool-host.ts';
 export type { NodeToolHostDeps } from './tool-host/node-tool-host.ts';
+export { clearAbandonedWorkFolders, ownWorkFolder } from './work-dirs/clear-abandoned.ts';
 export { createWorkDirs } from './work-dirs/create-work-dirs.ts';

@@ -61,9 +61,14 @@ class ThreadTaskRunner implements TaskRunner {
   #quickDeaths = 0;
   #restartTimer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
+  /** A process that ends without `close` takes the groups with it. */
+  readonly #onProcessExit = (): void => {
+    for (const groupId of this.#thread?.groups ?? []) signalGroup(groupId, 'SIGKILL');
+  };
 
   constructor(options: ThreadTaskRunnerOptions) {
     this.#options = options;
+    process.once('exit', this.#onProcessExit);
     this.#thread = this.#start();
   }
 
@@ -200,6 +205,7 @@ class ThreadTaskRunner implements TaskRunner {
 
   async #close(): Promise<void> {
     clearTimeout(this.#restartTimer);
+    process.removeListener('exit', this.#onProcessExit);
     for (const task of this.#waiting) task.resolve(lost(task.offer, 'the executors are closed'));
     this.#waiting = [];
     const thread = this.#thread;

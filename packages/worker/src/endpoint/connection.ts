@@ -5,6 +5,7 @@
 // C3 Only `refused` with an error that time does not heal ends the connection for good; everything else is tried again.
 import { DomainError, errorCatalog, fromErrorData, type SessionId } from '@skein/domain';
 import type { Clock, CoordinatorGateway, CoordinatorMessage, Random, StreamLink, WorkerMessage } from '@skein/ports';
+import { ChangeSignal } from './change-signal.ts';
 import type { EndpointConfig, EndpointTuning } from './endpoint-config.ts';
 import { reconnectDelayMs } from './reconnect-delay.ts';
 
@@ -31,6 +32,7 @@ export interface ConnectionOwner {
 
 interface Stream {
   link?: StreamLink<WorkerMessage>;
+  isClosed: boolean;
 }
 
 type Phase =
@@ -57,6 +59,7 @@ export class Connection {
   readonly #config: EndpointConfig;
   readonly #tuning: EndpointTuning;
   readonly #owner: ConnectionOwner;
+  readonly #changed: ChangeSignal;
   #phase: Phase = { name: 'idle' };
   /** Streams that ended since the last answered heartbeat; a welcome alone does not prove a coordinator well. */
   #failures = 0;
@@ -73,6 +76,7 @@ export class Connection {
     this.#config = config;
     this.#tuning = tuning;
     this.#owner = owner;
+    this.#changed = new ChangeSignal(deps.clock);
   }
 
   get session(): Session | undefined {
@@ -97,7 +101,7 @@ export class Connection {
   /** A heartbeat out of turn. */
   beat(): void {
     if (this.#phase.name !== 'joined') return;
-    const sentAtMs = this.#clock.monotonicMs();
+    const sentAtMs = Math.floor(this.#clock.monotonicMs()); // whole, so that it comes back as it went
     this.#owner.onHeartbeatSent(sentAtMs);
     this.send({ type: 'heartbeat', sentAtMs, running: this.#owner.runningTasks() });
   }
@@ -107,9 +111,11 @@ export class Connection {
     if (this.#phase.name === 'joining' || this.#phase.name === 'joined') this.#lose(this.#phase.stream, error);
   }
 
-  /** For good. Messages already sent are delivered first. */
-  close(): void {
+  /** For good. Resolves when the stream has ended, so that what was sent before is delivered; waits at most `withinMs`. */
+  async close(withinMs: number): Promise<void> {
+    const phase = this.#phase;
     this.#enter({ name: 'closed' });
+    if ('stream' in phase) await this.#changed.until(() => phase.stream.isClosed, withinMs);
   }
 
   #enter(next: Phase, error?: DomainError): void {
@@ -125,14 +131,18 @@ export class Connection {
   }
 
   #connect(): void {
-    const stream: Stream = {};
+    const stream: Stream = { isClosed: false };
     const cancelTimer = this.#clock.after(this.#tuning.welcomeTimeoutMs, () =>
       this.#lose(stream, new DomainError('deadline_exceeded', 'the coordinator did not answer the hello')),
     );
     this.#enter({ name: 'joining', stream, helloSentAtMs: this.#clock.monotonicMs(), cancelTimer });
     const link = this.#gateway.openWorkerStream(this.#config.credentials, {
       onMessage: (message) => this.#onMessage(stream, message),
-      onClosed: (error) => this.#lose(stream, error),
+      onClosed: (error) => {
+        stream.isClosed = true;
+        this.#changed.notify();
+        this.#lose(stream, error);
+      },
     });
     stream.link = link;
     if (this.#phase.name !== 'joining' || this.#phase.stream !== stream) return link.close();

@@ -23,6 +23,9 @@ import type { EndpointDeps, EndpointEnd, EndpointState, WorkerEndpoint } from '.
 export const createWorkerEndpoint = (deps: EndpointDeps, config: EndpointConfig): WorkerEndpoint =>
   new Endpoint(deps, config);
 
+/** How long a leaving worker waits for its stream to end in good order. */
+const goodbyeMs = 1_000;
+
 class Endpoint implements WorkerEndpoint, ConnectionOwner {
   readonly ended: Promise<EndpointEnd>;
   readonly #deps: EndpointDeps;
@@ -350,7 +353,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     this.#fence.end();
     await this.#deps.runner.close();
     this.#connection.send({ type: 'goodbye' });
-    this.#connection.close();
+    await this.#connection.close(goodbyeMs);
     this.#resolveEnded(refusal === undefined ? { reason } : { reason: 'refused', error: refusal });
   }
 

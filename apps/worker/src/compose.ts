@@ -1,0 +1,90 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { snapshotFormatVersions, type WorkerInfo } from '@skein/domain';
+import { clearAbandonedWorkFolders, createThreadTaskRunner, ownWorkFolder } from '@skein/executors';
+import { createGrpcGateway } from '@skein/grpc';
+import type { Log } from '@skein/ports';
+import {
+  createIdSource,
+  createPinoLog,
+  createPrometheusMeter,
+  createSystemClock,
+  createSystemRandom,
+} from '@skein/telemetry';
+import { createWorkerEndpoint, type WorkerEndpoint } from '@skein/worker';
+import type { WorkerConfig } from './config.ts';
+import type { ExecutorThreadData } from './executor-thread-data.ts';
+
+/** A worker, wired and not yet started. */
+export interface ComposedWorker {
+  readonly endpoint: WorkerEndpoint;
+  readonly log: Log;
+  /** After the endpoint's end: closes the connection and removes what is left on disk. */
+  close(): Promise<void>;
+}
+
+const version = '0.1.0';
+
+/** Wires one worker: the endpoint in this thread, everything that executes in another. */
+export const composeWorker = async (config: WorkerConfig): Promise<ComposedWorker> => {
+  const workerId = createIdSource().next('wrk');
+  const log = createPinoLog({ level: config.logLevel, fields: { app: 'worker', workerId } });
+  await clearAbandonedWorkFolders(config.workDir);
+  const workFolder = join(config.workDir, ownWorkFolder());
+  const marked = config.launchMarker === undefined ? {} : { launchMarker: config.launchMarker };
+  const data: ExecutorThreadData = {
+    workerId,
+    workFolder,
+    stepEnv: config.stepEnv,
+    ...marked,
+    logLevel: config.logLevel,
+    maxCacheBytes: config.maxCacheBytes,
+  };
+  const gateway = createGrpcGateway({
+    address: config.coordinator,
+    log,
+    ...(config.tls === undefined ? {} : { tls: config.tls }),
+  });
+  const endpoint = createWorkerEndpoint(
+    {
+      gateway,
+      runner: createThreadTaskRunner({ entry: threadEntry(), data, log, ...marked }),
+      clock: createSystemClock(),
+      random: createSystemRandom(),
+      log,
+      meter: createPrometheusMeter(),
+    },
+    {
+      credentials: { token: config.joinToken.reveal() },
+      info: workerInfo(config, workerId),
+      tuning: { drainDeadlineMs: config.drainMs },
+    },
+  );
+  return {
+    endpoint,
+    log,
+    close: async () => {
+      gateway.close();
+      await rm(workFolder, { recursive: true, force: true });
+    },
+  };
+};
+
+const workerInfo = (config: WorkerConfig, workerId: string): WorkerInfo => ({
+  workerId,
+  incarnation: config.incarnation ?? workerId,
+  labels: config.labels,
+  slots: config.slots,
+  kinds: ['shell', 'script', 'exec', 'noop', 'agent'],
+  isolation: 'none',
+  snapshotFormats: snapshotFormatVersions,
+  version,
+  hostname: config.hostname,
+  pid: process.pid,
+});
+
+/** Beside this module: TypeScript when run from the sources, JavaScript when built. */
+const threadEntry = (): URL => {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new URL(`./executor-thread.${extension}`, import.meta.url);
+};

@@ -1,0 +1,56 @@
+import { inspect } from 'node:util';
+import { expect, test } from 'vitest';
+import { ConfigError, environmentSecret, readConfig } from './config.ts';
+
+const enough = { SKEIN_COORDINATOR: 'localhost:7000', SKEIN_JOIN_TOKEN: 'join-secret' };
+
+const problemsOf = (args: readonly string[], environment: { readonly [name: string]: string }): string => {
+  try {
+    readConfig(args, environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+  }
+  throw new Error('the configuration was accepted');
+};
+
+test('needs a coordinator and a join token, and has defaults for the rest', () => {
+  const config = readConfig([], enough);
+  expect(config).toMatchObject({ coordinator: 'localhost:7000', slots: 4, labels: {}, drainMs: 25_000 });
+  expect(config.joinToken.reveal()).toBe('join-secret');
+});
+
+test('names every bad variable at once', () => {
+  const problems = problemsOf([], { SKEIN_COORDINATOR: 'nowhere', SKEIN_SLOTS: 'many', SKEIN_LABELS: 'a' });
+  expect(problems.split('\n').map((line) => line.split(':')[0])).toEqual([
+    'SKEIN_COORDINATOR',
+    'SKEIN_JOIN_TOKEN',
+    'SKEIN_SLOTS',
+    'SKEIN_LABELS',
+  ]);
+});
+
+test('flags win over the environment', () => {
+  const config = readConfig(['--slots', '9', '--labels', 'gpu=yes, zone=a'], { ...enough, SKEIN_SLOTS: '2' });
+  expect(config).toMatchObject({ slots: 9, labels: { gpu: 'yes', zone: 'a' } });
+  expect(problemsOf(['--what'], enough)).toContain('--what');
+});
+
+test('says which token file it cannot read', () => {
+  expect(problemsOf([], { SKEIN_COORDINATOR: 'a:1', SKEIN_JOIN_TOKEN_FILE: '/no/such/file' })).toContain('/no/such/file');
+});
+
+test('a printed configuration does not show the token', () => {
+  const config = readConfig([], enough);
+  expect(JSON.stringify(config) + inspect(config) + String(config.joinToken)).not.toContain('join-secret');
+});
+
+test('steps see a few named variables only', () => {
+  const config = readConfig([], { ...enough, PATH: '/bin', OPENAI_API_KEY: 'k' });
+  expect(config.stepEnv).toEqual({ PATH: '/bin' });
+});
+
+test("the worker's own variables are no secrets of models", () => {
+  process.env['SKEIN_JOIN_TOKEN'] = 'join-secret';
+  expect(environmentSecret('SKEIN_JOIN_TOKEN')).toBeUndefined();
+  delete process.env['SKEIN_JOIN_TOKEN'];
+});

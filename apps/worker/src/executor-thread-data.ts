@@ -1,0 +1,12 @@
+import type { WorkerConfig } from './config.ts';
+
+/** What the executors' thread is told at its start; plain values only. */
+export interface ExecutorThreadData {
+  readonly workerId: string;
+  /** Folder of this process for the private directories of tasks. */
+  readonly workFolder: string;
+  readonly stepEnv: { readonly [name: string]: string };
+  readonly launchMarker?: string;
+  readonly logLevel: WorkerConfig['logLevel'];
+  readonly maxCacheBytes: number;
+}

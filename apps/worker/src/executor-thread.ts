@@ -1,0 +1,47 @@
+// The thread in which tasks run; compose.ts starts it. Nothing here may be needed for heartbeats.
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { createAgentExecutor } from '@skein/agent';
+import { defaultSnapshotLimits } from '@skein/domain';
+import {
+  createNodeToolHost,
+  createNoopExecutor,
+  createPortProcessGroups,
+  createShellExecutor,
+  createWorkDirs,
+  serveTaskRunner,
+} from '@skein/executors';
+import { createModelRouter } from '@skein/models';
+import { createSnapshotOpener } from '@skein/snapshot';
+import { createHasher, createPinoLog, createSystemClock, createSystemRandom } from '@skein/telemetry';
+import { createTaskRunner } from '@skein/worker';
+import { environmentSecret } from './config.ts';
+import type { ExecutorThreadData } from './executor-thread-data.ts';
+
+const port = parentPort as MessagePort;
+const data = workerData as ExecutorThreadData;
+const clock = createSystemClock();
+const hasher = createHasher();
+const log = createPinoLog({ level: data.logLevel, fields: { app: 'worker', workerId: data.workerId } });
+const groups = createPortProcessGroups(port);
+const marked = data.launchMarker === undefined ? {} : { launchMarker: data.launchMarker };
+
+const agent = createAgentExecutor({
+  model: createModelRouter({ secrets: environmentSecret, clock }),
+  toolHost: createNodeToolHost({ path: data.stepEnv['PATH'] ?? '', groups, ...marked }),
+  clock,
+  random: createSystemRandom(),
+  log,
+  meter: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
+});
+
+serveTaskRunner(
+  port,
+  createTaskRunner({
+    executors: [createShellExecutor({ baseEnv: data.stepEnv, groups, ...marked }), createNoopExecutor(), agent],
+    snapshots: createSnapshotOpener({ hasher, limits: defaultSnapshotLimits, maxCacheBytes: data.maxCacheBytes }),
+    workDirs: createWorkDirs(data.workFolder),
+    hasher,
+    clock,
+    log,
+  }),
+);
