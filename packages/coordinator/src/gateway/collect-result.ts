@@ -5,7 +5,7 @@ import { metric } from '../engine/metric-names.ts';
 import { storeValue } from '../dispatch/prepare-task.ts';
 import { taskKey } from '../fleet/worker-session.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
-import { loadRun } from '../run/load-run.ts';
+import { isPassing, loadRun } from '../run/load-run.ts';
 import type { RunActor, Settlement } from '../run/run-actor.ts';
 import { postCommand } from '../run/run-turn.ts';
 
@@ -42,7 +42,6 @@ const outcomeOf = (settlement: Settlement): Acknowledgement | undefined => {
 
 /** A worker that keeps refusing gets nothing for a while, so that an offer does not go round at full speed. */
 const noteRefusal = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
-  if (result.outcome.status !== 'released') return;
   session.refusals += 1;
   const pauseMs = Math.min(maxPauseMs, firstPauseMs * 2 ** Math.min(10, session.refusals - 1));
   session.pausedUntil = engine.deps.clock.monotonicMs() + pauseMs;
@@ -53,6 +52,17 @@ const noteRefusal = (engine: Engine, session: WorkerSession, result: TaskResult)
     engine.fleet.refresh(session);
     engine.dispatcher.pump();
   });
+};
+
+/**
+ * A result says that its slot is free; the worker's own count follows in the same frame and replaces this one. So the next task of
+ * a chain is leased in the commit that records this result. Never more than the slots that no known task holds.
+ */
+const creditSlot = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
+  if (session.link === undefined || !session.tasks.has(taskKey(result))) return;
+  const unseen = session.offersSent - session.offersSeen;
+  session.credits = Math.max(session.credits, Math.min(session.credits + 1, session.slots - session.tasks.size + 1 + unseen));
+  engine.fleet.refresh(session);
 };
 
 const inlineBytes = (ref: ValueRef | undefined): number =>
@@ -96,7 +106,7 @@ const record = (engine: Engine, session: WorkerSession, actor: RunActor, result:
 /** The run is being read again, or the store is away: the result is tried again, as the worker would. */
 const collectLater = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
   engine.deps.clock.after(firstPauseMs, () => {
-    if (engine.phase === 'running') collectResult(engine, session, result);
+    if (engine.phase === 'running') take(engine, session, result);
   });
 };
 
@@ -115,7 +125,10 @@ const judgeFromLog = async (engine: Engine, session: WorkerSession, result: Task
     acknowledge(engine, session, result, target?.resultToken === result.token ? 'repeated' : 'stale');
   } catch (thrown) {
     if (isDomainError(thrown) && thrown.code === 'not_found') acknowledge(engine, session, result, 'stale');
-    else engine.deps.log.warn('result cannot be judged now', { runId: result.runId, error: thrown });
+    else {
+      engine.deps.log.warn('result cannot be judged now', { runId: result.runId, error: thrown });
+      if (isPassing(thrown)) collectLater(engine, session, result);
+    }
   }
 };
 
@@ -124,7 +137,12 @@ const judgeFromLog = async (engine: Engine, session: WorkerSession, result: Task
  * It is acknowledged only once the log holds it, on whatever stream the worker has then.
  */
 export const collectResult = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
-  noteRefusal(engine, session, result);
+  if (result.outcome.status === 'released') noteRefusal(engine, session, result);
+  else creditSlot(engine, session, result);
+  take(engine, session, result);
+};
+
+const take = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
   const actor = engine.runs.find(result.runId);
   if (actor === undefined || actor.tenant !== session.tenant) {
     void judgeFromLog(engine, session, result);

@@ -1,0 +1,37 @@
+import type { CoordinatorGateway } from '@skein/ports';
+import type { SimProcess } from './sim-process.ts';
+
+/** The network as one process sees it: nothing reaches the process after its death, and nothing leaves it. */
+export const guardGateway = (gateway: CoordinatorGateway, process: SimProcess): CoordinatorGateway => {
+  const guard = <T>(call: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      call.then(
+        (value) => process.alive && resolve(value),
+        (thrown: unknown) => process.alive && reject(thrown as Error),
+      );
+    });
+  return {
+    openWorkerStream: (credentials, listener) => {
+      const link = gateway.openWorkerStream(credentials, {
+        onMessage: (message) => {
+          if (process.alive) listener.onMessage(message);
+        },
+        onClosed: (error) => {
+          if (process.alive) listener.onClosed(error);
+        },
+      });
+      return {
+        send: (message) => {
+          if (process.alive) link.send(message);
+        },
+        close: (error) => {
+          if (process.alive) link.close(error);
+        },
+      };
+    },
+    reportExit: (...args) => guard(gateway.reportExit(...args)),
+    fetchSnapshot: (...args) => guard(gateway.fetchSnapshot(...args)),
+    fetchBlob: (...args) => guard(gateway.fetchBlob(...args)),
+    storeBlob: (...args) => guard(gateway.storeBlob(...args)),
+  };
+};

@@ -1,0 +1,205 @@
+import { defaultTenant, isDomainError } from '@skein/domain';
+import type { RunId } from '@skein/domain';
+import type { Random } from '@skein/ports';
+import { createSeededRandom } from '../seeded-random.ts';
+import { createWorld } from './create-world.ts';
+import type { SimWorker, World, WorldOptions } from './create-world.ts';
+import { checkWorld } from './check-world.ts';
+import { randomDag } from './random-project.ts';
+
+/** Settings of one simulation. */
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly mutant?: WorldOptions['mutant'];
+  /** How long faults go on, in ms of simulated time. */
+  readonly chaosMs?: number;
+}
+
+/** What one simulation found. */
+export interface SimulationReport {
+  readonly seed: number;
+  /** Broken invariants; none in a sound world. */
+  readonly problems: readonly string[];
+  readonly runs: number;
+  readonly facts: number;
+  readonly executions: number;
+  readonly coordinatorCrashes: number;
+  readonly workerCrashes: number;
+  readonly staleResults: number;
+}
+
+/** Simulated time after the faults within which every run must have ended. */
+const calmLimitMs = 600_000;
+
+interface Client {
+  readonly key: string;
+  readonly dag: string;
+  runId?: RunId;
+  /** Refused for good. */
+  error?: string;
+}
+
+/** A call to the coordinator that is alive; undefined when it died, was away or did not answer. */
+const call = async <T>(world: World, run: (api: NonNullable<World['coordinator']>['api']) => Promise<T>): Promise<T | undefined> => {
+  const { coordinator } = world;
+  if (coordinator === undefined) return undefined;
+  const died = new Promise<undefined>((resolve) => coordinator.process.onDeath(() => resolve(undefined)));
+  const passing = run(coordinator.api).catch((thrown: unknown) => {
+    if (isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'version_conflict')) return undefined;
+    throw thrown;
+  });
+  return Promise.race([passing, died]);
+};
+
+/** A client that insists: it repeats its request under one key until it has an answer. */
+const submit = async (world: World, client: Client): Promise<void> => {
+  while (client.runId === undefined && client.error === undefined) {
+    try {
+      const answer = await call(world, (api) => api.submitRun(defaultTenant, { dag: client.dag, idempotencyKey: client.key }));
+      if (answer !== undefined) client.runId = answer.run.runId;
+      else await world.clock.sleep(200);
+    } catch (thrown) {
+      client.error = String(thrown);
+    }
+  }
+};
+
+const cancelSome = async (world: World, client: Client): Promise<void> => {
+  const { runId } = client;
+  if (runId === undefined) return;
+  await call(world, (api) => api.cancelRun(defaultTenant, runId, 'simulation')).catch(() => undefined);
+};
+
+const pick = <T>(random: Random, items: readonly T[]): T | undefined => items[random.integer(Math.max(1, items.length))];
+
+const disturb = (world: World, random: Random): void => {
+  const worker: SimWorker | undefined = pick(random, world.workers.filter(({ process }) => process.alive));
+  const draw = random.next();
+  if (draw < 0.25) {
+    if (worker === undefined) return;
+    world.crashWorker(worker, random.next() < 0.6 ? 5 + random.integer(500) : undefined);
+    world.clock.after(random.integer(4_000), () => world.startWorker(worker.place));
+  } else if (draw < 0.45) {
+    world.crashCoordinator();
+  } else if (draw < 0.7) {
+    if (worker === undefined) return;
+    worker.gateway.partition();
+    world.clock.after(100 + random.integer(12_000), () => worker.gateway.heal());
+  } else if (draw < 0.85) {
+    worker?.gateway.cutAll();
+  } else if (draw < 0.92 && worker !== undefined) {
+    void worker.endpoint.drain('simulation').then(() => {
+      worker.process.kill();
+      world.clock.after(random.integer(2_000), () => world.startWorker(worker.place));
+    });
+  }
+};
+
+/** Restarts a coordinator that is gone, after a while, as long as it is told to. */
+const keepCoordinator = async (world: World, random: Random, chaos: () => boolean): Promise<void> => {
+  for (;;) {
+    if (world.coordinator === undefined) {
+      if (chaos()) await world.clock.sleep(random.next() < 0.7 ? random.integer(1_500) : random.integer(9_000));
+      await world.startCoordinator();
+    }
+    await world.clock.sleep(100);
+  }
+};
+
+const startFaults = (world: World, random: Random): void => {
+  const faulty = random.next();
+  world.setNetworkFaults({
+    cut: faulty * 0.01,
+    duplicate: random.next() * 0.1,
+    replayResult: random.next() * 0.5,
+    maxDelayMs: random.integer(200),
+    failCall: random.next() * 0.1,
+    noticeMs: 200 + random.integer(1_000),
+  });
+  Object.assign(world.storeFaults, {
+    fail: random.next() * 0.03,
+    loseAnswer: random.next() * 0.03,
+    crash: random.next() * 0.004,
+    maxDelayMs: random.integer(60),
+  });
+};
+
+const stopFaults = (world: World): void => {
+  world.setNetworkFaults({ cut: 0, duplicate: 0, replayResult: 0, maxDelayMs: 5, failCall: 0 });
+  Object.assign(world.storeFaults, { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 5 });
+  for (const worker of world.workers) worker.gateway.heal();
+};
+
+const allOver = async (world: World, clients: readonly Client[]): Promise<boolean> => {
+  for (const { runId, error } of clients) {
+    if (error !== undefined) continue;
+    if (runId === undefined) return false;
+    const head = await world.stores.runs.readHead(defaultTenant, runId);
+    if (head?.finishedAt === undefined) return false;
+  }
+  return world.workers.every(({ process, endpoint }) => !process.alive || (endpoint.state().running === 0 && endpoint.state().unacknowledged === 0));
+};
+
+/** Plays one seed: random DAGs, random faults for a while, then calm until all is over, then the oracle. */
+export const simulate = async (options: SimulationOptions): Promise<SimulationReport> => {
+  const random = createSeededRandom(`simulation ${options.seed}`);
+  const dags = Array.from({ length: 1 + random.integer(3) }, (_, index) => randomDag(random.fork(`dag ${index}`), `dag-${index}`));
+  const world = createWorld({
+    seed: options.seed,
+    dags,
+    workers: 1 + random.integer(3),
+    slots: 1 + random.integer(3),
+    minWindow: 2 + random.integer(6),
+    checkpointFacts: 8 + random.integer(30),
+    ...(options.mutant === undefined ? {} : { mutant: options.mutant }),
+  });
+  await world.start();
+  startFaults(world, random.fork('faults'));
+  const chaosMs = options.chaosMs ?? 15_000;
+  const endOfChaos = world.clock.monotonicMs() + chaosMs;
+  const chaos = (): boolean => world.clock.monotonicMs() < endOfChaos;
+  void keepCoordinator(world, random.fork('restarts'), chaos);
+
+  const clients: Client[] = [];
+  const count = 3 + random.integer(6);
+  for (let index = 0; index < count; index += 1) {
+    const client: Client = { key: `key-${index}`, dag: pick(random, dags)?.name ?? 'dag-0' };
+    clients.push(client);
+    world.clock.after(random.integer(chaosMs / 2), () => void submit(world, client));
+    if (random.next() < 0.15) world.clock.after(random.integer(chaosMs), () => void cancelSome(world, client));
+  }
+  const disturbances = random.fork('disturbances');
+  const count2 = 2 + disturbances.integer(8);
+  for (let index = 0; index < count2; index += 1) {
+    world.clock.after(disturbances.integer(chaosMs), () => disturb(world, disturbances));
+  }
+  await world.clock.advance(chaosMs);
+  stopFaults(world);
+  const limit = world.clock.monotonicMs() + calmLimitMs;
+  while (!(await allOver(world, clients)) && world.clock.monotonicMs() < limit) {
+    for (let place = 0; place < (world.options.workers ?? 2); place += 1) {
+      const alive = world.workers.find((worker) => worker.place === place && worker.process.alive);
+      if (alive === undefined || alive.endpoint.state().draining) {
+        if (alive?.endpoint.state().running === 0 && alive.endpoint.state().unacknowledged === 0) alive.process.kill();
+        world.startWorker(place);
+      }
+    }
+    await world.clock.advance(250);
+  }
+  await world.clock.advance(8_000);
+  // Nobody moves the clock while the oracle asks.
+  world.storeFaults.maxDelayMs = 0;
+  const problems = await checkWorld(world, clients);
+  const counts = world.meter.counts;
+  const heads = (await world.stores.runs.listRuns({ tenant: defaultTenant, limit: 1_000 })).items;
+  return {
+    seed: options.seed,
+    problems,
+    runs: heads.length,
+    facts: heads.reduce((sum, { seq }) => sum + seq, 0),
+    executions: world.ledger.filter(({ started }) => started).length,
+    coordinatorCrashes: world.coordinatorCrashes,
+    workerCrashes: world.workerCrashes,
+    staleResults: counts.get('skein_results_total stale') ?? 0,
+  };
+};
