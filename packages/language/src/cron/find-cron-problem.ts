@@ -35,7 +35,7 @@ export const findCronProblem = (cron: string, timeZone: string): CronProblem | u
 };
 
 /** True for an IANA zone that this machine knows; fixed offsets such as +02:00 are none. */
-export const isTimeZone = (zone: string): boolean => {
+const isTimeZone = (zone: string): boolean => {
   if (!/^[A-Za-z]/.test(zone)) return false;
   try {
     return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== '';

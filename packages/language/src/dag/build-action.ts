@@ -46,7 +46,13 @@ const buildWork = (raw: RawStep, source: SourceText): BuiltAction => {
     return nothing;
   }
   if (nodes.script !== undefined) return buildScript(raw, source);
-  if (nodes.command !== undefined) return { action: { kind: 'shell', commands: values.command ?? [] } };
+  if (nodes.command !== undefined) {
+    const commands = values.command ?? [];
+    const isEmpty = values.command !== undefined && commands.every((line) => line.trim() === '');
+    if (isEmpty)
+      source.report(nodes.command, { message: 'the command is empty', expected: 'a command or a list of commands' });
+    return { action: { kind: 'shell', commands } };
+  }
   if (nodes.exec !== undefined) return { action: { kind: 'exec', argv: values.exec ?? [] } };
   // A field that is unknown or not supported yet was reported already and is probably what the step does.
   const understood = raw.node.entries.length === Object.keys(nodes).length;

@@ -43,9 +43,10 @@ const descend = (node: YamlNode, path: ValuePath): YamlNode => {
 
 const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
-/** The place of a word inside a node, when it stands there as written; else the node itself. */
+/** The place of a reference, with or without `@file`, inside a node, when it stands there as written; else the node itself. */
 export const spotOfWord = (node: YamlNode, word: string | undefined, text: string): Spot => {
   if (word === undefined) return node;
-  const at = text.slice(node.start, node.end).indexOf(word);
+  const written = text.slice(node.start, node.end);
+  const at = Math.max(written.indexOf(word), written.indexOf(word.replace(/\}$/, '@file}')));
   return at === -1 ? node : { start: node.start + at, end: node.start + at + word.length, path: node.path };
 };

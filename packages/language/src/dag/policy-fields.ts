@@ -1,4 +1,5 @@
 import type { ContinueOn, Precondition, RetryPolicy } from '@skein/domain';
+import type { SourceText } from '../problem/source-text.ts';
 import { list, oneOrMore } from '../shape/collections.ts';
 import { record } from '../shape/record.ts';
 import { flag, integer, number, seconds, text, word } from '../shape/scalars.ts';
@@ -26,7 +27,7 @@ const continueMap = mapped(
     },
   }),
   ({ values, nodes }, _node, source): ContinueOn => {
-    reportBadPatterns(values.output ?? [], nodes.output, source.report);
+    reportBadPatterns(values.output ?? [], nodes.output, source);
     return {
       failure: values.failure ?? false,
       skipped: values.skipped ?? false,
@@ -54,21 +55,18 @@ export const continueOnShape: Shape<ContinueOn> = byKind(
   },
 );
 
-type Report = (node: YamlNode, finding: { readonly message: string; readonly expected: string }) => void;
-
-const reportBadPatterns = (texts: readonly string[], node: YamlNode | undefined, report: Report): void => {
+const reportBadPatterns = (texts: readonly string[], node: YamlNode | undefined, source: SourceText): void => {
   texts.forEach((value, index) => {
     if (!value.startsWith('re:') || isPattern(value.slice(3)) || node === undefined) return;
     const at = node.kind === 'list' ? (node.items[index] ?? node) : node;
-    report(at, {
+    source.report(at, {
       message: `${JSON.stringify(value.slice(3))} is not a regular expression`,
       expected: 're: and a pattern',
     });
   });
 };
 
-/** True if the text is a regular expression. */
-export const isPattern = (value: string): boolean => {
+const isPattern = (value: string): boolean => {
   try {
     return new RegExp(value) instanceof RegExp;
   } catch {
@@ -130,7 +128,7 @@ const conditionMap = mapped(
     if (values.condition === undefined) return undefined;
     const negate = values.negate ?? false;
     if (values.expected === undefined) return { condition: values.condition, negate };
-    reportBadPatterns([values.expected], nodes.expected ?? node, source.report);
+    reportBadPatterns([values.expected], nodes.expected ?? node, source);
     return { condition: values.condition, expected: values.expected, negate };
   },
 );

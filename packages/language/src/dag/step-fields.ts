@@ -2,7 +2,7 @@ import type { Foreach, JsonValue, OutputDef } from '@skein/domain';
 import { list, mapOf, oneOrMore } from '../shape/collections.ts';
 import { type RecordValue, record } from '../shape/record.ts';
 import { flag, integer, json, seconds, text, word } from '../shape/scalars.ts';
-import { byKind, mapped, type Shape } from '../shape/shape.ts';
+import { byKind, mapped, type Shape, wrongValue } from '../shape/shape.ts';
 import { limitsShape, memoryShape, outputSchemaShape } from './agent-fields.ts';
 import { envNameShape, envShape } from './env-fields.ts';
 import { laterStepFields, laterStepTypes } from './later-words.ts';
@@ -90,7 +90,10 @@ const commandLines = oneOrMore(text('a command'), 'a command or a list of comman
 export const shellShape: Shape<readonly string[]> = byKind<readonly string[]>(
   'a program, as text or as a list of words',
   {
-    scalar: mapped(text('a program'), (value) => value.trim().split(/\s+/)),
+    scalar: mapped(text('a program'), (value, node, source) => {
+      const words = value.trim().split(/\s+/);
+      return words[0] === '' ? wrongValue(node, source, 'a program') : words;
+    }),
     list: list(text('a word'), 'a list of words', 1),
   },
 );

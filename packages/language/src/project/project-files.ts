@@ -28,7 +28,7 @@ export interface AgentFiles {
   instructions?: TextFile;
 }
 
-const junk = /(?:^|\/)(?:\.DS_Store|Thumbs\.db|desktop\.ini|__pycache__|\.git|node_modules)(?:\/|$)|\.pyc$|~$/;
+const junk = /(?:^|\/)(?:\.DS_Store|Thumbs\.db|desktop\.ini|__pycache__|\.git)(?:\/|$)|\.pyc$|~$/;
 
 /** Sorts files by their path. Files outside the folders of a project are none of its business. */
 export const sortFiles = (files: readonly ProjectFile[]): ProjectFiles => {

@@ -1,5 +1,5 @@
 import { type JsonSchema, suggest } from '@skein/domain';
-import type { SourceText, Spot } from '../problem/source-text.ts';
+import { maxProblems, type SourceText, type Spot } from '../problem/source-text.ts';
 import type { YamlEntry, YamlMap, YamlNode } from '../yaml/yaml-node.ts';
 import { isNothing, notSupportedYet, type Shape, type ValueOf, wrongValue } from './shape.ts';
 
@@ -100,6 +100,8 @@ const reportUnknown = (
     notSupportedYet(entry.keySpot, entry.key, source);
     return undefined;
   }
+  // Near misses cost time, and past the limit nobody sees them.
+  if (source.problems.length >= maxProblems) return undefined;
   const known = [...names.keys(), ...later];
   const near = suggest(entry.key, known) ?? known.find((name) => isStemOf(entry.key, name));
   const message = `unknown field ${entry.key} in ${noun}`;

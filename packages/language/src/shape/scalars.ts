@@ -94,7 +94,7 @@ export const seconds = (bounds: Bounds = { min: 0 }): Shape<number> => {
     schema: shape.schema,
     read: (node, source) => {
       const value = shape.read(node, source);
-      return value === undefined ? undefined : Math.round(value * 1000);
+      return value === undefined ? undefined : Math.ceil(value * 1000);
     },
   };
 };

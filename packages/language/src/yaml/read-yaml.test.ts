@@ -98,3 +98,23 @@ test('a byte order mark is no part of the text', () => {
   const decoded = decodeText('x', new Uint8Array([0xef, 0xbb, 0xbf, 0x61]));
   expect(decoded).toEqual({ ok: true, value: 'a' });
 });
+
+test('aliases cannot nest deeper than brackets may', () => {
+  const links = [1, 2, 3, 4].map((link) => `a${link}: &a${link} ${'['.repeat(20)}*a${link - 1}${']'.repeat(20)}`);
+  const { value, problems } = read(['a0: &a0 [1]', ...links].join('\n'));
+  expect(value).toBeUndefined();
+  expect(problems.map(({ message, code }) => [message, code])).toEqual([['nested too deeply', 'too_large']]);
+});
+
+test('a document that asks for YAML 1.1 is read without surprises', () => {
+  const { value, problems } = read('%YAML 1.1\n---\na: &a { x: 2026-01-01 }\nb:\n  <<: *a\n  y: yes\n');
+  expect(problems).toEqual([]);
+  expect(value).toEqual({ a: { x: '2026-01-01' }, b: { y: true, x: '2026-01-01' } });
+});
+
+test('a field of a merged map has the path of the map that it was merged into', () => {
+  const source = createSourceText('x.yaml', 'a: &a { x: 1 }\nb: { <<: *a }\n');
+  const node = readYaml(source);
+  const b = node?.kind === 'map' ? node.entries[1]?.value : undefined;
+  expect(b?.kind === 'map' ? b.entries.map(({ value }) => value.path) : []).toEqual(['b.x']);
+});

@@ -1,3 +1,4 @@
+import { hasLoneSurrogate } from '@skein/domain';
 import {
   type Document,
   isAlias,
@@ -15,6 +16,8 @@ import { keyPath, type YamlEntry, type YamlNode } from './yaml-node.ts';
 
 /** Nodes after aliases are followed; bounds what a chain of aliases can blow up to. */
 const maxNodes = 100_000;
+/** Collections inside each other after aliases are followed; with the DAG around them still within a snapshot's limit. */
+const maxDepth = 60;
 /** Uses of anchors in one file. */
 const maxAliasCount = 100;
 const knownTags = new Set(
@@ -78,6 +81,7 @@ const createConverter = (source: SourceText): Converter => {
     if (cut) return nothing(spot);
     nodes += 1;
     if (nodes > maxNodes) return tooMany(spot, 'too many values', `at most ${maxNodes} in a file`);
+    if (open.size > maxDepth) return tooMany(spot, 'nested too deeply', `at most ${maxDepth} levels`);
     if (node === null) return nothing(spot);
     if (isAlias(node)) return follow(node.source, path, spot);
     const anchor = isScalar(node) || isMap(node) || isSeq(node) ? node.anchor : undefined;
@@ -104,9 +108,19 @@ const createConverter = (source: SourceText): Converter => {
   const convertScalar = (node: Scalar, spot: Spot): YamlNode => {
     const { value } = node;
     if (value === null) return nothing(spot);
-    const known = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
-    const text = node.source ?? String(value);
-    return { ...spot, kind: 'scalar', value: known ? value : text, source: typeof value === 'string' ? value : text };
+    if (typeof value === 'string') {
+      if (hasLoneSurrogate(value) || value.includes('\0')) {
+        source.report(spot, {
+          message: 'the text holds a character that cannot be stored',
+          expected: 'no NUL and no half of a surrogate pair',
+        });
+      }
+      return { ...spot, kind: 'scalar', value, source: value };
+    }
+    if (typeof value === 'number' || typeof value === 'boolean') {
+      return { ...spot, kind: 'scalar', value, source: node.source ?? String(value) };
+    }
+    return { ...spot, kind: 'scalar', value: node.source ?? '', source: node.source ?? '' };
   };
 
   const convertPairs = (pairs: readonly Pair<Node, Node | null>[], path: string, spot: Spot): readonly YamlEntry[] => {
@@ -124,7 +138,7 @@ const createConverter = (source: SourceText): Converter => {
         continue;
       }
       const name = key.source;
-      const value = convert(pair.value, keyPath(path, name), at);
+      const value = convert(pair.value, name === '<<' ? path : keyPath(path, name), at);
       if (name === '<<' && isAlias(pair.value)) merged.push(...mergedEntries(value, at));
       else if (name === '<<' && isSeq(pair.value) && value.kind === 'list') {
         merged.push(...value.items.flatMap((item) => mergedEntries(item, at)));
