@@ -32,10 +32,13 @@ test('env references see the entries of the step in order, then what upstream st
     env: [
       { name: 'A', value: 'one ${params.x}' },
       { name: 'A', value: '${env.A} two' },
+      { name: 'B', value: '$A|${UP}|$UNKNOWN|${steps.x.outputs.y}' },
     ],
   });
-  const inputs = { refs: { 'params.x': '1' }, upstreamEnv: { UP: 'stream' } };
-  expect(await renderPrompt('${env.A} ${env.UP}', step, inputs, noFiles)).toBe('one 1 two stream');
+  const inputs = { refs: { 'params.x': '1', 'steps.x.outputs.y': '$A' }, upstreamEnv: { UP: 'stream' } };
+  expect(await renderPrompt('${env.A} ${env.UP}, ${env.NONE}, ${env.B}', step, inputs, noFiles)).toBe(
+    'one 1 two stream, , one 1 two|stream|$UNKNOWN|$A',
+  );
 });
 
 test('a fan-out item is there although it was not listed', async () => {

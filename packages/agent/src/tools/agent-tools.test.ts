@@ -143,6 +143,25 @@ describe('files', () => {
   });
 });
 
+test('a read waits for the write before it', async () => {
+  const order: string[] = [];
+  const toolHost = {
+    ...createMemoryToolHost(),
+    writeFile: async () => {
+      order.push('write');
+      await new Promise((resolve) => setImmediate(resolve));
+      order.push('written');
+    },
+    readFile: async () => {
+      order.push('read');
+      return { text: '', bytes: 0, truncated: false };
+    },
+  };
+  const calls = [call('write', { path: 'a', content: '' }), call('read', { path: 'a' }, 'c2')];
+  await runCalls(calls, { policy: { allow: ['read', 'write'] }, toolHost });
+  expect(order).toEqual(['write', 'written', 'read']);
+});
+
 describe('bash', () => {
   const bash = (command: string, allow: string[], deny: string[] = []) =>
     runCalls([call('bash', { command })], { policy: { allow: ['bash'], bash: { allow, deny } } });
