@@ -100,11 +100,11 @@ const gatherAgents = async (deps: BuildDeps, request: BuildRequest, gathered: Ga
     if (versionId !== undefined) open.push({ agentId, versionId, askedBy });
     else gathered.problems.push({ message: `${askedBy} asks for the agent "${agentId}", which has no active version` });
   }
-  const seen = new Set<VersionId>();
+  const seen = new Set<string>();
   for (let wanted = open.shift(); wanted !== undefined; wanted = open.shift()) {
     const { agentId, versionId, askedBy } = wanted;
-    if (seen.has(versionId)) continue;
-    seen.add(versionId);
+    if (seen.has(`${agentId}@${versionId}`)) continue;
+    seen.add(`${agentId}@${versionId}`);
     const version = await deps.projects.findVersion(request.tenant, agentId, versionId);
     if (version === undefined) {
       gathered.problems.push({

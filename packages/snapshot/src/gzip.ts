@@ -15,12 +15,12 @@ import { snapshotInvalid, tooLarge } from './snapshot-error.ts';
 const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
 const trailerBytes = 8;
 
-/** Both are part of the format: another value gives other bytes for the same content. */
-const deflateOptions = { level: 6, mem: 8 } as const;
+/** Part of the format: another value gives other bytes for the same content. A large table costs more to make than small content to compress. */
+const deflateOptions = (bytes: number) => ({ level: 6, mem: bytes > 128 * 1024 ? 8 : 4 }) as const;
 
 /** The bytes as one gzip member; a pure function of its argument. */
 export const gzip = (content: Uint8Array): Uint8Array => {
-  const deflated = deflateSync(content, deflateOptions);
+  const deflated = deflateSync(content, deflateOptions(content.length));
   const bytes = new Uint8Array(header.length + deflated.length + trailerBytes);
   bytes.set(header);
   bytes.set(deflated, header.length);
@@ -30,8 +30,8 @@ export const gzip = (content: Uint8Array): Uint8Array => {
   return bytes;
 };
 
-const largestSliceBytes = 4 * 1024;
-const smallestSliceBytes = 256;
+const largestSliceBytes = 8 * 1024;
+const smallestSliceBytes = 2 * 1024;
 /** Deflate makes at most this many bytes of one. @source https://zlib.net/zlib_tech.html */
 const largestRatio = 1_032;
 

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { type SpawnSyncOptionsWithStringEncoding, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,13 +16,18 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs the compiled text with every variable set to the value; the working directory shows whether anything else ran. */
-const run = (shell: string, text: string, value: string): { stdout: string; stderr: string; status: number | null } => {
+const run = (shell: string, text: string, value: string): { readonly stdout: string; readonly stderr: string } => {
   const { program, variables } = compileShellText(text);
   const env = { PATH: process.env['PATH'] ?? '', ...Object.fromEntries(variables.map(({ name }) => [name, value])) };
   // Without a closed stdin, which would be a socket, bash takes itself for a remote shell and reads the user's files.
-  const options = { cwd: folder, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] } as const;
-  const { stdout, stderr, status } = spawnSync(shell, ['-c', program], options);
-  return { stdout, stderr, status };
+  const options: SpawnSyncOptionsWithStringEncoding = {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  };
+  const { stdout, stderr } = spawnSync(shell, ['-c', program], options);
+  return { stdout, stderr };
 };
 
 const hostile = [

@@ -1,0 +1,245 @@
+import {
+  type AgentContent,
+  type Digest,
+  defaultSnapshotLimits,
+  type PartKind,
+  type SnapshotLimits,
+  type SnapshotRequirements,
+  versionIdOf,
+} from '@skein/domain';
+import type { MemoryView, ProjectStore } from '@skein/ports';
+import { createNodeHasher } from '@skein/testkit';
+import { describe, expect, test } from 'vitest';
+import { type BuildDeps, buildSnapshot } from './build-snapshot.ts';
+import { encodeEnvelope } from './envelope.ts';
+import { hydrate } from './hydrate.ts';
+import { maxMemoryScopeBytes } from './memory-parts.ts';
+import { encodePart } from './part-codec.ts';
+import type { PartContents } from './part-content.ts';
+import { createSnapshotOpener } from './snapshot-opener.ts';
+import { verifySnapshot } from './verify-snapshot.ts';
+
+const hasher = createNodeHasher();
+
+/** A project in memory: what was put in, under the digest that it has. */
+const project = (limits: SnapshotLimits = defaultSnapshotLimits) => {
+  const parts = new Map<Digest, Uint8Array>();
+  const agents = new Map<string, AgentContent>();
+  const memory: MemoryView[] = [];
+  const put = <K extends PartKind>(kind: K, content: PartContents[K]): Digest => {
+    const bytes = encodePart(kind, content);
+    const digest = hasher.digest(bytes);
+    parts.set(digest, bytes);
+    return digest;
+  };
+  const model = put('model', { id: 'm', provider: 'offline', model: 'rules-1', parameters: {} });
+  const agent = (agentId: string, fields: Partial<AgentContent> = {}): string => {
+    const content: AgentContent = {
+      agentId,
+      description: '',
+      instructions: '',
+      model,
+      skills: {},
+      tools: { allow: [], bash: { allow: [], deny: [] } },
+      limits: {},
+      subAgents: {},
+      ...fields,
+    };
+    const versionId = versionIdOf(content, hasher);
+    agents.set(`${agentId}@${versionId}`, content);
+    return versionId;
+  };
+  const projects: Pick<ProjectStore, 'findVersion' | 'readPart' | 'readMemory'> = {
+    findVersion: async (_tenant, agentId, version) => {
+      const content = agents.get(`${agentId}@${version}`);
+      return content && { agentId, versionId: version, alias: 'v1', content, publishedAt: '2026-01-01T00:00:00.000Z' };
+    },
+    readPart: async (_tenant, digest) => parts.get(digest),
+    readMemory: async (_tenant, scopes) => memory.filter(({ scope }) => scopes.includes(scope)),
+  };
+  const deps: BuildDeps = { projects, hasher, limits };
+  return { deps, parts, agents, memory, model, put, agent };
+};
+
+const requiring = (
+  agentIds: readonly string[],
+  memory: Partial<SnapshotRequirements['memory']> = {},
+): SnapshotRequirements => ({
+  agents: agentIds.map((agentId) => ({ agentId, askedBy: `step "use-${agentId}" of DAG "d"` })),
+  memory: { global: false, dags: [], agents: [], ...memory },
+});
+const build = (deps: BuildDeps, requirements: SnapshotRequirements, versions: { [agentId: string]: string }) =>
+  buildSnapshot(deps, { tenant: 'default', requirements, versions });
+const names = (built: Awaited<ReturnType<typeof build>>) =>
+  built.manifest.parts.map(({ kind, name }) => `${kind} ${name.replace(/@sha256.*/, '')}`);
+
+describe('building a snapshot', () => {
+  test('takes what the agents need, sub-agents included, and nothing else', async () => {
+    const { deps, put, agent, memory } = project();
+    const soul = put('soul', { id: 'calm', name: '', description: '', content: '' });
+    const skill = put('skill', { name: 'dig', description: '', body: '', metadata: {}, files: [] });
+    put('skill', { name: 'unused', description: '', body: '', metadata: {}, files: [] });
+    agent('unused');
+    const sub = agent('sub', { soul });
+    const main = agent('main', { skills: { dig: skill }, subAgents: { sub } });
+    memory.push(
+      { scope: 'global', revision: 1, text: 'g' },
+      { scope: 'dag/d', revision: 2, text: 'd' },
+      { scope: 'dag/e', revision: 1, text: '' },
+    );
+    const built = await build(deps, requiring(['main'], { global: true, dags: ['d'] }), { main });
+    expect(names(built)).toEqual([
+      'agent main',
+      'agent sub',
+      'model m',
+      'soul calm',
+      'skill dig',
+      'memory dag/d',
+      'memory global',
+    ]);
+    const envelope = encodeEnvelope(built.manifest, built.parts, deps.limits);
+    const stores = hydrate(verifySnapshot(deps, built.digest, { envelope }), deps.limits);
+    expect(stores.agent('main', main).subAgents).toEqual({ sub });
+    expect(stores.skill(skill).name).toBe('dig');
+    expect(stores.memory().map(({ text }) => text)).toEqual(['d', 'g']);
+  });
+
+  test('takes no memory that was not opted in to, and cuts what is too long with a mark', async () => {
+    const { deps, agent, memory } = project();
+    memory.push(
+      { scope: 'global', revision: 1, text: 'ü'.repeat(maxMemoryScopeBytes) },
+      { scope: 'agent/main', revision: 1, text: 'own' },
+    );
+    const versions = { main: agent('main') };
+    expect(names(await build(deps, requiring(['main']), versions))).toEqual(['agent main', 'model m']);
+    const built = await build(deps, requiring(['main'], { global: true }), versions);
+    const envelope = encodeEnvelope(built.manifest, built.parts, deps.limits);
+    const [view] = hydrate(verifySnapshot(deps, built.digest, { envelope }), deps.limits).memory();
+    expect(view?.text).toContain(`[memory cut: ${maxMemoryScopeBytes} of ${2 * maxMemoryScopeBytes} bytes shown]`);
+    expect(view?.text).not.toContain('\ufffd');
+  });
+
+  test('has the same digest and bytes each time, and another after any change', async () => {
+    const { deps, agent } = project();
+    const [one, two] = [agent('main'), agent('main', { instructions: 'other' })];
+    const first = await build(deps, requiring(['main']), { main: one });
+    expect(await build(deps, requiring(['main']), { main: one })).toEqual(first);
+    expect((await build(deps, requiring(['main']), { main: two })).digest).not.toBe(first.digest);
+  });
+
+  test('names everything that is missing and who asked for it', async () => {
+    const { deps, agent } = project();
+    const gone = 'sha256:'.padEnd(71, '0');
+    const main = agent('main', { model: gone, soul: gone, skills: { dig: gone }, subAgents: { sub: gone } });
+    const building = build(deps, requiring(['main', 'other', 'third']), { main, third: gone });
+    await expect(building).rejects.toMatchObject({ code: 'not_found' });
+    const problems = await building.catch(
+      (thrown: { details: { problems: { message: string }[] } }) => thrown.details.problems,
+    );
+    expect((problems as { message: string }[]).map(({ message }) => message)).toEqual([
+      'step "use-other" of DAG "d" asks for the agent "other", which has no active version',
+      `agent "main" (of step "use-main" of DAG "d") needs the model ${gone}, which does not exist`,
+      `agent "main" (of step "use-main" of DAG "d") needs the soul ${gone}, which does not exist`,
+      `agent "main" (of step "use-main" of DAG "d") needs the skill "dig" ${gone}, which does not exist`,
+      `step "use-third" of DAG "d" asks for the agent "third" in version ${gone}, which does not exist`,
+      `agent "main" (of step "use-main" of DAG "d") asks for the agent "sub" in version ${gone}, which does not exist`,
+    ]);
+  });
+
+  test('carries two frozen contents of one model name side by side', async () => {
+    const { deps, put, agent, model } = project();
+    const newer = put('model', { id: 'm', provider: 'offline', model: 'rules-2', parameters: {} });
+    const versions = { a: agent('a'), b: agent('b', { model: newer }) };
+    const built = await build(deps, requiring(['a', 'b']), versions);
+    expect(built.manifest.parts.filter(({ name }) => name === 'm').map(({ digest }) => digest)).toEqual(
+      [model, newer].sort(),
+    );
+  });
+
+  test('refuses a store whose bytes are not what it says', async () => {
+    const { deps, parts, agents, agent, model } = project();
+    const main = agent('main');
+    const content = agents.get(`main@${main}`) as AgentContent;
+    agents.set(`main@${main}`, { ...content, instructions: 'changed' });
+    await expect(build(deps, requiring(['main']), { main })).rejects.toMatchObject({ code: 'digest_mismatch' });
+    agents.set(`main@${main}`, content);
+    parts.set(model, encodePart('model', { id: 'm', provider: 'offline', model: 'changed', parameters: {} }));
+    await expect(build(deps, requiring(['main']), { main })).rejects.toMatchObject({ code: 'digest_mismatch' });
+  });
+
+  test.each([
+    ['uncompressed', { maxBytes: 3_000 }],
+    ['compressed', { maxCompressedBytes: 300 }],
+    ['in one part', { maxJsonPartBytes: 1_000 }],
+  ])('over the limit %s fails with the largest parts', async (_name, limit) => {
+    const { deps, put, agent } = project({ ...defaultSnapshotLimits, ...limit });
+    const soul = put('soul', { id: 'large', name: '', description: '', content: 'x y '.repeat(1_000) });
+    const main = agent('main', { soul });
+    const generous = { ...deps, limits: { ...deps.limits } };
+    await expect(build(generous, requiring(['main']), { main })).rejects.toMatchObject({ code: 'too_large' });
+  });
+});
+
+describe('the stores of a snapshot', () => {
+  test('hold nothing else, and refuse each write with the one typed error', async () => {
+    const { deps, agent, model } = project();
+    const main = agent('main');
+    const built = await build(deps, requiring(['main']), { main });
+    const stores = hydrate(
+      verifySnapshot(deps, built.digest, { envelope: encodeEnvelope(built.manifest, built.parts, deps.limits) }),
+      deps.limits,
+    );
+    const refusing = expect.objectContaining({ code: 'read_only' }) as Error;
+    for (const write of ['writeAgent', 'writeModel', 'writeSoul', 'writeSkill', 'writeMemory'] as const) {
+      expect(() => stores[write]('x')).toThrow(refusing);
+    }
+    const missing = expect.objectContaining({ code: 'not_found' }) as Error;
+    expect(() => stores.agent('other', main)).toThrow(missing);
+    expect(() => stores.soul(model)).toThrow(missing);
+    expect(() => stores.skill(model)).toThrow(missing);
+    expect(() => Object.assign(stores.model(model).parameters, { x: 1 })).toThrow(TypeError);
+    expect(() => (stores.memory() as unknown[]).push(1)).toThrow(TypeError);
+  });
+
+  test('are opened once while they are in the cache, and fetched when they are not', async () => {
+    const { deps, agent } = project();
+    const versions = { a: agent('a'), b: agent('b') };
+    const one = await build(deps, requiring(['a']), versions);
+    const two = await build(deps, requiring(['b']), versions);
+    const opener = createSnapshotOpener({ ...deps, maxCacheBytes: 10_000 });
+    const never = () => Promise.reject(new Error('fetched'));
+    const stores = await opener.open(
+      { digest: one.digest, envelope: encodeEnvelope(one.manifest, one.parts, deps.limits) },
+      never,
+    );
+    expect(await opener.open({ digest: one.digest }, never)).toBe(stores);
+    const fetches: (readonly Digest[])[] = [];
+    const fetch = async (held: readonly Digest[]) => {
+      fetches.push(held);
+      const lacking = [...two.parts.keys()].filter((digest) => !held.includes(digest));
+      return encodeEnvelope(two.manifest, two.parts, deps.limits, lacking);
+    };
+    const [left, right] = await Promise.all([
+      opener.open({ digest: two.digest }, fetch),
+      opener.open({ digest: two.digest }, fetch),
+    ]);
+    expect(left).toBe(right);
+    expect(left.digest).toBe(two.digest);
+    expect(fetches).toEqual([[...one.parts.keys(), one.digest]]);
+    expect([...opener.held()].sort()).toEqual(
+      [...new Set([...one.parts.keys(), ...two.parts.keys(), one.digest, two.digest])].sort(),
+    );
+  });
+
+  test('are refused, not replaced, when the bytes are of another digest', async () => {
+    const { deps, agent } = project();
+    const versions = { a: agent('a') };
+    const built = await build(deps, requiring(['a']), versions);
+    const envelope = encodeEnvelope(built.manifest, built.parts, deps.limits);
+    const opener = createSnapshotOpener({ ...deps, maxCacheBytes: 10_000 });
+    const other = 'sha256:'.padEnd(71, '1');
+    const opening = opener.open({ digest: other, envelope }, () => Promise.reject(new Error('fetched')));
+    await expect(opening).rejects.toMatchObject({ code: 'digest_mismatch' });
+    expect(opener.held()).toEqual([]);
+  });
+});

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { gunzip, gzip } from './gzip.ts';
+
+const limit = 256 * 1024;
+const reasonOf = (bytes: Uint8Array, maxBytes = limit): string => {
+  try {
+    gunzip(bytes, maxBytes);
+    return 'accepted';
+  } catch (thrown) {
+    const { code, details } = thrown as { code?: string; details?: { reason?: string } };
+    return details?.reason ?? code ?? `threw ${String(thrown)}`;
+  }
+};
+/** Bytes that compress a little, as parts do. */
+const sample = (length: number): Uint8Array => Uint8Array.from({ length }, (_, at) => (at * at + (at >> 3)) & 0x3f);
+const changed = (bytes: Uint8Array, at: number, mask = 0xff): Uint8Array => {
+  const copy = bytes.slice();
+  copy[at] = (copy[at] as number) ^ mask;
+  return copy;
+};
+const joined = (...parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts));
+
+describe('the gzip form', () => {
+  test('brings any bytes back, and is gzip to others', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 5_000 }), (bytes) => {
+        const packed = gzip(bytes);
+        expect(gunzip(packed, limit)).toEqual(bytes);
+        expect(new Uint8Array(gunzipSync(packed))).toEqual(bytes);
+      }),
+    );
+  });
+
+  test('holds for content of many blocks and slices, up to the limit exactly', () => {
+    for (const content of [sample(limit), new Uint8Array(limit), createNoise(limit)]) {
+      expect(Buffer.compare(gunzip(gzip(content), limit), content)).toBe(0);
+      expect(reasonOf(gzip(content), limit - 1)).toBe('too_large');
+    }
+  });
+
+  test('is the same bytes on every machine and at every time', () => {
+    const digest = createHash('sha256')
+      .update(gzip(sample(100_000)))
+      .digest('hex');
+    expect(digest).toMatchInlineSnapshot(`"6fe430984f18236d8e2c30e14fc218f2af955acc79db74fce219a7791bfe3000"`);
+    expect([...gzip(new Uint8Array(0)).subarray(0, 10)]).toEqual([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+  });
+});
+
+describe('bytes that are not one gzip member', () => {
+  const packed = gzip(sample(20_000));
+  const trailer = packed.length - 8;
+
+  test.each([
+    ['nothing', new Uint8Array(0), 'truncated'],
+    ['another magic', changed(packed, 0), 'bad_gzip'],
+    ['another method', changed(packed, 2), 'bad_gzip'],
+    ['flags', changed(packed, 3, 8), 'bad_gzip'],
+    ['a time', changed(packed, 4), 'bad_gzip'],
+    ['the header of another tool', new Uint8Array(gzipSync(sample(10))), 'bad_gzip'],
+    ['a reserved block type', joined(packed.subarray(0, 10), Uint8Array.of(7), packed.subarray(11)), 'bad_gzip'],
+    ['another checksum', changed(packed, trailer), 'bad_crc'],
+    ['another length', changed(packed, trailer + 4), 'bad_length'],
+    ['one byte after it', joined(packed, Uint8Array.of(0)), 'trailing_bytes'],
+    ['three bytes after it', joined(packed, Uint8Array.of(0, 0, 0)), 'trailing_bytes'],
+    ['many bytes after it', joined(packed, new Uint8Array(9_000)), 'trailing_bytes'],
+    ['a second member', joined(packed, packed), 'second_member'],
+    ['an empty second member', joined(packed, new Uint8Array(gzipSync(new Uint8Array(0)))), 'second_member'],
+    ['only a header', packed.slice(0, 10), 'truncated'],
+  ])('%s is refused', (_name, bytes, reason) => {
+    expect(reasonOf(bytes)).toBe(reason);
+  });
+
+  test('are told to be cut, wherever they are cut', () => {
+    const small = gzip(sample(600));
+    for (let length = 0; length < small.length; length++)
+      expect([length, reasonOf(small.slice(0, length))]).toEqual([length, 'truncated']);
+    for (let percent = 0; percent < 100; percent++) {
+      expect(reasonOf(packed.slice(0, Math.floor((packed.length * percent) / 100)))).toBe('truncated');
+    }
+  });
+
+  // Some bits carry nothing: the padding after the last block.
+  test('never pass with other content than was packed, whichever bit is flipped', () => {
+    const content = sample(150);
+    const small = gzip(content);
+    const refusals = ['bad_gzip', 'bad_crc', 'bad_length', 'truncated', 'trailing_bytes', 'second_member', 'too_large'];
+    for (let bit = 0; bit < small.length * 8; bit++) {
+      const flipped = changed(small, bit >> 3, 1 << (bit & 7));
+      const reason = reasonOf(flipped);
+      if (reason === 'accepted') expect(gunzip(flipped, limit)).toEqual(content);
+      else expect(refusals).toContain(reason);
+    }
+  });
+
+  test('that are any bytes at all behind the right header end in a typed refusal', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        expect(reasonOf(joined(packed.subarray(0, 10), bytes))).not.toMatch(/^threw/);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('a bomb', () => {
+  const bomb = gzip(new Uint8Array(128 * limit));
+
+  test('of a thousand to one is stopped soon after the limit', () => {
+    expect(bomb.length).toBeLessThan((128 * limit) / 900);
+    try {
+      gunzip(bomb, limit);
+      expect.unreachable();
+    } catch (thrown) {
+      const { code, details } = thrown as { code: string; details: { limit: number; actual: number } };
+      expect(code).toBe('too_large');
+      expect(details.limit).toBe(limit);
+      expect(details.actual).toBeLessThan(limit + 2_048 * 1_032);
+    }
+  });
+
+  test('in a second member is not inflated at all', () => {
+    expect(reasonOf(joined(gzip(sample(10)), bomb))).toBe('second_member');
+  });
+
+  test('whose trailer lies about its length is stopped too', () => {
+    const lying = bomb.slice();
+    lying.fill(0, lying.length - 4);
+    expect(reasonOf(lying)).toBe('too_large');
+  });
+});
+
+function createNoise(length: number): Uint8Array {
+  let state = 1;
+  return Uint8Array.from({ length }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state >>> 24;
+  });
+}
