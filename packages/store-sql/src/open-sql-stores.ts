@@ -23,6 +23,7 @@ import { SqlShardStore } from './fleet/sql-shard-store.ts';
 import { SqlTokenStore } from './fleet/sql-token-store.ts';
 import { SqlProjectStore } from './project/sql-project-store.ts';
 import { SqlSnapshotStore } from './project/sql-snapshot-store.ts';
+import { nextWriter } from './run-log/next-writer.ts';
 import { SqlRunStore } from './run-log/sql-run-store.ts';
 import { openDatabase } from './sql/open-database.ts';
 
@@ -66,6 +67,7 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
     const blobs = new FileBlobStore({ root: join(dataDir, 'blobs'), hasher });
     const logs = new FileLogStore({ root: join(dataDir, 'logs'), log });
     const queue = await SqlRunQueue.open({ committer, queries, clock, ids });
+    const writer = await nextWriter(queries, committer);
     let closing: Promise<void> | undefined;
     const close = async (): Promise<void> => {
       await queue.close();
@@ -74,7 +76,7 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
       lock.release();
     };
     return {
-      runs: new SqlRunStore({ committer, queries, ids }),
+      runs: new SqlRunStore({ committer, queries, writer }),
       projects: new SqlProjectStore({ committer, queries, blobs, hasher }),
       snapshots: new SqlSnapshotStore({ committer, queries, blobs, hasher }),
       blobs,

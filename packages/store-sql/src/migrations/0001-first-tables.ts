@@ -145,6 +145,11 @@ const createProjectTables = async ({ schema }: Kysely<unknown>): Promise<void> =
 
 const createFleetTables = async ({ schema }: Kysely<unknown>): Promise<void> => {
   await schema
+    .createTable('writer')
+    .addColumn('name', 'text', (column) => column.notNull().primaryKey())
+    .addColumn('openings', 'bigint', (column) => column.notNull())
+    .execute();
+  await schema
     .createTable('token')
     .addColumn('tenant', 'text', (column) => column.notNull())
     .addColumn('token_id', 'text', (column) => column.notNull())

@@ -1,29 +1,18 @@
 import { DomainError } from '@skein/domain';
-import type { AppendOutcome, AppendRequest } from '@skein/ports';
+import type { AppendOutcome, AppendRequest, RunHead } from '@skein/ports';
 import { type ExpressionBuilder, sql } from 'kysely';
 import { param, prepare } from '../sql/prepared.ts';
 import type { Queries, Schema } from '../sql/schema.ts';
 import type { Guard, UnitOutcome, WriteUnit } from '../sql/write-unit.ts';
 import { encodeFacts } from './fact-text.ts';
+import { createHeadAdvance } from './head-advance.ts';
+import { type HeadValues, headValuesOf } from './head-row.ts';
 
 /*
  * An append as a write unit: the head advances first, under a guard on its sequence number, and the row of facts follows
  * only if it did. Each append carries an id of its own, written with its facts: when a unit is sent again because the
  * answer to its commit was lost, the guard fails, and the id tells our own facts from another writer's.
  */
-
-type HeadValues = {
-  readonly tenant: string;
-  readonly runId: string;
-  readonly status: string;
-  readonly seq: number;
-  readonly priority: number;
-  readonly startedAt: number | null;
-  readonly finishedAt: number | null;
-  readonly snapshotDigest: string | null;
-  readonly partial: number;
-  readonly dueAt: number | null;
-};
 
 type Mark = { readonly tenant: string; readonly runId: string; readonly first: number; readonly commitId: string };
 
@@ -39,6 +28,7 @@ const mine = (eb: ExpressionBuilder<Schema, never>) =>
     .as('mine');
 
 const createStatements = (queries: Queries) => ({
+  advanceHead: createHeadAdvance(queries),
   ...headStatements(queries),
   ...uniquenessStatements(queries),
   writeFacts: prepare<Mark & { readonly count: number; readonly facts: string }>(
@@ -90,23 +80,6 @@ const headStatements = (queries: Queries) => ({
         due_at: param('dueAt'),
       })
       .onConflict((conflict) => conflict.columns(['tenant', 'run_id']).doNothing()),
-  ),
-  advanceHead: prepare<HeadValues & { readonly expected: number }>(
-    queries
-      .updateTable('run_head')
-      .set({
-        status: param('status'),
-        seq: param('seq'),
-        priority: param('priority'),
-        started_at: param('startedAt'),
-        finished_at: param('finishedAt'),
-        snapshot_digest: param('snapshotDigest'),
-        partial: param('partial'),
-        due_at: param('dueAt'),
-      })
-      .where('tenant', '=', param<string>('tenant'))
-      .where('run_id', '=', param<string>('runId'))
-      .where('seq', '=', param<number>('expected')),
   ),
   readSeq: prepare<Mark>(
     queries
@@ -181,32 +154,27 @@ export interface AppendUnit {
   readonly outcomeOf: (outcome: UnitOutcome) => AppendOutcome;
 }
 
-/** Builds the unit of an append. `commitId` is unique for ever. Throws `too_large` and `invalid_argument`. */
-export const createAppendUnits = (queries: Queries): ((request: AppendRequest, commitId: string) => AppendUnit) => {
+/**
+ * Builds the unit of an append. `commitId` is unique for ever; `known` is the head at `expectedSeq` when the caller remembers it.
+ * Throws `too_large` and `invalid_argument`.
+ */
+export type AppendUnitBuilder = (request: AppendRequest, commitId: string, known: RunHead | undefined) => AppendUnit;
+
+/** Compiles the statements once. */
+export const createAppendUnits = (queries: Queries): AppendUnitBuilder => {
   const statements = createStatements(queries);
-  return (request, commitId) => {
+  return (request, commitId, known) => {
     checkShape(request);
     const { tenant, runId, expectedSeq, head, creation, pinsSnapshot } = request;
     const facts = encodeFacts(request.facts);
     const mark: Mark = { tenant, runId, first: expectedSeq + 1, commitId };
-    const values: HeadValues = {
-      tenant,
-      runId,
-      status: head.status,
-      seq: head.seq,
-      priority: head.priority,
-      startedAt: head.startedAt ?? null,
-      finishedAt: head.finishedAt ?? null,
-      snapshotDigest: head.snapshotDigest ?? null,
-      partial: head.partial ? 1 : 0,
-      dueAt: head.dueAt ?? null,
-    };
+    const values = headValuesOf(head);
     const guards: Guard[] = [];
     if (pinsSnapshot !== undefined) {
       guards.push({ must: 'exist', ...statements.findSnapshot({ tenant, digest: pinsSnapshot }) });
     }
     if (creation === undefined) {
-      const advance = statements.advanceHead({ ...values, expected: expectedSeq });
+      const advance = statements.advanceHead(values, expectedSeq, known);
       guards.push({ must: 'change', ...advance, otherwise: statements.readSeq(mark) });
     } else {
       const { idempotency, fire } = creation;

@@ -20,3 +20,31 @@ export const headOf = (row: Selectable<RunHeadTable>): RunHead => ({
   ...(row.retry_of === null ? {} : { retryOf: row.retry_of }),
   ...(row.due_at === null ? {} : { dueAt: Number(row.due_at) }),
 });
+
+/** What of a head may change after its creation, as it is bound; the key comes with it. */
+export type HeadValues = {
+  readonly tenant: string;
+  readonly runId: string;
+  readonly status: string;
+  readonly seq: number;
+  readonly priority: number;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  readonly snapshotDigest: string | null;
+  readonly partial: number;
+  readonly dueAt: number | null;
+};
+
+/** The bound form of a head. */
+export const headValuesOf = (head: RunHead): HeadValues => ({
+  tenant: head.tenant,
+  runId: head.runId,
+  status: head.status,
+  seq: head.seq,
+  priority: head.priority,
+  startedAt: head.startedAt ?? null,
+  finishedAt: head.finishedAt ?? null,
+  snapshotDigest: head.snapshotDigest ?? null,
+  partial: head.partial ? 1 : 0,
+  dueAt: head.dueAt ?? null,
+});

@@ -1,42 +1,40 @@
-import { DomainError, type RunFact, type RunId, type RunStatus, type TenantId } from '@skein/domain';
-import type {
-  AppendOutcome,
-  AppendRequest,
-  IdSource,
-  Page,
-  RunFilter,
-  RunHead,
-  RunStore,
-  StateCheckpoint,
-} from '@skein/ports';
+import { DomainError, isTerminalRun, type RunFact, type RunId, type RunStatus, type TenantId } from '@skein/domain';
+import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Committer } from '../sql/write-unit.ts';
-import { type AppendUnit, createAppendUnits } from './append-unit.ts';
+import { type AppendUnitBuilder, createAppendUnits } from './append-unit.ts';
 import { decodeFacts } from './fact-text.ts';
 import { dueQuery, listQuery, openQuery, queuedQuery } from './head-queries.ts';
 import { headOf } from './head-row.ts';
+import { RecentHeads } from './recent-heads.ts';
 
 /** The run log in SQL: durable writes through the committer, reads beside it. */
 export class SqlRunStore implements RunStore {
   readonly #committer: Committer;
   readonly #queries: Queries;
-  readonly #appendUnit: (request: AppendRequest, commitId: string) => AppendUnit;
-  /** With the count it names each append for ever. */
+  readonly #appendUnit: AppendUnitBuilder;
+  readonly #recent = new RecentHeads();
+  /** Unlike that of any other opening of the database; with the count it names each append for ever. */
   readonly #writer: string;
   #count = 0;
 
-  constructor(deps: { readonly committer: Committer; readonly queries: Queries; readonly ids: IdSource }) {
+  constructor(deps: { readonly committer: Committer; readonly queries: Queries; readonly writer: string }) {
     this.#committer = deps.committer;
     this.#queries = deps.queries;
     this.#appendUnit = createAppendUnits(deps.queries);
-    this.#writer = deps.ids.next('cmt');
+    this.#writer = deps.writer;
   }
 
   async append(request: AppendRequest): Promise<AppendOutcome> {
     this.#count += 1;
-    const { unit, outcomeOf } = this.#appendUnit(request, `${this.#writer}.${this.#count}`);
-    return outcomeOf(await this.#committer.commit(unit));
+    const key = `${request.tenant}\u0000${request.runId}`;
+    const commitId = `${this.#writer}.${this.#count.toString(36)}`;
+    const { unit, outcomeOf } = this.#appendUnit(request, commitId, this.#recent.get(key));
+    const outcome = outcomeOf(await this.#committer.commit(unit));
+    if (outcome.status === 'appended' && !isTerminalRun(request.head.status)) this.#recent.set(key, request.head);
+    else this.#recent.delete(key);
+    return outcome;
   }
 
   async readFacts(tenant: TenantId, runId: RunId, afterSeq: number, limit?: number): Promise<readonly RunFact[]> {

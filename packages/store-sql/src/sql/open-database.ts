@@ -12,6 +12,7 @@ const pageBytes = 4_096;
 export interface OpenDatabase {
   readonly committer: GroupCommit;
   readonly queries: Queries;
+  readonly reader: ReaderThread;
   close(): Promise<void>;
 }
 
@@ -38,6 +39,7 @@ export const openDatabase = async (options: {
   );
   return {
     committer,
+    reader,
     queries: new Kysely<Schema>({ dialect: createThreadDialect(reader) }),
     close: async () => {
       await committer.close();

@@ -145,6 +145,12 @@ export interface QueueHintTable {
   visible_at: number;
 }
 
+/** How often the database was opened for writing. */
+export interface WriterTable {
+  name: 'run_log';
+  openings: number;
+}
+
 /** All tables. Instants are ms since the epoch; booleans are 0 and 1. */
 export interface Schema {
   run_head: RunHeadTable;
@@ -162,6 +168,7 @@ export interface Schema {
   token: TokenTable;
   shard_home: ShardHomeTable;
   queue_hint: QueueHintTable;
+  writer: WriterTable;
 }
 
 /** The query builder over our tables. */

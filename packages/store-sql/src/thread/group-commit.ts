@@ -2,7 +2,7 @@ import { DomainError } from '@skein/domain';
 import { sqlError, ThreadLost } from '../sql/sql-error.ts';
 import type { Bound, Committer, UnitOutcome, WriteUnit } from '../sql/write-unit.ts';
 import type { SqlThread } from './sql-thread.ts';
-import type { EncodedOutcome, EncodedUnit } from './sql-thread-messages.ts';
+import type { EncodedOutcome, EncodedUnit, PackedValue, SqlValue } from './sql-thread-messages.ts';
 
 /*
  * Group commit: units that come while a commit runs share the next one. No timer: the commit is the batching window.
@@ -119,11 +119,12 @@ export class GroupCommit implements Committer {
   async #send(batch: readonly Pending[]): Promise<readonly EncodedOutcome[]> {
     for (let attempt = 1; ; attempt += 1) {
       if (this.#thread.lost) await this.#replaceThread();
-      const units = batch.map(({ unit }) => this.#encode(unit));
+      const bytes: Uint8Array[] = [];
+      const units = JSON.stringify(batch.map(({ unit }) => this.#encode(unit, bytes)));
       const define = this.#define;
       this.#define = [];
       try {
-        return (await this.#thread.ask({ type: 'commit', define, units })) as readonly EncodedOutcome[];
+        return (await this.#thread.ask({ type: 'commit', define, units, bytes })) as readonly EncodedOutcome[];
       } catch (error) {
         if (!(error instanceof ThreadLost) || attempt === maxThreadsPerBatch) throw error;
       }
@@ -135,17 +136,18 @@ export class GroupCommit implements Committer {
     this.#define = [...this.#ids].map(([sql, id]) => [id, sql]);
   }
 
-  #encode({ guards, writes, wantsResults = false }: WriteUnit): EncodedUnit {
+  #encode({ guards, writes, wantsResults = false }: WriteUnit, bytes: Uint8Array[]): EncodedUnit {
     return [
       wantsResults,
       guards.map((guard) => {
         const kind = guard.must === 'exist' ? 'exists' : 'changes';
         const { otherwise } = guard;
+        const params = pack(guard.params, bytes);
         return otherwise === undefined
-          ? [kind, this.#idOf(guard), guard.params]
-          : [kind, this.#idOf(guard), guard.params, this.#idOf(otherwise), otherwise.params];
+          ? [kind, this.#idOf(guard), params]
+          : [kind, this.#idOf(guard), params, this.#idOf(otherwise), pack(otherwise.params, bytes)];
       }),
-      writes.map((write) => [write.answers ?? 'run', this.#idOf(write), write.params]),
+      writes.map((write) => [write.answers ?? 'run', this.#idOf(write), pack(write.params, bytes)]),
     ];
   }
 
@@ -180,3 +182,8 @@ const settle = ({ resolve, reject }: Pending, outcome: EncodedOutcome | undefine
   else if ('stopped' in outcome) resolve({ status: 'stopped', guard: outcome.stopped, rows: outcome.rows });
   else resolve({ status: 'done', results: outcome });
 };
+
+const pack = (params: readonly SqlValue[], bytes: Uint8Array[]): readonly PackedValue[] =>
+  params.some((value) => value instanceof Uint8Array)
+    ? params.map((value) => (value instanceof Uint8Array ? { b: bytes.push(value) - 1 } : value))
+    : (params as readonly PackedValue[]);

@@ -19,6 +19,11 @@ export class ReaderThread {
     return new ReaderThread(options, await SqlThread.open(options));
   }
 
+  /** The thread of today; tests kill it. */
+  get thread(): SqlThread {
+    return this.#thread;
+  }
+
   /** A read is repeated once when its thread died. */
   async query(sql: string, params: readonly SqlValue[]): Promise<{ rows: SqlRow[]; changes?: number }> {
     try {

@@ -148,6 +148,15 @@ const whenIdle = () => {
   if (written) written = !checkpoint();
 };
 
+/** @param {Extract<ThreadRequest, { type: 'commit' }>} request @returns {EncodedUnit[]} */
+const unpack = ({ units, bytes }) =>
+  JSON.parse(
+    units,
+    bytes.length === 0
+      ? undefined
+      : (_, value) => (typeof value?.b === 'number' ? Buffer.from(/** @type {Uint8Array} */ (bytes[value.b])) : value),
+  );
+
 /** @param {ThreadRequest} request @returns {unknown} */
 const answer = (request) => {
   switch (request.type) {
@@ -156,7 +165,7 @@ const answer = (request) => {
       return undefined;
     case 'commit':
       for (const [id, sql] of request.define) texts.set(id, sql);
-      return commit(request.units);
+      return commit(unpack(request));
     case 'query': {
       const statement = prepare(request.sql);
       return statement.reader
