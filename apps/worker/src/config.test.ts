@@ -36,7 +36,9 @@ test('flags win over the environment', () => {
 });
 
 test('says which token file it cannot read', () => {
-  expect(problemsOf([], { SKEIN_COORDINATOR: 'a:1', SKEIN_JOIN_TOKEN_FILE: '/no/such/file' })).toContain('/no/such/file');
+  expect(problemsOf([], { SKEIN_COORDINATOR: 'a:1', SKEIN_JOIN_TOKEN_FILE: '/no/such/file' })).toContain(
+    '/no/such/file',
+  );
 });
 
 test('a printed configuration does not show the token', () => {

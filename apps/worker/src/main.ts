@@ -18,14 +18,16 @@ const main = async (): Promise<number> => {
 let signals = 0;
 
 /** The first signal drains; the second stops at once, so that no step outlives the process. */
-const onSignal = ({ endpoint }: ComposedWorker, signal: string) => (): void => {
-  signals += 1;
-  if (signals === 1) void endpoint.drain(signal);
-  else {
-    setTimeout(() => process.exit(1), hurryMs).unref();
-    void endpoint.stop().then(() => process.exit(1));
-  }
-};
+const onSignal =
+  ({ endpoint }: ComposedWorker, signal: string) =>
+  (): void => {
+    signals += 1;
+    if (signals === 1) void endpoint.drain(signal);
+    else {
+      setTimeout(() => process.exit(1), hurryMs).unref();
+      void endpoint.stop().then(() => process.exit(1));
+    }
+  };
 
 try {
   process.exitCode = await main();

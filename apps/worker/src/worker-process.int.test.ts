@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DomainError, type StepAction, type TaskOffer, type TaskResult } from '@skein/domain';
 import { type ServedGateway, serveGateway } from '@skein/grpc';
-import type { CoordinatorGateway, CoordinatorMessage, StreamListener, WorkerMessage } from '@skein/ports';
+import type { CoordinatorGateway, CoordinatorMessage, Meter, StreamListener, WorkerMessage } from '@skein/ports';
 import { createMemoryLog } from '@skein/testkit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
@@ -43,7 +43,10 @@ class Coordinator implements CoordinatorGateway {
 
   #onHello(listener: StreamListener<CoordinatorMessage>, token: string): void {
     if (token !== 'join-me') {
-      listener.onMessage({ type: 'refused', error: { code: 'unauthenticated', message: 'the join token is not valid' } });
+      listener.onMessage({
+        type: 'refused',
+        error: { code: 'unauthenticated', message: 'the join token is not valid' },
+      });
       return;
     }
     listener.onMessage({
@@ -59,6 +62,8 @@ class Coordinator implements CoordinatorGateway {
   }
 }
 
+const meter: Meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
+
 let coordinator: Coordinator;
 let served: ServedGateway;
 let workDir: string;
@@ -68,14 +73,14 @@ let stderr = '';
 
 beforeEach(async () => {
   coordinator = new Coordinator();
-  served = await serveGateway({ gateway: coordinator, address: '127.0.0.1:0', log: createMemoryLog() });
+  served = await serveGateway({ gateway: coordinator, address: '127.0.0.1:0', log: createMemoryLog(), meter });
   workDir = await mkdtemp(join(tmpdir(), 'skein-worker-'));
 });
 
 afterEach(async () => {
   worker.kill('SIGKILL');
   await exited;
-  await served.close();
+  await served.close(100);
   await rm(workDir, { recursive: true, force: true });
 });
 
@@ -84,7 +89,7 @@ const startWorker = (token = 'join-me'): void => {
   worker = spawn(process.execPath, ['--conditions', 'skein-source', '--import', 'tsx', main], {
     env: {
       PATH: process.env['PATH'],
-      SKEIN_COORDINATOR: `127.0.0.1:${served.port}`,
+      SKEIN_COORDINATOR: served.address,
       SKEIN_JOIN_TOKEN: token,
       SKEIN_WORK_DIR: workDir,
       SKEIN_LAUNCH: 'worker-process-test',
@@ -128,7 +133,8 @@ const offer = (step: string, token: number, action: StepAction): void => {
   coordinator.listener?.onMessage({ type: 'offer', offer: value });
 };
 
-const until = (holds: () => boolean): Promise<void> => vi.waitUntil(holds, { timeout: 20_000, interval: 20 }).then(() => undefined);
+const until = (holds: () => boolean): Promise<void> =>
+  vi.waitUntil(holds, { timeout: 20_000, interval: 20 }).then(() => undefined);
 const heard = (type: WorkerMessage['type']): boolean => coordinator.said.some((message) => message.type === type);
 
 test('joins over gRPC, runs a step without its secrets, drains on SIGTERM and leaves nothing', async () => {

@@ -1,11 +1,11 @@
 export { createNoopExecutor } from './noop/noop-executor.ts';
 export type { ProcessGroups } from './process/process-groups.ts';
-export { createShellExecutor } from './shell/shell-executor.ts';
 export type { ShellExecutorConfig } from './shell/shell-executor.ts';
+export { createShellExecutor } from './shell/shell-executor.ts';
 export { createPortProcessGroups, serveTaskRunner } from './thread/serve-task-runner.ts';
-export { createThreadTaskRunner } from './thread/thread-task-runner.ts';
 export type { ThreadTaskRunnerOptions } from './thread/thread-task-runner.ts';
-export { createNodeToolHost } from './tool-host/node-tool-host.ts';
+export { createThreadTaskRunner } from './thread/thread-task-runner.ts';
 export type { NodeToolHostDeps } from './tool-host/node-tool-host.ts';
+export { createNodeToolHost } from './tool-host/node-tool-host.ts';
 export { clearAbandonedWorkFolders, ownWorkFolder } from './work-dirs/clear-abandoned.ts';
 export { createWorkDirs } from './work-dirs/create-work-dirs.ts';

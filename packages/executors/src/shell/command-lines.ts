@@ -1,6 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compileShellText, DomainError, parseReferences, type ShellProgram, type Step, utf8Length } from '@skein/domain';
+import {
+  compileShellText,
+  DomainError,
+  parseReferences,
+  type ShellProgram,
+  type Step,
+  utf8Length,
+} from '@skein/domain';
 import { type Interpreter, interpreterOf, interpreterOfScript } from './interpreter.ts';
 import type { StepEnvironment } from './step-environment.ts';
 

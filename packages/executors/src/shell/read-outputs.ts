@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import {
   coerceValue,
-  describeType,
   DomainError,
+  describeType,
   type JsonObject,
   type JsonValue,
   maxOutputsBytes,

@@ -133,7 +133,10 @@ test.each([
 });
 
 test('a reference in exec argv is one argument', async () => {
-  const ran = await run({ kind: 'exec', argv: ['printf', '[%s]', '${params.x}', 'b'] }, { refs: { 'params.x': '; rm -rf / #' } });
+  const ran = await run(
+    { kind: 'exec', argv: ['printf', '[%s]', '${params.x}', 'b'] },
+    { refs: { 'params.x': '; rm -rf / #' } },
+  );
   expect(ran.stdout).toBe('[; rm -rf / #][b]');
 });
 
@@ -153,7 +156,18 @@ test('passes on nothing of the own environment but what it was given', async () 
   const names = (ran.stdout ?? '').split('\n').map((line) => line.split('=')[0]);
   const shellsOwn = ['PWD', 'OLDPWD', 'SHLVL', '_'];
   expect(names.filter((name) => !shellsOwn.includes(name ?? '')).sort()).toEqual(
-    ['HOME', 'LANG', 'PATH', 'SKEIN_ATTEMPT', 'SKEIN_LAUNCH', 'SKEIN_OUTPUT', 'SKEIN_RUN_ID', 'SKEIN_STEP', 'SKEIN_TASK', 'TMPDIR'].sort(),
+    [
+      'HOME',
+      'LANG',
+      'PATH',
+      'SKEIN_ATTEMPT',
+      'SKEIN_LAUNCH',
+      'SKEIN_OUTPUT',
+      'SKEIN_RUN_ID',
+      'SKEIN_STEP',
+      'SKEIN_TASK',
+      'TMPDIR',
+    ].sort(),
   );
 });
 
@@ -196,7 +210,10 @@ test('reads outputs as lines or as JSON and gives them their declared types', as
     { name: 'count', type: 'integer' },
     { name: 'tags', type: 'array' },
   ] as const;
-  const lines = await run('echo count=3 >> $SKEIN_OUTPUT; echo \'tags=["a"]\' >> $SKEIN_OUTPUT; echo more=1=2 >> $SKEIN_OUTPUT', { step: { outputs } });
+  const lines = await run(
+    'echo count=3 >> $SKEIN_OUTPUT; echo \'tags=["a"]\' >> $SKEIN_OUTPUT; echo more=1=2 >> $SKEIN_OUTPUT',
+    { step: { outputs } },
+  );
   expect(lines.outputs).toEqual({ count: 3, tags: ['a'], more: '1=2' });
   await rm(join(workDir, 'outputs'));
   const json = await run(`echo '{"count": 4, "tags": []}' > $SKEIN_OUTPUT`, { step: { outputs } });
@@ -206,9 +223,15 @@ test('reads outputs as lines or as JSON and gives them their declared types', as
 test('a declared output that is missing or of another type fails the step', async () => {
   const outputs = [{ name: 'count', type: 'integer' }] as const;
   const missing = await run('true', { step: { outputs } });
-  expect(missing.outcome).toMatchObject({ status: 'failed', error: { code: 'invalid_argument', message: expect.stringContaining('missing') } });
+  expect(missing.outcome).toMatchObject({
+    status: 'failed',
+    error: { code: 'invalid_argument', message: expect.stringContaining('missing') },
+  });
   const wrong = await run('echo count=three >> $SKEIN_OUTPUT', { step: { outputs } });
-  expect(wrong.outcome).toMatchObject({ status: 'failed', error: { code: 'invalid_argument', message: expect.stringContaining('an integer') } });
+  expect(wrong.outcome).toMatchObject({
+    status: 'failed',
+    error: { code: 'invalid_argument', message: expect.stringContaining('an integer') },
+  });
 });
 
 test.each(['no equals sign', '{"a": 1', '{"__proto__": {"x": 1}}', '[1]'])('refuses the outputs %s', async (text) => {
@@ -274,22 +297,37 @@ test('stdin is closed', async () => {
 
 test('a signal gives 128 plus its number', async () => {
   const ran = await run('kill -9 $$');
-  expect(ran).toMatchObject({ exitCode: 137, outcome: { status: 'failed', error: { details: { signal: 'SIGKILL' } } } });
+  expect(ran).toMatchObject({
+    exitCode: 137,
+    outcome: { status: 'failed', error: { details: { signal: 'SIGKILL' } } },
+  });
 });
 
 test('a program that does not exist is code 127 and named', async () => {
   const ran = await run({ kind: 'exec', argv: ['no-such-program-here'] });
-  expect(ran).toMatchObject({ exitCode: 127, outcome: { status: 'failed', error: { code: 'not_found', message: expect.stringContaining('no-such-program-here') } } });
+  expect(ran).toMatchObject({
+    exitCode: 127,
+    outcome: {
+      status: 'failed',
+      error: { code: 'not_found', message: expect.stringContaining('no-such-program-here') },
+    },
+  });
 });
 
 test('a script runs under the interpreter of its first line', async () => {
   const script = '#!/usr/bin/env node\nconsole.log("js " + process.env.WHO);\n';
-  const ran = await run({ kind: 'script', script }, { step: { env: [{ name: 'WHO', value: '${params.who}' }] }, refs: { 'params.who': 'me' } });
+  const ran = await run(
+    { kind: 'script', script },
+    { step: { env: [{ name: 'WHO', value: '${params.who}' }] }, refs: { 'params.who': 'me' } },
+  );
   expect(ran.stdout).toBe('js me');
 });
 
 test('a script for another interpreter may not hold references', async () => {
-  const ran = await run({ kind: 'script', script: '#!/usr/bin/env node\nconsole.log("${params.x}")' }, { refs: { 'params.x': 1 } });
+  const ran = await run(
+    { kind: 'script', script: '#!/usr/bin/env node\nconsole.log("${params.x}")' },
+    { refs: { 'params.x': 1 } },
+  );
   expect(ran.outcome).toMatchObject({ status: 'failed', error: { code: 'invalid_argument' } });
 });
 

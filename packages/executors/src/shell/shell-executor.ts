@@ -182,7 +182,9 @@ class Attempt {
           this.#log(chunk);
         },
         onStderr: (chunk) => {
-          this.#stderrTail = Buffer.concat([this.#stderrTail, chunk.subarray(-stderrTailBytes)]).subarray(-stderrTailBytes);
+          this.#stderrTail = Buffer.concat([this.#stderrTail, chunk.subarray(-stderrTailBytes)]).subarray(
+            -stderrTailBytes,
+          );
           this.#log(chunk);
         },
       },

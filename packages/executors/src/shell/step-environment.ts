@@ -84,7 +84,8 @@ export class StepEnvironment {
     this.#values.set(name, clean);
     this.#variables.delete(name);
     this.#variables.delete(`${name}_FILE`);
-    if (utf8Length(clean) > maxVariableBytes) this.#variables.set(`${name}_FILE`, await this.#files.write(clean)); // V1
+    if (utf8Length(clean) > maxVariableBytes)
+      this.#variables.set(`${name}_FILE`, await this.#files.write(clean)); // V1
     else this.#variables.set(name, clean);
   }
 

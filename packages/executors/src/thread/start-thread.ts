@@ -9,7 +9,8 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
 export const startThread = (entry: URL, options: WorkerOptions): Worker => {
   if (!entry.pathname.endsWith('.ts')) return new Worker(entry, options);
   // Its CommonJS entry, the only one that `require.resolve` can name, looks for the hooks in the wrong folder.
-  const loader = new URL('./dist/esm/api/index.mjs', pathToFileURL(createRequire(entry).resolve('tsx/package.json'))).href;
+  const loader = new URL('./dist/esm/api/index.mjs', pathToFileURL(createRequire(entry).resolve('tsx/package.json')))
+    .href;
   const program = `import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(entry.href)}); })`;
   return new Worker(program, { ...options, eval: true, execArgv: ['--conditions', 'skein-source'] });
 };

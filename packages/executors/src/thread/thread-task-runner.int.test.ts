@@ -109,7 +109,9 @@ test('carries transfers and their errors across the threads', async () => {
     fetchBlob: async (digest) => Buffer.from(`bytes of ${digest}`),
     storeBlob: async (bytes) => `stored ${Buffer.from(bytes).toString()}`,
   };
-  expect((await run(offer('transfer', 'd1'), { transfers })).outcome).toMatchObject({ error: { message: 'stored bytes of d1' } });
+  expect((await run(offer('transfer', 'd1'), { transfers })).outcome).toMatchObject({
+    error: { message: 'stored bytes of d1' },
+  });
   await expect(run(offer('transfer', 'd1'))).rejects.toMatchObject({ code: 'not_found' });
   await expect(run(offer('throw'))).rejects.toMatchObject({ code: 'too_large', details: { limit: 1 } });
 });
@@ -132,7 +134,10 @@ test('a thread that dies fails its tasks, leaves no process, forgets its cache a
   const spawned = run(offer('spawn', 'b'), { sink: { ...quietSink, log: () => (isUp = true) } });
   await vi.waitUntil(() => isUp, { timeout: 5_000 });
   const crashed = await run(offer('crash'));
-  expect(crashed.outcome).toMatchObject({ status: 'failed', error: { code: 'internal', details: { reason: 'executor_thread_lost' } } });
+  expect(crashed.outcome).toMatchObject({
+    status: 'failed',
+    error: { code: 'internal', details: { reason: 'executor_thread_lost' } },
+  });
   expect((await spawned).outcome).toMatchObject({ status: 'failed', error: { code: 'internal' } });
   await vi.waitUntil(() => leftBehind().length === 0, { timeout: 5_000 });
   expect(evicted).toContain(`sha256:${first.step}`);

@@ -3,8 +3,8 @@
 // H2 An abort is forwarded; a thread that does not end the task within the grace is taken for stuck and ended itself (then H1).
 // H3 When `close` resolves, no thread and no process group of it is left.
 import type { Worker } from 'node:worker_threads';
-import { type Digest, DomainError, fromErrorData, isDomainError, toErrorData } from '@skein/domain';
 import type { TaskOffer, TaskResult } from '@skein/domain';
+import { type Digest, DomainError, fromErrorData, isDomainError, toErrorData } from '@skein/domain';
 import type { Log, TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import { killMarked } from '../process/kill-escaped.ts';
 import { signalGroup } from '../process/process-groups.ts';
@@ -183,7 +183,7 @@ class ThreadTaskRunner implements TaskRunner {
     for (const groupId of thread.groups) signalGroup(groupId, 'SIGKILL');
     const { launchMarker } = this.#options;
     if (launchMarker !== undefined) await killMarked([`SKEIN_LAUNCH=${launchMarker}`, 'SKEIN_TASK=']);
-    for (const id of [...thread.tasks.keys()]) {
+    for (const id of thread.tasks.keys()) {
       const task = this.#take(thread, id);
       task?.resolve(lost(task.offer, 'the executor thread crashed'));
     }

@@ -13,7 +13,9 @@ export const clearAbandonedWorkFolders = async (workDir: string): Promise<void> 
     const pid = name.startsWith(prefix) ? name.slice(prefix.length) : '';
     return /^[1-9]\d*$/.test(pid) && (Number(pid) === process.pid || !isAlive(Number(pid)));
   });
-  await Promise.all(abandoned.map((name) => rm(join(workDir, name), { recursive: true, force: true }).catch(() => undefined)));
+  await Promise.all(
+    abandoned.map((name) => rm(join(workDir, name), { recursive: true, force: true }).catch(() => undefined)),
+  );
 };
 
 const isAlive = (pid: number): boolean => {

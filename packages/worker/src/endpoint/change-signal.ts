@@ -11,7 +11,7 @@ export class ChangeSignal {
 
   /** The state may have changed: every waiter looks again. */
   notify(): void {
-    for (const waiter of [...this.#waiters]) waiter();
+    for (const waiter of this.#waiters) waiter();
   }
 
   /** True as soon as `holds()`, false if it did not within `withinMs`. Rejects with the signal's reason when aborted. */

@@ -9,7 +9,8 @@ const worldWithTask = async (options: Parameters<typeof createEndpointWorld>[0] 
   await world.clock.settle();
   const task = world.runner.tasks[0];
   if (task === undefined) throw new Error('the offer was not accepted');
-  const logged = () => Buffer.concat(world.coordinator.streams.flatMap((stream) => stream.of('log').map(({ bytes }) => bytes)));
+  const logged = () =>
+    Buffer.concat(world.coordinator.streams.flatMap((stream) => stream.of('log').map(({ bytes }) => bytes)));
   return { ...world, task, logged };
 };
 
@@ -51,7 +52,9 @@ test('never has more on the stream than the window, and comes through in order',
 });
 
 test('a result does not wait for ever for a log that nobody takes', async () => {
-  const { clock, coordinator, task, logged } = await worldWithTask({ tuning: { logWindowBytes: 1_000, logDrainMs: 1_000 } });
+  const { clock, coordinator, task, logged } = await worldWithTask({
+    tuning: { logWindowBytes: 1_000, logDrainMs: 1_000 },
+  });
   coordinator.manners.answersHeartbeats = false;
   task.sink.log(Buffer.alloc(5_000, 'x'));
   task.finish();

@@ -127,7 +127,7 @@ export class LogChannel {
   }
 
   #pump(): void {
-    for (const log of [...this.#logs.values()]) {
+    for (const log of this.#logs.values()) {
       this.#send(log);
       this.#settle(log);
     }

@@ -1,4 +1,4 @@
-import { DomainError, type Digest, isDomainError, type SessionId, type TaskRef } from '@skein/domain';
+import { type Digest, DomainError, isDomainError, type SessionId, type TaskRef } from '@skein/domain';
 import type { Clock, CoordinatorGateway, JoinCredentials, Random, TaskTransfers } from '@skein/ports';
 import { reconnectDelayMs } from './reconnect-delay.ts';
 

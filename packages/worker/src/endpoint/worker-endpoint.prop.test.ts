@@ -34,7 +34,8 @@ test('whatever the order of offers, losses, results and acknowledgements, each a
           offered.push(offer);
           coordinator.offer(offer);
         }
-        if (next.do === 'repeat_offer' && offered.length > 0) coordinator.offer(offered[next.pick % offered.length] as (typeof offered)[0]);
+        if (next.do === 'repeat_offer' && offered.length > 0)
+          coordinator.offer(offered[next.pick % offered.length] as (typeof offered)[0]);
         if (next.do === 'finish') picked?.finish();
         if (next.do === 'start') picked?.sink.started();
         if (next.do === 'log') picked?.sink.log(new Uint8Array(10));

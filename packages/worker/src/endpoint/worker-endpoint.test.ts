@@ -20,12 +20,19 @@ const accept = async (world: World, step: string, token: number) => {
   return task;
 };
 const ref = (step: string, token: number) => ({ runId: 'run_1', step, attempt: 1, token });
-const statuses = (world: World) => world.coordinator.results.map((result) => `${result.step}#${result.token} ${result.outcome.status}`);
+const statuses = (world: World) =>
+  world.coordinator.results.map((result) => `${result.step}#${result.token} ${result.outcome.status}`);
 
 test('says hello with what it holds, and asks for as much as it has slots', async () => {
   const { coordinator } = await joinedWorld();
   expect(coordinator.stream.received).toEqual([
-    expect.objectContaining({ type: 'hello', held: ['sha256:held'], running: [], unacknowledged: [], protocol: { min: 1, max: 1 } }),
+    expect.objectContaining({
+      type: 'hello',
+      held: ['sha256:held'],
+      running: [],
+      unacknowledged: [],
+      protocol: { min: 1, max: 1 },
+    }),
     { type: 'credits', free: 2, offersSeen: 0 },
   ]);
 });

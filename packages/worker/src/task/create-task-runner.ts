@@ -125,20 +125,15 @@ const execute = async (
   return executor.execute(context, signal);
 };
 
-const failureOf = (
-  log: Log,
-  task: Task,
-  error: unknown,
-  signal: AbortSignal,
-  started: boolean,
-): ExecutionResult => {
+const failureOf = (log: Log, task: Task, error: unknown, signal: AbortSignal, started: boolean): ExecutionResult => {
   if (signal.aborted) return { outcome: outcomeOfAbort(signal.reason, started), outputs: {} };
   if (!isDomainError(error)) {
     const { runId, step, attempt } = task.offer;
     log.error('a task failed by a bug', { runId, step, attempt, error });
   }
   const failure = toErrorData(error);
-  if (failure.code === 'unavailable' && !started) return { outcome: { status: 'released', error: failure }, outputs: {} };
+  if (failure.code === 'unavailable' && !started)
+    return { outcome: { status: 'released', error: failure }, outputs: {} };
   return { outcome: { status: 'failed', error: failure }, outputs: {} };
 };
 
