@@ -1,6 +1,6 @@
 // Writes the TypeScript types of every proto file into packages/grpc/src/generated, or into the folder given as argument.
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,7 @@ const loader = dirname(createRequire(join(root, 'packages/grpc/')).resolve('@grp
 const options = ['--longs=Number', '--enums=String', '--defaults', '--oneofs', '--includeDirs=proto'];
 const output = ['--grpcLib=@grpc/grpc-js', '--importFileExtension=.ts', `--outDir=${outDir}`];
 
+rmSync(outDir, { recursive: true, force: true });
 const { status } = spawnSync(
   process.execPath,
   [join(loader, 'build/bin/proto-loader-gen-types.js'), ...options, ...output, ...files.sort()],

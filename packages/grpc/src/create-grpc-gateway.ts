@@ -71,7 +71,6 @@ export const createGrpcGateway = (options: GrpcGatewayOptions): CoordinatorGatew
 class GrpcGateway implements CoordinatorGateway {
   readonly #options: GrpcGatewayOptions;
   readonly #limits: GrpcLimits;
-  readonly #codec = createClientCodec();
   readonly #streams = new Set<WorkerStream>();
   #transfers: WorkerServiceClient | undefined;
   #closed = false;
@@ -91,7 +90,7 @@ class GrpcGateway implements CoordinatorGateway {
       const client = this.#connect();
       const stream: WorkerStream = new WorkerStream(
         {
-          codec: this.#codec,
+          codec: createClientCodec(),
           limits: this.#limits,
           log: this.#options.log,
           over: () => {

@@ -127,7 +127,7 @@ const helloOnWire = {
   },
 };
 const refused = { status: 3, error: { code: 'invalid_argument' } };
-const deep = `{"inline":${'['.repeat(3000)}${']'.repeat(3000)}}`;
+const deep = `{"stdout":{"inline":${'['.repeat(3000)}${']'.repeat(3000)}}}`;
 
 const frames: readonly (readonly [string, () => Buffer])[] = [
   ['bytes that are no message', () => grpcFrame(sampleBytes(500) as Buffer)],
@@ -167,16 +167,16 @@ const frames: readonly (readonly [string, () => Buffer])[] = [
   ],
   [
     'outputs that are no JSON',
-    () => frameOf(helloOnWire, { result: { task, status: 'succeeded', outputsJson: '{"a":' } }),
+    () => frameOf(helloOnWire, { result: { task, status: 'succeeded', valuesJson: '{"outputs":' } }),
   ],
   [
     'outputs that are no value references',
-    () => frameOf(helloOnWire, { result: { task, status: 'succeeded', outputsJson: '{"a":1}' } }),
+    () => frameOf(helloOnWire, { result: { task, status: 'succeeded', valuesJson: '{"outputs":{"a":1}}' } }),
   ],
-  ['outputs that are a list', () => frameOf(helloOnWire, { result: { task, status: 'succeeded', outputsJson: '[]' } })],
+  ['outputs that are a list', () => frameOf(helloOnWire, { result: { task, status: 'succeeded', valuesJson: '[]' } })],
   [
     'JSON three thousand levels deep',
-    () => frameOf(helloOnWire, { result: { task, status: 'succeeded', stdoutJson: deep } }),
+    () => frameOf(helloOnWire, { result: { task, status: 'succeeded', valuesJson: deep } }),
   ],
   [
     'a duration that is no number',
@@ -415,7 +415,6 @@ describe('a worker that talks to a hostile coordinator', () => {
       stepId: 'a',
       definitionJson: '{"id":"a"}',
       leaseMs: 1,
-      run: { id: 'r' },
     };
     reply = respond(grpcFrame(Buffer.from(sampleBytes(300))));
     expect((await endOf())?.code).toBe('invalid_argument');

@@ -8,7 +8,6 @@ import type { GrpcLimits } from './limits.ts';
 import { defaultGrpcLimits, serverOptions } from './limits.ts';
 import { serveFetchBlob, serveFetchSnapshot, serveReportExit, serveStoreBlob } from './serve-transfers.ts';
 import { serveWork } from './serve-work.ts';
-import { createServerCodec } from './wire/frame.ts';
 import { workerService } from './worker-protocol.ts';
 
 /** What is served, and where. */
@@ -33,7 +32,7 @@ export interface ServedGateway {
 /** Serves any gateway over gRPC. Resolves once the port is bound; throws `unavailable` when it cannot be. */
 export const serveGateway = async (options: ServeGatewayOptions): Promise<ServedGateway> => {
   const limits = { ...defaultGrpcLimits, ...options.limits };
-  const deps = { gateway: options.gateway, log: options.log, meter: options.meter, limits, codec: createServerCodec() };
+  const deps = { gateway: options.gateway, log: options.log, meter: options.meter, limits };
   const server = new Server(serverOptions(limits));
   const handlers = {
     Work: (call: Parameters<typeof serveWork>[1]) => serveWork(deps, call),

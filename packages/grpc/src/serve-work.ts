@@ -5,7 +5,7 @@ import { readCredentials } from './credentials.ts';
 import { FrameSender } from './frame-sender.ts';
 import type { GrpcLimits } from './limits.ts';
 import { toStatus } from './status.ts';
-import type { FrameCodec } from './wire/frame.ts';
+import { createServerCodec } from './wire/frame.ts';
 
 /**
  * One worker's stream at the coordinator's edge: frames to messages and back.
@@ -17,7 +17,6 @@ import type { FrameCodec } from './wire/frame.ts';
  */
 export interface ServeWorkDeps {
   readonly gateway: CoordinatorGateway;
-  readonly codec: FrameCodec<CoordinatorMessage, WorkerMessage>;
   readonly limits: GrpcLimits;
   readonly log: Log;
   readonly meter: Meter;
@@ -34,6 +33,7 @@ class WorkStream {
   readonly #deps: ServeWorkDeps;
   readonly #call: Call;
   readonly #sender: FrameSender;
+  readonly #codec = createServerCodec();
   #link: StreamLink<WorkerMessage> | undefined;
   #linkEnd: { readonly error?: DomainError } | undefined;
   #refusal: DomainError | undefined;
@@ -80,12 +80,12 @@ class WorkStream {
 
   #send(message: CoordinatorMessage): void {
     if (message.type === 'refused') this.#refusal = fromErrorData(message.error);
-    this.#sender.send(this.#deps.codec.encode(message));
+    this.#sender.send(this.#codec.encode(message));
   }
 
   #onFrame(frame: Buffer): void {
     if (this.#ended) return;
-    const decoded = this.#deps.codec.decode(frame);
+    const decoded = this.#codec.decode(frame);
     if (!decoded.ok) throw decoded.error;
     for (const message of decoded.value) {
       if ((message.type === 'hello') === this.#greeted) {
@@ -120,7 +120,7 @@ class WorkStream {
   #refuse(error: DomainError): void {
     if (this.#ended) return;
     this.#deps.meter.count('skein_grpc_streams_refused_total', 1, { code: error.code });
-    this.#sender.send(this.#deps.codec.encode({ type: 'refused', error: toErrorData(error) }));
+    this.#sender.send(this.#codec.encode({ type: 'refused', error: toErrorData(error) }));
     this.#end(error);
     this.#closeLink(error);
   }

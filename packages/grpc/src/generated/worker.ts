@@ -8,7 +8,6 @@ import type { Drain as _skein_worker_v1_Drain, Drain__Output as _skein_worker_v1
 import type { Draining as _skein_worker_v1_Draining, Draining__Output as _skein_worker_v1_Draining__Output } from './skein/worker/v1/Draining.ts';
 import type { ErrorData as _skein_worker_v1_ErrorData, ErrorData__Output as _skein_worker_v1_ErrorData__Output } from './skein/worker/v1/ErrorData.ts';
 import type { Evicted as _skein_worker_v1_Evicted, Evicted__Output as _skein_worker_v1_Evicted__Output } from './skein/worker/v1/Evicted.ts';
-import type { FanoutItem as _skein_worker_v1_FanoutItem, FanoutItem__Output as _skein_worker_v1_FanoutItem__Output } from './skein/worker/v1/FanoutItem.ts';
 import type { FetchBlobRequest as _skein_worker_v1_FetchBlobRequest, FetchBlobRequest__Output as _skein_worker_v1_FetchBlobRequest__Output } from './skein/worker/v1/FetchBlobRequest.ts';
 import type { FetchBlobResponse as _skein_worker_v1_FetchBlobResponse, FetchBlobResponse__Output as _skein_worker_v1_FetchBlobResponse__Output } from './skein/worker/v1/FetchBlobResponse.ts';
 import type { FetchSnapshotRequest as _skein_worker_v1_FetchSnapshotRequest, FetchSnapshotRequest__Output as _skein_worker_v1_FetchSnapshotRequest__Output } from './skein/worker/v1/FetchSnapshotRequest.ts';
@@ -25,7 +24,6 @@ import type { ReportExitRequest as _skein_worker_v1_ReportExitRequest, ReportExi
 import type { ReportExitResponse as _skein_worker_v1_ReportExitResponse, ReportExitResponse__Output as _skein_worker_v1_ReportExitResponse__Output } from './skein/worker/v1/ReportExitResponse.ts';
 import type { ResultAcknowledged as _skein_worker_v1_ResultAcknowledged, ResultAcknowledged__Output as _skein_worker_v1_ResultAcknowledged__Output } from './skein/worker/v1/ResultAcknowledged.ts';
 import type { Revoke as _skein_worker_v1_Revoke, Revoke__Output as _skein_worker_v1_Revoke__Output } from './skein/worker/v1/Revoke.ts';
-import type { RunInfo as _skein_worker_v1_RunInfo, RunInfo__Output as _skein_worker_v1_RunInfo__Output } from './skein/worker/v1/RunInfo.ts';
 import type { Snapshot as _skein_worker_v1_Snapshot, Snapshot__Output as _skein_worker_v1_Snapshot__Output } from './skein/worker/v1/Snapshot.ts';
 import type { Started as _skein_worker_v1_Started, Started__Output as _skein_worker_v1_Started__Output } from './skein/worker/v1/Started.ts';
 import type { StoreBlobHeader as _skein_worker_v1_StoreBlobHeader, StoreBlobHeader__Output as _skein_worker_v1_StoreBlobHeader__Output } from './skein/worker/v1/StoreBlobHeader.ts';
@@ -57,7 +55,6 @@ export interface ProtoGrpcType {
         Draining: MessageTypeDefinition<_skein_worker_v1_Draining, _skein_worker_v1_Draining__Output>
         ErrorData: MessageTypeDefinition<_skein_worker_v1_ErrorData, _skein_worker_v1_ErrorData__Output>
         Evicted: MessageTypeDefinition<_skein_worker_v1_Evicted, _skein_worker_v1_Evicted__Output>
-        FanoutItem: MessageTypeDefinition<_skein_worker_v1_FanoutItem, _skein_worker_v1_FanoutItem__Output>
         FetchBlobRequest: MessageTypeDefinition<_skein_worker_v1_FetchBlobRequest, _skein_worker_v1_FetchBlobRequest__Output>
         FetchBlobResponse: MessageTypeDefinition<_skein_worker_v1_FetchBlobResponse, _skein_worker_v1_FetchBlobResponse__Output>
         FetchSnapshotRequest: MessageTypeDefinition<_skein_worker_v1_FetchSnapshotRequest, _skein_worker_v1_FetchSnapshotRequest__Output>
@@ -74,7 +71,6 @@ export interface ProtoGrpcType {
         ReportExitResponse: MessageTypeDefinition<_skein_worker_v1_ReportExitResponse, _skein_worker_v1_ReportExitResponse__Output>
         ResultAcknowledged: MessageTypeDefinition<_skein_worker_v1_ResultAcknowledged, _skein_worker_v1_ResultAcknowledged__Output>
         Revoke: MessageTypeDefinition<_skein_worker_v1_Revoke, _skein_worker_v1_Revoke__Output>
-        RunInfo: MessageTypeDefinition<_skein_worker_v1_RunInfo, _skein_worker_v1_RunInfo__Output>
         Snapshot: MessageTypeDefinition<_skein_worker_v1_Snapshot, _skein_worker_v1_Snapshot__Output>
         Started: MessageTypeDefinition<_skein_worker_v1_Started, _skein_worker_v1_Started__Output>
         StoreBlobHeader: MessageTypeDefinition<_skein_worker_v1_StoreBlobHeader, _skein_worker_v1_StoreBlobHeader__Output>

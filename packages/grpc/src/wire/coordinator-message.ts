@@ -17,6 +17,7 @@ import {
   textField,
 } from './fields.ts';
 import { decodeErrorData, decodeTaskRef, encodeErrorData, encodeTaskRef } from './shared-values.ts';
+import type { StepSlot } from './step-definition.ts';
 import { decodeTaskOffer, encodeTaskOffer } from './task-offer.ts';
 
 type Outcome = Extract<CoordinatorMessage, { type: 'result_acknowledged' }>['outcome'];
@@ -25,7 +26,7 @@ const outcomes: ReadonlySet<Outcome> = new Set(['recorded', 'repeated', 'stale']
 /** The wire form of what a coordinator says. */
 export const encodeCoordinatorMessage = (
   message: CoordinatorMessage,
-  stepText: (step: Step) => string,
+  slotOf: (step: Step) => StepSlot,
 ): WireMessage => {
   switch (message.type) {
     case 'welcome':
@@ -41,7 +42,7 @@ export const encodeCoordinatorMessage = (
         },
       };
     case 'offer':
-      return { offer: encodeTaskOffer(message.offer, stepText) };
+      return { offer: encodeTaskOffer(message.offer, slotOf) };
     case 'result_acknowledged':
       return { resultAcknowledged: { task: encodeTaskRef(message.task), outcome: message.outcome } };
     case 'heartbeat_answer':
@@ -60,13 +61,13 @@ export const encodeCoordinatorMessage = (
 /** What a coordinator said, checked. Throws `invalid_argument`. */
 export const decodeCoordinatorMessage = (
   wire: CoordinatorMessage__Output,
-  readStep: (json: unknown, field: string) => Step,
+  stepOf: (slot: unknown, text: unknown) => Step,
 ): CoordinatorMessage => {
   switch (wire.payload) {
     case 'welcome':
       return decodeWelcome(presentField(wire.welcome, 'welcome'));
     case 'offer':
-      return { type: 'offer', offer: decodeTaskOffer(presentField(wire.offer, 'offer'), readStep) };
+      return { type: 'offer', offer: decodeTaskOffer(presentField(wire.offer, 'offer'), stepOf) };
     case 'resultAcknowledged': {
       const acknowledged = presentField(wire.resultAcknowledged, 'result_acknowledged');
       return {

@@ -36,9 +36,12 @@ export const nameField = (value: unknown, field: string, empty = false): string 
   return value;
 };
 
+/** True for an id. */
+export const isId = (value: unknown): value is string => typeof value === 'string' && idPattern.test(value);
+
 /** An id: letters, digits, `_ . : -`. */
 export const idField = (value: unknown, field: string): string => {
-  if (typeof value !== 'string' || !idPattern.test(value)) throw bad(field, 'an id');
+  if (!isId(value)) throw bad(field, 'an id');
   return value;
 };
 
@@ -80,7 +83,7 @@ export const digestsField = (value: unknown, field: string): Digest[] => listFie
 export const namesField = (value: unknown, field: string): { [name: string]: string } => {
   if (!isRecord(value)) throw bad(field, 'an object');
   const names: { [name: string]: string } = {};
-  for (const key of Object.keys(value)) names[nameField(key, field)] = nameField(value[key], `${field}.${key}`, true);
+  for (const key of Object.keys(value)) names[nameField(key, field)] = nameField(value[key], field, true);
   return names;
 };
 
@@ -116,12 +119,6 @@ export const jsonObjectField = (value: unknown, field: string): { [key: string]:
   const parsed = jsonField(value, field);
   if (!isRecord(parsed)) throw bad(field, 'a JSON object');
   return parsed as { [key: string]: JsonValue };
-};
-
-/** The JSON text of an object; an empty one is left out. */
-export const objectText = (value: { readonly [key: string]: unknown }): string => {
-  for (const _ in value) return JSON.stringify(value);
-  return '';
 };
 
 /** Counts brackets outside strings; texts that are too short to be deep are not looked at. */

@@ -44,22 +44,22 @@ const guarded =
     }
   };
 
-/** The codec at a coordinator. Remembers the texts of the steps that it offered. */
+/** The codec of one stream at a coordinator. Remembers the steps that it offered. */
 export const createServerCodec = (): FrameCodec<CoordinatorMessage, WorkerMessage> => {
-  const stepText = createStepEncoder();
+  const slotOf = createStepEncoder();
   return {
-    encode: (message) => coordinatorMessage.serialize(encodeCoordinatorMessage(message, stepText)),
+    encode: (message) => coordinatorMessage.serialize(encodeCoordinatorMessage(message, slotOf)),
     decode: guarded((frame) => workRequest.deserialize(frame).messages.map(decodeWorkerMessage)),
   };
 };
 
-/** The codec at a worker. Remembers the steps that it was offered. */
+/** The codec of one stream at a worker. Remembers the steps that it was offered. */
 export const createClientCodec = (): FrameCodec<WorkerMessage, CoordinatorMessage> => {
-  const readStep = createStepDecoder();
+  const stepOf = createStepDecoder();
   return {
     encode: (message) => workerMessage.serialize(encodeWorkerMessage(message)),
     decode: guarded((frame) =>
-      workResponse.deserialize(frame).messages.map((message) => decodeCoordinatorMessage(message, readStep)),
+      workResponse.deserialize(frame).messages.map((message) => decodeCoordinatorMessage(message, stepOf)),
     ),
   };
 };

@@ -8,6 +8,7 @@ import {
   digestField,
   idField,
   integerField,
+  isId,
   isRecord,
   jsonObjectField,
   oneOfField,
@@ -34,6 +35,14 @@ export const stepPathField = (value: unknown, field: string): StepPath => {
 /** A task's name as a peer sent it. */
 export const decodeTaskRef = (given: TaskRef__Output | null | undefined, field: string): TaskRef => {
   const task = presentField(given, field);
+  const { attempt, runId, step, token } = task;
+  if (attempt > 0 && token >= 0 && Number.isSafeInteger(token) && isId(runId) && parseStepPath(step) !== undefined)
+    return { runId, step, attempt, token };
+  return nameTheFault(task, field);
+};
+
+/** The checks one by one, to say which one failed. */
+const nameTheFault = (task: TaskRef__Output, field: string): TaskRef => {
   return {
     runId: idField(task.runId, `${field}.run_id`),
     step: stepPathField(task.step, `${field}.step`),
@@ -73,9 +82,9 @@ export const valueRefField = (value: unknown, field: string): ValueRef => {
   return { digest: digestField(value['digest'], field), bytes: integerField(value['bytes'], field) };
 };
 
-/** Value references by name, from their JSON text. */
-export const valueRefsField = (text: unknown, field: string): { [name: string]: ValueRef } => {
-  const parsed = jsonObjectField(text, field);
-  for (const key of Object.keys(parsed)) valueRefField(parsed[key], `${field}.${key}`);
-  return parsed as unknown as { [name: string]: ValueRef };
+/** Value references by name. */
+export const valueRefsField = (value: unknown, field: string): { [name: string]: ValueRef } => {
+  if (!isRecord(value)) throw bad(field, 'an object of value references');
+  for (const key of Object.keys(value)) valueRefField(value[key], field);
+  return value as { [name: string]: ValueRef };
 };

@@ -1,13 +1,13 @@
 import type { Step, StepKind } from '@skein/domain';
-import { bad, isRecord, jsonField } from './fields.ts';
+import { bad, integerField, isRecord, jsonField } from './fields.ts';
 
 /**
- * Step definitions on the wire. The same few steps are offered again and again, so both ends remember what they made of one:
- * the sender the text of a step object, the receiver the frozen step of a text.
+ * Step definitions on the wire. The same few steps are offered again and again, so each stream numbers them:
+ * the text travels with the first offer, the receiver keeps the checked step. Both forget in step, because a stream keeps its order.
  */
 
-/** Steps that a receiver remembers; the oldest goes first. */
-const rememberedSteps = 256;
+/** Steps that a stream remembers; the oldest goes first. */
+const slotCount = 256;
 
 type Shape = (value: unknown) => boolean;
 const text: Shape = (value) => typeof value === 'string';
@@ -74,35 +74,51 @@ const stepShape = object({
   foreach: maybe(object({ items: (value) => text(value) || Array.isArray(value), maxConcurrent: count })),
 });
 
-/** Texts of steps, remembered by object; a step is immutable. */
-export const createStepEncoder = (): ((step: Step) => string) => {
+/** A step as an offer names it. `text` is present when the receiver does not have it. */
+export interface StepSlot {
+  readonly slot: number;
+  readonly text?: string;
+}
+
+/** The sending side of one stream. A step that was sent before costs a number; the oldest slot is filled anew. */
+export const createStepEncoder = (): ((step: Step) => StepSlot) => {
   const texts = new WeakMap<Step, string>();
+  const slots = new Map<string, number>();
+  const filled: string[] = [];
+  let next = 0;
   return (step) => {
-    let known = texts.get(step);
-    if (known === undefined) {
-      known = JSON.stringify(step);
-      texts.set(step, known);
+    let text = texts.get(step);
+    if (text === undefined) {
+      text = JSON.stringify(step);
+      texts.set(step, text);
     }
-    return known;
+    const known = slots.get(text);
+    if (known !== undefined) return { slot: known };
+    const slot = next;
+    next = (next + 1) % slotCount;
+    const replaced = filled[slot];
+    if (replaced !== undefined) slots.delete(replaced);
+    filled[slot] = text;
+    slots.set(text, slot);
+    return { slot, text };
   };
 };
 
-/** Steps of texts, checked, frozen and remembered by text. Throws `invalid_argument`. */
-export const createStepDecoder = (): ((json: unknown, field: string) => Step) => {
-  const steps = new Map<string, Step>();
-  return (json, field) => {
-    const known = typeof json === 'string' ? steps.get(json) : undefined;
-    if (known !== undefined) return known;
-    const parsed = jsonField(json, field);
-    if (!stepShape(parsed)) throw bad(field, 'a step');
-    const step = freeze(parsed) as unknown as Step;
-    if (steps.size >= rememberedSteps) {
-      for (const oldest of steps.keys()) {
-        steps.delete(oldest);
-        break;
-      }
+/** The receiving side of one stream: steps checked, frozen and kept by slot. Throws `invalid_argument`. */
+export const createStepDecoder = (): ((slot: unknown, text: unknown) => Step) => {
+  const steps: Step[] = [];
+  return (slot, text) => {
+    const index = integerField(slot, 'offer.definition_slot');
+    if (index >= slotCount) throw bad('offer.definition_slot', `below ${slotCount}`);
+    if (text === undefined) {
+      const known = steps[index];
+      if (known === undefined) throw bad('offer.definition_json', 'present for a slot that is empty');
+      return known;
     }
-    steps.set(json as string, step);
+    const parsed = jsonField(text, 'offer.definition_json');
+    if (!stepShape(parsed)) throw bad('offer.definition_json', 'a step');
+    const step = freeze(parsed) as unknown as Step;
+    steps[index] = step;
     return step;
   };
 };

@@ -1,7 +1,7 @@
 import type { TaskOutcome, TaskResult, Usage } from '@skein/domain';
 import type { TaskResult__Output, TaskResult as WireResult } from '../generated/skein/worker/v1/TaskResult.ts';
 import type { Usage__Output } from '../generated/skein/worker/v1/Usage.ts';
-import { amountField, bad, integerField, jsonField, nameField, objectText } from './fields.ts';
+import { amountField, bad, integerField, jsonObjectField, nameField } from './fields.ts';
 import {
   decodeErrorData,
   decodeTaskRef,
@@ -16,31 +16,44 @@ export const encodeTaskResult = (result: TaskResult): WireResult => {
   const wire: WireResult = {
     task: encodeTaskRef(result),
     status: result.outcome.status,
-    outputsJson: objectText(result.outputs),
+    valuesJson: valuesText(result),
     durationMs: result.durationMs,
   };
   if ('error' in result.outcome && result.outcome.error !== undefined)
     wire.error = encodeErrorData(result.outcome.error);
   if (result.exitCode !== undefined) wire.exitCode = result.exitCode;
-  if (result.stdout !== undefined) wire.stdoutJson = JSON.stringify(result.stdout);
   if (result.usage !== undefined) wire.usage = result.usage;
   if (result.continueOnOutput !== undefined) wire.continueOnOutput = result.continueOnOutput;
   return wire;
 };
 
+const valuesText = ({ outputs, stdout }: TaskResult): string => {
+  if (stdout !== undefined) return JSON.stringify({ outputs, stdout });
+  for (const _ in outputs) return JSON.stringify({ outputs });
+  return '';
+};
+
 /** A result as a worker sent it. */
-export const decodeTaskResult = (wire: TaskResult__Output): TaskResult => ({
-  ...decodeTaskRef(wire.task, 'result.task'),
-  outcome: decodeOutcome(wire),
-  outputs: valueRefsField(wire.outputsJson, 'result.outputs_json'),
-  durationMs: amountField(wire.durationMs, 'result.duration_ms'),
-  ...(wire.exitCode === undefined ? {} : { exitCode: integerField(wire.exitCode, 'result.exit_code', -(2 ** 31)) }),
-  ...(wire.stdoutJson === undefined
-    ? {}
-    : { stdout: valueRefField(jsonField(wire.stdoutJson, 'result.stdout_json'), 'result.stdout_json') }),
-  ...(wire.usage ? { usage: decodeUsage(wire.usage) } : {}),
-  ...(wire.continueOnOutput === undefined ? {} : { continueOnOutput: wire.continueOnOutput === true }),
-});
+export const decodeTaskResult = (wire: TaskResult__Output): TaskResult => {
+  const { runId, step, attempt, token } = decodeTaskRef(wire.task, 'result.task');
+  const { outputs, stdout } = jsonObjectField(wire.valuesJson, 'result.values_json');
+  const result: Writable<TaskResult> = {
+    runId,
+    step,
+    attempt,
+    token,
+    outcome: decodeOutcome(wire),
+    outputs: outputs === undefined ? {} : valueRefsField(outputs, 'result.values_json.outputs'),
+    durationMs: amountField(wire.durationMs, 'result.duration_ms'),
+  };
+  if (stdout !== undefined) result.stdout = valueRefField(stdout, 'result.values_json.stdout');
+  if (wire.exitCode !== undefined) result.exitCode = integerField(wire.exitCode, 'result.exit_code', -(2 ** 31));
+  if (wire.usage) result.usage = decodeUsage(wire.usage);
+  if (wire.continueOnOutput !== undefined) result.continueOnOutput = wire.continueOnOutput === true;
+  return result;
+};
+
+type Writable<T> = { -readonly [key in keyof T]: T[key] };
 
 const decodeOutcome = (wire: TaskResult__Output): TaskOutcome => {
   const status = wire.status;

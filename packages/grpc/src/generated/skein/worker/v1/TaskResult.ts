@@ -10,13 +10,11 @@ export interface TaskResult {
   'status'?: (string);
   'error'?: (_skein_worker_v1_ErrorData | null);
   'exitCode'?: (number | string | Long);
-  'stdoutJson'?: (string);
-  'outputsJson'?: (string);
+  'valuesJson'?: (string);
   'usage'?: (_skein_worker_v1_Usage | null);
   'continueOnOutput'?: (boolean);
   'durationMs'?: (number | string);
   '_exitCode'?: "exitCode";
-  '_stdoutJson'?: "stdoutJson";
   '_continueOnOutput'?: "continueOnOutput";
 }
 
@@ -25,12 +23,10 @@ export interface TaskResult__Output {
   'status': (string);
   'error': (_skein_worker_v1_ErrorData__Output | null);
   'exitCode'?: (number);
-  'stdoutJson'?: (string);
-  'outputsJson': (string);
+  'valuesJson': (string);
   'usage': (_skein_worker_v1_Usage__Output | null);
   'continueOnOutput'?: (boolean);
   'durationMs': (number);
   '_exitCode'?: "exitCode";
-  '_stdoutJson'?: "stdoutJson";
   '_continueOnOutput'?: "continueOnOutput";
 }
