@@ -38,12 +38,11 @@ export const nameStep = (raw: RawStep, index: number): StepName => {
 
 const toId = (label: string, index: number): string => {
   if (isName(label)) return label;
-  const id = label
+  const words = label
     .trim()
-    .replace(/[^A-Za-z0-9_.-]+/g, '_')
-    .replace(/^[^A-Za-z0-9]+/, '')
-    .replace(/_+$/, '')
-    .slice(0, 64);
+    .slice(0, 64)
+    .replace(/[^A-Za-z0-9_.-]+/g, '_');
+  const id = words.replace(/^[^A-Za-z0-9]+/, '').replace(/_+$/, '');
   return isName(id) ? id : `step_${index + 1}`;
 };
 

@@ -44,8 +44,12 @@ const finish = (source: SourceText, header: YamlNode | undefined, body: string):
   return { source, header, body };
 };
 
-const quoteColons = (yaml: string): string =>
-  yaml.replace(
-    /^([A-Za-z][\w-]*):[ \t]+([^'"|>[{&*!\s].*: .*?)[ \t]*$/gm,
-    (_line, key: string, value: string) => `${key}: ${JSON.stringify(value)}`,
-  );
+const quoteColons = (yaml: string): string => yaml.split('\n').map(quoteLine).join('\n');
+
+/** Only plain values of top-level keys; string searches rather than one expression, which a long line could stall. */
+const quoteLine = (line: string): string => {
+  const key = /^[A-Za-z][\w-]*:[ \t]/.exec(line)?.[0];
+  const value = key === undefined ? '' : line.slice(key.length).trim();
+  if (key === undefined || !value.includes(': ') || /^['"|>[{&*!]/.test(value)) return line;
+  return `${key}${JSON.stringify(value)}`;
+};
