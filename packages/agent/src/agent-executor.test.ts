@@ -187,6 +187,18 @@ describe('limits', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('a turn is bounded by what the model may write, or by what is left when that is little', async () => {
+    const bounds = async (model: object, maxTokens: number) => {
+      const { run, model: scripted } = setUp([{ text: 'ok' }], { parts: { model, agent: { limits: { maxTokens } } } });
+      await run();
+      return scripted.requests[0]?.maxOutputTokens;
+    };
+    expect(await bounds({ maxOutputTokens: 500 }, 200_000)).toBe(500);
+    expect(await bounds({ maxOutputTokens: 500 }, 100)).toBe(100);
+    expect(await bounds({}, 200_000)).toBeUndefined();
+    expect(await bounds({}, 100)).toBe(100);
+  });
+
   test("the step's limits win over the agent's", async () => {
     const { run } = setUp([reading], {
       parts: { agent: { ...tools('read'), limits: { maxTurns: 9 } } },
@@ -199,6 +211,11 @@ describe('limits', () => {
     const { run } = setUp([{ text: 'half of', finishReason: 'length' }]);
     expect((await run()).outcome).toMatchObject(failure('resource_exhausted', { limit: 'tokens' }));
   });
+});
+
+test('the name of a model that holds its provider is not doubled', async () => {
+  const { run } = setUp([{ text: 'ok' }], { parts: { model: { model: 'offline/rules-1' } } });
+  expect((await run()).usage?.model).toBe('offline/rules-1');
 });
 
 describe('cost', () => {

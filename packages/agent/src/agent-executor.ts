@@ -198,7 +198,7 @@ const memoryFor = (stores: AgentStores, dagName: string, agentId: string) => {
 const environmentFacts = ({ offer }: ExecutionContext): readonly (readonly [string, string])[] => [
   ['DAG', offer.dagName],
   ['step', offer.item === undefined ? offer.stepId : `${offer.stepId}, item ${offer.item.index}`],
-  ['files', 'you have an empty private directory; paths are relative to it; it is removed after the step'],
+  ['files', 'you have a private directory; paths are relative to it; it is removed after the step'],
   ['run', `${offer.run.id}, created at ${offer.run.createdAt}`],
 ];
 

@@ -75,11 +75,15 @@ export const createBudget = (limits: AgentLimits, model: ModelContent): Budget =
         outputTokens,
         schemaRepairs,
         ...(costUsd === undefined ? {} : { costUsd }),
-        model: `${model.provider}/${model.model}`,
+        model: nameOf(model),
       };
     },
   };
 };
+
+/** `provider/model`; a model that is named so already keeps its name. */
+const nameOf = ({ provider, model }: ModelContent): string =>
+  model.startsWith(`${provider}/`) ? model : `${provider}/${model}`;
 
 /** A provider that reports nonsense must not lift the limit. */
 const count = (tokens: number): number => (Number.isFinite(tokens) && tokens > 0 ? Math.ceil(tokens) : 0);

@@ -30,10 +30,10 @@ export const runTurns = async (talk: Conversation, signal: AbortSignal): Promise
   let repairs = 0;
   for (;;) {
     const left = talk.budget.beforeTurn();
-    const maxOutputTokens = Math.min(left, talk.model.maxOutputTokens ?? left);
+    const bound = turnBound(left, talk.model.maxOutputTokens);
     const { model, system, tools } = talk;
     // The transcript is copied: a model that keeps the request must not see it grow.
-    const turn = await talk.callModel({ model, system, messages: [...messages], tools, maxOutputTokens }, signal);
+    const turn = await talk.callModel({ model, system, messages: [...messages], tools, ...bound }, signal);
     talk.budget.afterTurn(turn);
     if (turn.finishReason === 'content_filter') {
       throw new DomainError('unprocessable', "the provider's content filter withheld the answer");
@@ -58,6 +58,14 @@ export const runTurns = async (talk: Conversation, signal: AbortSignal): Promise
     talk.stepLog.note(`the answer does not match the output schema (repair ${repairs} of ${maxSchemaRepairs})`);
     messages.push(repairRequest(answers, judged, results));
   }
+};
+
+/** What any model can be asked for; above it a bound that exceeds the model's own maximum is refused by some providers. */
+const safeBoundTokens = 4_096;
+
+const turnBound = (left: number, max: number | undefined): { readonly maxOutputTokens?: number } => {
+  if (max !== undefined) return { maxOutputTokens: Math.min(left, max) };
+  return left <= safeBoundTokens ? { maxOutputTokens: left } : {};
 };
 
 const noAnswer: JudgedAnswer = { ok: false, problems: ['the answer must be given by calling the output tool'] };

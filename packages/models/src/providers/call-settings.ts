@@ -24,8 +24,8 @@ const providerKeys: { readonly [provider: string]: string } = {
   'openai-compatible': 'openaiCompatible',
 };
 
-/** Anthropic demands a bound on its answer; this one applies when neither the model file nor the caller gives any. */
-const anthropicMaxOutputTokens = 8_192;
+/** Anthropic demands a bound on its answer. Where nobody gives one this applies; the SDK lowers it for models that it knows to write less. */
+const anthropicMaxOutputTokens = 32_000;
 
 /** What the SDK takes beside messages and tools. */
 export interface CallSettings {
@@ -42,12 +42,11 @@ export const callSettings = (request: TurnRequest): CallSettings => {
     if (setting === undefined) options[camelCase(name)] = value;
     else settings[setting] = setting === 'stopSequences' && typeof value === 'string' ? [value] : value;
   }
-  const bounds = [request.maxOutputTokens, request.model.maxOutputTokens].filter((bound) => bound !== undefined);
-  const bound = bounds.length > 0 ? Math.min(...bounds) : undefined;
-  const maxOutputTokens =
-    request.model.provider === 'anthropic' && request.model.maxOutputTokens === undefined
-      ? Math.min(bound ?? anthropicMaxOutputTokens, anthropicMaxOutputTokens)
-      : bound;
+  const otherwise = request.model.provider === 'anthropic' ? anthropicMaxOutputTokens : undefined;
+  const bounds = [request.maxOutputTokens, request.model.maxOutputTokens ?? otherwise].filter(
+    (bound) => bound !== undefined,
+  );
+  const maxOutputTokens = bounds.length > 0 ? Math.min(...bounds) : undefined;
   const key = providerKeys[request.model.provider];
   return {
     ...settings,

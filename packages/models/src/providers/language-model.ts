@@ -13,7 +13,7 @@ export const loadSdk = async (): Promise<Pick<typeof import('ai'), 'streamText' 
  * OpenAI is spoken to over chat completions: stateless, and nothing of the conversation stays with the provider.
  */
 export const loadLanguageModel = async (content: ModelContent, apiKey: string | undefined): Promise<LanguageModel> => {
-  const baseURL = content.baseUrl?.replace(/\/+$/, '');
+  const baseURL = apiRoot(content);
   switch (content.provider) {
     case 'openai': {
       const { createOpenAI } = await import('@ai-sdk/openai');
@@ -45,4 +45,11 @@ export const loadLanguageModel = async (content: ModelContent, apiKey: string | 
     default:
       throw new DomainError('unimplemented', `unknown model provider ${String(content.provider)}`);
   }
+};
+
+/** Both forms of base URL are in use for the two big providers: with `/v1`, and the bare host. */
+const apiRoot = ({ provider, baseUrl }: ModelContent): string | undefined => {
+  const trimmed = baseUrl?.replace(/\/+$/, '');
+  const isBareHost = trimmed !== undefined && /^https?:\/\/[^/]+$/.test(trimmed);
+  return isBareHost && provider !== 'openai-compatible' ? `${trimmed}/v1` : trimmed;
 };

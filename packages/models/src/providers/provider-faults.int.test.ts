@@ -240,6 +240,30 @@ test('parameters of the model file reach the provider, and the smaller bound of 
   expect(done.usage.inputTokens).toBeGreaterThan(0);
 });
 
+test.each(['openai', 'anthropic'] as const)('a base URL without a path gets /v1 for %s', async (provider) => {
+  const paths: (string | undefined)[] = [];
+  answer = (response, request) => {
+    paths.push(request.url);
+    status(500)(response, request);
+  };
+  const request = requestFor(provider);
+  const baseUrl = request.model.baseUrl?.replace('/v1', '/') ?? '';
+  await expect(turn({ ...request, model: { ...request.model, baseUrl } })).rejects.toMatchObject({
+    code: 'unavailable',
+  });
+  expect(paths).toEqual([provider === 'openai' ? '/v1/chat/completions' : '/v1/messages']);
+});
+
+test('Anthropic always gets a bound, lower for models that write less', async () => {
+  answer = status(500);
+  const request = requestFor('anthropic');
+  for (const model of ['claude-3-haiku-20240307', 'some-model']) {
+    await turn({ ...request, model: { ...request.model, model } }).catch(() => {});
+  }
+  await turn({ ...request, maxOutputTokens: 70 }).catch(() => {});
+  expect(bodies.map((body) => body['max_tokens'])).toEqual([4_096, 32_000, 70]);
+});
+
 test('tool arguments that are no JSON come through as text, for the agent to answer', async () => {
   answer = (response) => {
     const call = { index: 0, id: 'c1', type: 'function', function: { name: 'read', arguments: '{"path": ' } };
