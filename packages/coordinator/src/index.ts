@@ -13,5 +13,5 @@ export { createCoordinator } from './create-coordinator.ts';
 export type { CoordinatorConfig, CoordinatorDeps } from './engine/coordinator-deps.ts';
 export { defaultCoordinatorConfig } from './engine/coordinator-deps.ts';
 export { metric as coordinatorMetrics } from './engine/metric-names.ts';
-export type { FireSchedulesDeps, ScheduleSource, Scheduler } from './schedule/fire-schedules.ts';
+export type { FireSchedulesDeps, Scheduler, ScheduleSource } from './schedule/fire-schedules.ts';
 export { createScheduler } from './schedule/fire-schedules.ts';

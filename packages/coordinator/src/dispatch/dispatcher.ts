@@ -1,11 +1,11 @@
-import { err, ok, placeTask } from '@skein/domain';
 import type { Digest, Result, WaitReason } from '@skein/domain';
+import { err, ok, placeTask } from '@skein/domain';
 import type { Clock } from '@skein/ports';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
 import type { RunActor } from '../run/run-actor.ts';
-import { FairQueue } from './fair-queue.ts';
 import type { WaitingRun } from './fair-queue.ts';
+import { FairQueue } from './fair-queue.ts';
 import type { TaskClass } from './task-class.ts';
 
 interface Waiter extends WaitingRun {
@@ -42,7 +42,8 @@ export class Dispatcher {
       }
     }
     const queue = this.#queues.get(taskClass);
-    if (queue !== undefined && queue.size > 0 && !(queue.size === 1 && queue.has(actor.runId))) return err('all_slots_busy');
+    if (queue !== undefined && queue.size > 0 && !(queue.size === 1 && queue.has(actor.runId)))
+      return err('all_slots_busy');
     return this.#place(taskClass, snapshot);
   }
 
@@ -100,7 +101,11 @@ export class Dispatcher {
   }
 
   #place(taskClass: TaskClass, snapshot: Digest | undefined): Result<WorkerSession, WaitReason> {
-    const task = { selector: taskClass.selector, kind: taskClass.kind, ...(snapshot === undefined ? {} : { snapshot }) };
+    const task = {
+      selector: taskClass.selector,
+      kind: taskClass.kind,
+      ...(snapshot === undefined ? {} : { snapshot }),
+    };
     const placed = placeTask(task, this.#fleet.hasAvailable ? this.#fleet.available : []);
     const session = placed.ok ? this.#fleet.ofWorker(placed.value) : undefined;
     if (session !== undefined) return ok(session);

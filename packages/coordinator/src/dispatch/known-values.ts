@@ -1,5 +1,5 @@
-import { canonicalJson, itemPath, maxInlineValueBytes } from '@skein/domain';
 import type { Digest, JsonValue, RunState, StepId, StepState, ValueRef } from '@skein/domain';
+import { canonicalJson, itemPath, maxInlineValueBytes } from '@skein/domain';
 
 /** Values by digest that are in memory, and those that a resolution found missing. */
 export interface KnownValues {

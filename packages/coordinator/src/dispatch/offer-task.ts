@@ -1,8 +1,9 @@
 import type { Digest, TaskOffer, VersionId } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
-import { taskKey } from '../fleet/worker-session.ts';
+import { loseTask } from '../fleet/end-session.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
+import { taskKey } from '../fleet/worker-session.ts';
 import type { LeasedTask } from '../run/plan-turn.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import type { SealedSnapshot } from '../submit/sealed-snapshots.ts';
@@ -11,7 +12,12 @@ const versionsOf = (actor: RunActor): { readonly [agentId: string]: VersionId } 
   Object.fromEntries(Object.entries(actor.state.agents).map(([agentId, { versionId }]) => [agentId, versionId]));
 
 /** S5: the parts that the worker lacks, once; it counts as holding them from then on, because the stream keeps order. */
-const attach = (engine: Engine, session: WorkerSession, digest: Digest, sealed: SealedSnapshot | undefined): TaskOffer['snapshot'] => {
+const attach = (
+  engine: Engine,
+  session: WorkerSession,
+  digest: Digest,
+  sealed: SealedSnapshot | undefined,
+): TaskOffer['snapshot'] => {
   if (sealed === undefined) return { digest };
   if (session.holdings.has(digest) && sealed.manifest.parts.every((part) => session.holdings.has(part.digest))) {
     session.snapshotBytesSaved += engine.sealed.envelope(sealed, []).byteLength;
@@ -42,7 +48,19 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
   if (definition === undefined) return;
   const ref = { runId: actor.runId, step: task.step, attempt: task.attempt, token };
   const key = taskKey(ref);
-  const held = { key, tenant: actor.tenant, ref, offeredAt: engine.deps.clock.monotonicMs(), received: false, started: 'no' as const };
+  const held = {
+    key,
+    tenant: actor.tenant,
+    ref,
+    offeredAt: engine.deps.clock.monotonicMs(),
+    received: false,
+    started: 'no' as const,
+  };
+  if (engine.fleet.ofWorker(session.workerId) !== session) {
+    // The worker was given up while the lease was on its way to the disk: it never heard of the task.
+    loseTask(engine, session, { ...held, started: 'never' }, 'lease_lapsed');
+    return;
+  }
   session.tasks.set(key, held);
   if (session.link === undefined) return;
   const isAgent = definition.action.kind === 'agent';
@@ -58,7 +76,9 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
     upstreamEnv: inputs.upstreamEnv,
     ...(inputs.item === undefined ? {} : { item: inputs.item }),
     agents: isAgent ? versionsOf(actor) : {},
-    ...(digest === undefined ? {} : { snapshot: isAgent ? (attach(engine, session, digest, sealed) ?? { digest }) : { digest } }),
+    ...(digest === undefined
+      ? {}
+      : { snapshot: isAgent ? (attach(engine, session, digest, sealed) ?? { digest }) : { digest } }),
     leaseMs: engine.config.leaseMs,
     run: { id: actor.runId, createdAt: new Date(state.createdAt).toISOString(), params: state.params },
   };

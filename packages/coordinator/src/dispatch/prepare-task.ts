@@ -1,11 +1,11 @@
-import { canonicalJson, DomainError, isDomainError, parseStepPath, toErrorData } from '@skein/domain';
 import type { Digest, ErrorData, JsonValue, Step, StepPath, TenantId, ValueRef } from '@skein/domain';
+import { canonicalJson, DomainError, isDomainError, parseStepPath, toErrorData } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import type { RunActor } from '../run/run-actor.ts';
-import { itemsOf, missing, referTo, utf8Bytes } from './known-values.ts';
 import type { KnownValues } from './known-values.ts';
-import { needsOf, resolveItems, resolveReferences } from './resolve-references.ts';
+import { itemsOf, missing, referTo, utf8Bytes } from './known-values.ts';
 import type { CurrentItem } from './resolve-references.ts';
+import { needsOf, resolveItems, resolveReferences } from './resolve-references.ts';
 
 /** Inputs of a task as they travel in its offer. */
 export interface PreparedInputs {
@@ -81,7 +81,8 @@ const fetchMissing = async (engine: Engine, actor: RunActor, path: StepPath, wan
   if (preparation === undefined) return;
   try {
     for (const digest of wanted.load) preparation.values.set(digest, await fetchValue(engine, actor.tenant, digest));
-    for (const [name, value] of wanted.store) preparation.stored.set(name, await storeValue(engine, actor.tenant, value));
+    for (const [name, value] of wanted.store)
+      preparation.stored.set(name, await storeValue(engine, actor.tenant, value));
     preparation.busy = false;
     engine.wake(actor);
   } catch (thrown) {
@@ -114,7 +115,8 @@ const prepare = <T>(
     const value = resolve(knownFor(engine, preparation, wanted));
     if (value !== missing) return { status: 'ready', value };
   } catch (thrown) {
-    if (!isDomainError(thrown)) engine.deps.log.error('a step cannot be prepared', { runId: actor.runId, path, error: thrown });
+    if (!isDomainError(thrown))
+      engine.deps.log.error('a step cannot be prepared', { runId: actor.runId, path, error: thrown });
     return { status: 'failed', error: toErrorData(thrown) };
   }
   preparation ??= { values: new Map(), stored: new Map(), busy: false };

@@ -1,7 +1,7 @@
-import { DomainError, parseExpression, parseReferences, referencesOfStep } from '@skein/domain';
 import type { DagIndex, JsonValue, Reference, RunState, Step, StepId, ValueRef } from '@skein/domain';
-import { fanoutResults, missing, referTo, valueOf, walk } from './known-values.ts';
+import { DomainError, parseExpression, parseReferences, referencesOfStep } from '@skein/domain';
 import type { KnownValues } from './known-values.ts';
+import { fanoutResults, missing, referTo, valueOf, walk } from './known-values.ts';
 
 /** The item that a task works on. */
 export interface CurrentItem {
@@ -131,7 +131,10 @@ export const resolveReferences = (
   item: CurrentItem | undefined,
   known: KnownValues,
 ):
-  | { readonly refs: { readonly [expression: string]: ValueRef }; readonly upstreamEnv: { readonly [name: string]: ValueRef } }
+  | {
+      readonly refs: { readonly [expression: string]: ValueRef };
+      readonly upstreamEnv: { readonly [name: string]: ValueRef };
+    }
   | typeof missing => {
   const needs = needsOf(state.graph, step);
   const refs: { [expression: string]: ValueRef } = {};
@@ -187,4 +190,5 @@ const listFromText = (text: string): JsonValue | undefined => {
   }
 };
 
-const kindOf = (value: JsonValue): string => (value === null ? 'null' : typeof value === 'object' ? 'an object' : `a ${typeof value}`);
+const kindOf = (value: JsonValue): string =>
+  value === null ? 'null' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;

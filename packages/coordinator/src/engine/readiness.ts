@@ -22,7 +22,10 @@ export const readinessOf = (engine: Engine): Readiness => {
   checks['shards'] = { ok: runs.shards.size > 0, detail: `${runs.shards.size} at home here` };
   checks['loop'] = {
     ok: silentMs !== undefined && silentMs < staleMs && health.lagMs < maxLagMs,
-    detail: silentMs === undefined ? 'not started' : `lag ${Math.round(health.lagMs)} ms, last beat ${Math.round(silentMs)} ms ago`,
+    detail:
+      silentMs === undefined
+        ? 'not started'
+        : `lag ${Math.round(health.lagMs)} ms, last beat ${Math.round(silentMs)} ms ago`,
   };
   const now = deps.clock.monotonicMs();
   const waitingMs = health.oldestWaitingAt === undefined ? 0 : now - health.oldestWaitingAt;

@@ -54,7 +54,8 @@ export const stopCoordinator = async (engine: Engine): Promise<void> => {
   }
   stops.get(engine)?.();
   const flights = engine.runs.actors.map((actor) => actor.inFlight);
-  for (const session of engine.fleet.sessions) endSession(engine, session, new DomainError('unavailable', 'the coordinator stops'));
+  for (const session of engine.fleet.sessions)
+    endSession(engine, session, new DomainError('unavailable', 'the coordinator stops'));
   await Promise.all(flights);
   engine.phase = 'stopped';
   for (const actor of engine.runs.actors) {

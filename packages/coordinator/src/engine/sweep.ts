@@ -1,5 +1,6 @@
 import { shardCount } from '@skein/domain';
 import { checkLeases } from '../fleet/end-session.ts';
+import { auditLeases } from '../run/adopt-leases.ts';
 import { isPassing } from '../run/load-run.ts';
 import { fillWindow } from '../submit/fill-window.ts';
 import { recheckTokens } from '../token/manage-tokens.ts';
@@ -18,7 +19,9 @@ const allShards = Array.from({ length: shardCount }, (_, shard) => shard);
 export const claimShards = async (engine: Engine): Promise<void> => {
   const { config, deps, runs } = engine;
   const homes = await deps.shards.claim(config.coordinatorId, allShards, deps.clock.now(), config.shardLeaseMs);
-  const mine = new Set(homes.filter(({ coordinatorId }) => coordinatorId === config.coordinatorId).map(({ shard }) => shard));
+  const mine = new Set(
+    homes.filter(({ coordinatorId }) => coordinatorId === config.coordinatorId).map(({ shard }) => shard),
+  );
   const gained = [...mine].filter((shard) => !runs.shards.has(shard));
   const lost = [...runs.shards].some((shard) => !mine.has(shard));
   runs.shards = mine;
@@ -40,7 +43,10 @@ export const loadOpenRuns = async (engine: Engine, shards: readonly number[]): P
   await Promise.all(Array.from({ length: 16 }, worker));
 };
 
-const wakeFromStore = async (engine: Engine, run: { readonly tenant: string; readonly runId: string }): Promise<void> => {
+const wakeFromStore = async (
+  engine: Engine,
+  run: { readonly tenant: string; readonly runId: string },
+): Promise<void> => {
   if (engine.runs.isUndrivable(run.runId)) return;
   try {
     engine.wake(await engine.runs.open(engine, run.tenant, run.runId));
@@ -53,7 +59,10 @@ const sweepStore = async (engine: Engine, count: number): Promise<void> => {
   const shards = [...engine.runs.shards];
   const due = await engine.deps.runs.listDue(shards, engine.deps.clock.now(), maxDue);
   for (const head of due) await wakeFromStore(engine, head);
-  if (count % openEvery === openEvery - 1) await loadOpenRuns(engine, shards);
+  if (count % openEvery === openEvery - 1) {
+    for (const actor of engine.runs.actors) auditLeases(engine, actor);
+    await loadOpenRuns(engine, shards);
+  }
   fillWindow(engine);
 };
 

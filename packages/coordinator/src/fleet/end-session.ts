@@ -1,5 +1,5 @@
-import { DomainError, toErrorData } from '@skein/domain';
 import type { LossReason } from '@skein/domain';
+import { DomainError, toErrorData } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { postCommand } from '../run/run-turn.ts';
@@ -8,6 +8,7 @@ import type { HeldTask, WorkerSession } from './worker-session.ts';
 /** What the log says about a lost task's start when the coordinator is not sure: a step that must not run twice counts as started. */
 const startedOf = (engine: Engine, held: HeldTask): boolean => {
   if (held.started === 'yes') return true;
+  if (held.started === 'never') return false;
   const actor = engine.runs.find(held.ref.runId);
   const step = held.ref.step.split('[')[0] ?? '';
   const mustNotRunTwice = actor?.state.graph.byId.get(step)?.onWorkerLoss === 'fail';
@@ -23,7 +24,7 @@ export const loseTask = (engine: Engine, session: WorkerSession, held: HeldTask,
   session.tasks.delete(held.key);
   engine.deps.meter.count(metric.tasksLost, 1, { reason });
   if (actor === undefined) return;
-  const started = reason === 'worker_forgot' && held.started === 'unknown' ? true : startedOf(engine, held);
+  const started = startedOf(engine, held);
   const { step, token } = held.ref;
   postCommand(engine, actor, {
     command: { type: 'lose', step, token, reason, started },
@@ -39,7 +40,7 @@ export const detachStream = (engine: Engine, session: WorkerSession): void => {
   session.offersSent = 0;
   engine.fleet.refresh(session);
   engine.fleet.connectionsChanged();
-  for (const held of [...session.tasks.values()]) {
+  for (const held of session.tasks.values()) {
     const actor = engine.runs.find(held.ref.runId);
     const step = held.ref.step.split('[')[0] ?? '';
     if (actor?.state.graph.byId.get(step)?.repeatSafe === true) loseTask(engine, session, held, 'lease_lapsed');
@@ -63,7 +64,7 @@ export const endSession = (engine: Engine, session: WorkerSession, error?: Domai
 
 /** The worker is gone for good: all that it held is leased again at once. */
 export const buryWorker = (engine: Engine, session: WorkerSession, reason: LossReason): void => {
-  for (const held of [...session.tasks.values()]) loseTask(engine, session, held, reason);
+  for (const held of session.tasks.values()) loseTask(engine, session, held, reason);
   const error = reason === 'drained' ? undefined : new DomainError('unavailable', 'this worker is taken for lost');
   endSession(engine, session, error);
   forgetIfIdle(engine, session);
@@ -90,7 +91,7 @@ export const checkLeases = (engine: Engine): void => {
       session.pausedUntil = paused;
       fleet.refresh(session);
     }
-    for (const held of [...session.tasks.values()]) {
+    for (const held of session.tasks.values()) {
       if (held.received || now - held.offeredAt < config.leaseMs || session.link === undefined) continue;
       session.send({ type: 'revoke', task: held.ref });
       loseTask(engine, session, held, 'lease_lapsed');

@@ -1,5 +1,5 @@
-import { DomainError } from '@skein/domain';
 import type { WorkerView } from '@skein/domain';
+import { DomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import type { WorkerSession } from './worker-session.ts';
 

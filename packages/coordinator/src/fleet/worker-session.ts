@@ -1,17 +1,8 @@
-import type {
-  Digest,
-  SessionId,
-  StepKind,
-  TaskRef,
-  TenantId,
-  WorkerId,
-  WorkerInfo,
-  WorkerLoad,
-} from '@skein/domain';
+import type { Digest, SessionId, StepKind, TaskRef, TenantId, WorkerId, WorkerInfo, WorkerLoad } from '@skein/domain';
 import type { CoordinatorMessage, StreamLink } from '@skein/ports';
 
-/** Whether step code began; `unknown` when the coordinator that would know is gone. */
-export type Started = 'no' | 'yes' | 'unknown';
+/** Whether step code began, as far as is known; `never` when it was not even offered, `unknown` when the coordinator that would know is gone. */
+export type Started = 'never' | 'no' | 'yes' | 'unknown';
 
 /** A task that a worker holds under a lease, in memory. */
 export interface HeldTask {

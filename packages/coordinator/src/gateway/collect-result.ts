@@ -1,10 +1,10 @@
-import { isDomainError, maxInlineValueBytes, utf8Length } from '@skein/domain';
 import type { TaskRef, TaskResult, ValueRef } from '@skein/domain';
+import { isDomainError, maxInlineValueBytes, utf8Length } from '@skein/domain';
+import { storeValue } from '../dispatch/prepare-task.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
-import { storeValue } from '../dispatch/prepare-task.ts';
-import { taskKey } from '../fleet/worker-session.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
+import { taskKey } from '../fleet/worker-session.ts';
 import { isPassing, loadRun } from '../run/load-run.ts';
 import type { RunActor, Settlement } from '../run/run-actor.ts';
 import { postCommand } from '../run/run-turn.ts';
@@ -22,7 +22,13 @@ const acknowledge = (engine: Engine, session: WorkerSession, task: TaskRef, outc
   const { runId, step, attempt, token } = task;
   engine.deps.meter.count(metric.results, 1, { outcome });
   if (outcome === 'stale') {
-    engine.deps.log.warn('stale result refused', { runId, stepId: step, attempt, fencingToken: token, workerId: session.workerId });
+    engine.deps.log.warn('stale result refused', {
+      runId,
+      stepId: step,
+      attempt,
+      fencingToken: token,
+      workerId: session.workerId,
+    });
   }
   session.tasks.delete(taskKey(task));
   session.send({ type: 'result_acknowledged', task: { runId, step, attempt, token }, outcome });
@@ -41,7 +47,7 @@ const outcomeOf = (settlement: Settlement): Acknowledgement | undefined => {
 };
 
 /** A worker that keeps refusing gets nothing for a while, so that an offer does not go round at full speed. */
-const noteRefusal = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
+const noteRefusal = (engine: Engine, session: WorkerSession): void => {
   session.refusals += 1;
   const pauseMs = Math.min(maxPauseMs, firstPauseMs * 2 ** Math.min(10, session.refusals - 1));
   session.pausedUntil = engine.deps.clock.monotonicMs() + pauseMs;
@@ -61,7 +67,10 @@ const noteRefusal = (engine: Engine, session: WorkerSession, result: TaskResult)
 const creditSlot = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
   if (session.link === undefined || !session.tasks.has(taskKey(result))) return;
   const unseen = session.offersSent - session.offersSeen;
-  session.credits = Math.max(session.credits, Math.min(session.credits + 1, session.slots - session.tasks.size + 1 + unseen));
+  session.credits = Math.max(
+    session.credits,
+    Math.min(session.credits + 1, session.slots - session.tasks.size + 1 + unseen),
+  );
   engine.fleet.refresh(session);
 };
 
@@ -78,7 +87,10 @@ const isLarge = (result: TaskResult): boolean => {
 const spillResult = async (engine: Engine, session: WorkerSession, result: TaskResult): Promise<TaskResult> => {
   const outputs: { [name: string]: ValueRef } = { ...result.outputs };
   let { stdout } = result;
-  const entries = [...Object.entries(outputs).map(([name, ref]) => ({ name, ref })), ...(stdout === undefined ? [] : [{ name: undefined, ref: stdout }])]
+  const entries = [
+    ...Object.entries(outputs).map(([name, ref]) => ({ name, ref })),
+    ...(stdout === undefined ? [] : [{ name: undefined, ref: stdout }]),
+  ]
     .map((entry) => ({ ...entry, bytes: inlineBytes(entry.ref) }))
     .sort((a, b) => b.bytes - a.bytes);
   let left = entries.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -137,7 +149,7 @@ const judgeFromLog = async (engine: Engine, session: WorkerSession, result: Task
  * It is acknowledged only once the log holds it, on whatever stream the worker has then.
  */
 export const collectResult = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
-  if (result.outcome.status === 'released') noteRefusal(engine, session, result);
+  if (result.outcome.status === 'released') noteRefusal(engine, session);
   else creditSlot(engine, session, result);
   take(engine, session, result);
 };

@@ -1,5 +1,5 @@
-import { DomainError, maxOutputsBytes } from '@skein/domain';
 import type { Digest, SessionId, TaskRef } from '@skein/domain';
+import { DomainError, maxOutputsBytes } from '@skein/domain';
 import type { CoordinatorGateway, JoinCredentials } from '@skein/ports';
 import { noteSent } from '../dispatch/offer-task.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -17,7 +17,10 @@ const authorise = async (
   const identity = await engine.tokens.authenticate(credentials.token, 'join');
   const session = engine.fleet.ofSession(sessionId);
   if (session === undefined || session.tenant !== identity.tenant || engine.fleet.held(session, task) === undefined) {
-    throw new DomainError('stale_fencing_token', 'the task is not held by this session', { runId: task.runId, step: task.step });
+    throw new DomainError('stale_fencing_token', 'the task is not held by this session', {
+      runId: task.runId,
+      step: task.step,
+    });
   }
   return session;
 };
@@ -38,7 +41,11 @@ export const createGateway = (engine: Engine): CoordinatorGateway => ({
       engine.fleet.ofIncarnation(report.incarnation) ??
       (report.workerId === undefined ? undefined : engine.fleet.ofWorker(report.workerId));
     if (session === undefined || session.tenant !== identity.tenant) return;
-    engine.deps.log.warn('worker exited', { workerId: session.workerId, exitCode: report.exitCode, signal: report.signal });
+    engine.deps.log.warn('worker exited', {
+      workerId: session.workerId,
+      exitCode: report.exitCode,
+      signal: report.signal,
+    });
     buryWorker(engine, session, 'worker_exited');
   },
 
@@ -65,7 +72,10 @@ export const createGateway = (engine: Engine): CoordinatorGateway => ({
     requireRunning(engine);
     const session = await authorise(engine, credentials, sessionId, task);
     if (bytes.byteLength > maxOutputsBytes) {
-      throw new DomainError('too_large', 'the output of a step is too large', { limit: maxOutputsBytes, actual: bytes.byteLength });
+      throw new DomainError('too_large', 'the output of a step is too large', {
+        limit: maxOutputsBytes,
+        actual: bytes.byteLength,
+      });
     }
     return engine.deps.blobs.put(session.tenant, bytes);
   },

@@ -1,12 +1,16 @@
 import { markStarted } from '@skein/domain';
 import type { WorkerMessage } from '@skein/ports';
-import { collectResult } from './collect-result.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
+import { collectResult } from './collect-result.ts';
 
 /** Handles one message of a welcomed worker. Synchronous: what must be durable is answered later. */
-export const onWorkerMessage = (engine: Engine, session: WorkerSession, message: Exclude<WorkerMessage, { readonly type: 'hello' }>): void => {
+export const onWorkerMessage = (
+  engine: Engine,
+  session: WorkerSession,
+  message: Exclude<WorkerMessage, { readonly type: 'hello' }>,
+): void => {
   switch (message.type) {
     case 'credits':
       session.credits = Math.max(0, Math.min(message.free, session.slots));

@@ -1,7 +1,7 @@
-import { DomainError, err, markStarted, ok, snapshotFormatVersions } from '@skein/domain';
 import type { FencingToken, LeaseState, Result, RunState, StepPath, TaskRef } from '@skein/domain';
+import { DomainError, err, markStarted, ok, snapshotFormatVersions } from '@skein/domain';
+import type { CoordinatorMessage, StreamLink, HeldTask as ToldTask, WorkerMessage } from '@skein/ports';
 import { protocolVersions } from '@skein/ports';
-import type { CoordinatorMessage, HeldTask as ToldTask, StreamLink, WorkerMessage } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { detachStream, loseTask } from '../fleet/end-session.ts';
 import { taskKey, WorkerSession } from '../fleet/worker-session.ts';
@@ -16,17 +16,28 @@ const negotiate = (hello: Hello): Result<number, DomainError> => {
   const protocol = Math.min(max, protocolVersions.max);
   if (protocol < Math.max(min, protocolVersions.min)) {
     const message = `no protocol version in common: the worker speaks ${min} to ${max}, the coordinator ${protocolVersions.min} to ${protocolVersions.max}`;
-    return err(new DomainError('unimplemented', message, { worker: { min, max }, coordinator: { ...protocolVersions } }));
+    return err(
+      new DomainError('unimplemented', message, { worker: { min, max }, coordinator: { ...protocolVersions } }),
+    );
   }
   const { snapshotFormats } = hello.worker;
   if (!snapshotFormats.some((format) => snapshotFormatVersions.includes(format))) {
     const message = `no snapshot format in common: the worker reads ${snapshotFormats.join(', ')}, the coordinator writes ${snapshotFormatVersions.join(', ')}`;
-    return err(new DomainError('unimplemented', message, { worker: [...snapshotFormats], coordinator: [...snapshotFormatVersions] }));
+    return err(
+      new DomainError('unimplemented', message, {
+        worker: [...snapshotFormats],
+        coordinator: [...snapshotFormatVersions],
+      }),
+    );
   }
   return ok(protocol);
 };
 
-const currentLease = (engine: Engine, session: WorkerSession, task: TaskRef): { readonly state: RunState; readonly lease: LeaseState } | undefined => {
+const currentLease = (
+  engine: Engine,
+  session: WorkerSession,
+  task: TaskRef,
+): { readonly state: RunState; readonly lease: LeaseState } | undefined => {
   const actor = engine.runs.find(task.runId);
   if (actor === undefined || actor.tenant !== session.tenant) return undefined;
   const lease = leaseAt(actor.state, task.step);
@@ -118,9 +129,10 @@ export const welcomeWorker = (
     leaseMs: config.leaseMs,
     keep,
   });
-  for (const held of [...session.tasks.values()]) {
+  for (const held of session.tasks.values()) {
     if (!accounted.has(held.key)) loseTask(engine, session, held, 'worker_forgot');
-    else if (held.cancelReason !== undefined) session.send({ type: 'cancel', task: held.ref, reason: held.cancelReason });
+    else if (held.cancelReason !== undefined)
+      session.send({ type: 'cancel', task: held.ref, reason: held.cancelReason });
   }
   // A send may have found the stream broken.
   if (session.link !== link) detachStream(engine, session);

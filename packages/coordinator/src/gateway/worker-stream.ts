@@ -106,7 +106,11 @@ export const openWorkerStream = (
     try {
       admit(await engine.tokens.authenticate(credentials.token, 'join'));
     } catch (thrown) {
-      refuse(isDomainError(thrown) ? thrown : new DomainError('unavailable', 'the credentials cannot be checked now', undefined, thrown));
+      refuse(
+        isDomainError(thrown)
+          ? thrown
+          : new DomainError('unavailable', 'the credentials cannot be checked now', undefined, thrown),
+      );
     }
   };
 
@@ -125,7 +129,8 @@ export const openWorkerStream = (
   return {
     send: (message) => {
       if (state.phase === 'authenticating') {
-        if (state.early.length >= maxEarly) refuse(new DomainError('resource_exhausted', 'too many messages before the welcome'));
+        if (state.early.length >= maxEarly)
+          refuse(new DomainError('resource_exhausted', 'too many messages before the welcome'));
         else state.early.push(message);
         return;
       }

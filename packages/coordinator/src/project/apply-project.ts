@@ -1,5 +1,5 @@
-import { DomainError } from '@skein/domain';
 import type { AgentVersion, Dag, Digest, Manifest, TenantId } from '@skein/domain';
+import { DomainError } from '@skein/domain';
 import type { Publication, PublicationResult } from '@skein/ports';
 import type { ApplyProject, ApplyResult, ScheduleView } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -19,7 +19,13 @@ const preview = async (engine: Engine, publication: Publication): Promise<Public
       const versions = await projects.listVersions(tenant, agentId);
       const known = versions.find((version) => version.versionId === versionId);
       const alias = known?.alias ?? `v${versions.length + 1}`;
-      return { agentId, versionId, alias, created: known === undefined, activated: publication.activate.includes(agentId) };
+      return {
+        agentId,
+        versionId,
+        alias,
+        created: known === undefined,
+        activated: publication.activate.includes(agentId),
+      };
     }),
   );
   const dags = await Promise.all(
@@ -61,7 +67,9 @@ export const applyProject = async (engine: Engine, tenant: TenantId, apply: Appl
 export const listDags = async (
   engine: Engine,
   tenant: TenantId,
-): Promise<readonly { readonly name: string; readonly digest: Digest; readonly description?: string; readonly steps: number }[]> =>
+): Promise<
+  readonly { readonly name: string; readonly digest: Digest; readonly description?: string; readonly steps: number }[]
+> =>
   (await engine.deps.projects.listDags(tenant)).map(({ name, digest, dag }) => ({
     name,
     digest,
@@ -87,9 +95,15 @@ export const listSchedules = async (engine: Engine, tenant: TenantId): Promise<r
   );
 
 /** Makes a published version (by id or alias) the active one. Throws `not_found`. */
-export const activateVersion = async (engine: Engine, tenant: TenantId, agentId: string, version: string): Promise<AgentVersion> => {
+export const activateVersion = async (
+  engine: Engine,
+  tenant: TenantId,
+  agentId: string,
+  version: string,
+): Promise<AgentVersion> => {
   const found = await engine.deps.projects.findVersion(tenant, agentId, version);
-  if (found === undefined) throw new DomainError('not_found', `the agent ${agentId} has no version ${version}`, { agentId, version });
+  if (found === undefined)
+    throw new DomainError('not_found', `the agent ${agentId} has no version ${version}`, { agentId, version });
   await engine.deps.projects.activate(tenant, agentId, found.versionId);
   published(engine, tenant);
   return found;

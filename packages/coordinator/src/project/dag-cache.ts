@@ -1,5 +1,5 @@
-import { DomainError, indexDag } from '@skein/domain';
 import type { Dag, DagIndex, Digest, TenantId } from '@skein/domain';
+import { DomainError, indexDag } from '@skein/domain';
 import type { ProjectStore, StoredDag } from '@skein/ports';
 import { LRUCache } from 'lru-cache';
 

@@ -22,6 +22,6 @@ export class RunWatchers {
   notify(runId: RunId): void {
     const wakes = this.#byRun.get(runId);
     if (wakes === undefined) return;
-    for (const wake of [...wakes]) wake();
+    for (const wake of wakes) wake();
   }
 }

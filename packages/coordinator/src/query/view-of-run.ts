@@ -1,12 +1,22 @@
+import type {
+  JsonValue,
+  RunId,
+  RunState,
+  RunView,
+  StepPath,
+  StepState,
+  StepView,
+  TenantId,
+  ValueRef,
+  ViewHints,
+} from '@skein/domain';
 import { DomainError, isSettledStep, isTerminalRun, parseStepPath, viewRun, viewStep } from '@skein/domain';
-import type { JsonValue, RunId, RunState, RunView, StepPath, StepState, StepView, TenantId, ValueRef, ViewHints } from '@skein/domain';
 import type { Page, RunFilter, RunHead } from '@skein/ports';
 import type { RunSummary } from '../coordinator.ts';
-import { missing, valueOf } from '../dispatch/known-values.ts';
+import { fanoutResults, missing, valueOf } from '../dispatch/known-values.ts';
 import { fetchValue } from '../dispatch/prepare-task.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { RunActor } from '../run/run-actor.ts';
-import { fanoutResults } from '../dispatch/known-values.ts';
 
 /** Largest page of items. */
 const maxItems = 1_000;
@@ -61,7 +71,8 @@ export const listItems = async (
   const step = state.steps.get(stepId);
   if (step === undefined) throw new DomainError('not_found', `the run has no step ${stepId}`, { runId, step: stepId });
   const from = cursor === undefined ? 0 : Number(cursor);
-  if (!Number.isSafeInteger(from) || from < 0) throw new DomainError('invalid_argument', 'the cursor is not one of this list');
+  if (!Number.isSafeInteger(from) || from < 0)
+    throw new DomainError('invalid_argument', 'the cursor is not one of this list');
   const states = step.fanout?.states ?? [];
   const end = from + Math.max(1, Math.min(limit, maxItems));
   const definition = state.graph.byId.get(stepId);
@@ -74,7 +85,8 @@ const targetOf = (state: RunState, path: StepPath): StepState => {
   const parsed = parseStepPath(path);
   const step = parsed === undefined ? undefined : state.steps.get(parsed.stepId);
   const target = parsed?.index === undefined ? step : step?.fanout?.states[parsed.index];
-  if (target === undefined) throw new DomainError('not_found', `the run has no step ${path}`, { runId: state.runId, step: path });
+  if (target === undefined)
+    throw new DomainError('not_found', `the run has no step ${path}`, { runId: state.runId, step: path });
   return target;
 };
 
@@ -96,14 +108,22 @@ const allResults = async (engine: Engine, tenant: TenantId, state: RunState, ste
 };
 
 /** One output in full. `stdout` is a name too, and so is a fan-out's `results`. Throws `not_found`, `unavailable`. */
-export const readOutput = async (engine: Engine, tenant: TenantId, runId: RunId, path: StepPath, name: string): Promise<JsonValue> => {
+export const readOutput = async (
+  engine: Engine,
+  tenant: TenantId,
+  runId: RunId,
+  path: StepPath,
+  name: string,
+): Promise<JsonValue> => {
   const { state } = await engine.runs.read(engine, tenant, runId);
   const target = targetOf(state, path);
   if (target.fanout !== undefined && name === 'results') return allResults(engine, tenant, state, path);
   const definition = state.graph.byId.get(parseStepPath(path)?.stepId ?? '');
   const own = target.result?.outputs[name];
-  const ref: ValueRef | undefined = own ?? (name === 'stdout' || name === definition?.output ? target.result?.stdout : undefined);
-  if (ref === undefined) throw new DomainError('not_found', `step ${path} has no output ${name}`, { runId, step: path, name });
+  const ref: ValueRef | undefined =
+    own ?? (name === 'stdout' || name === definition?.output ? target.result?.stdout : undefined);
+  if (ref === undefined)
+    throw new DomainError('not_found', `step ${path} has no output ${name}`, { runId, step: path, name });
   const inline = valueOf(ref, { load: () => undefined, stored: () => undefined });
   return inline === missing && 'digest' in ref ? fetchValue(engine, tenant, ref.digest) : (inline as JsonValue);
 };
@@ -115,12 +135,21 @@ export const readLog = async (
   runId: RunId,
   path: StepPath,
   options: { readonly attempt?: number; readonly offset: number; readonly limit: number },
-): Promise<{ readonly attempt: number; readonly bytes: Uint8Array; readonly next: number; readonly complete: boolean }> => {
+): Promise<{
+  readonly attempt: number;
+  readonly bytes: Uint8Array;
+  readonly next: number;
+  readonly complete: boolean;
+}> => {
   const { state } = await engine.runs.read(engine, tenant, runId);
   const target = targetOf(state, path);
   const attempts = options.attempt === undefined ? await engine.deps.logs.attempts(tenant, runId, path) : [];
   const attempt = options.attempt ?? Math.max(target.attempt, ...attempts);
   const over = isTerminalRun(state.status) || isSettledStep(target.status) || attempt < target.attempt;
-  const { bytes, next } = await engine.deps.logs.read({ tenant, runId, step: path, attempt }, options.offset, options.limit);
+  const { bytes, next } = await engine.deps.logs.read(
+    { tenant, runId, step: path, attempt },
+    options.offset,
+    options.limit,
+  );
   return { attempt, bytes, next, complete: over && bytes.byteLength === 0 };
 };

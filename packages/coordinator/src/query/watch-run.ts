@@ -14,7 +14,11 @@ const eventOf = (runId: RunId, seq: number, fact: RunFact): RunEvent => {
 };
 
 /** Resolves with the next wake-up, after the poll time, or when the signal aborts. */
-const nextWake = (engine: Engine, woken: { flag: boolean; resolve: (() => void) | undefined }, signal: AbortSignal): Promise<void> =>
+const nextWake = (
+  engine: Engine,
+  woken: { flag: boolean; resolve: (() => void) | undefined },
+  signal: AbortSignal,
+): Promise<void> =>
   new Promise((resolve) => {
     if (woken.flag || signal.aborted) {
       resolve();

@@ -1,11 +1,13 @@
-import { markStarted } from '@skein/domain';
 import type { LeaseState, RunState, StepPath } from '@skein/domain';
+import { markStarted } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { taskKey, WorkerSession } from '../fleet/worker-session.ts';
 import type { RunActor } from './run-actor.ts';
 
 /** Every lease of a run, of steps and of items. */
-export const leasesOf = (state: RunState): readonly { readonly path: StepPath; readonly attempt: number; readonly lease: LeaseState }[] => {
+export const leasesOf = (
+  state: RunState,
+): readonly { readonly path: StepPath; readonly attempt: number; readonly lease: LeaseState }[] => {
   const found: { path: StepPath; attempt: number; lease: LeaseState }[] = [];
   if (state.leases === 0) return found;
   for (const step of state.steps.values()) {
@@ -44,7 +46,7 @@ export const adoptLeases = (engine: Engine, actor: RunActor, why: 'from_log' | '
         ref,
         offeredAt: deps.clock.monotonicMs(),
         received: true,
-        started: why === 'from_log' ? 'unknown' : 'no',
+        started: why === 'from_log' ? 'unknown' : 'never',
       });
       continue;
     }
@@ -57,5 +59,25 @@ export const adoptLeases = (engine: Engine, actor: RunActor, why: 'from_log' | '
         started: why === 'from_log',
       },
     });
+  }
+};
+
+/**
+ * A safety net: a lease of a run at rest that no worker holds in memory would never end, so it is ended here. Each is a bug.
+ */
+export const auditLeases = (engine: Engine, actor: RunActor): void => {
+  if (actor.state.leases === 0 || actor.inFlight !== undefined || actor.mailbox.length > 0) return;
+  for (const { path, attempt, lease } of leasesOf(actor.state)) {
+    const key = taskKey({ runId: actor.runId, step: path, token: lease.token });
+    if (engine.fleet.ofWorker(lease.workerId)?.tasks.has(key) === true) continue;
+    const { token } = lease;
+    engine.deps.log.error('lease that nobody holds is ended', {
+      runId: actor.runId,
+      stepId: path,
+      attempt,
+      fencingToken: token,
+    });
+    actor.mailbox.push({ command: { type: 'lose', step: path, token, reason: 'lease_lapsed', started: true } });
+    engine.wake(actor);
   }
 };

@@ -1,5 +1,5 @@
-import { isTerminalRun } from '@skein/domain';
 import type { RunState } from '@skein/domain';
+import { isTerminalRun } from '@skein/domain';
 import type { RunHead } from '@skein/ports';
 
 /** The list row that belongs to a state; `dueAt` is the run's durable timer. */

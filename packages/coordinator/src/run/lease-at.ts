@@ -1,5 +1,5 @@
-import { parseStepPath } from '@skein/domain';
 import type { LeaseState, RunState, StepPath } from '@skein/domain';
+import { parseStepPath } from '@skein/domain';
 
 /** The live lease of a step or an item, if it has one. */
 export const leaseAt = (state: RunState, path: StepPath): LeaseState | undefined => {

@@ -1,5 +1,5 @@
-import { createRunState, decodeRunState, DomainError, evolveAll, isDomainError } from '@skein/domain';
 import type { RunId, RunState, TenantId } from '@skein/domain';
+import { createRunState, DomainError, decodeRunState, evolveAll, isDomainError } from '@skein/domain';
 import type { RunHead } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { unknownFact } from './known-facts.ts';
@@ -18,7 +18,10 @@ const fromCheckpoint = async (engine: Engine, head: RunHead): Promise<RunState |
   try {
     return decodeRunState(new TextDecoder().decode(checkpoint.body), dag, graph);
   } catch (thrown) {
-    engine.deps.log.warn('state checkpoint cannot be used, the whole log is read', { runId: head.runId, error: thrown });
+    engine.deps.log.warn('state checkpoint cannot be used, the whole log is read', {
+      runId: head.runId,
+      error: thrown,
+    });
     return undefined;
   }
 };
@@ -36,15 +39,20 @@ export const loadRun = async (engine: Engine, tenant: TenantId, runId: RunId): P
   const facts = await engine.deps.runs.readFacts(tenant, runId, state.seq);
   const unknown = unknownFact(facts);
   if (unknown !== undefined) {
-    throw new DomainError('unimplemented', `the run holds a fact ${unknown.type} v${unknown.v} that this version does not know`, {
-      runId,
-      type: unknown.type,
-      v: unknown.v,
-    });
+    throw new DomainError(
+      'unimplemented',
+      `the run holds a fact ${unknown.type} v${unknown.v} that this version does not know`,
+      {
+        runId,
+        type: unknown.type,
+        v: unknown.v,
+      },
+    );
   }
   return { head, state: evolveAll(state, facts), checkpointSeq };
 };
 
 /** True for a store that may answer later. */
 export const isPassing = (thrown: unknown): boolean =>
-  isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'deadline_exceeded' || thrown.code === 'resource_exhausted');
+  isDomainError(thrown) &&
+  (thrown.code === 'unavailable' || thrown.code === 'deadline_exceeded' || thrown.code === 'resource_exhausted');

@@ -1,5 +1,5 @@
-import { decide, DomainError, evolve, isDomainError, isTerminalRun, planRun } from '@skein/domain';
 import type { ReadyTask, RunCommand, RunFact, RunPlan, StepId, TaskToCancel, WaitReason } from '@skein/domain';
+import { DomainError, decide, evolve, isDomainError, isTerminalRun, planRun } from '@skein/domain';
 import type { PreparedInputs } from '../dispatch/prepare-task.ts';
 import { prepareItems, prepareTask } from '../dispatch/prepare-task.ts';
 import type { TaskClass } from '../dispatch/task-class.ts';

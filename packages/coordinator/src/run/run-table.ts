@@ -1,5 +1,5 @@
-import { DomainError, isDomainError, isTerminalRun, shardOf } from '@skein/domain';
 import type { RunId, RunState, TenantId } from '@skein/domain';
+import { DomainError, isDomainError, isTerminalRun, shardOf } from '@skein/domain';
 import { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
@@ -76,7 +76,11 @@ export class RunTable {
   }
 
   /** A durable state to look at: from memory, or folded from the log. Reads never wake the engine. Throws like `loadRun`. */
-  async read(engine: Engine, tenant: TenantId, runId: RunId): Promise<{ readonly state: RunState; readonly actor?: RunActor }> {
+  async read(
+    engine: Engine,
+    tenant: TenantId,
+    runId: RunId,
+  ): Promise<{ readonly state: RunState; readonly actor?: RunActor }> {
     const actor = this.#actors.get(runId);
     if (actor !== undefined && actor.tenant === tenant && actor.creation === undefined) {
       await actor.settled();
@@ -93,7 +97,8 @@ export class RunTable {
 
   async #load(engine: Engine, tenant: TenantId, runId: RunId): Promise<RunActor> {
     const shard = shardOf(runId);
-    if (!this.shards.has(shard)) throw new DomainError('unavailable', 'another coordinator is home to this run', { runId });
+    if (!this.shards.has(shard))
+      throw new DomainError('unavailable', 'another coordinator is home to this run', { runId });
     try {
       const { state, checkpointSeq } = await loadRun(engine, tenant, runId);
       const actor = new RunActor(shard, state);

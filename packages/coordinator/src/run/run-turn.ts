@@ -100,7 +100,10 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
   health.appendEnds(beganAt, outcome.status === 'appended');
   if (engine.phase === 'stopped') {
     giveBackSlots(engine, draft);
-    settleAll(engine, draft.batch, () => ({ status: 'failed', error: new DomainError('unavailable', 'the coordinator stopped') }));
+    settleAll(engine, draft.batch, () => ({
+      status: 'failed',
+      error: new DomainError('unavailable', 'the coordinator stopped'),
+    }));
     return;
   }
   switch (outcome.status) {
@@ -120,7 +123,12 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
     }
     case 'conflict':
       giveBackSlots(engine, draft);
-      await recoverRun(engine, actor, draft.batch, new DomainError('version_conflict', 'the run changed since it was read'));
+      await recoverRun(
+        engine,
+        actor,
+        draft.batch,
+        new DomainError('version_conflict', 'the run changed since it was read'),
+      );
       break;
     case 'unknown':
       giveBackSlots(engine, draft);
@@ -159,7 +167,11 @@ const giveBackSlots = (engine: Engine, draft: TurnDraft): void => {
   }
 };
 
-const settleAll = (engine: Engine, batch: readonly PendingCommand[], settlement: (index: number) => Settlement): void => {
+const settleAll = (
+  engine: Engine,
+  batch: readonly PendingCommand[],
+  settlement: (index: number) => Settlement,
+): void => {
   batch.forEach(({ settle }, index) => {
     try {
       settle?.(settlement(index));

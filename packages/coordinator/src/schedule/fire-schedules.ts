@@ -22,7 +22,11 @@ export interface FireSchedulesDeps {
   readonly log: Log;
   readonly schedules: ScheduleSource;
   /** Starts the run of a fire; a fire that was started before answers `created: false`. Throws `DomainError`. */
-  submitFire(fire: { readonly dag: string; readonly scheduleId: string; readonly nominalAt: number }): Promise<{ readonly created: boolean }>;
+  submitFire(fire: {
+    readonly dag: string;
+    readonly scheduleId: string;
+    readonly nominalAt: number;
+  }): Promise<{ readonly created: boolean }>;
 }
 
 /** A scheduler that runs until it is stopped. */
@@ -57,7 +61,10 @@ const sameRule = (a: ScheduleView, b: ScheduleView): boolean => a.cron === b.cro
 
 /** Tries again what a passing failure prevented; anything else will not get better. */
 const isPassing = (thrown: unknown): boolean =>
-  !isDomainError(thrown) || thrown.code === 'unavailable' || thrown.code === 'resource_exhausted' || thrown.code === 'deadline_exceeded';
+  !isDomainError(thrown) ||
+  thrown.code === 'unavailable' ||
+  thrown.code === 'resource_exhausted' ||
+  thrown.code === 'deadline_exceeded';
 
 /** A scheduler over these ports. */
 export const createScheduler = (deps: FireSchedulesDeps): Scheduler => {

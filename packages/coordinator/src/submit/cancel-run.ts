@@ -1,5 +1,5 @@
-import { DomainError } from '@skein/domain';
 import type { RunId, RunView, TenantId } from '@skein/domain';
+import { DomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { viewOfRun } from '../query/view-of-run.ts';
 import { askRun } from '../run/run-turn.ts';
@@ -11,7 +11,13 @@ const maxWaiting = 1_000;
 const maxTries = 5;
 
 /** Asks a run to stop. Durable when it resolves. See `Coordinator.cancelRun`. */
-export const cancelRun = async (engine: Engine, tenant: TenantId, runId: RunId, by: string, message?: string): Promise<RunView> => {
+export const cancelRun = async (
+  engine: Engine,
+  tenant: TenantId,
+  runId: RunId,
+  by: string,
+  message?: string,
+): Promise<RunView> => {
   for (let tries = 1; ; tries += 1) {
     const actor = await engine.runs.open(engine, tenant, runId);
     if (actor.mailbox.length >= maxWaiting) {
@@ -21,7 +27,8 @@ export const cancelRun = async (engine: Engine, tenant: TenantId, runId: RunId, 
     const settlement = await askRun(engine, actor, message === undefined ? base : { ...base, message });
     if (settlement.status === 'recorded') return viewOfRun(engine, tenant, runId);
     if (settlement.status === 'refused') throw settlement.error;
-    if (settlement.status === 'failed' && (settlement.error.code !== 'unavailable' || tries >= maxTries)) throw settlement.error;
+    if (settlement.status === 'failed' && (settlement.error.code !== 'unavailable' || tries >= maxTries))
+      throw settlement.error;
     await engine.deps.clock.sleep(50);
   }
 };

@@ -3,8 +3,8 @@ import type { ClaimedHint } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../run/load-run.ts';
 import { askRun } from '../run/run-turn.ts';
-import { forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
 import type { EarlierAdmission } from './prepare-admission.ts';
+import { forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
 
 /** How long a claimed hint stays away from others, in ms; a crash hands it out again. */
 const visibilityMs = 10_000;
@@ -53,7 +53,8 @@ const admitClaimed = async (engine: Engine, hint: ClaimedHint): Promise<boolean>
             ...(admission.snapshotDigest === undefined ? {} : { snapshotDigest: admission.snapshotDigest }),
           },
     );
-    if (settlement.status === 'failed' && settlement.error.code === 'version_conflict') forgetAdmissions(engine, hint.tenant);
+    if (settlement.status === 'failed' && settlement.error.code === 'version_conflict')
+      forgetAdmissions(engine, hint.tenant);
     return settlement.status !== 'failed';
   } catch (thrown) {
     if (isPassing(thrown)) return false;

@@ -1,4 +1,3 @@
-import { collectRequirements, decideVersion, defaultSnapshotLimits, DomainError, isDomainError, toErrorData } from '@skein/domain';
 import type {
   AgentDecision,
   Dag,
@@ -10,6 +9,14 @@ import type {
   TenantId,
   VersionId,
 } from '@skein/domain';
+import {
+  collectRequirements,
+  DomainError,
+  decideVersion,
+  defaultSnapshotLimits,
+  isDomainError,
+  toErrorData,
+} from '@skein/domain';
 import { buildSnapshot } from '@skein/snapshot';
 import type { Engine } from '../engine/engine.ts';
 import type { IndexedDag } from '../project/dag-cache.ts';
@@ -17,7 +24,11 @@ import { isPassing } from '../run/load-run.ts';
 
 /** How a run is let in, or why it can never be. */
 export type Admission =
-  | { readonly kind: 'admit'; readonly agents: { readonly [agentId: string]: AgentDecision }; readonly snapshotDigest?: Digest }
+  | {
+      readonly kind: 'admit';
+      readonly agents: { readonly [agentId: string]: AgentDecision };
+      readonly snapshotDigest?: Digest;
+    }
   | { readonly kind: 'reject'; readonly error: ErrorData };
 
 /** What the run that is retried had decided. */
@@ -39,7 +50,11 @@ const rejected = (message: string, problems: readonly Problem[]): Admission => (
 });
 
 /** The requirements of a DAG graph; sub-DAGs by name are looked up as they are now. */
-const requirementsOf = async (engine: Engine, tenant: TenantId, dag: Dag): Promise<SnapshotRequirements | readonly Problem[]> => {
+const requirementsOf = async (
+  engine: Engine,
+  tenant: TenantId,
+  dag: Dag,
+): Promise<SnapshotRequirements | readonly Problem[]> => {
   const known = requirementsByDag.get(dag);
   if (known !== undefined) return known;
   const named = new Map<string, Dag>();
@@ -62,7 +77,9 @@ const decideAgent = async (
   if (agent.version !== undefined) {
     const version = await projects.findVersion(tenant, agent.agentId, agent.version);
     if (version === undefined) {
-      return { message: `${agent.askedBy} asks for the agent "${agent.agentId}" in version ${agent.version}, which does not exist` };
+      return {
+        message: `${agent.askedBy} asks for the agent "${agent.agentId}" in version ${agent.version}, which does not exist`,
+      };
     }
     return { versionId: version.versionId, source: 'explicit' };
   }
@@ -81,13 +98,21 @@ const sealSnapshot = async (
   versions: { readonly [agentId: string]: VersionId },
 ): Promise<Digest> => {
   const { projects, hasher, snapshots } = engine.deps;
-  const built = await buildSnapshot({ projects, hasher, limits: defaultSnapshotLimits }, { tenant, requirements, versions });
+  const built = await buildSnapshot(
+    { projects, hasher, limits: defaultSnapshotLimits },
+    { tenant, requirements, versions },
+  );
   await snapshots.save(tenant, built.digest, built.manifest, built.parts);
   engine.sealed.keep(built);
   return built.digest;
 };
 
-const prepare = async (engine: Engine, tenant: TenantId, dag: Dag, earlier: EarlierAdmission | undefined): Promise<Admission> => {
+const prepare = async (
+  engine: Engine,
+  tenant: TenantId,
+  dag: Dag,
+  earlier: EarlierAdmission | undefined,
+): Promise<Admission> => {
   const requirements = await requirementsOf(engine, tenant, dag);
   if (!('agents' in requirements)) {
     return rejected(requirements.map(({ message }) => message).join('; '), requirements);
@@ -105,7 +130,10 @@ const prepare = async (engine: Engine, tenant: TenantId, dag: Dag, earlier: Earl
     }
   }
   if (problems.length > 0) return rejected(problems.map(({ message }) => message).join('; '), problems);
-  if (earlier?.snapshotDigest !== undefined && (await engine.deps.snapshots.find(tenant, earlier.snapshotDigest)) !== undefined) {
+  if (
+    earlier?.snapshotDigest !== undefined &&
+    (await engine.deps.snapshots.find(tenant, earlier.snapshotDigest)) !== undefined
+  ) {
     return { kind: 'admit', agents, snapshotDigest: earlier.snapshotDigest };
   }
   return { kind: 'admit', agents, snapshotDigest: await sealSnapshot(engine, tenant, requirements, versions) };

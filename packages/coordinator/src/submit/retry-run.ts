@@ -1,5 +1,5 @@
-import { DomainError } from '@skein/domain';
 import type { KeptStep, RunId, RunState, RunView, StepState, TenantId } from '@skein/domain';
+import { DomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { createRun } from './submit-run.ts';
 
@@ -38,7 +38,10 @@ export const retryRun = async (
 ): Promise<RunView> => {
   const { state } = await engine.runs.read(engine, tenant, runId);
   if (state.status !== 'failed' && state.status !== 'cancelled') {
-    throw new DomainError('illegal_transition', 'only a failed or cancelled run can be retried', { runId, status: state.status });
+    throw new DomainError('illegal_transition', 'only a failed or cancelled run can be retried', {
+      runId,
+      status: state.status,
+    });
   }
   const dag = await engine.dags.byDigest(tenant, state.dagDigest);
   const latest = options.latest === true;

@@ -1,7 +1,7 @@
-import { defaultSnapshotLimits, DomainError } from '@skein/domain';
 import type { Digest, Manifest, TenantId } from '@skein/domain';
-import { encodeEnvelope, missingParts } from '@skein/snapshot';
+import { DomainError, defaultSnapshotLimits } from '@skein/domain';
 import type { SnapshotStore } from '@skein/ports';
+import { encodeEnvelope, missingParts } from '@skein/snapshot';
 import { LRUCache } from 'lru-cache';
 
 /** A sealed snapshot in memory. */
@@ -46,7 +46,8 @@ export class SealedSnapshots {
     const parts = new Map<Digest, Uint8Array>();
     for (const part of manifest.parts) {
       const bytes = parts.get(part.digest) ?? (await this.#store.readPart(tenant, part.digest));
-      if (bytes === undefined) throw new DomainError('not_found', `the snapshot lacks its part ${part.kind} ${part.name}`, { digest });
+      if (bytes === undefined)
+        throw new DomainError('not_found', `the snapshot lacks its part ${part.kind} ${part.name}`, { digest });
       parts.set(part.digest, bytes);
     }
     const sealed = { digest, manifest, parts };

@@ -1,18 +1,27 @@
-import { canonicalJson, DomainError, resolveParams, shardCount, shardOf, utf8Length, viewRun, createRunState } from '@skein/domain';
 import type { JsonValue, KeptStep, RunCommand, RunId, RunSource, RunView, TenantId } from '@skein/domain';
+import {
+  canonicalJson,
+  createRunState,
+  DomainError,
+  resolveParams,
+  shardCount,
+  shardOf,
+  utf8Length,
+  viewRun,
+} from '@skein/domain';
 import type { RunCreation } from '@skein/ports';
 import type { SubmitRun } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import type { IndexedDag } from '../project/dag-cache.ts';
 import { viewOfRun } from '../query/view-of-run.ts';
-import { RunActor } from '../run/run-actor.ts';
-import type { Settlement } from '../run/run-actor.ts';
 import { isPassing } from '../run/load-run.ts';
+import type { Settlement } from '../run/run-actor.ts';
+import { RunActor } from '../run/run-actor.ts';
 import { askRun } from '../run/run-turn.ts';
 import { fillWindow } from './fill-window.ts';
-import { forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
 import type { Admission, EarlierAdmission } from './prepare-admission.ts';
+import { forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
 
 /** A run that is to be created, whatever the surface. */
 export interface NewRun {
@@ -53,12 +62,18 @@ const admissionNow = async (engine: Engine, run: NewRun): Promise<Admission | un
     return await prepareAdmission(engine, run.tenant, run.dag, run.earlier);
   } catch (thrown) {
     if (!isPassing(thrown)) throw thrown;
-    engine.deps.log.warn('run is queued because its admission cannot be prepared now', { dag: run.dag.dag.name, error: thrown });
+    engine.deps.log.warn('run is queued because its admission cannot be prepared now', {
+      dag: run.dag.dag.name,
+      error: thrown,
+    });
     return undefined;
   }
 };
 
-const tryCreate = async (engine: Engine, run: NewRun): Promise<{ readonly settlement: Settlement; readonly actor: RunActor }> => {
+const tryCreate = async (
+  engine: Engine,
+  run: NewRun,
+): Promise<{ readonly settlement: Settlement; readonly actor: RunActor }> => {
   const { tenant, dag } = run;
   const release = engine.window.reserve();
   try {
@@ -103,16 +118,27 @@ const tryCreate = async (engine: Engine, run: NewRun): Promise<{ readonly settle
  * Creates a run, and admits it in the same commit when the window has room. Durable when it resolves.
  * Throws `already_exists` (key reused with another body), `unavailable`.
  */
-export const createRun = async (engine: Engine, run: NewRun): Promise<{ readonly run: RunView; readonly created: boolean }> => {
+export const createRun = async (
+  engine: Engine,
+  run: NewRun,
+): Promise<{ readonly run: RunView; readonly created: boolean }> => {
   for (let tries = 1; ; tries += 1) {
     const { settlement, actor } = await tryCreate(engine, run);
     switch (settlement.status) {
       case 'recorded':
         engine.deps.meter.count(metric.runsSubmitted);
-        return { run: actor.dropped || actor.inFlight === undefined ? viewRun(actor.state) : await viewOfRun(engine, run.tenant, actor.runId), created: true };
+        return {
+          run:
+            actor.dropped || actor.inFlight === undefined
+              ? viewRun(actor.state)
+              : await viewOfRun(engine, run.tenant, actor.runId),
+          created: true,
+        };
       case 'duplicate':
         if (!settlement.sameBody) {
-          throw new DomainError('already_exists', 'this idempotency key was used for another run request', { runId: settlement.runId });
+          throw new DomainError('already_exists', 'this idempotency key was used for another run request', {
+            runId: settlement.runId,
+          });
         }
         return { run: await viewOfRun(engine, run.tenant, settlement.runId), created: false };
       case 'failed':
@@ -128,14 +154,19 @@ export const createRun = async (engine: Engine, run: NewRun): Promise<{ readonly
 const checkSubmit = (engine: Engine, submit: SubmitRun): void => {
   const { priority = 0, idempotencyKey } = submit;
   if (!Number.isSafeInteger(priority) || Math.abs(priority) > 1_000_000) {
-    throw new DomainError('invalid_argument', 'priority must be an integer from -1000000 to 1000000', { problems: [{ message: 'not such an integer', field: 'priority' }] });
+    throw new DomainError('invalid_argument', 'priority must be an integer from -1000000 to 1000000', {
+      problems: [{ message: 'not such an integer', field: 'priority' }],
+    });
   }
   if (idempotencyKey !== undefined && (idempotencyKey.length === 0 || idempotencyKey.length > 255)) {
     throw new DomainError('invalid_argument', 'an idempotency key has 1 to 255 characters');
   }
   const { maxParamsBytes } = engine.config;
-  const actual = utf8Length(canonicalJson((submit.params ?? {}) as JsonValue)) + utf8Length(canonicalJson(submit.routingContext ?? {}));
-  if (actual > maxParamsBytes) throw new DomainError('too_large', 'the params of a run are too large', { limit: maxParamsBytes, actual });
+  const actual =
+    utf8Length(canonicalJson((submit.params ?? {}) as JsonValue)) +
+    utf8Length(canonicalJson(submit.routingContext ?? {}));
+  if (actual > maxParamsBytes)
+    throw new DomainError('too_large', 'the params of a run are too large', { limit: maxParamsBytes, actual });
 };
 
 /** Starts a run of the DAG that the name means now. See `Coordinator.submitRun`. */

@@ -1,5 +1,5 @@
-import { DomainError } from '@skein/domain';
 import type { TenantId } from '@skein/domain';
+import { DomainError } from '@skein/domain';
 import type { TokenKind, TokenRecord } from '@skein/ports';
 import type { TokenView } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -25,8 +25,10 @@ export const createToken = async (
   ttlMs?: number,
 ): Promise<{ readonly token: string; readonly view: TokenView }> => {
   const { clock, ids, hasher, secrets, tokens } = engine.deps;
-  if (name.length === 0 || name.length > 200) throw new DomainError('invalid_argument', 'a token needs a name of 1 to 200 characters');
-  if (ttlMs !== undefined && !(ttlMs > 0)) throw new DomainError('invalid_argument', 'the time to live of a token must be above 0');
+  if (name.length === 0 || name.length > 200)
+    throw new DomainError('invalid_argument', 'a token needs a name of 1 to 200 characters');
+  if (ttlMs !== undefined && !(ttlMs > 0))
+    throw new DomainError('invalid_argument', 'the time to live of a token must be above 0');
   const token = `skt_${secrets.secureToken()}`;
   const createdAt = clock.now();
   const record: TokenRecord = {

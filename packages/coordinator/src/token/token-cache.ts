@@ -1,5 +1,5 @@
-import { DomainError } from '@skein/domain';
 import type { TenantId } from '@skein/domain';
+import { DomainError } from '@skein/domain';
 import type { TokenKind, TokenRecord } from '@skein/ports';
 import { LRUCache } from 'lru-cache';
 import type { CoordinatorDeps } from '../engine/coordinator-deps.ts';

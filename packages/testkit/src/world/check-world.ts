@@ -1,3 +1,4 @@
+import type { RunFact, RunState } from '@skein/domain';
 import {
   createRunState,
   decodeRunState,
@@ -10,7 +11,6 @@ import {
   planRunFully,
   viewRun,
 } from '@skein/domain';
-import type { RunFact, RunState } from '@skein/domain';
 import type { RunHead } from '@skein/ports';
 import type { World } from './create-world.ts';
 
@@ -47,7 +47,8 @@ const checkTokens = (world: World, head: RunHead, facts: readonly RunFact[], rep
       live.set(fact.step, { token: seq, workerId: fact.workerId, attempt: fact.attempt });
     }
     if (fact.type === 'step_lost') {
-      if (live.get(fact.step)?.token !== fact.token) report(`${head.runId} ${fact.step}: lost at ${seq} under a token that is not current`);
+      if (live.get(fact.step)?.token !== fact.token)
+        report(`${head.runId} ${fact.step}: lost at ${seq} under a token that is not current`);
       live.delete(fact.step);
     }
     if (fact.type !== 'step_finished') return;
@@ -57,15 +58,19 @@ const checkTokens = (world: World, head: RunHead, facts: readonly RunFact[], rep
     }
     live.delete(fact.step);
     const produced = world.ledger.find(
-      ({ runId, step, token, workerId }) => runId === head.runId && step === fact.step && token === fact.token && workerId === fact.workerId,
+      ({ runId, step, token, workerId }) =>
+        runId === head.runId && step === fact.step && token === fact.token && workerId === fact.workerId,
     );
     const { status } = fact.result.outcome;
     const stoppedUnasked = status === 'failed' && produced?.outcome === 'cancelled';
     if (produced === undefined || (produced.outcome !== status && !stoppedUnasked)) {
-      report(`${head.runId} ${fact.step}: the result at ${seq} (${status}) was never produced under token ${fact.token}`);
+      report(
+        `${head.runId} ${fact.step}: the result at ${seq} (${status}) was never produced under token ${fact.token}`,
+      );
     }
     if (fact.retryAt !== undefined) return;
-    if (settledBy.has(fact.step)) report(`${head.runId} ${fact.step}: settled twice, at ${settledBy.get(fact.step)} and ${seq}`);
+    if (settledBy.has(fact.step))
+      report(`${head.runId} ${fact.step}: settled twice, at ${settledBy.get(fact.step)} and ${seq}`);
     settledBy.set(fact.step, seq);
   });
   if (live.size > 0) report(`run ${head.runId} ended with live leases: ${[...live.keys()].join(', ')}`);
@@ -87,7 +92,8 @@ const checkReplay = async (world: World, head: RunHead, facts: readonly RunFact[
     if (!samePlan(state, fact.at)) report(`run ${head.runId}: the two planners differ after fact ${index + 1}`);
     if (index % 5 === 4) state = decodeRunState(encodeRunState(state), stored.dag);
   });
-  if (head.seq !== facts.length || head.seq !== state.seq) report(`run ${head.runId}: head ${head.seq}, log ${facts.length}`);
+  if (head.seq !== facts.length || head.seq !== state.seq)
+    report(`run ${head.runId}: head ${head.seq}, log ${facts.length}`);
   if (head.status !== state.status || head.snapshotDigest !== state.snapshotDigest || head.partial !== state.partial) {
     report(`run ${head.runId}: the head does not say what the log says`);
   }
@@ -99,7 +105,8 @@ const checkReplay = async (world: World, head: RunHead, facts: readonly RunFact[
     }
   }
   const shown = await world.coordinator?.api.getRun(head.tenant, head.runId);
-  if (JSON.stringify(shown) !== JSON.stringify(viewRun(state))) report(`run ${head.runId}: the coordinator shows another state than the log`);
+  if (JSON.stringify(shown) !== JSON.stringify(viewRun(state)))
+    report(`run ${head.runId}: the coordinator shows another state than the log`);
 };
 
 /** One token starts step code at most once, and a step is started at most once per lease. */
@@ -126,7 +133,8 @@ export const checkWorld = async (world: World, asked: readonly AskedRun[]): Prom
     else accepted.add(runId);
   }
   if (heads.length !== accepted.size) report(`${heads.length} runs for ${accepted.size} accepted requests`);
-  for (const runId of accepted) if (!heads.some((head) => head.runId === runId)) report(`accepted run ${runId} is lost`);
+  for (const runId of accepted)
+    if (!heads.some((head) => head.runId === runId)) report(`accepted run ${runId} is lost`);
   for (const head of heads) {
     const facts = await world.stores.runs.readFacts(head.tenant, head.runId, 0);
     checkEnd(head, facts, report);
@@ -140,7 +148,10 @@ export const checkWorld = async (world: World, asked: readonly AskedRun[]): Prom
   for (const line of world.lines) {
     if (line.level === 'error' && line.fields['process'] === 'coordinator') {
       const { error, ...fields } = line.fields;
-      const cause = error instanceof Error ? `${error.message} ${(error.stack ?? '').split('\n').slice(1, 4).join(' ')}` : String(error);
+      const cause =
+        error instanceof Error
+          ? `${error.message} ${(error.stack ?? '').split('\n').slice(1, 4).join(' ')}`
+          : String(error);
       report(`the coordinator logged an error: ${line.message} ${JSON.stringify(fields)} ${cause}`);
     }
   }

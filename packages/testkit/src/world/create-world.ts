@@ -1,28 +1,28 @@
-import { createCoordinator } from '@skein/coordinator';
 import type { Coordinator, CoordinatorDeps } from '@skein/coordinator';
-import { defaultTenant } from '@skein/domain';
+import { createCoordinator } from '@skein/coordinator';
 import type { Dag, WorkerInfo } from '@skein/domain';
+import { defaultTenant } from '@skein/domain';
 import type { Hasher, IdSource, Meter, Random } from '@skein/ports';
-import { createWorkerEndpoint } from '@skein/worker';
 import type { WorkerEndpoint } from '@skein/worker';
+import { createWorkerEndpoint } from '@skein/worker';
 import { FakeClock } from '../fake-clock.ts';
-import { FaultyGateway } from '../gateway/faulty-gateway.ts';
 import type { Faults } from '../gateway/faulty-gateway.ts';
-import { createMemoryStores } from '../memory/memory-stores.ts';
+import { FaultyGateway } from '../gateway/faulty-gateway.ts';
 import type { MemoryStores } from '../memory/memory-stores.ts';
-import { createMemoryLog } from '../memory-log.ts';
+import { createMemoryStores } from '../memory/memory-stores.ts';
 import type { LoggedLine } from '../memory-log.ts';
+import { createMemoryLog } from '../memory-log.ts';
 import { createNodeHasher } from '../node-hasher.ts';
 import { createSeededRandom } from '../seeded-random.ts';
 import { createSequenceIds } from '../sequence-ids.ts';
-import { faultyPort } from './faulty-port.ts';
 import type { StoreFaults } from './faulty-port.ts';
+import { faultyPort } from './faulty-port.ts';
 import { guardGateway } from './guard-gateway.ts';
 import { LeaseMirror } from './lease-mirror.ts';
 import { publishProject } from './random-project.ts';
 import { SimProcess } from './sim-process.ts';
-import { SimulatedRunner } from './simulated-runner.ts';
 import type { Ledger } from './simulated-runner.ts';
+import { SimulatedRunner } from './simulated-runner.ts';
 import { Switchboard } from './switchboard.ts';
 
 /** What kind of world it is. */
@@ -113,7 +113,14 @@ export class World {
     await publishProject(this.stores.projects, this.hasher, defaultTenant, this.options.dags, this.clock.now());
     const hash = this.hasher.digest(joinToken);
     const createdAt = this.clock.now();
-    await this.stores.tokens.insert({ tokenId: 'tok_join', tenant: defaultTenant, kind: 'join', name: 'join', hash, createdAt });
+    await this.stores.tokens.insert({
+      tokenId: 'tok_join',
+      tenant: defaultTenant,
+      kind: 'join',
+      name: 'join',
+      hash,
+      createdAt,
+    });
     await this.startCoordinator();
     for (let place = 0; place < (this.options.workers ?? 2); place += 1) this.startWorker(place);
   }
@@ -174,7 +181,14 @@ export class World {
     });
     const log = createMemoryLog(this.lines, { process: info.workerId });
     const endpoint = createWorkerEndpoint(
-      { gateway: guardGateway(gateway, process), runner, clock: process.clock, random: random.fork('endpoint'), log, meter: this.meter },
+      {
+        gateway: guardGateway(gateway, process),
+        runner,
+        clock: process.clock,
+        random: random.fork('endpoint'),
+        log,
+        meter: this.meter,
+      },
       { credentials: { token: joinToken }, info },
     );
     process.onDeath(() => {
@@ -182,7 +196,10 @@ export class World {
       // The operating system closes a dead process's sockets.
       gateway.cutAll();
     });
-    this.workers = [...this.workers.filter((worker) => worker.process.alive), { place, info, process, endpoint, gateway }];
+    this.workers = [
+      ...this.workers.filter((worker) => worker.process.alive),
+      { place, info, process, endpoint, gateway },
+    ];
     endpoint.start();
   }
 
@@ -193,7 +210,10 @@ export class World {
     if (reportAfterMs === undefined) return;
     this.clock.after(reportAfterMs, () => {
       this.switchboard
-        .reportExit({ token: joinToken }, { workerId: worker.info.workerId, incarnation: worker.info.incarnation, signal: 'SIGKILL' })
+        .reportExit(
+          { token: joinToken },
+          { workerId: worker.info.workerId, incarnation: worker.info.incarnation, signal: 'SIGKILL' },
+        )
         .catch(() => undefined);
     });
   }

@@ -25,13 +25,18 @@ export interface FaultyPortDeps {
 
 const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
-const unavailable = (method: string): DomainError => new DomainError('unavailable', `the store did not answer ${method}`);
+const unavailable = (method: string): DomainError =>
+  new DomainError('unavailable', `the store did not answer ${method}`);
 
 /**
  * The port as a process sees it over a network: every call may be late, fail before or after it was done, or be the last of its process.
  * A call of a process that died meanwhile is done or not, and never answers.
  */
-export const faultyPort = <T extends object>(port: T, deps: FaultyPortDeps, synchronous: readonly (keyof T)[] = []): T =>
+export const faultyPort = <T extends object>(
+  port: T,
+  deps: FaultyPortDeps,
+  synchronous: readonly (keyof T)[] = [],
+): T =>
   new Proxy(port, {
     get: (target, name) => {
       const member: unknown = Reflect.get(target, name, target);

@@ -1,7 +1,8 @@
-import type { RunStore, WorkerMessage } from '@skein/ports';
 import type { RunFact } from '@skein/domain';
+import type { RunStore, WorkerMessage } from '@skein/ports';
 
 interface Lease {
+  readonly workerId: string;
   readonly token: number;
   readonly attempt: number;
 }
@@ -12,7 +13,8 @@ export class LeaseMirror {
 
   /** The same store, watched. */
   watch(runs: RunStore): RunStore {
-    const note = (runId: string, expectedSeq: number, facts: readonly RunFact[]): void => this.#note(runId, expectedSeq, facts);
+    const note = (runId: string, expectedSeq: number, facts: readonly RunFact[]): void =>
+      this.#note(runId, expectedSeq, facts);
     return new Proxy(runs, {
       get: (target, name) => {
         const member: unknown = Reflect.get(target, name, target);
@@ -29,16 +31,22 @@ export class LeaseMirror {
   }
 
   /** A result as if its sender held the current lease of the step. */
-  withCurrentToken(message: WorkerMessage): WorkerMessage {
-    if (message.type !== 'result') return message;
+  withCurrentToken(message: WorkerMessage): { readonly message: WorkerMessage; readonly as?: string } {
+    if (message.type !== 'result') return { message };
     const lease = this.#leases.get(`${message.result.runId} ${message.result.step}`);
-    return lease === undefined ? message : { ...message, result: { ...message.result, ...lease } };
+    if (lease === undefined) return { message };
+    const { token, attempt, workerId } = lease;
+    return { message: { ...message, result: { ...message.result, token, attempt } }, as: workerId };
   }
 
   #note(runId: string, expectedSeq: number, facts: readonly RunFact[]): void {
     facts.forEach((fact, index) => {
       if (fact.type === 'step_leased') {
-        this.#leases.set(`${runId} ${fact.step}`, { token: expectedSeq + index + 1, attempt: fact.attempt });
+        this.#leases.set(`${runId} ${fact.step}`, {
+          token: expectedSeq + index + 1,
+          attempt: fact.attempt,
+          workerId: fact.workerId,
+        });
       }
     });
   }

@@ -1,12 +1,18 @@
-import { dagDigest, versionIdOf } from '@skein/domain';
 import type { AgentContent, Dag, ModelContent, Step, StepAction, TenantId } from '@skein/domain';
+import { dagDigest, versionIdOf } from '@skein/domain';
 import type { Hasher, ProjectStore, Random } from '@skein/ports';
 import { encodePart } from '@skein/snapshot';
 import { dagOf, stepOf } from '../fixtures/dag-fixtures.ts';
 
 const randomAction = (random: Random, references: readonly string[]): StepAction => {
   if (random.next() < 0.2) {
-    return { kind: 'agent', agent: 'scout', prompt: `Look. ${references.join(' ')}`, limits: {}, memory: { read: random.next() < 0.5, propose: false } };
+    return {
+      kind: 'agent',
+      agent: 'scout',
+      prompt: `Look. ${references.join(' ')}`,
+      limits: {},
+      memory: { read: random.next() < 0.5, propose: false },
+    };
   }
   return { kind: 'shell', commands: [`echo ${references.join(' ')}`] };
 };
@@ -38,7 +44,13 @@ const randomStep = (random: Random, id: string, earlier: readonly Step[]): Step 
       { name: 'value', type: 'string' },
       { name: 'list', type: 'array' },
     ],
-    continueOn: { failure: random.next() < 0.2, skipped: random.next() < 0.2, exitCodes: [], output: [], markSuccess: false },
+    continueOn: {
+      failure: random.next() < 0.2,
+      skipped: random.next() < 0.2,
+      exitCodes: [],
+      output: [],
+      markSuccess: false,
+    },
     ...(random.next() < 0.5
       ? { retryPolicy: { limit: 1 + random.integer(3), intervalMs: random.integer(1_500), backoff: 2, exitCodes: [] } }
       : {}),

@@ -1,10 +1,10 @@
-import { defaultTenant, isDomainError } from '@skein/domain';
 import type { RunId } from '@skein/domain';
+import { defaultTenant, isDomainError } from '@skein/domain';
 import type { Random } from '@skein/ports';
 import { createSeededRandom } from '../seeded-random.ts';
-import { createWorld } from './create-world.ts';
-import type { SimWorker, World, WorldOptions } from './create-world.ts';
 import { checkWorld } from './check-world.ts';
+import type { SimWorker, World, WorldOptions } from './create-world.ts';
+import { createWorld } from './create-world.ts';
 import { randomDag } from './random-project.ts';
 
 /** Settings of one simulation. */
@@ -13,6 +13,8 @@ export interface SimulationOptions {
   readonly mutant?: WorldOptions['mutant'];
   /** How long faults go on, in ms of simulated time. */
   readonly chaosMs?: number;
+  /** Sees the world before the oracle judges it. */
+  readonly inspect?: (world: World) => Promise<void>;
 }
 
 /** What one simulation found. */
@@ -40,12 +42,16 @@ interface Client {
 }
 
 /** A call to the coordinator that is alive; undefined when it died, was away or did not answer. */
-const call = async <T>(world: World, run: (api: NonNullable<World['coordinator']>['api']) => Promise<T>): Promise<T | undefined> => {
+const call = async <T>(
+  world: World,
+  run: (api: NonNullable<World['coordinator']>['api']) => Promise<T>,
+): Promise<T | undefined> => {
   const { coordinator } = world;
   if (coordinator === undefined) return undefined;
   const died = new Promise<undefined>((resolve) => coordinator.process.onDeath(() => resolve(undefined)));
   const passing = run(coordinator.api).catch((thrown: unknown) => {
-    if (isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'version_conflict')) return undefined;
+    if (isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'version_conflict'))
+      return undefined;
     throw thrown;
   });
   return Promise.race([passing, died]);
@@ -55,7 +61,9 @@ const call = async <T>(world: World, run: (api: NonNullable<World['coordinator']
 const submit = async (world: World, client: Client): Promise<void> => {
   while (client.runId === undefined && client.error === undefined) {
     try {
-      const answer = await call(world, (api) => api.submitRun(defaultTenant, { dag: client.dag, idempotencyKey: client.key }));
+      const answer = await call(world, (api) =>
+        api.submitRun(defaultTenant, { dag: client.dag, idempotencyKey: client.key }),
+      );
       if (answer !== undefined) client.runId = answer.run.runId;
       else await world.clock.sleep(200);
     } catch (thrown) {
@@ -70,10 +78,14 @@ const cancelSome = async (world: World, client: Client): Promise<void> => {
   await call(world, (api) => api.cancelRun(defaultTenant, runId, 'simulation')).catch(() => undefined);
 };
 
-const pick = <T>(random: Random, items: readonly T[]): T | undefined => items[random.integer(Math.max(1, items.length))];
+const pick = <T>(random: Random, items: readonly T[]): T | undefined =>
+  items[random.integer(Math.max(1, items.length))];
 
 const disturb = (world: World, random: Random): void => {
-  const worker: SimWorker | undefined = pick(random, world.workers.filter(({ process }) => process.alive));
+  const worker: SimWorker | undefined = pick(
+    random,
+    world.workers.filter(({ process }) => process.alive),
+  );
   const draw = random.next();
   if (draw < 0.25) {
     if (worker === undefined) return;
@@ -137,13 +149,18 @@ const allOver = async (world: World, clients: readonly Client[]): Promise<boolea
     const head = await world.stores.runs.readHead(defaultTenant, runId);
     if (head?.finishedAt === undefined) return false;
   }
-  return world.workers.every(({ process, endpoint }) => !process.alive || (endpoint.state().running === 0 && endpoint.state().unacknowledged === 0));
+  return world.workers.every(
+    ({ process, endpoint }) =>
+      !process.alive || (endpoint.state().running === 0 && endpoint.state().unacknowledged === 0),
+  );
 };
 
 /** Plays one seed: random DAGs, random faults for a while, then calm until all is over, then the oracle. */
 export const simulate = async (options: SimulationOptions): Promise<SimulationReport> => {
   const random = createSeededRandom(`simulation ${options.seed}`);
-  const dags = Array.from({ length: 1 + random.integer(3) }, (_, index) => randomDag(random.fork(`dag ${index}`), `dag-${index}`));
+  const dags = Array.from({ length: 1 + random.integer(3) }, (_, index) =>
+    randomDag(random.fork(`dag ${index}`), `dag-${index}`),
+  );
   const world = createWorld({
     seed: options.seed,
     dags,
@@ -189,6 +206,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   await world.clock.advance(8_000);
   // Nobody moves the clock while the oracle asks.
   world.storeFaults.maxDelayMs = 0;
+  await options.inspect?.(world);
   const problems = await checkWorld(world, clients);
   const counts = world.meter.counts;
   const heads = (await world.stores.runs.listRuns({ tenant: defaultTenant, limit: 1_000 })).items;

@@ -1,8 +1,7 @@
-import { DomainError, isDomainError } from '@skein/domain';
 import type { Digest, JsonValue, TaskOffer, TaskOutcome, TaskResult, ValueRef, WorkerId } from '@skein/domain';
+import { DomainError, defaultSnapshotLimits, isDomainError } from '@skein/domain';
 import type { Clock, Random, TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import { decodeEnvelope } from '@skein/snapshot';
-import { defaultSnapshotLimits } from '@skein/domain';
 
 /** One thing that a worker did, for the oracle. */
 export interface Execution {
@@ -70,7 +69,9 @@ export class SimulatedRunner implements TaskRunner {
       execution.outcome = outcome.status;
       const durationMs = clock.monotonicMs() - beganAt;
       const base = { runId, step, attempt, token, outcome, outputs, durationMs };
-      return outcome.status === 'succeeded' ? { ...base, exitCode: 0, stdout: { inline: `out of ${step}` } } : { ...base, exitCode: 1 };
+      return outcome.status === 'succeeded'
+        ? { ...base, exitCode: 0, stdout: { inline: `out of ${step}` } }
+        : { ...base, exitCode: 1 };
     };
     try {
       await this.#takeSnapshot(offer, transfers);
@@ -92,10 +93,19 @@ export class SimulatedRunner implements TaskRunner {
     }
   }
 
-  async #outputs(offer: TaskOffer, random: Random, transfers: TaskTransfers): Promise<{ readonly [name: string]: ValueRef }> {
+  async #outputs(
+    offer: TaskOffer,
+    random: Random,
+    transfers: TaskTransfers,
+  ): Promise<{ readonly [name: string]: ValueRef }> {
     const outputs: { [name: string]: ValueRef } = {};
     for (const { name, type } of offer.definition.outputs) {
-      const value: JsonValue = type === 'array' ? Array.from({ length: random.integer(5) }, (_, index) => `${name}-${index}`) : random.next() < 0.2 ? largeText : name;
+      const value: JsonValue =
+        type === 'array'
+          ? Array.from({ length: random.integer(5) }, (_, index) => `${name}-${index}`)
+          : random.next() < 0.2
+            ? largeText
+            : name;
       if (value !== largeText) {
         outputs[name] = { inline: value };
         continue;
@@ -108,10 +118,12 @@ export class SimulatedRunner implements TaskRunner {
 
   async #takeSnapshot(offer: TaskOffer, transfers: TaskTransfers): Promise<void> {
     if (offer.definition.action.kind !== 'agent') return;
-    if (offer.snapshot === undefined) throw new DomainError('snapshot_invalid', 'no snapshot', { reason: 'missing_snapshot' });
+    if (offer.snapshot === undefined)
+      throw new DomainError('snapshot_invalid', 'no snapshot', { reason: 'missing_snapshot' });
     const { digest } = offer.snapshot;
     let { envelope } = offer.snapshot;
-    if (envelope === undefined && !this.#held.has(digest)) envelope = await transfers.fetchSnapshot(digest, this.held());
+    if (envelope === undefined && !this.#held.has(digest))
+      envelope = await transfers.fetchSnapshot(digest, this.held());
     if (envelope === undefined) return;
     const { manifest, parts } = decodeEnvelope(envelope, defaultSnapshotLimits);
     for (const part of manifest.parts) {

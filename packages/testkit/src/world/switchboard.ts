@@ -1,19 +1,28 @@
+import type { WorkerId } from '@skein/domain';
 import { DomainError } from '@skein/domain';
-import type { Clock, CoordinatorGateway, CoordinatorMessage, StreamListener, WorkerMessage } from '@skein/ports';
+import type {
+  Clock,
+  CoordinatorGateway,
+  CoordinatorMessage,
+  StreamLink,
+  StreamListener,
+  WorkerMessage,
+} from '@skein/ports';
 import type { SimProcess } from './sim-process.ts';
 
 const down = (): DomainError => new DomainError('unavailable', 'no coordinator answers');
 
-/** Changes what a worker says before the coordinator hears it; for mutants. */
-export type Tamper = (message: WorkerMessage) => WorkerMessage;
+/** Changes what a worker says before the coordinator hears it, and who seems to say it; for mutants. */
+export type Tamper = (message: WorkerMessage) => { readonly message: WorkerMessage; readonly as?: WorkerId };
 
 /** The address of the coordinator: whoever lives there now answers; when it dies, its streams break. */
 export class Switchboard implements CoordinatorGateway {
   readonly #clock: Clock;
   readonly #tamper: Tamper;
+  readonly #links = new Map<WorkerId, StreamLink<WorkerMessage>>();
   #target: { readonly gateway: CoordinatorGateway; readonly process: SimProcess } | undefined;
 
-  constructor(clock: Clock, tamper: Tamper = (message) => message) {
+  constructor(clock: Clock, tamper: Tamper = (message) => ({ message })) {
     this.#clock = clock;
     this.#tamper = tamper;
   }
@@ -44,7 +53,11 @@ export class Switchboard implements CoordinatorGateway {
     const link = gateway.openWorkerStream(credentials, guarded);
     return {
       send: (message) => {
-        if (process.alive) link.send(this.#tamper(message));
+        if (!process.alive) return;
+        if (message.type === 'hello') this.#links.set(message.worker.workerId, link);
+        const tampered = this.#tamper(message);
+        const sender = tampered.as === undefined ? link : (this.#links.get(tampered.as) ?? link);
+        sender.send(tampered.message);
       },
       close: (error) => {
         if (process.alive) link.close(error);
@@ -53,7 +66,8 @@ export class Switchboard implements CoordinatorGateway {
   };
 
   reportExit: CoordinatorGateway['reportExit'] = (...args) => this.#call((gateway) => gateway.reportExit(...args));
-  fetchSnapshot: CoordinatorGateway['fetchSnapshot'] = (...args) => this.#call((gateway) => gateway.fetchSnapshot(...args));
+  fetchSnapshot: CoordinatorGateway['fetchSnapshot'] = (...args) =>
+    this.#call((gateway) => gateway.fetchSnapshot(...args));
   fetchBlob: CoordinatorGateway['fetchBlob'] = (...args) => this.#call((gateway) => gateway.fetchBlob(...args));
   storeBlob: CoordinatorGateway['storeBlob'] = (...args) => this.#call((gateway) => gateway.storeBlob(...args));
 
