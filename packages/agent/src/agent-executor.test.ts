@@ -331,6 +331,30 @@ describe('the snapshot', () => {
   });
 });
 
+describe('memory', () => {
+  const memory = ['agent/other', 'agent/helper', 'dag/other', 'dag/demo', 'global'].map((scope) => ({
+    scope,
+    revision: 2,
+    text: `notes of ${scope}`,
+  }));
+  const systemWith = async (access: { read: boolean; propose: boolean }) => {
+    const { run, model } = setUp([{ text: 'ok' }], { parts: { memory }, context: { action: { memory: access } } });
+    await run();
+    return model.requests[0]?.system ?? '';
+  };
+
+  test('a step sees the global notes, its DAG and its agent, and nothing of others', async () => {
+    const system = await systemWith({ read: true, propose: false });
+    expect(system.match(/^\| .*$/gm)).toEqual(['| notes of global', '| notes of dag/demo', '| notes of agent/helper']);
+    expect(system).toContain('Memory is read-only');
+    expect(system).not.toContain('/private');
+  });
+
+  test('a step that did not opt in sees none', async () => {
+    expect(await systemWith({ read: false, propose: true })).not.toContain('notes of');
+  });
+});
+
 test('metrics name turns and tokens by model', async () => {
   const { run, counts } = setUp([{ text: 'ok' }]);
   await run();

@@ -1,7 +1,7 @@
 import { DomainError, type ToolPolicy } from '@skein/domain';
 
 /** Why a call may not be made; undefined when it may. */
-export type Denial = string | undefined;
+type Denial = string | undefined;
 
 /** A policy with its `bash` rules compiled. */
 export interface CompiledPolicy {

@@ -13,7 +13,7 @@ export interface ModelCaller {
 }
 
 /** Provider failures that one attempt of a step gets over on its own. */
-export const maxProviderRetries = 2;
+const maxProviderRetries = 2;
 
 /**
  * Turns of one attempt, with at most two retries over all of them: only `unavailable` and `resource_exhausted`, after the

@@ -19,7 +19,7 @@ export interface Conversation {
 }
 
 /** How often a wrong answer goes back to the model. */
-export const maxSchemaRepairs = 2;
+const maxSchemaRepairs = 2;
 
 /**
  * The loop: model turn, tool calls, next turn, until an answer; returns the step's outputs.

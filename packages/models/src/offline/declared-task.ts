@@ -2,10 +2,10 @@ import type { JsonObject, JsonValue } from '@skein/domain';
 import { fencedBlocks } from './fenced-blocks.ts';
 
 /** The kinds of task that the rules know. */
-export type TaskKind = 'classify' | 'extract' | 'summarise' | 'call';
+type TaskKind = 'classify' | 'extract' | 'summarise' | 'call';
 
 /** A tool call that the task asks for before its answer. */
-export interface DeclaredCall {
+interface DeclaredCall {
   readonly tool: string;
   readonly input: JsonValue;
 }
