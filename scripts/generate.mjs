@@ -1,2 +1,3 @@
 // Everything that is generated and committed; a test beside each output proves that it is current.
+import './generate-dag-schema.mjs';
 import './generate-proto.mjs';
