@@ -75,7 +75,7 @@ export class PartCache implements HeldBytes {
       this.#remove(digest, gone);
     }
     if (gone.length === 0) return;
-    for (const [digest, entry] of [...this.#entries]) {
+    for (const [digest, entry] of this.#entries) {
       if (entry.needs.some((need) => !this.#entries.has(need))) this.#remove(digest, gone);
     }
     for (const listener of this.#listeners) listener(gone);

@@ -46,8 +46,10 @@ export const createSnapshotOpener = (deps: OpenerDeps): CachingSnapshotOpener =>
   const fetchAndOpen = (digest: Digest, fetchEnvelope: FetchEnvelope): Promise<AgentStores> => {
     const running = fetching.get(digest);
     if (running !== undefined) return running;
-    const started = fetchEnvelope(cache.held())
-      .then((envelope) => openBytes(digest, envelope))
+    const fetchFor = async (held: readonly Digest[]) => openBytes(digest, await fetchEnvelope(held));
+    const started = fetchFor(cache.held())
+      // Something that was held when we asked may have left before the answer came: then all of it is asked for, once.
+      .catch((thrown) => (lacksBytes(thrown) ? fetchFor([]) : Promise.reject(thrown)))
       .finally(() => fetching.delete(digest));
     fetching.set(digest, started);
     return started;

@@ -99,7 +99,7 @@ describe('the shard of a run', () => {
   });
 
   test('is spread evenly over ids that differ in few places', () => {
-    const counts = new Array<number>(shardCount).fill(0);
+    const counts = Array.from({ length: shardCount }, () => 0);
     const perShard = 400;
     for (let index = 0; index < shardCount * perShard; index++) {
       const shard = shardOf(`run_0190a5dc-ac96-774b-bcce-${index.toString(16).padStart(12, '0')}`);

@@ -131,7 +131,7 @@ test('all texts of a step are searched', () => {
     ],
     foreach: { items: '${params.h}', maxConcurrent: 1 },
   });
-  expect(referencesOfStep(step).map(({ expression }) => expression.at(-1))).toEqual([...'abcdefgh']);
+  expect(referencesOfStep(step).map(({ expression }) => expression.at(-1))).toEqual('abcdefgh'.split(''));
   const exec = stepOf('a', { action: { kind: 'exec', argv: ['echo', '${params.a}', '${item}'] } });
   expect(referencesOfStep(exec).map(({ expression }) => expression)).toEqual(['params.a', 'item']);
 });

@@ -134,7 +134,7 @@ describe.each(shells)('under %s', (shell) => {
 
   test('any text in any context comes out byte for byte', () => {
     const pieces = fc.constantFrom(
-      ...`;&|<>()$\`\\"'*?[]#~=%!{} \n\tab0-`,
+      ...`;&|<>()$\`\\"'*?[]#~=%!{} \n\tab0-`.split(''),
       'EOF',
       '$(',
       '${',

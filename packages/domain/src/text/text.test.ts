@@ -29,7 +29,7 @@ describe('clean text', () => {
 describe('UTF-8', () => {
   test('equals that of the platform for any text, well formed or not', () => {
     fc.assert(
-      fc.property(fc.oneof(units, fc.string({ unit: 'binary' })), (text) => {
+      fc.property(fc.oneof(units, fc.string(), fc.constantFrom('😀', 'a😀\ud83d')), (text) => {
         expect(Buffer.from(utf8Bytes(text))).toEqual(Buffer.from(text));
         expect(utf8Length(text)).toBe(Buffer.byteLength(text));
       }),
@@ -59,6 +59,10 @@ describe('a suggestion', () => {
   });
 
   test('is always the word itself when it is known', () => {
-    fc.assert(fc.property(fc.constantFrom(...fields), (field) => void expect(suggest(field, fields)).toBe(field)));
+    fc.assert(
+      fc.property(fc.constantFrom(...fields), (field) => {
+        expect(suggest(field, fields)).toBe(field);
+      }),
+    );
   });
 });
