@@ -158,7 +158,7 @@ class GrpcGateway implements CoordinatorGateway {
       throw new DomainError('too_large', 'the blob is too large', { limit, actual: bytes.length });
     const client = this.#transferClient();
     const metadata = writeCredentials(credentials);
-    const header = { sessionId, task: encodeTaskRef(task) };
+    const header = { sessionId, task: encodeTaskRef(task), totalBytes: bytes.length };
     return digestField(
       await sendBytes((answer) => client.StoreBlob(metadata, answer), header, bytes, signal),
       'digest',

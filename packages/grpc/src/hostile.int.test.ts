@@ -271,6 +271,19 @@ describe('survives on the stream', () => {
     await healthy();
   });
 
+  test('a blob that breaks off, or is longer than it says', async () => {
+    const { serialize } = messageType<object, object>('StoreBlobRequest');
+    for (const totalBytes of [2, 4]) {
+      const body = [{ header: { sessionId: 'ses_1', task, totalBytes } }, { chunk: Buffer.from('abc') }];
+      const before = coordinator.blobs.size;
+      expect(await callRaw('StoreBlob', Buffer.concat(body.map((part) => grpcFrame(serialize(part)))))).toMatchObject(
+        refused,
+      );
+      expect(coordinator.blobs.size).toBe(before);
+    }
+    await healthy();
+  });
+
   test('a blob whose chunks come before its header', async () => {
     const request = messageType<object, object>('StoreBlobRequest').serialize({ chunk: Buffer.from('abc') });
     expect(await callRaw('StoreBlob', grpcFrame(request))).toMatchObject(refused);

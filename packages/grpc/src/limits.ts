@@ -20,13 +20,13 @@ export interface GrpcLimits {
   readonly callTimeoutMs: number;
 }
 
-/** A frozen peer is found in keepaliveMs + keepaliveTimeoutMs at most: a little over a second. */
+/** A frozen peer is found in keepaliveMs + keepaliveTimeoutMs at most: one second. */
 export const defaultGrpcLimits: GrpcLimits = {
   maxMessageBytes: 1024 * 1024,
   maxBufferedBytes: 8 * 1024 * 1024,
   maxTransferBytes: 1024 * 1024 * 1024,
-  keepaliveMs: 400,
-  keepaliveTimeoutMs: 800,
+  keepaliveMs: 300,
+  keepaliveTimeoutMs: 700,
   helloTimeoutMs: 10_000,
   closeTimeoutMs: 2_000,
   callTimeoutMs: 10_000,

@@ -156,6 +156,7 @@ export const serveStoreBlob = (
     if (header === undefined) throw new DomainError('invalid_argument', 'there was no header');
     const task = decodeTaskRef(header.task, 'header.task');
     const sessionId = idField(header.sessionId, 'header.session_id');
+    if (header.totalBytes !== length) throw new DomainError('invalid_argument', 'the chunks are not total_bytes long');
     const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
     return deps.gateway.storeBlob(readCredentials(call.metadata), sessionId, task, bytes, gone.signal);
   };

@@ -1,3 +1,4 @@
+import http2 from 'node:http2';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { DomainError, fromErrorData, isDomainError, toErrorData } from '@skein/domain';
 import type { CoordinatorGateway, CoordinatorMessage, Log, Meter, StreamLink, WorkerMessage } from '@skein/ports';
@@ -58,7 +59,7 @@ class WorkStream {
   open(): void {
     const { limits, meter } = this.#deps;
     this.#call.on('data', (frame: Buffer) => this.#guard(() => this.#onFrame(frame)));
-    this.#call.on('end', () => this.#guard(() => this.#onPeerClosed()));
+    this.#call.on('end', () => this.#afterBreaks(() => this.#guard(() => this.#onPeerClosed())));
     this.#call.on('cancelled', () => this.#guard(() => this.#onGone()));
     this.#call.on('error', () => undefined);
     this.#timer = setTimeout(
@@ -98,6 +99,18 @@ class WorkStream {
       if (this.#ended || this.#linkEnd !== undefined) return;
       this.#link?.send(message);
     }
+  }
+
+  /**
+   * A connection that breaks ends the stream as if the worker had closed it, and is only then known to be broken:
+   * an end is believed when no break has followed it.
+   */
+  #afterBreaks(run: () => void): void {
+    setImmediate(() =>
+      setImmediate(() => {
+        if (!this.#gone && this.#transport()?.destroyed !== true) run();
+      }),
+    );
   }
 
   /** The worker ended its half: the gateway hears it and may still answer. */
@@ -155,9 +168,12 @@ class WorkStream {
 
   /** grpc-js has no call for this: resets the HTTP/2 stream under a call whose peer takes nothing. */
   #destroy(): void {
-    if (this.#gone) return;
-    const { call } = this.#call as unknown as { call?: { stream?: { destroy?: () => void } } };
-    call?.stream?.destroy?.();
+    if (!this.#gone) this.#transport()?.close?.(http2.constants.NGHTTP2_CANCEL);
+  }
+
+  #transport(): Partial<http2.ServerHttp2Stream> | undefined {
+    const { call } = this.#call as unknown as { call?: { stream?: http2.ServerHttp2Stream } };
+    return call?.stream;
   }
 
   /** W2. */
