@@ -1,0 +1,52 @@
+import picocolors from 'picocolors';
+import type { CliConfig } from '../config.ts';
+
+/** Colours, or none. */
+export type Colors = ReturnType<typeof picocolors.createColors>;
+
+/** What commands work with: where they write, and how they end. */
+export interface Cli {
+  readonly config: CliConfig;
+  readonly cwd: string;
+  readonly colors: Colors;
+  /** Live progress is welcome: stdout is a terminal. */
+  readonly live: boolean;
+  /** One line, or several, of the answer. */
+  out(text: string): void;
+  /** One line, or several, beside the answer: notes and errors. */
+  note(text: string): void;
+  /** Text as it is, without a line break. */
+  write(bytes: Uint8Array | string): void;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+  /** What the process ends with; 0 until a command says otherwise. */
+  exitCode: number;
+}
+
+/** Options of `createCli`; streams are `process.stdout` and `process.stderr` outside tests. */
+export interface CliOptions {
+  readonly config: CliConfig;
+  readonly cwd: string;
+  readonly interactive: boolean;
+  readonly stdout: { write(chunk: string | Uint8Array): unknown };
+  readonly stderr: { write(chunk: string): unknown };
+  readonly signal: AbortSignal;
+}
+
+/** The command line's surroundings as one value. */
+export const createCli = (options: CliOptions): Cli => ({
+  config: options.config,
+  cwd: options.cwd,
+  colors: picocolors.createColors(!options.config.plain),
+  live: options.interactive && options.config.env['TERM'] !== 'dumb',
+  out: (text) => void options.stdout.write(`${text}\n`),
+  note: (text) => void options.stderr.write(`${text}\n`),
+  write: (bytes) => void options.stdout.write(bytes),
+  signal: options.signal,
+  exitCode: 0,
+});
+
+/** Prints a value as JSON when `json` was asked for, else what `human` says. */
+export const answer = (cli: Cli, json: boolean | undefined, value: unknown, human: () => string): void => {
+  cli.out(json === true ? JSON.stringify(value, null, 2) : human());
+};

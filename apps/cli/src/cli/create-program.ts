@@ -1,0 +1,63 @@
+import { Command } from 'commander';
+import { addAgentsCommand, addVersionsCommand } from '../commands/agents.ts';
+import { addApplyCommand } from '../commands/apply.ts';
+import { addCancelCommand, addRetryCommand } from '../commands/change-run.ts';
+import { addDagsCommand } from '../commands/dags.ts';
+import { addDoctorCommand } from '../commands/doctor.ts';
+import { addLogsCommand } from '../commands/logs.ts';
+import { addProgramCommands, addWorkerCommand } from '../commands/processes.ts';
+import { addRunCommand } from '../commands/run.ts';
+import { addRunsCommand } from '../commands/runs.ts';
+import { addScheduleCommand } from '../commands/schedule.ts';
+import { addSnapshotCommand } from '../commands/snapshot.ts';
+import { addTokensCommand } from '../commands/tokens.ts';
+import { addUpCommand } from '../commands/up.ts';
+import { addValidateCommand } from '../commands/validate.ts';
+import { addWorkersCommand } from '../commands/workers.ts';
+import type { Cli } from './cli.ts';
+import type { AddCommand } from './command.ts';
+
+/** In the order of the help text. */
+const commands: readonly AddCommand[] = [
+  addUpCommand,
+  addApplyCommand,
+  addValidateCommand,
+  addRunCommand,
+  addRunsCommand,
+  addLogsCommand,
+  addCancelCommand,
+  addRetryCommand,
+  addDagsCommand,
+  addScheduleCommand,
+  addAgentsCommand,
+  addVersionsCommand,
+  addWorkersCommand,
+  addSnapshotCommand,
+  addTokensCommand,
+  addDoctorCommand,
+  addProgramCommands,
+  addWorkerCommand,
+];
+
+/** The `skein` command. */
+export const createProgram = (cli: Cli, version: string): Command => {
+  const program = new Command('skein')
+    .description('Durable DAG runs for agents.')
+    .version(version)
+    .showHelpAfterError('(add --help for the options)')
+    .enablePositionalOptions();
+  for (const add of commands) add(program, cli);
+  endWithErrors(program, cli);
+  return program;
+};
+
+/** Commander throws instead of ending the process, and writes where the command line writes. */
+const endWithErrors = (command: Command, cli: Cli): void => {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => cli.write(text),
+    writeErr: (text) => cli.note(text.trimEnd()),
+    getOutHasColors: () => false,
+    getErrHasColors: () => false,
+  });
+  for (const inner of command.commands) endWithErrors(inner, cli);
+};

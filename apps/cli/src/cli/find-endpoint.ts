@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { DomainError } from '@skein/domain';
+import { createClient, type SkeinClient } from '@skein/sdk';
+import { z } from 'zod';
+import type { Cli } from './cli.ts';
+
+/** Options that every command which talks to a coordinator has. */
+export interface ConnectOptions {
+  readonly url?: string;
+  readonly token?: string;
+  readonly data?: string;
+  readonly project?: string;
+}
+
+/** Where a coordinator is, as `skein up` and the coordinator write it. */
+export const endpointSchema = z.object({ http: z.url(), grpc: z.string().min(1), adminTokenFile: z.string().min(1) });
+
+/** `DATA/endpoint.json`. */
+export type Endpoint = z.infer<typeof endpointSchema>;
+
+/** A client of the coordinator that the flags, the environment or the project's data folder name, in this order. */
+export const connect = async (cli: Cli, options: ConnectOptions): Promise<SkeinClient> => {
+  const { url, token } = await findEndpoint(cli, options);
+  return createClient({ url, ...(token === undefined ? {} : { token }), retry: { attempts: 3 } });
+};
+
+/** Throws `unavailable` when no coordinator can be found; it says where it looked. */
+export const findEndpoint = async (
+  cli: Pick<Cli, 'config' | 'cwd'>,
+  options: ConnectOptions,
+): Promise<{ readonly url: string; readonly token?: string }> => {
+  const token = options.token ?? cli.config.token;
+  const url = options.url ?? (options.data === undefined && options.project === undefined ? cli.config.url : undefined);
+  if (url !== undefined && (token !== undefined || options.url !== undefined)) {
+    return token === undefined ? { url } : { url, token };
+  }
+  const folders = dataFolders(cli, options);
+  for (const folder of folders) {
+    const endpoint = await readEndpoint(join(folder, 'endpoint.json'));
+    if (endpoint === undefined) continue;
+    return {
+      url: url ?? endpoint.http,
+      token: token ?? (await readTokenFile(resolve(folder, endpoint.adminTokenFile))),
+    };
+  }
+  throw new DomainError(
+    'unavailable',
+    `no coordinator found: start one with "skein up", or give --url and --token (or SKEIN_URL and SKEIN_TOKEN); looked in ${folders.join(', ')}`,
+  );
+};
+
+/** `endpoint.json`, or undefined when there is none. Throws `invalid_argument` for one that cannot be understood. */
+export const readEndpoint = async (path: string): Promise<Endpoint | undefined> => {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new DomainError('unavailable', `${path} cannot be read (${code ?? 'unknown'})`);
+  });
+  if (text === undefined) return undefined;
+  try {
+    return endpointSchema.parse(JSON.parse(text));
+  } catch {
+    throw new DomainError('invalid_argument', `${path} is not an endpoint file; stop and start the coordinator again`);
+  }
+};
+
+/** The named data folder; else the `.skein` folders from here upwards. */
+const dataFolders = (cli: Pick<Cli, 'config' | 'cwd'>, options: ConnectOptions): string[] => {
+  if (options.data !== undefined) return [resolve(cli.cwd, options.data)];
+  if (options.project !== undefined) return [resolve(cli.cwd, options.project, '.skein')];
+  if (cli.config.dataDir !== undefined) return [resolve(cli.cwd, cli.config.dataDir)];
+  const folders: string[] = [];
+  for (let folder = resolve(cli.cwd); ; folder = dirname(folder)) {
+    folders.push(join(folder, '.skein'));
+    if (dirname(folder) === folder) return folders;
+  }
+};
+
+const readTokenFile = async (path: string): Promise<string> => {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch {
+    throw new DomainError('unauthenticated', `the token file ${path} cannot be read; give --token or SKEIN_TOKEN`);
+  }
+};

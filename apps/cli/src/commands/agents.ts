@@ -1,0 +1,68 @@
+import { answer } from '../cli/cli.ts';
+import { type AddCommand, type AnswerOptions, remoteCommand } from '../cli/command.ts';
+import { connect } from '../cli/find-endpoint.ts';
+import { formatInstant, shortDigest } from '../render/format.ts';
+import { cell, renderTable } from '../render/render-table.ts';
+
+/** `skein agents`. */
+export const addAgentsCommand: AddCommand = (program, cli) => {
+  program.addCommand(
+    remoteCommand('agents', 'list agents with their active version').action(async (options: AnswerOptions) => {
+      const items = await (await connect(cli, options)).agents.list();
+      answer(cli, options.json, { items }, () =>
+        renderTable(
+          cli.colors,
+          ['agent', 'active', 'version', 'versions'],
+          items.map((agent) => [
+            cell(agent.agentId),
+            agent.activeAlias ?? '',
+            agent.activeVersionId === undefined ? '' : shortDigest(agent.activeVersionId),
+            String(agent.versions),
+          ]),
+          'no agents',
+        ),
+      );
+    }),
+  );
+};
+
+/** `skein versions AGENT`, `skein versions activate AGENT VERSION`. */
+export const addVersionsCommand: AddCommand = (program, cli) => {
+  const list = remoteCommand('list', 'list the versions of an agent')
+    .argument('<agent>', 'agent id')
+    .action(async (agentId: string, options: AnswerOptions) => {
+      const client = await connect(cli, options);
+      const [items, agents] = await Promise.all([client.agents.versions(agentId), client.agents.list()]);
+      const active = agents.find((agent) => agent.agentId === agentId)?.activeVersionId;
+      answer(cli, options.json, { items }, () =>
+        renderTable(
+          cli.colors,
+          ['version', 'alias', 'active', 'published'],
+          items.map(({ versionId, alias, publishedAt }) => [
+            shortDigest(versionId),
+            alias,
+            versionId === active ? cli.colors.green('active') : '',
+            formatInstant(publishedAt),
+          ]),
+          'no versions',
+        ),
+      );
+    });
+  const activate = remoteCommand('activate', 'make a version the active one')
+    .argument('<agent>', 'agent id')
+    .argument('<version>', 'version id or alias, for example v3')
+    .action(async (agentId: string, version: string, options: AnswerOptions) => {
+      const active = await (await connect(cli, options)).agents.activate(agentId, version);
+      answer(
+        cli,
+        options.json,
+        active,
+        () => `${active.agentId} ${active.alias} ${shortDigest(active.versionId)} is active`,
+      );
+    });
+  const versions = program
+    .command('versions')
+    .summary('list and activate agent versions')
+    .description('list and activate agent versions');
+  versions.addCommand(list, { isDefault: true }).addCommand(activate);
+};

@@ -1,0 +1,69 @@
+import type { RunView } from '@skein/domain';
+import type { SkeinClient } from '@skein/sdk';
+import { Option } from 'commander';
+import type { Cli } from '../cli/cli.ts';
+import { type AddCommand, type AnswerOptions, remoteCommand, wholeNumber } from '../cli/command.ts';
+import { connect } from '../cli/find-endpoint.ts';
+
+interface Options extends AnswerOptions {
+  readonly follow?: boolean;
+  readonly attempt?: number;
+}
+
+/** `skein logs RUN [STEP]`: one step's log, or all of them one after the other. */
+export const addLogsCommand: AddCommand = (program, cli) => {
+  program.addCommand(
+    remoteCommand('logs', "print a step's log, or those of all steps")
+      .argument('<run>', 'run id')
+      .argument('[step]', 'step id, or an item like triage[3]')
+      .option('-f, --follow', 'go on until the attempt has ended')
+      .addOption(new Option('--attempt <n>', 'this attempt').argParser(wholeNumber(1, 1_000_000)))
+      .action(async (runId: string, step: string | undefined, options: Options) => {
+        const client = await connect(cli, options);
+        if (step !== undefined) return printLog(cli, client, runId, step, options);
+        const run = await client.runs.get(runId);
+        for (const path of await stepsWithLogs(client, run)) {
+          if (options.json !== true) cli.note(cli.colors.dim(`── ${path}`));
+          await printLog(cli, client, runId, path, options);
+        }
+      }),
+  );
+};
+
+const printLog = async (
+  cli: Cli,
+  client: SkeinClient,
+  runId: string,
+  step: string,
+  options: Options,
+): Promise<void> => {
+  const attempt = options.attempt === undefined ? {} : { attempt: options.attempt };
+  if (options.follow === true && options.json !== true) {
+    for await (const bytes of client.runs.followLog(runId, step, { ...attempt, signal: cli.signal })) cli.write(bytes);
+    return;
+  }
+  for (let offset = 0; ; ) {
+    const page = await client.runs.log(runId, step, { ...attempt, offset });
+    if (options.json === true) cli.out(JSON.stringify({ runId, step, ...page }));
+    else cli.write(page.text);
+    if (page.next === offset) return;
+    offset = page.next;
+  }
+};
+
+/** Steps that ran, with the items of fan-outs in place of the step. */
+const stepsWithLogs = async (client: SkeinClient, run: RunView): Promise<readonly string[]> => {
+  const paths: string[] = [];
+  for (const step of run.steps) {
+    if (step.items === undefined) {
+      if (step.attempt > 0) paths.push(step.id);
+      continue;
+    }
+    for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+      const page = await client.runs.items(run.runId, step.id, cursor === undefined ? {} : { cursor });
+      paths.push(...page.items.filter((item) => item.attempt > 0).map((item) => item.id));
+      cursor = page.nextCursor;
+    }
+  }
+  return paths;
+};

@@ -1,0 +1,124 @@
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { DomainError } from '@skein/domain';
+import { createGrpcGateway } from '@skein/grpc';
+import { incarnationVariable, launchProcess, superviseWorker } from '@skein/launcher';
+import { createIdSource, createPinoLog, createSystemClock, createSystemRandom } from '@skein/telemetry';
+import type { Command } from 'commander';
+import type { Cli } from '../cli/cli.ts';
+import { type AddCommand, localCommand } from '../cli/command.ts';
+import { readEndpoint } from '../cli/find-endpoint.ts';
+import { childEnv } from '../up/child-env.ts';
+import { missingPrograms, programPath } from '../up/program-paths.ts';
+
+/** `skein coordinator` and `skein scheduler`: the program itself, with all flags handed on. */
+export const addProgramCommands: AddCommand = (program, cli) => {
+  for (const name of ['coordinator', 'scheduler'] as const) {
+    program
+      .command(name)
+      .summary(`run the ${name} process (flags and SKEIN_ variables are its own)`)
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .helpOption(false)
+      .action(async (_options: unknown, command: Command) => {
+        refuseUnbuilt(name);
+        const args = [programPath(name), ...command.args];
+        const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...cli.config.env } });
+        cli.signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
+        cli.exitCode = await new Promise<number>((done) => {
+          child.once('error', () => done(1));
+          child.once('exit', (code) => done(code ?? 1));
+        });
+      });
+  }
+};
+
+interface WorkerOptions {
+  readonly coordinator?: string;
+  readonly joinTokenFile?: string;
+  readonly data?: string;
+  readonly slots?: string;
+  readonly labels?: string;
+  readonly workDir?: string;
+}
+
+/** `skein worker`: a worker that is started again when it dies, and whose death the coordinator hears of at once. */
+export const addWorkerCommand: AddCommand = (program, cli) => {
+  program.addCommand(
+    localCommand('worker', 'run one worker under a launcher')
+      .option(
+        '--coordinator <host:port>',
+        'where to join (SKEIN_COORDINATOR; default: endpoint.json of the data folder)',
+      )
+      .option('--join-token-file <file>', 'file with the join token (SKEIN_JOIN_TOKEN_FILE, or SKEIN_JOIN_TOKEN)')
+      .option('--data <dir>', 'data folder of a coordinator on this machine', '.skein')
+      .option('--slots <n>', 'tasks at once')
+      .option('--labels <name=value,...>', 'labels for placement')
+      .option('--work-dir <dir>', 'folder for working files')
+      .action((options: WorkerOptions) => runWorker(cli, options)),
+  );
+};
+
+const runWorker = async (cli: Cli, options: WorkerOptions): Promise<void> => {
+  refuseUnbuilt('worker');
+  const { address, token } = await joinPoint(cli, options);
+  const log = createPinoLog({ fields: { app: 'launcher' } });
+  const gateway = createGrpcGateway({ address, log });
+  const own = {
+    SKEIN_COORDINATOR: address,
+    SKEIN_JOIN_TOKEN: token,
+    ...(options.slots === undefined ? {} : { SKEIN_SLOTS: options.slots }),
+    ...(options.labels === undefined ? {} : { SKEIN_LABELS: options.labels }),
+    SKEIN_WORK_DIR: options.workDir ?? cli.config.env['SKEIN_WORK_DIR'],
+  };
+  const supervisor = superviseWorker({
+    name: 'worker',
+    gateway,
+    credentials: { token },
+    ids: createIdSource(),
+    clock: createSystemClock(),
+    random: createSystemRandom(),
+    log,
+    drainMs: 30_000,
+    launch: (incarnation) =>
+      launchProcess({
+        command: process.execPath,
+        args: [programPath('worker')],
+        env: childEnv(cli.config.env, { ...own, [incarnationVariable]: incarnation }, { keys: true }),
+        marker: incarnation,
+        log,
+      }),
+  });
+  await new Promise<void>((done) => {
+    if (cli.signal.aborted) done();
+    cli.signal.addEventListener('abort', () => done(), { once: true });
+  });
+  await supervisor.stop();
+  gateway.close();
+};
+
+const joinPoint = async (
+  cli: Cli,
+  options: WorkerOptions,
+): Promise<{ readonly address: string; readonly token: string }> => {
+  const { env } = cli.config;
+  const data = resolve(cli.cwd, options.data ?? '.skein');
+  const address =
+    options.coordinator ?? env['SKEIN_COORDINATOR'] ?? (await readEndpoint(join(data, 'endpoint.json')))?.grpc;
+  if (address === undefined) {
+    throw new DomainError('unavailable', 'no coordinator found: give --coordinator HOST:PORT or --data DIR');
+  }
+  const file = options.joinTokenFile ?? env['SKEIN_JOIN_TOKEN_FILE'];
+  if (file === undefined && env['SKEIN_JOIN_TOKEN'] !== undefined) return { address, token: env['SKEIN_JOIN_TOKEN'] };
+  const path = file === undefined ? join(data, 'join-token') : resolve(cli.cwd, file);
+  const token = await readFile(path, 'utf8').catch(() => '');
+  if (token.trim() === '') throw new DomainError('unauthenticated', `there is no join token in ${path}`);
+  return { address, token: token.trim() };
+};
+
+const refuseUnbuilt = (name: 'coordinator' | 'scheduler' | 'worker'): void => {
+  if (missingPrograms().includes(name)) {
+    throw new DomainError('unavailable', `the ${name} is not built; run npm run build`);
+  }
+};

@@ -1,0 +1,58 @@
+import { isTerminalRun } from '@skein/domain';
+import { Option } from 'commander';
+import { answer } from '../cli/cli.ts';
+import { type AddCommand, type AnswerOptions, remoteCommand, wholeNumber } from '../cli/command.ts';
+import { exitCodes } from '../cli/exit-code.ts';
+import { connect } from '../cli/find-endpoint.ts';
+import { followRun } from '../follow/follow-run.ts';
+import { parseParams } from '../follow/parse-params.ts';
+import { showProgress } from '../follow/show-progress.ts';
+import { renderRun } from '../render/render-run.ts';
+
+interface Options extends AnswerOptions {
+  readonly wait?: boolean;
+  readonly follow?: boolean;
+  readonly param: readonly string[];
+  readonly params?: string;
+  readonly priority?: number;
+  readonly idempotencyKey?: string;
+}
+
+const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value];
+
+/** `skein run DAG`: starts a run, and waits for it or follows it when asked to. */
+export const addRunCommand: AddCommand = (program, cli) => {
+  program.addCommand(
+    remoteCommand('run', 'start a run of a DAG')
+      .argument('<dag>', 'name of the DAG')
+      .argument('[name=value...]', 'parameters')
+      .option('-p, --param <name=value>', 'a parameter; may be repeated', collect, [])
+      .option('--params <json>', 'parameters as a JSON object')
+      .option('--wait', 'wait until the run has ended')
+      .option('--follow', 'wait, and show how it goes')
+      .addOption(new Option('--priority <n>', 'higher runs first').argParser(wholeNumber(0, 1_000_000)))
+      .option('--idempotency-key <key>', 'the same key never starts two runs')
+      .action(async (dag: string, pairs: readonly string[], options: Options) => {
+        const client = await connect(cli, options);
+        const params = parseParams(options.params, [...options.param, ...pairs]);
+        const { run } = await client.runs.submit(
+          { dag, params, ...(options.priority === undefined ? {} : { priority: options.priority }) },
+          options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey },
+        );
+        if (options.wait !== true && options.follow !== true) {
+          answer(cli, options.json, run, () => run.runId);
+          return;
+        }
+        const views = followRun(client.runs, run.runId, { signal: cli.signal });
+        const json = options.json === true;
+        if (options.follow === true) {
+          if (!json) cli.note(cli.colors.dim(run.runId));
+          await showProgress(cli, views, json);
+        } else for await (const view of views) if (isTerminalRun(view.status)) break;
+        // Read once more: the last look may have come before the end when Ctrl-C was pressed.
+        const last = await client.runs.get(run.runId);
+        answer(cli, options.json, last, () => renderRun(cli.colors, last, Date.now()));
+        if (last.status !== 'succeeded') cli.exitCode = exitCodes.failed;
+      }),
+  );
+};

@@ -1,0 +1,65 @@
+import { Option } from 'commander';
+import { answer, type Cli } from '../cli/cli.ts';
+import { type AddCommand, type AnswerOptions, remoteCommand, wholeNumber } from '../cli/command.ts';
+import { connect } from '../cli/find-endpoint.ts';
+import { formatDuration, formatInstant } from '../render/format.ts';
+import { paintStatus, renderRun } from '../render/render-run.ts';
+import { cell, renderTable } from '../render/render-table.ts';
+
+interface ListOptions extends AnswerOptions {
+  readonly dag?: string;
+  readonly status?: 'queued' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled';
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+/** `skein runs`, `skein runs list`, `skein runs show RUN`. */
+export const addRunsCommand: AddCommand = (program, cli) => {
+  const list = () =>
+    remoteCommand('list', 'list runs, newest first')
+      .option('--dag <name>', 'only of this DAG')
+      .addOption(
+        new Option('--status <status>', 'only in this status').choices([
+          'queued',
+          'running',
+          'waiting',
+          'succeeded',
+          'failed',
+          'cancelled',
+        ]),
+      )
+      .addOption(new Option('--limit <n>', 'at most so many').argParser(wholeNumber(1, 500)).default(20))
+      .option('--cursor <cursor>', 'go on from here')
+      .action((options: ListOptions) => listRuns(cli, options));
+  const show = remoteCommand('show', 'show one run with its steps')
+    .argument('<run>', 'run id')
+    .action(async (runId: string, options: AnswerOptions) => {
+      const run = await (await connect(cli, options)).runs.get(runId);
+      answer(cli, options.json, run, () => renderRun(cli.colors, run, Date.now()));
+    });
+  const runs = program.command('runs').summary('list and show runs').description('list and show runs');
+  runs.addCommand(list(), { isDefault: true }).addCommand(show);
+};
+
+const listRuns = async (cli: Cli, options: ListOptions): Promise<void> => {
+  const client = await connect(cli, options);
+  const page = await client.runs.list({
+    limit: options.limit,
+    ...(options.dag === undefined ? {} : { dag: options.dag }),
+    ...(options.status === undefined ? {} : { status: options.status }),
+    ...(options.cursor === undefined ? {} : { cursor: options.cursor }),
+  });
+  answer(cli, options.json, page, () => {
+    const rows = page.items.map((run) => [
+      run.runId,
+      cell(run.dag),
+      `${paintStatus(cli.colors, run.status)}${run.partial ? ' (partial)' : ''}`,
+      formatInstant(run.createdAt),
+      run.startedAt === undefined || run.finishedAt === undefined
+        ? ''
+        : formatDuration(Date.parse(run.finishedAt) - Date.parse(run.startedAt)),
+    ]);
+    const table = renderTable(cli.colors, ['run', 'DAG', 'status', 'created', 'duration'], rows, 'no runs yet');
+    return page.nextCursor === undefined ? table : `${table}\n${cli.colors.dim(`more: --cursor ${page.nextCursor}`)}`;
+  });
+};

@@ -1,0 +1,78 @@
+import { join, resolve } from 'node:path';
+import { createPinoLog } from '@skein/telemetry';
+import { Option } from 'commander';
+import type { Cli } from '../cli/cli.ts';
+import { type AddCommand, localCommand, wholeNumber } from '../cli/command.ts';
+import { type Fleet, startFleet } from '../up/start-fleet.ts';
+import { renderApply } from './apply.ts';
+
+interface Options {
+  readonly project?: string;
+  readonly data?: string;
+  readonly http: string;
+  readonly grpc: string;
+  readonly workers: number;
+  readonly insecure?: boolean;
+  readonly json?: boolean;
+}
+
+/** `skein up`: coordinator, scheduler and workers on this machine, until Ctrl-C. */
+export const addUpCommand: AddCommand = (program, cli) => {
+  program.addCommand(
+    localCommand('up', 'run everything on this machine: coordinator, scheduler and workers')
+      .option('--project <dir>', 'project to apply and activate')
+      .option('--data <dir>', "data folder (SKEIN_DATA; default: .skein in the project's folder)")
+      .option('--http <host:port>', 'address of the HTTP API; port 0 picks a free one', '127.0.0.1:7420')
+      .option('--grpc <host:port>', 'address for workers; port 0 picks a free one', '127.0.0.1:7421')
+      .addOption(new Option('--workers <n>', 'worker processes').argParser(wholeNumber(0, 256)).default(2))
+      .option('--insecure', 'allow addresses that other machines can reach, without TLS')
+      .action((options: Options) => up(cli, options)),
+  );
+};
+
+const up = async (cli: Cli, options: Options): Promise<void> => {
+  const project = options.project === undefined ? undefined : resolve(cli.cwd, options.project);
+  const dataDir = resolve(cli.cwd, options.data ?? cli.config.dataDir ?? join(project ?? cli.cwd, '.skein'));
+  const fleet = await startFleet({
+    dataDir,
+    http: options.http,
+    grpc: options.grpc,
+    workers: options.workers,
+    ...(project === undefined ? {} : { project }),
+    insecure: options.insecure === true,
+    config: cli.config,
+    log: createPinoLog({ level: 'warn', fields: { app: 'up' } }),
+    output: 'inherit',
+    signal: cli.signal,
+  });
+  const onSecondSignal = () => fleet.kill();
+  try {
+    announce(cli, options, dataDir, fleet);
+    await aborted(cli.signal);
+    if (options.json !== true) cli.note(cli.colors.dim('stopping; once more kills at once'));
+    process.once('SIGINT', onSecondSignal).once('SIGTERM', onSecondSignal);
+  } finally {
+    await fleet.stop();
+    process.off('SIGINT', onSecondSignal).off('SIGTERM', onSecondSignal);
+  }
+};
+
+const announce = (cli: Cli, options: Options, dataDir: string, fleet: Fleet): void => {
+  const { endpoint, applied } = fleet;
+  if (options.json === true) {
+    cli.out(JSON.stringify({ ...endpoint, dataDir, pids: fleet.pids() }));
+    return;
+  }
+  const { colors } = cli;
+  if (applied !== undefined) cli.out(`${renderApply(cli, applied)}\n`);
+  cli.out(`${colors.green('ready')} ${endpoint.http}`);
+  cli.out(`${colors.dim('workers')} ${options.workers}, joining at ${endpoint.grpc}`);
+  cli.out(`${colors.dim('data')}    ${dataDir}`);
+  cli.out(colors.dim('Ctrl-C stops everything'));
+};
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((done) => {
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', () => done(), { once: true });
+  });

@@ -1,0 +1,33 @@
+import { DomainError, type JsonValue } from '@skein/domain';
+
+/** Params from `--params JSON` and from `key=value` pairs, which win. A pair's value is text; the DAG gives it its type. */
+export const parseParams = (
+  json: string | undefined,
+  pairs: readonly string[],
+): { readonly [name: string]: JsonValue } => {
+  const params: { [name: string]: JsonValue } = { ...(json === undefined ? {} : parseObject(json)) };
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    if (at < 1) throw new DomainError('invalid_argument', `a parameter is written name=value, not "${pair}"`);
+    Object.defineProperty(params, pair.slice(0, at), {
+      value: pair.slice(at + 1),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return params;
+};
+
+const parseObject = (json: string): { readonly [name: string]: JsonValue } => {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw new DomainError('invalid_argument', `--params is not JSON: ${error instanceof Error ? error.message : ''}`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new DomainError('invalid_argument', '--params must be a JSON object, for example \'{"name": "value"}\'');
+  }
+  return value as { readonly [name: string]: JsonValue };
+};

@@ -1,0 +1,87 @@
+import type { RunStatus, RunView, StepStatus, StepView } from '@skein/domain';
+import type { Colors } from '../cli/cli.ts';
+import { formatDuration, formatInstant, safeText, shortDigest, shortId } from './format.ts';
+import { cell, renderTable } from './render-table.ts';
+
+/** A status in its colour. */
+export const paintStatus = (colors: Colors, status: RunStatus | StepStatus): string => {
+  switch (status) {
+    case 'succeeded':
+      return colors.green(status);
+    case 'failed':
+      return colors.red(status);
+    case 'cancelled':
+    case 'retrying':
+      return colors.yellow(status);
+    case 'running':
+      return colors.cyan(status);
+    case 'queued':
+    case 'waiting':
+    case 'pending':
+    case 'ready':
+    case 'skipped':
+      return colors.dim(status);
+  }
+};
+
+/** Milliseconds that a step took, or has taken until `now`. */
+export const stepDurationMs = (step: StepView, now: number): number | undefined => {
+  if (step.startedAt === undefined) return step.durationMs;
+  const begin = Date.parse(step.startedAt);
+  if (step.finishedAt === undefined) return Math.max(0, now - begin);
+  return step.durationMs ?? Math.max(0, Date.parse(step.finishedAt) - begin);
+};
+
+/** `12/40 items, 1 failed` of a fan-out; empty for other steps. */
+export const itemsText = (step: StepView): string => {
+  if (step.items === undefined) return '';
+  const { count, succeeded = 0, failed = 0, skipped = 0, cancelled = 0 } = step.items;
+  const settled = succeeded + failed + skipped + cancelled;
+  return `${settled}/${count} items${failed > 0 ? `, ${failed} failed` : ''}`;
+};
+
+/** The steps of a run as a table. */
+export const renderSteps = (colors: Colors, steps: readonly StepView[], now: number): string =>
+  renderTable(
+    colors,
+    ['step', 'status', 'attempt', 'worker', 'duration', ''],
+    steps.map((step) => {
+      const ms = stepDurationMs(step, now);
+      return [
+        cell(step.id),
+        paintStatus(colors, step.status),
+        step.attempt === 0 ? '' : String(step.attempt),
+        step.workerId === undefined ? '' : shortId(step.workerId),
+        ms === undefined ? '' : formatDuration(ms),
+        cell(stepNote(step)),
+      ];
+    }),
+  );
+
+/** Why a step is where it is: its items, error, skip or wait. */
+export const stepNote = (step: StepView): string => {
+  const reason = step.error?.message ?? step.skipReason ?? (step.status === 'pending' ? undefined : step.waitReason);
+  return [itemsText(step), reason ?? ''].filter((part) => part !== '').join('; ');
+};
+
+/** A run with its steps, for people. */
+export const renderRun = (colors: Colors, run: RunView, now: number): string => {
+  const agents = Object.entries(run.agents).map(
+    ([agentId, { versionId, source }]) => `${agentId} ${shortDigest(versionId)} (${source})`,
+  );
+  const facts: readonly (readonly [string, string])[] = [
+    ['run', run.runId],
+    ['DAG', `${run.dag} ${colors.dim(shortDigest(run.dagDigest))}`],
+    ['status', `${paintStatus(colors, run.status)}${run.partial ? ' (partial)' : ''}${waiting(run)}`],
+    ['created', formatInstant(run.createdAt)],
+    ...(run.finishedAt === undefined ? [] : [['finished', formatInstant(run.finishedAt)] as const]),
+    ...(run.retryOf === undefined ? [] : [['retry of', run.retryOf] as const]),
+    ...(run.snapshotDigest === undefined ? [] : [['snapshot', shortDigest(run.snapshotDigest)] as const]),
+    ...(agents.length === 0 ? [] : [['agents', agents.join(', ')] as const]),
+    ...(run.error === undefined ? [] : [['error', safeText(run.error.message)] as const]),
+  ];
+  const lines = facts.map(([name, value]) => `${colors.dim(name.padEnd(9))} ${value}`);
+  return [...lines, '', renderSteps(colors, run.steps, now)].join('\n');
+};
+
+const waiting = (run: RunView): string => (run.waitReason === undefined ? '' : ` (${run.waitReason})`);
