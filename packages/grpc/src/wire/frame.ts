@@ -21,8 +21,8 @@ import { decodeWorkerMessage, encodeWorkerMessage } from './worker-message.ts';
 
 /** One direction of the stream. `encode` gives one message's bytes; `decode` all messages of a frame, or why it was refused. */
 export interface FrameCodec<Sent, Received> {
-  encode(message: Sent): Buffer;
-  decode(frame: Buffer): Result<readonly Received[], DomainError>;
+  readonly encode: (message: Sent) => Buffer;
+  readonly decode: (frame: Buffer) => Result<readonly Received[], DomainError>;
 }
 
 /** Tag of field 1, length-delimited. */
