@@ -20,6 +20,8 @@ export default defineConfig({
           pool: 'threads',
           include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'test/architecture/**/*.test.ts'],
           exclude: [...ignored, '**/*.int.test.ts'],
+          // Pure tests take milliseconds; property tests on a busy machine take longer.
+          testTimeout: 30_000,
         },
       },
       {

@@ -127,6 +127,8 @@ export interface Coordinator {
     options: { readonly latest?: boolean; readonly by: string },
   ): Promise<RunView>;
   getRun(tenant: TenantId, runId: RunId): Promise<RunView>;
+  /** The run as soon as it is finished, or as it is after `waitMs` or when the signal aborts. */
+  waitRun(tenant: TenantId, runId: RunId, waitMs: number, signal: AbortSignal): Promise<RunView>;
   listRuns(filter: RunFilter): Promise<Page<RunSummary>>;
   /** Items of a fan-out step, in item order. */
   listItems(tenant: TenantId, runId: RunId, stepId: string, limit: number, cursor?: string): Promise<Page<StepView>>;

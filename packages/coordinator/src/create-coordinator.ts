@@ -25,6 +25,7 @@ import {
 import { DagCache } from './project/dag-cache.ts';
 import { RunWatchers } from './query/run-watchers.ts';
 import { listItems, listRuns, readLog, readOutput, viewOfRun } from './query/view-of-run.ts';
+import { waitRun } from './query/wait-run.ts';
 import { watchRun } from './query/watch-run.ts';
 import { RunTable } from './run/run-table.ts';
 import { wakeRun } from './run/run-turn.ts';
@@ -86,6 +87,7 @@ export const createCoordinator = (deps: CoordinatorDeps, settings: Partial<Coord
     cancelRun: (tenant, runId, by, message) => cancelRun(engine, tenant, runId, by, message),
     retryRun: (tenant, runId, options) => retryRun(engine, tenant, runId, options),
     getRun: (tenant, runId) => viewOfRun(engine, tenant, runId),
+    waitRun: (tenant, runId, waitMs, signal) => waitRun(engine, tenant, runId, waitMs, signal),
     listRuns: (filter) => listRuns(engine, filter),
     listItems: (tenant, runId, stepId, limit, cursor) => listItems(engine, tenant, runId, stepId, limit, cursor),
     readOutput: (tenant, runId, step, name) => readOutput(engine, tenant, runId, step, name),

@@ -95,6 +95,9 @@ export class FakeCoordinator implements Coordinator {
   async getRun(_tenant: string, runId: string) {
     return this.#run(runId).view;
   }
+  async waitRun(tenant: string, runId: string) {
+    return this.getRun(tenant, runId);
+  }
   async listRuns({ limit, cursor }: Parameters<Coordinator['listRuns']>[0]) {
     const all = [...this.runs.values()].toReversed().map(({ view }) => view);
     const start = cursor === undefined ? 0 : Number(cursor);

@@ -1,7 +1,7 @@
 import { dagOf, stepOf } from '@skein/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Dag, RunCommand, RunFact, RunState, StepPath, TaskOutcome } from '../index.ts';
+import type { Dag, JsonValue, RunCommand, RunFact, RunState, StepPath, TaskOutcome } from '../index.ts';
 import {
   createRunState,
   decide,
@@ -156,9 +156,9 @@ const play = (
     } else if (plan.expand.length > 0) {
       const id = pick(plan.expand) ?? '';
       const items = dag.steps.find((each) => each.id === id)?.foreach?.items ?? [];
-      expect(act({ type: 'expand', step: id, count: items.length, items: { inline: [...items] as number[] } })).toBe(
-        true,
-      );
+      expect(
+        act({ type: 'expand', step: id, count: items.length, items: { inline: Array.from(items) as JsonValue[] } }),
+      ).toBe(true);
     } else if (plan.ready.length > 0) {
       expect(act({ type: 'lease', step: pick(plan.ready)?.step ?? '', workerId: 'w', sessionId: 's' })).toBe(true);
     }

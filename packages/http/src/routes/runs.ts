@@ -7,6 +7,15 @@ import { cancelRunBody, retryRunBody, runSchema, runStatus, runSummarySchema, su
 import { cursor, limitUpTo, pageOf, runId } from '../schemas/values.ts';
 
 const oneRun = z.strictObject({ runId });
+const waitQuery = z.strictObject({
+  waitMs: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(0)
+    .openapi({ description: 'Wait up to so many milliseconds for the end of the run before answering.' }),
+});
 const tag = 'Runs';
 
 /** Start, list, look at, cancel and retry runs. */
@@ -21,13 +30,14 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       operationId: 'submitRun',
       summary: 'Start a run. With an Idempotency-Key header, sending it twice starts one run.',
       tag,
+      query: waitQuery,
       body: submitRunBody,
       answers: {
         201: { description: 'The new run.', schema: runSchema },
         200: { description: 'The run that this key or fire started earlier.', schema: runSchema },
       },
     },
-    async ({ tenant, body, context }) => {
+    async ({ tenant, query, body, context }) => {
       const { fire, params, ...rest } = body;
       refuseLargeParams(params, deps.limits.maxParamsBytes);
       const idempotencyKey = idempotencyKeyOf(context.req.header('idempotency-key'));
@@ -38,7 +48,9 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       });
       context.header('Location', `/api/runs/${run.runId}`);
-      return jsonResponse(context, run, created ? 201 : 200);
+      const shown =
+        query.waitMs === 0 ? run : await coordinator.waitRun(tenant, run.runId, query.waitMs, context.req.raw.signal);
+      return jsonResponse(context, shown, created ? 201 : 200);
     },
   );
   addRoute(
@@ -79,9 +91,17 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       summary: 'One run with its steps.',
       tag,
       params: oneRun,
+      query: waitQuery,
       answers: { 200: { description: 'The run.', schema: runSchema } },
     },
-    async ({ tenant, params, context }) => jsonResponse(context, await coordinator.getRun(tenant, params.runId)),
+    async ({ tenant, params, query, context }) => {
+      const { signal } = context.req.raw;
+      const run =
+        query.waitMs === 0
+          ? await coordinator.getRun(tenant, params.runId)
+          : await coordinator.waitRun(tenant, params.runId, query.waitMs, signal);
+      return jsonResponse(context, run);
+    },
   );
   addRoute(
     app,
