@@ -19,23 +19,32 @@ const packageDir = fileURLToPath(new URL('..', import.meta.url));
 const child = `
   import { writeSync } from 'node:fs';
   import { openSqlStores } from '@skein/store-sql';
-  import { createMemoryLog, createNodeHasher, createSequenceIds, creating, FakeClock, going, note } from '@skein/testkit';
+  import { createHash } from 'node:crypto';
   const [dataDir, round] = process.argv.slice(1);
+  const ignore = () => {};
+  let count = 0;
   const { runs } = await openSqlStores({
     dataDir,
-    clock: new FakeClock(),
-    ids: createSequenceIds(Number(round)),
-    log: createMemoryLog(),
-    hasher: createNodeHasher(),
+    clock: { now: Date.now, monotonicMs: () => performance.now(), after: () => ignore },
+    ids: { next: (prefix) => [prefix, round, (count += 1)].join('_') },
+    log: { debug: ignore, info: ignore, warn: ignore, error: ignore },
+    hasher: { digest: (bytes) => 'sha256:' + createHash('sha256').update(bytes).digest('hex') },
   });
+  const note = (message) => ({ type: 'cancel_requested', v: 1, at: 1, by: 'test', reason: 'requested', message });
+  const tenant = 'default';
   const grow = async (runId) => {
     const facts = (from, count) => Array.from({ length: count }, (_, index) => note(runId + ' ' + (from + index + 1)));
-    let request = creating(runId, { facts: facts(0, 1) });
+    const first = { tenant, runId, dag: 'demo', dagDigest: 'd', status: 'running', seq: 1, shard: 0, priority: 0, createdAt: 1, partial: false };
+    const creation = { source: { kind: 'api' }, routingContext: {} };
+    let request = { tenant, runId, expectedSeq: 0, facts: facts(0, 1), head: first, creation };
     for (let turn = 0; ; turn += 1) {
       const outcome = await runs.append(request);
       if (outcome.status !== 'appended') throw new Error(outcome.status);
       writeSync(1, runId + ' ' + request.head.seq + '\\n');
-      request = going(request.head, facts(request.head.seq, 1 + (turn % 2)), { dueAt: turn });
+      const { seq } = request.head;
+      const more = facts(seq, 1 + (turn % 2));
+      const head = { ...first, seq: seq + more.length, dueAt: turn };
+      request = { tenant, runId, expectedSeq: seq, facts: more, head };
     }
   };
   await Promise.all(Array.from({ length: 20 }, (_, index) => grow('run_' + round + '_' + index)));

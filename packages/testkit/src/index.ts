@@ -62,3 +62,5 @@ export { publishProject, randomDag } from './world/random-project.ts';
 export type { SimulationOptions, SimulationReport } from './world/simulate.ts';
 export { simulate } from './world/simulate.ts';
 export { SimProcess } from './world/sim-process.ts';
+export type { SceneOptions } from './world/scene.ts';
+export { createScene, Scene, ScriptedWorker, taskOf } from './world/scene.ts';

@@ -5,12 +5,13 @@ import type { SqlThread } from './sql-thread.ts';
 import type { EncodedOutcome, EncodedUnit, PackedValue, SqlValue } from './sql-thread-messages.ts';
 
 /*
- * Group commit: units that come while a commit runs share the next one. No timer: the commit is the batching window.
+ * Group commit: units that come while commits run share the next one. No timer: the commit is the batching window.
+ * While the thread commits one batch, the next is already with it, so that neither side waits for the other.
  *
- * G1 Units are committed in call order per key; one batch is under way at a time.
+ * G1 Units are committed in call order per key: the thread takes batches in the order in which they were sent.
  * G2 A unit is settled exactly once: by the outcome that its commit gave, or by an error.
- * G3 When the thread dies, a new one is opened and the same units are sent again; units are safe to repeat.
- *    A batch that kills two threads is given up with `unavailable`.
+ * G3 When the thread dies, a new one is opened and the same batches are sent again in their old order; units are safe to
+ *    repeat. A batch that kills two threads is given up with `unavailable`.
  */
 
 interface Pending {
@@ -20,6 +21,7 @@ interface Pending {
 }
 
 const maxUnits = 512;
+const maxBatches = 2;
 const maxThreadsPerBatch = 2;
 /** Checkpoint once about this many pages were written since the last one. */
 const checkpointPages = 4_096;
@@ -42,7 +44,8 @@ export class GroupCommit implements Committer {
   /** Texts that the current thread does not know yet. */
   #define: [number, string][] = [];
   #queue: Pending[] = [];
-  #underWay: Promise<void> | undefined;
+  readonly #underWay = new Set<Promise<void>>();
+  #replacing: Promise<void> | undefined;
   #scheduled = false;
   #closed = false;
   #pages = 0;
@@ -72,16 +75,16 @@ export class GroupCommit implements Committer {
   /** Settles what was asked before, then refuses more. */
   async close(): Promise<void> {
     this.#closed = true;
-    while (this.#queue.length > 0 || this.#underWay !== undefined) {
+    while (this.#queue.length > 0 || this.#underWay.size > 0) {
       this.#flush();
-      await this.#underWay;
+      await Promise.all(this.#underWay);
     }
     await this.#checkpoint;
     await this.#thread.close();
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#underWay !== undefined) return;
+    if (this.#scheduled || this.#underWay.size >= maxBatches) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -90,14 +93,15 @@ export class GroupCommit implements Committer {
   }
 
   #flush(): void {
-    if (this.#underWay !== undefined || this.#queue.length === 0) return;
+    if (this.#underWay.size >= maxBatches || this.#queue.length === 0) return;
     const batch = this.#queue.length <= maxUnits ? this.#queue : this.#queue.slice(0, maxUnits);
     this.#queue = this.#queue.length <= maxUnits ? [] : this.#queue.slice(maxUnits);
     if (batch.length > 1) batch.sort((a, b) => (a.unit.key < b.unit.key ? -1 : Number(a.unit.key > b.unit.key)));
-    this.#underWay = this.#run(batch).finally(() => {
-      this.#underWay = undefined;
-      this.#flush();
+    const run = this.#run(batch).finally(() => {
+      this.#underWay.delete(run);
+      if (this.#queue.length > 0) this.#schedule();
     });
+    this.#underWay.add(run);
   }
 
   async #run(batch: readonly Pending[]): Promise<void> {
@@ -131,9 +135,18 @@ export class GroupCommit implements Committer {
     }
   }
 
-  async #replaceThread(): Promise<void> {
-    this.#thread = await this.#deps.openThread();
-    this.#define = [...this.#ids].map(([sql, id]) => [id, sql]);
+  /** Shared by the batches that wait for it; they go on in the order in which they came. */
+  #replaceThread(): Promise<void> {
+    this.#replacing ??= this.#deps
+      .openThread()
+      .then((thread) => {
+        this.#thread = thread;
+        this.#define = [...this.#ids].map(([sql, id]) => [id, sql]);
+      })
+      .finally(() => {
+        this.#replacing = undefined;
+      });
+    return this.#replacing;
   }
 
   #encode({ guards, writes, wantsResults = false }: WriteUnit, bytes: Uint8Array[]): EncodedUnit {
