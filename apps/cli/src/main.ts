@@ -11,8 +11,16 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
 });
 
+const config = readConfig(process.env, interactive);
+if (config.exitWithParent) {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) interrupt.abort();
+  }, 500).unref();
+}
+
 const cli = createCli({
-  config: readConfig(process.env, interactive),
+  config,
   cwd: process.cwd(),
   interactive,
   stdout: process.stdout,
