@@ -61,7 +61,8 @@ const release = (key: string): void => writeFileSync(join(ledger, `${key}.go`), 
 beforeAll(async () => {
   projectFolder = folderWith(project);
   ledger = folderWith({ 'read.me': 'starts of steps' });
-  stack = await Stack.start(projectFolder);
+  // A busy machine may take seconds to start a coordinator: the lease is long enough that every restart is within it.
+  stack = await Stack.start(projectFolder, { env: { SKEIN_LEASE_MS: '30000' } });
 });
 
 afterAll(async () => {

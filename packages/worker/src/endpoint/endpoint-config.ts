@@ -30,7 +30,7 @@ export const defaultEndpointTuning: EndpointTuning = {
   fenceMarginMs: 1_500,
   welcomeTimeoutMs: 5_000,
   reconnectBaseMs: 100,
-  reconnectCapMs: 5_000,
+  reconnectCapMs: 1_000,
   drainDeadlineMs: 25_000,
   settleMs: 5_000,
   resendMs: 5_000,
