@@ -20,7 +20,10 @@ describe('joining', () => {
     const worker = scene.connect();
     worker.hello({ protocol: { min: 7, max: 9 } });
     await scene.settle();
-    expect(worker.of('refused')[0]?.error).toMatchObject({ code: 'unimplemented', details: { worker: { min: 7, max: 9 } } });
+    expect(worker.of('refused')[0]?.error).toMatchObject({
+      code: 'unimplemented',
+      details: { worker: { min: 7, max: 9 } },
+    });
     await scene.close();
   });
 
@@ -74,7 +77,10 @@ describe('fencing', () => {
     const current = second.offers[0]!;
     expect(current.token).toBeGreaterThan(lost.token);
     expect(current.attempt).toBe(2);
-    second.send({ type: 'result', result: { ...taskOf(lost), outcome: { status: 'succeeded' }, outputs: {}, durationMs: 1 } });
+    second.send({
+      type: 'result',
+      result: { ...taskOf(lost), outcome: { status: 'succeeded' }, outputs: {}, durationMs: 1 },
+    });
     await scene.settle();
     second.finish(current);
     await scene.settle();
@@ -222,7 +228,13 @@ describe('coming back', () => {
     expect(again.of('welcome')[0]?.keep).toEqual([taskOf(offer)]);
     again.finish(offer);
     await scene.settle();
-    expect(await scene.types(runId)).toEqual(['run_submitted', 'run_admitted', 'step_leased', 'step_finished', 'run_finished']);
+    expect(await scene.types(runId)).toEqual([
+      'run_submitted',
+      'run_admitted',
+      'step_leased',
+      'step_finished',
+      'run_finished',
+    ]);
     await scene.close();
   });
 
@@ -267,7 +279,9 @@ describe('cancel', () => {
     worker.finish(worker.offers[0]!, { status: 'cancelled' });
     await scene.settle();
     expect(await scene.status(runId)).toBe('cancelled');
-    await expect(scene.coordinator.cancelRun('default', runId, 'someone')).rejects.toMatchObject({ code: 'illegal_transition' });
+    await expect(scene.coordinator.cancelRun('default', runId, 'someone')).rejects.toMatchObject({
+      code: 'illegal_transition',
+    });
     await scene.close();
   });
 
@@ -291,7 +305,10 @@ describe('cancel', () => {
     expect(worker.of('cancel')).toHaveLength(1);
     worker.finish(worker.offers[0]!, { status: 'cancelled' });
     await scene.settle();
-    expect(await scene.coordinator.getRun('default', runId)).toMatchObject({ status: 'failed', error: { code: 'deadline_exceeded' } });
+    expect(await scene.coordinator.getRun('default', runId)).toMatchObject({
+      status: 'failed',
+      error: { code: 'deadline_exceeded' },
+    });
     await scene.close();
   });
 });

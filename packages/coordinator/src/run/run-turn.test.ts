@@ -13,7 +13,9 @@ describe('one append per turn', () => {
     expect(scene.appends.map(({ facts }) => facts.map(({ type }) => type))).toEqual([
       ['run_submitted', 'run_admitted', 'step_leased'],
     ]);
-    expect(worker.offers.map(({ step, attempt, token }) => ({ step, attempt, token }))).toEqual([{ step: 'a', attempt: 1, token: 3 }]);
+    expect(worker.offers.map(({ step, attempt, token }) => ({ step, attempt, token }))).toEqual([
+      { step: 'a', attempt: 1, token: 3 },
+    ]);
     expect(await scene.status(runId)).toBe('running');
     await scene.close();
   });
@@ -110,7 +112,13 @@ describe('nothing is acknowledged before it is durable', () => {
     await scene.settle();
     await scene.clock.advance(200);
     expect(worker.of('result_acknowledged').map(({ outcome }) => outcome)).toEqual(['recorded']);
-    expect(await scene.types(runId)).toEqual(['run_submitted', 'run_admitted', 'step_leased', 'step_finished', 'step_leased']);
+    expect(await scene.types(runId)).toEqual([
+      'run_submitted',
+      'run_admitted',
+      'step_leased',
+      'step_finished',
+      'step_leased',
+    ]);
     expect(worker.offers.map(({ step }) => step)).toEqual(['a', 'b']);
     await scene.close();
   });
@@ -165,7 +173,13 @@ test('a run with a fact of an unknown type is not driven here, and harms no othe
   const runId = await scene.submit('single');
   const head = await scene.stores.runs.readHead('default', runId);
   const strange = { type: 'from_the_future', v: 1, at: 0 } as never;
-  await scene.stores.runs.append({ tenant: 'default', runId, expectedSeq: head!.seq, facts: [strange], head: { ...head!, seq: head!.seq + 1 } });
+  await scene.stores.runs.append({
+    tenant: 'default',
+    runId,
+    expectedSeq: head!.seq,
+    facts: [strange],
+    head: { ...head!, seq: head!.seq + 1 },
+  });
   await scene.restart();
   const worker = await scene.join();
   expect(worker.offers).toEqual([]);
@@ -177,7 +191,9 @@ test('a run with a fact of an unknown type is not driven here, and harms no othe
 
 test('a long run is read again from its checkpoint and the facts after it', async () => {
   const items = Array.from({ length: 30 }, (_, index) => index);
-  const fan = dagOf([stepOf('f', { foreach: { items, maxConcurrent: 1 } }), stepOf('after', { depends: ['f'] })], { name: 'fan' });
+  const fan = dagOf([stepOf('f', { foreach: { items, maxConcurrent: 1 } }), stepOf('after', { depends: ['f'] })], {
+    name: 'fan',
+  });
   const scene = await createScene({ dags: [fan], config: { checkpointFacts: 10 } });
   const worker = await scene.join();
   const runId = await scene.submit('fan');

@@ -1,13 +1,13 @@
-import { createCoordinator } from '@skein/coordinator';
 import type { Coordinator, CoordinatorConfig, CoordinatorDeps } from '@skein/coordinator';
-import { dagDigest, defaultTenant } from '@skein/domain';
+import { createCoordinator } from '@skein/coordinator';
 import type { Dag, RunFact, TaskOffer, TaskOutcome, TaskRef, ValueRef, WorkerInfo } from '@skein/domain';
+import { dagDigest, defaultTenant } from '@skein/domain';
 import type { AppendRequest, CoordinatorMessage, RunStore, StreamLink, WorkerMessage } from '@skein/ports';
 import { FakeClock } from '../fake-clock.ts';
-import { createMemoryStores } from '../memory/memory-stores.ts';
 import type { MemoryStores } from '../memory/memory-stores.ts';
-import { createMemoryLog } from '../memory-log.ts';
+import { createMemoryStores } from '../memory/memory-stores.ts';
 import type { LoggedLine } from '../memory-log.ts';
+import { createMemoryLog } from '../memory-log.ts';
 import { createNodeHasher } from '../node-hasher.ts';
 import { createSequenceIds } from '../sequence-ids.ts';
 import { SimProcess } from './sim-process.ts';
@@ -47,7 +47,9 @@ export class ScriptedWorker {
 
   /** Received messages of one type. */
   of<T extends CoordinatorMessage['type']>(type: T): readonly Extract<CoordinatorMessage, { readonly type: T }>[] {
-    return this.received.filter((message): message is Extract<CoordinatorMessage, { readonly type: T }> => message.type === type);
+    return this.received.filter(
+      (message): message is Extract<CoordinatorMessage, { readonly type: T }> => message.type === type,
+    );
   }
 
   send(message: WorkerMessage): void {
@@ -73,7 +75,12 @@ export class ScriptedWorker {
   }
 
   /** Sends a result, and that its slot is free again. */
-  finish(offer: TaskRef, outcome: TaskOutcome = { status: 'succeeded' }, outputs: { readonly [name: string]: ValueRef } = {}, stdout?: string): void {
+  finish(
+    offer: TaskRef,
+    outcome: TaskOutcome = { status: 'succeeded' },
+    outputs: { readonly [name: string]: ValueRef } = {},
+    stdout?: string,
+  ): void {
     const base = { ...refOf(offer), outcome, outputs, durationMs: 1, exitCode: outcome.status === 'succeeded' ? 0 : 1 };
     this.send({ type: 'result', result: stdout === undefined ? base : { ...base, stdout: { inline: stdout } } });
   }
@@ -117,7 +124,14 @@ export class Scene {
   async open(): Promise<this> {
     const createdAt = this.clock.now();
     const hash = this.hasher.digest(this.joinToken);
-    await this.stores.tokens.insert({ tokenId: 'tok_join', tenant: defaultTenant, kind: 'join', name: 'join', hash, createdAt });
+    await this.stores.tokens.insert({
+      tokenId: 'tok_join',
+      tenant: defaultTenant,
+      kind: 'join',
+      name: 'join',
+      hash,
+      createdAt,
+    });
     await this.publish(this.#options.dags);
     await this.coordinator.start();
     return this;

@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { FairQueue, priorityAgeMs } from './fair-queue.ts';
+
+const run = (runId: string, tenant = 't', dag = 'd', priority = 0) => ({ runId, tenant, dag, priority });
+
+const drain = (queue: FairQueue<ReturnType<typeof run>>, count: number): string[] =>
+  Array.from({ length: count }, () => queue.take(0)?.runId ?? '-');
+
+test('tenants take turns first, then DAGs, then runs by age', () => {
+  const queue = new FairQueue<ReturnType<typeof run>>();
+  queue.set(run('a1', 'a', 'x'), 1, 1);
+  queue.set(run('a2', 'a', 'x'), 1, 2);
+  queue.set(run('a3', 'a', 'y'), 1, 3);
+  queue.set(run('b1', 'b', 'x'), 1, 4);
+  expect(drain(queue, 5)).toEqual(['a1', 'b1', 'a3', 'a2', '-']);
+});
+
+test('a step of priority is worth its waiting time and no more, so that nobody starves', () => {
+  const queue = new FairQueue<ReturnType<typeof run>>();
+  queue.set(run('old', 't', 'd', 0), 1, 0);
+  queue.set(run('urgent', 't', 'd', 1), 1, priorityAgeMs - 1);
+  queue.set(run('late', 't', 'd', 1), 1, priorityAgeMs + 1);
+  expect(drain(queue, 3)).toEqual(['urgent', 'old', 'late']);
+});
+
+test('a run that wants several slots goes behind its equals after each', () => {
+  const queue = new FairQueue<ReturnType<typeof run>>();
+  queue.set(run('many'), 3, 0);
+  queue.set(run('one'), 1, 0);
+  expect([queue.take(1)?.runId, queue.take(2)?.runId, queue.take(3)?.runId, queue.take(4)?.runId]).toEqual([
+    'many',
+    'one',
+    'many',
+    'many',
+  ]);
+});
+
+test('hands out exactly what was wanted, whatever the order of changes', () => {
+  const changes = fc.array(fc.record({ id: fc.integer({ min: 0, max: 9 }), wanted: fc.integer({ min: 0, max: 4 }) }), {
+    maxLength: 60,
+  });
+  fc.assert(
+    fc.property(changes, (steps) => {
+      const queue = new FairQueue<ReturnType<typeof run>>();
+      const model = new Map<string, number>();
+      const runs = Array.from({ length: 10 }, (_, id) => run(`r${id}`, `t${id % 2}`, `d${id % 3}`, id % 4));
+      steps.forEach(({ id, wanted }, at) => {
+        queue.set(runs[id]!, wanted, at);
+        model.set(`r${id}`, wanted);
+      });
+      const left = new Map([...model].filter(([, wanted]) => wanted > 0));
+      for (let taken = queue.take(99); taken !== undefined; taken = queue.take(99)) {
+        const wanted = (left.get(taken.runId) ?? 0) - 1;
+        expect(wanted).toBeGreaterThanOrEqual(0);
+        left.set(taken.runId, wanted);
+      }
+      expect([...left.values()].every((wanted) => wanted === 0)).toBe(true);
+      expect(queue.size).toBe(0);
+    }),
+  );
+});
