@@ -151,6 +151,8 @@ test('fences itself one margin before the lease that its last answered heartbeat
   const world = await joinedWorld();
   const task = await accept(world, 'a', 1);
   await world.clock.advance(3_000);
+  world.coordinator.stream.send({ type: 'heartbeat_answer', sentAtMs: 1 }); // out of date: changes nothing
+  await world.clock.settle();
   world.coordinator.manners.welcomes = false;
   world.coordinator.stream.cut(lost);
   await world.clock.advance(4_499);
@@ -184,6 +186,31 @@ test('a process that slept past its lease reports nothing of it, even before its
   task.finish();
   await world.clock.settle();
   expect(world.coordinator.results).toEqual([]);
+});
+
+test('the late end of an earlier stream does not disturb the present one', async () => {
+  const world = await joinedWorld();
+  const earlier = world.coordinator.stream;
+  earlier.cut(lost);
+  await world.clock.advanceUntil(() => world.endpoint.state().joined, 3_000);
+  earlier.closeLate();
+  await world.clock.advance(3_000);
+  expect(world.coordinator.streams).toHaveLength(2);
+  expect(world.endpoint.state().joined).toBe(true);
+});
+
+test('a forgotten task that is slow to end holds its slot, but is not said to run', async () => {
+  const world = await joinedWorld();
+  world.runner.endsWhenAborted = false;
+  const task = await accept(world, 'a', 1);
+  world.coordinator.stream.send({ type: 'revoke', task: ref('a', 1) });
+  await world.clock.settle();
+  world.coordinator.stream.cut(lost);
+  await world.clock.advance(3_000);
+  expect(world.endpoint.state()).toMatchObject({ joined: true, running: 1 });
+  expect(world.coordinator.stream.of('hello')[0]?.running).toEqual([]);
+  expect(world.coordinator.stream.of('credits').at(-1)?.free).toBe(1);
+  task.finish();
 });
 
 test('gives a silent stream up and joins anew with its tasks', async () => {
@@ -268,6 +295,19 @@ test('draining finishes what runs, hands back what did not start, refuses the re
   expect(world.coordinator.stream.received.at(-1)).toEqual({ type: 'goodbye' });
   expect(await world.endpoint.ended).toEqual({ reason: 'drained' });
   expect(world.clock.pending).toBe(0);
+});
+
+test('a task that was handed back while its code began, and was cut short by that, is not reported', async () => {
+  const world = await joinedWorld();
+  world.runner.endsWhenAborted = false;
+  const task = await accept(world, 'a', 1);
+  void world.endpoint.drain('test');
+  await world.clock.settle();
+  task.sink.started();
+  task.finish({ status: 'cancelled' });
+  await world.clock.settle();
+  expect(await world.endpoint.ended).toEqual({ reason: 'drained' });
+  expect(world.coordinator.results).toEqual([]);
 });
 
 test('a drain ends at its deadline and reports nothing of what it had to abort', async () => {
