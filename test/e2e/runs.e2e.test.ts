@@ -131,13 +131,14 @@ describe('a fan-out over 1,000 items', () => {
     let items = 0;
     do {
       const query: string = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-      const page = await stack.call<{ items: RunItem[]; nextCursor?: string }>(
+      const page = await stack.call<{ items: RunItem[]; nextCursor: string | null }>(
         'GET',
         `/api/runs/${run.runId}/steps/each/items?limit=200${query}`,
       );
+      expect([page.status, page.body]).toEqual([200, expect.objectContaining({ items: expect.any(Array) })]);
       for (const item of page.body.items) seen.add(item.workerId);
       items += page.body.items.length;
-      cursor = page.body.nextCursor;
+      cursor = page.body.nextCursor ?? undefined;
     } while (cursor !== undefined);
     expect([items, seen.size]).toEqual([1000, 2]);
   });
@@ -199,13 +200,13 @@ describe('the command line', () => {
   it('runs a DAG, waits for it, and says so in JSON and in its exit code', async () => {
     const good = await skein(stack, 'run', 'fan', '-p', 'count=3', '--wait', '--json');
     expect(good.exitCode).toBe(0);
-    expect(JSON.parse(good.stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ dag: 'fan', status: 'succeeded' });
+    expect(JSON.parse(good.stdout)).toMatchObject({ dag: 'fan', status: 'succeeded' });
     const bad = await skein(stack, 'run', 'errors', '--wait', '--json');
     expect(bad.exitCode).toBe(1);
     const usage = await skein(stack, 'run', 'fan', '--no-such-option');
     expect(usage.exitCode).toBe(2);
     const unknown = await skein(stack, 'run', 'no-such-dag', '--json');
-    expect([unknown.exitCode, unknown.stderr + unknown.stdout]).toEqual([1, expect.stringContaining('no-such-dag')]);
+    expect([unknown.exitCode, unknown.stderr + unknown.stdout]).toEqual([2, expect.stringContaining('no-such-dag')]);
   });
 
   it('exits with 3 when there is no coordinator', async () => {
