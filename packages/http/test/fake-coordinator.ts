@@ -95,8 +95,9 @@ export class FakeCoordinator implements Coordinator {
   async getRun(_tenant: string, runId: string) {
     return this.#run(runId).view;
   }
-  async waitRun(tenant: string, runId: string) {
-    return this.getRun(tenant, runId);
+  async waitRun(_tenant: string, runId: string, _waitMs: number, signal: AbortSignal) {
+    while (this.#run(runId).view.status === 'running' && !signal.aborted) await this.#next(signal);
+    return this.#run(runId).view;
   }
   async listRuns({ limit, cursor }: Parameters<Coordinator['listRuns']>[0]) {
     const all = [...this.runs.values()].toReversed().map(({ view }) => view);

@@ -20,12 +20,16 @@ interface Seen {
 /** A server that answers the n-th request with the n-th of `answers` (the last one repeats). */
 const serve = async (...answers: ((response: ServerResponse, seen: Seen) => void)[]) => {
   const seen: Seen[] = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     let body = '';
-    for await (const chunk of request) body += String(chunk);
-    const entry = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body };
-    seen.push(entry);
-    answers[Math.min(seen.length, answers.length) - 1]?.(response, entry);
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on('end', () => {
+      const entry = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body };
+      seen.push(entry);
+      answers[Math.min(seen.length, answers.length) - 1]?.(response, entry);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   closers.push(() => {

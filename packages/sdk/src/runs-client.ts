@@ -11,7 +11,8 @@ export interface RunsClient {
     input: SubmitRunInput,
     options?: { readonly idempotencyKey?: string },
   ): Promise<{ readonly run: RunView; readonly created: boolean }>;
-  get(runId: string): Promise<RunView>;
+  /** With `waitMs` (at most 60,000) the answer comes when the run has ended, or after that time. */
+  get(runId: string, options?: { readonly waitMs?: number; readonly signal?: AbortSignal }): Promise<RunView>;
   list(input?: ListRunsInput): Promise<ListPage<RunListItem>>;
   cancel(runId: string, message?: string): Promise<RunView>;
   /** Not repeated by itself: two calls start two runs. */
@@ -51,7 +52,15 @@ export const createRunsClient = (transport: Transport): RunsClient => {
       });
       return { run: (await response.json()) as RunView, created: response.status === 201 };
     },
-    get: (runId) => transport.json({ method: 'GET', path: run(runId), idempotent: true }),
+    get: (runId, { waitMs, signal } = {}) =>
+      transport.json({
+        method: 'GET',
+        path: run(runId),
+        query: { waitMs },
+        idempotent: true,
+        ...(waitMs === undefined ? {} : { timeoutMs: waitMs + 30_000 }),
+        ...(signal === undefined ? {} : { signal }),
+      }),
     list: async (input = {}) =>
       listPage(
         await transport.json<WirePage<RunListItem>>({

@@ -30,6 +30,8 @@ export interface Request {
   /** Doing it twice equals doing it once; only such calls are tried again. */
   readonly idempotent: boolean;
   readonly signal?: AbortSignal;
+  /** Longer than the client's own limit, for calls that wait on purpose; ms. */
+  readonly timeoutMs?: number;
   /** The body is read as it comes; no time limit. */
   readonly stream?: boolean;
 }
@@ -105,7 +107,8 @@ export const unreachable = (base: string, cause: unknown): DomainError =>
   new DomainError('unavailable', `cannot reach the coordinator at ${base}`, undefined, cause);
 
 const sendOnce = async (options: TransportOptions, base: string, request: Request): Promise<Response> => {
-  const timeout = request.stream === true ? undefined : AbortSignal.timeout(options.timeoutMs ?? 30_000);
+  const timeout =
+    request.stream === true ? undefined : AbortSignal.timeout(request.timeoutMs ?? options.timeoutMs ?? 30_000);
   const signals = [request.signal, timeout].filter((signal) => signal !== undefined);
   let response: Response;
   try {

@@ -1,6 +1,7 @@
-import { isTerminalRun } from '@skein/domain';
+import { isTerminalRun, type RunView } from '@skein/domain';
+import type { SkeinClient } from '@skein/sdk';
 import { Option } from 'commander';
-import { answer } from '../cli/cli.ts';
+import { answer, type Cli } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand, wholeNumber } from '../cli/command.ts';
 import { exitCodes } from '../cli/exit-code.ts';
 import { connect } from '../cli/find-endpoint.ts';
@@ -43,16 +44,27 @@ export const addRunCommand: AddCommand = (program, cli) => {
           answer(cli, options.json, run, () => run.runId);
           return;
         }
-        const views = followRun(client.runs, run.runId, { signal: cli.signal });
         const json = options.json === true;
         if (options.follow === true) {
           if (!json) cli.note(cli.colors.dim(run.runId));
-          await showProgress(cli, views, json);
-        } else for await (const view of views) if (isTerminalRun(view.status)) break;
-        // Read once more: the last look may have come before the end when Ctrl-C was pressed.
-        const last = await client.runs.get(run.runId);
+          await showProgress(cli, followRun(client.runs, run.runId, { signal: cli.signal }), json);
+        }
+        const last = await untilEnded(cli, client, run.runId);
         answer(cli, options.json, last, () => renderRun(cli.colors, last, Date.now()));
         if (last.status !== 'succeeded') cli.exitCode = exitCodes.failed;
       }),
   );
+};
+
+/** The run when it has ended, or as it is when Ctrl-C was pressed: the run goes on without us. */
+const untilEnded = async (cli: Cli, client: SkeinClient, runId: string): Promise<RunView> => {
+  for (;;) {
+    if (cli.signal.aborted) return client.runs.get(runId);
+    try {
+      const run = await client.runs.get(runId, { waitMs: 30_000, signal: cli.signal });
+      if (isTerminalRun(run.status)) return run;
+    } catch (error) {
+      if (!cli.signal.aborted) throw error;
+    }
+  }
 };

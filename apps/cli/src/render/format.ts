@@ -30,6 +30,4 @@ export const shortId = (id: string): string => {
 };
 
 /** Text without control characters, so that no value can steer the terminal. Line breaks and tabs stay. */
-export const safeText = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
-  text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
+export const safeText = (text: string): string => text.replaceAll(/[^\P{Cc}\n\t]/gu, '');

@@ -57,6 +57,21 @@ test('cancels once and refuses a finished run', async () => {
   expect(await retried.json()).toMatchObject({ runId: 'run_2', retryOf: 'run_1' });
 });
 
+test('answers when the run has ended, if the caller wants to wait', async () => {
+  const { send, coordinator } = startApi();
+  await send('POST', '/api/runs', { body: { dag: 'hello' } });
+  const waiting = send('GET', '/api/runs/run_1?waitMs=60000');
+  const submitted = send('POST', '/api/runs?waitMs=60000', { body: { dag: 'hello' } });
+  while (!coordinator.runs.has('run_2')) await new Promise((resolve) => setImmediate(resolve));
+  coordinator.finish('run_1');
+  coordinator.finish('run_2', 'failed');
+  expect(await (await waiting).json()).toMatchObject({ status: 'succeeded' });
+  expect(await (await submitted).json()).toMatchObject({ runId: 'run_2', status: 'failed' });
+  for (const wait of ['60001', '-1', '1.5', '']) {
+    expect((await send('GET', `/api/runs/run_1?waitMs=${wait}`)).status, wait).toBe(400);
+  }
+});
+
 test('reads items, outputs and snapshots', async () => {
   const { send } = startApi();
   await send('POST', '/api/runs', { body: { dag: 'hello' } });

@@ -1,20 +1,21 @@
 import { z } from '@hono/zod-openapi';
-import { DomainError } from '@skein/domain';
-import { type ApiApp, addRoute, jsonResponse } from '../app/api.ts';
+import { DomainError, type RunView, type TenantId } from '@skein/domain';
+import type { Context } from 'hono';
+import { type ApiApp, type ApiEnv, addRoute, jsonResponse } from '../app/api.ts';
 import type { RouteDeps } from '../app/http-deps.ts';
 import { toPage } from '../app/page.ts';
 import { cancelRunBody, retryRunBody, runSchema, runStatus, runSummarySchema, submitRunBody } from '../schemas/run.ts';
-import { cursor, limitUpTo, pageOf, runId } from '../schemas/values.ts';
+import { cursor, limitUpTo, pageOf, queryInteger, runId } from '../schemas/values.ts';
 
 const oneRun = z.strictObject({ runId });
+const maxWaitMs = 60_000;
 const waitQuery = z.strictObject({
-  waitMs: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(60_000)
-    .default(0)
-    .openapi({ description: 'Wait up to so many milliseconds for the end of the run before answering.' }),
+  waitMs: queryInteger(0, maxWaitMs)
+    .optional()
+    .openapi({
+      type: 'integer',
+      description: 'Wait up to so many milliseconds for the end of the run before answering.',
+    }),
 });
 const tag = 'Runs';
 
@@ -48,9 +49,8 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
         ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       });
       context.header('Location', `/api/runs/${run.runId}`);
-      const shown =
-        query.waitMs === 0 ? run : await coordinator.waitRun(tenant, run.runId, query.waitMs, context.req.raw.signal);
-      return jsonResponse(context, shown, created ? 201 : 200);
+      const shown = await waited(deps, context, tenant, run.runId, query.waitMs);
+      return jsonResponse(context, shown ?? run, created ? 201 : 200);
     },
   );
   addRoute(
@@ -95,12 +95,8 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       answers: { 200: { description: 'The run.', schema: runSchema } },
     },
     async ({ tenant, params, query, context }) => {
-      const { signal } = context.req.raw;
-      const run =
-        query.waitMs === 0
-          ? await coordinator.getRun(tenant, params.runId)
-          : await coordinator.waitRun(tenant, params.runId, query.waitMs, signal);
-      return jsonResponse(context, run);
+      const run = await waited(deps, context, tenant, params.runId, query.waitMs);
+      return jsonResponse(context, run ?? (await coordinator.getRun(tenant, params.runId)));
     },
   );
   addRoute(
@@ -139,6 +135,19 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       return jsonResponse(context, run, 201);
     },
   );
+};
+
+/** The run after the wait that was asked for; undefined when none was. Ends early when the caller leaves or the server stops. */
+const waited = async (
+  { coordinator, stopping }: RouteDeps,
+  context: Context<ApiEnv>,
+  tenant: TenantId,
+  runId: string,
+  waitMs: number | undefined,
+): Promise<RunView | undefined> => {
+  if (waitMs === undefined || waitMs === 0) return undefined;
+  const signal = AbortSignal.any([context.req.raw.signal, stopping]);
+  return coordinator.waitRun(tenant, runId, waitMs, signal);
 };
 
 const refuseLargeParams = (params: unknown, limit: number): void => {

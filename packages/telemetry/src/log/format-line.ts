@@ -6,7 +6,7 @@ export const formatLine = (line: string): string => {
   } catch {
     return line;
   }
-  const { at, level, message, pid, app, error, ...fields } = entry;
+  const { at, level, message, pid: _pid, app, error, ...fields } = entry;
   const time = typeof at === 'string' ? at.slice(11, 23) : '';
   const name = app === undefined ? '' : ` ${text(app)}`;
   const pairs = Object.entries(fields).map(([key, value]) => ` ${key}=${text(value)}`);

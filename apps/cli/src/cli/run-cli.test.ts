@@ -1,0 +1,46 @@
+import { errorCodes } from '@skein/domain';
+import { expect, test } from 'vitest';
+import { runCommand } from '../../test/capture.ts';
+import { exitCodeOf } from './exit-code.ts';
+
+test('help and version are answers', async () => {
+  const help = await runCommand(['--help']);
+  expect(help.code).toBe(0);
+  for (const name of [
+    'up',
+    'apply',
+    'run',
+    'runs',
+    'logs',
+    'cancel',
+    'retry',
+    'schedule',
+    'tokens',
+    'doctor',
+    'worker',
+  ]) {
+    expect(help.out).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
+  }
+  expect(await runCommand(['--version'])).toMatchObject({ code: 0, out: '0.1.0\n' });
+});
+
+test.each([
+  [['bogus']],
+  [['run']],
+  [['runs', '--limit', 'many']],
+  [['runs', '--status', 'odd']],
+  [['up', '--workers', '-1']],
+  [['cancel', 'a', 'b']],
+  [['tokens', 'create', 'x', '--kind', 'root']],
+])('the wrong call %j is 2 and says why, without a stack', async (args) => {
+  const { code, err, out } = await runCommand(args);
+  expect(code).toBe(2);
+  expect(err).toMatch(/error/);
+  expect(err + out).not.toMatch(/\n\s+at /);
+});
+
+test('every error code has an exit code, and only nobody there is 3', () => {
+  const unreachable = errorCodes.filter((code) => exitCodeOf(code) === 3);
+  expect(unreachable).toEqual(['deadline_exceeded', 'unavailable']);
+  expect(errorCodes.every((code) => [1, 2, 3].includes(exitCodeOf(code)))).toBe(true);
+});

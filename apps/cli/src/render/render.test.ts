@@ -1,0 +1,94 @@
+import type { RunView, StepView } from '@skein/domain';
+import picocolors from 'picocolors';
+import { expect, test } from 'vitest';
+import { stepChanges } from '../follow/step-changes.ts';
+import { formatBytes, formatDuration, formatInstant, safeText, shortDigest, shortId } from './format.ts';
+import { renderRun } from './render-run.ts';
+import { cell, renderTable } from './render-table.ts';
+
+const plain = picocolors.createColors(false);
+
+const step = (id: string, more: Partial<StepView> = {}): StepView => ({
+  id,
+  status: 'pending',
+  attempt: 0,
+  outputs: {},
+  ...more,
+});
+
+const run = (...steps: StepView[]): RunView => ({
+  runId: 'run_1',
+  dag: 'hello',
+  dagDigest: `sha256:${'a'.repeat(64)}`,
+  status: 'running',
+  params: {},
+  routingContext: {},
+  createdAt: '2026-11-02T03:04:05.678Z',
+  agents: {},
+  steps,
+  partial: false,
+});
+
+test('numbers get the unit that people read best', () => {
+  expect([0, 999, 1_000, 59_949, 60_000, 3_599_000, 7_260_000].map(formatDuration)).toEqual([
+    '0 ms',
+    '999 ms',
+    '1.0 s',
+    '59.9 s',
+    '1 m 00 s',
+    '59 m 59 s',
+    '2 h 01 m',
+  ]);
+  expect([0, 1_023, 1_024, 5 * 1_024 ** 2, 3 * 1_024 ** 3].map(formatBytes)).toEqual([
+    '0 B',
+    '1023 B',
+    '1.0 KiB',
+    '5.0 MiB',
+    '3.0 GiB',
+  ]);
+  expect(formatInstant('2026-11-02T03:04:05.678Z')).toBe('2026-11-02 03:04:05');
+  expect(shortDigest(`sha256:${'b'.repeat(64)}`)).toBe('sha256:bbbbbbbbbbbb');
+  expect(shortId('wrk_01a1fb91-14d3-7209-aaa8-989256a189f1')).toBe('wrk_…56a189f1');
+});
+
+test('a value cannot steer the terminal or break its row', () => {
+  expect(safeText('a\u001b[2Jb\u009bc\u0007\r\nd\te')).toBe('a[2Jbc\nd\te');
+  expect(cell('one\n  two')).toBe('one two');
+});
+
+test('a table has aligned columns, or says that it is empty', () => {
+  const text = renderTable(
+    plain,
+    ['name', 'n'],
+    [
+      ['a', '1'],
+      ['long name', '22'],
+    ],
+  );
+  expect(text.split('\n')).toEqual(['NAME       N', 'a          1', 'long name  22']);
+  expect(renderTable(plain, ['name'], [], 'no names')).toBe('no names');
+});
+
+test('a run shows why its steps wait or failed, and the counts of fan-outs', () => {
+  const text = renderRun(
+    plain,
+    run(
+      step('a', { status: 'failed', attempt: 2, error: { code: 'internal', message: 'broke\nbadly' } }),
+      step('b', { status: 'running', items: { count: 9, succeeded: 3, failed: 1, running: 2 } }),
+      step('c', { status: 'ready', waitReason: 'all_slots_busy' }),
+    ),
+    Date.parse('2026-11-02T03:05:00Z'),
+  );
+  expect(text).toMatch(/^a\s+failed\s+2\s+broke badly$/m);
+  expect(text).toMatch(/^b\s+running\s+4\/9 items, 1 failed$/m);
+  expect(text).toMatch(/^c\s+ready\s+all_slots_busy$/m);
+});
+
+test('progress has a line for each change and none for what stayed', () => {
+  const now = Date.parse('2026-11-02T03:05:00Z');
+  const before = run(step('a', { status: 'running', attempt: 1 }), step('b'));
+  const after = run(step('a', { status: 'succeeded', attempt: 1, durationMs: 1_500 }), step('b'));
+  expect(stepChanges(plain, undefined, before, now)).toEqual(['a  running']);
+  expect(stepChanges(plain, before, after, now)).toEqual(['a  succeeded  1.5 s']);
+  expect(stepChanges(plain, after, after, now)).toEqual([]);
+});

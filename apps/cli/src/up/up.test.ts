@@ -1,0 +1,40 @@
+import { createCron } from '@skein/language';
+import { expect, test } from 'vitest';
+import { nextFires } from '../commands/schedule.ts';
+import { readOptions } from '../quickstart/options.ts';
+import { modelText } from '../quickstart/report.ts';
+import { childEnv } from './child-env.ts';
+
+test('children get the environment without what is meant for others; only workers get keys', () => {
+  const env = { PATH: '/bin', OPENAI_API_KEY: 'k', SKEIN_TOKEN: 't', SKEIN_URL: 'u', SKEIN_LOG_LEVEL: 'debug' };
+  expect(childEnv(env, { SKEIN_DATA: '/d' }, { keys: false })).toEqual({
+    PATH: '/bin',
+    SKEIN_LOG_LEVEL: 'debug',
+    SKEIN_DATA: '/d',
+  });
+  expect(childEnv(env, {}, { keys: true })).toMatchObject({ OPENAI_API_KEY: 'k' });
+});
+
+test('previews fires across the change of the clocks', () => {
+  const fires = nextFires(createCron(), '0 8 * * *', 'Europe/Berlin', Date.UTC(2026, 9, 24, 0, 0), 3);
+  expect(fires).toEqual(['2026-10-24T06:00:00.000Z', '2026-10-25T07:00:00.000Z', '2026-10-26T07:00:00.000Z']);
+});
+
+test('the quickstart reads its flags, from where it was called', () => {
+  expect(readOptions(['--repo', 'x', '--last', '7', '--json'], '/somewhere', '/clone')).toEqual({
+    repo: '/somewhere/x',
+    last: 7,
+    json: true,
+    keep: false,
+  });
+  for (const args of [['--last', '0'], ['--last', 'all'], ['--last', '5001'], ['--bogus'], ['x']]) {
+    expect(() => readOptions(args, '/', '/')).toThrow();
+  }
+});
+
+test('the quickstart says plainly that rules did the work', () => {
+  const usage = { turns: 1, toolCalls: 0, inputTokens: 1, outputTokens: 1, schemaRepairs: 0 };
+  const step = { id: 'a', status: 'succeeded' as const, attempt: 1, outputs: {} };
+  expect(modelText([{ ...step, usage: { ...usage, model: 'offline/rules-1' } }])).toContain('no language model');
+  expect(modelText([{ ...step, usage: { ...usage, model: 'openai/m' } }, step])).toBe('openai/m');
+});
