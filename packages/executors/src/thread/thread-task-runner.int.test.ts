@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createThreadTaskRunner, type ThreadTaskRunnerOptions } from './thread-task-runner.ts';
 
 const marker = `thread-tests-${process.pid}`;
-const entry = new URL('./fixtures/test-thread.ts', import.meta.url);
+const entry = new URL('../../test/test-thread.ts', import.meta.url);
 
 let runner: TaskRunner;
 const start = (options: Partial<ThreadTaskRunnerOptions> = {}): void => {

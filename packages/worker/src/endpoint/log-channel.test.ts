@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createEndpointWorld, offerOf } from './fixtures/endpoint-world.ts';
+import { createEndpointWorld, offerOf } from '../../test/endpoint-world.ts';
 
 const worldWithTask = async (options: Parameters<typeof createEndpointWorld>[0] = {}) => {
   const world = createEndpointWorld(options);

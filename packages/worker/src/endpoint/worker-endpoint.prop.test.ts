@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createEndpointWorld, offerOf } from './fixtures/endpoint-world.ts';
-import { keyOf } from './fixtures/scripted-coordinator.ts';
+import { createEndpointWorld, offerOf } from '../../test/endpoint-world.ts';
+import { keyOf } from '../../test/scripted-coordinator.ts';
 
 const action = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('offer' as const), step: fc.integer({ min: 0, max: 5 }) }) },

@@ -1,6 +1,6 @@
 import { DomainError } from '@skein/domain';
 import { expect, test } from 'vitest';
-import { createEndpointWorld, offerOf } from './fixtures/endpoint-world.ts';
+import { createEndpointWorld, offerOf } from '../../test/endpoint-world.ts';
 
 const lost = new DomainError('unavailable', 'connection reset');
 const joinedWorld = async (options: Parameters<typeof createEndpointWorld>[0] = {}) => {
