@@ -8,6 +8,8 @@ import type { LeasedTask } from '../run/plan-turn.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import type { SealedSnapshot } from '../submit/sealed-snapshots.ts';
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 const versionsOf = (actor: RunActor): { readonly [agentId: string]: VersionId } =>
   Object.fromEntries(Object.entries(actor.state.agents).map(([agentId, { versionId }]) => [agentId, versionId]));
 
@@ -66,22 +68,26 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
   const isAgent = definition.action.kind === 'agent';
   const digest = state.snapshotDigest;
   const sealed = digest === undefined || !isAgent ? undefined : engine.sealed.find(digest);
-  const offer: TaskOffer = {
-    ...ref,
+  // Plain properties first: a literal that begins with a spread costs more than all the rest of an offer.
+  const offer: Writable<TaskOffer> = {
+    runId: ref.runId,
+    step: ref.step,
+    attempt: ref.attempt,
+    token: ref.token,
     tenant: actor.tenant,
     dagName: state.dag.name,
     stepId: task.stepId,
     definition,
     refs: inputs.refs,
     upstreamEnv: inputs.upstreamEnv,
-    ...(inputs.item === undefined ? {} : { item: inputs.item }),
     agents: isAgent ? versionsOf(actor) : {},
-    ...(digest === undefined
-      ? {}
-      : { snapshot: isAgent ? (attach(engine, session, digest, sealed) ?? { digest }) : { digest } }),
     leaseMs: engine.config.leaseMs,
     run: { id: actor.runId, createdAt: new Date(state.createdAt).toISOString(), params: state.params },
   };
+  if (inputs.item !== undefined) offer.item = inputs.item;
+  if (digest !== undefined) {
+    offer.snapshot = (isAgent ? attach(engine, session, digest, sealed) : undefined) ?? { digest };
+  }
   session.offersSent += 1;
   session.offered += 1;
   engine.fleet.refresh(session);

@@ -56,7 +56,7 @@ export const stopCoordinator = async (engine: Engine): Promise<void> => {
   const flights = engine.runs.actors.map((actor) => actor.inFlight);
   for (const session of engine.fleet.sessions)
     endSession(engine, session, new DomainError('unavailable', 'the coordinator stops'));
-  await Promise.all(flights);
+  await Promise.all(flights.map((flight) => flight ?? Promise.resolve()));
   engine.phase = 'stopped';
   for (const actor of engine.runs.actors) {
     for (const { settle } of actor.mailbox.splice(0)) {

@@ -36,11 +36,12 @@ export const createGateway = (engine: Engine): CoordinatorGateway => ({
   reportExit: async (credentials, report) => {
     requireRunning(engine);
     const identity = await engine.tokens.authenticate(credentials.token, 'join');
-    engine.fleet.markExited(report.incarnation);
     const session =
       engine.fleet.ofIncarnation(report.incarnation) ??
       (report.workerId === undefined ? undefined : engine.fleet.ofWorker(report.workerId));
-    if (session === undefined || session.tenant !== identity.tenant) return;
+    if (session !== undefined && session.tenant !== identity.tenant) return;
+    engine.fleet.markExited(report.incarnation);
+    if (session === undefined) return;
     engine.deps.log.warn('worker exited', {
       workerId: session.workerId,
       exitCode: report.exitCode,

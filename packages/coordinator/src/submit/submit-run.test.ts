@@ -60,7 +60,7 @@ describe('submit', () => {
     const submit = (count: number) =>
       scene.coordinator.submitRun('default', { dag: 'single', params: { count }, idempotencyKey: 'k' });
     const [first, second] = await Promise.all([submit(1), submit(1)]);
-    expect([first.created, second.created].toSorted()).toEqual([false, true]);
+    expect([first, second].filter(({ created }) => created)).toHaveLength(1);
     expect(first.run.runId).toBe(second.run.runId);
     await expect(submit(2)).rejects.toMatchObject({ code: 'already_exists' });
     await scene.close();
