@@ -104,6 +104,9 @@ const disturb = (world: World, random: Random): void => {
       worker.process.kill();
       world.clock.after(random.integer(2_000), () => world.startWorker(worker.place));
     });
+  } else if (draw >= 0.92 && draw < 0.97) {
+    // An operator sets the clock; no lease may notice.
+    world.clock.jumpWall(random.integer(3_600_000));
   }
 };
 
@@ -206,6 +209,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   await world.clock.advance(8_000);
   // Nobody moves the clock while the oracle asks.
   world.storeFaults.maxDelayMs = 0;
+  await world.startCoordinator();
   await options.inspect?.(world);
   const problems = await checkWorld(world, clients);
   const counts = world.meter.counts;
