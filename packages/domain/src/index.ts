@@ -9,10 +9,14 @@ export type {
   ToolPolicy,
 } from './agent/agent-content.ts';
 export { defaultAgentLimits } from './agent/agent-content.ts';
+export { versionIdOf } from './agent/version-id.ts';
 export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
 export { findStep } from './dag/dag.ts';
+export { dagDigest } from './dag/dag-digest.ts';
 export type { DagIndex } from './dag/dag-index.ts';
 export { indexDag } from './dag/dag-index.ts';
+export type { DagPath, DagProblem } from './dag/dag-problem.ts';
+export { interpreterOf, isPosixShell } from './dag/interpreter.ts';
 export type { OutputDef, ParamDef, ValueType } from './dag/param.ts';
 export type {
   AgentLimits,
@@ -26,11 +30,14 @@ export type {
   StepAction,
   StepKind,
 } from './dag/step.ts';
+export { ancestorsOf } from './dag/step-graph.ts';
+export { validateDag } from './dag/validate-dag.ts';
 export type { ErrorData, ErrorDetails, Problem, SnapshotInvalidReason } from './errors/domain-error.ts';
 export { DomainError, fromErrorData, isDomainError, toErrorData } from './errors/domain-error.ts';
 export type { ErrorCode, ErrorMapping, Retry } from './errors/error-catalog.ts';
 export { errorCatalog, errorCodes } from './errors/error-catalog.ts';
 export type { WorkerInfo, WorkerLoad, WorkerView } from './fleet/worker-info.ts';
+export type { TextHasher } from './hashing/text-hasher.ts';
 export type {
   Digest,
   FencingToken,
@@ -43,11 +50,27 @@ export type {
   WorkerId,
 } from './identity/ids.ts';
 export { defaultTenant, isName, itemPath, namePattern, parseStepPath } from './identity/ids.ts';
+export { canonicalBytes, canonicalJson, maxCanonicalDepth } from './json/canonical-json.ts';
 export type { JsonObject, JsonSchema, JsonValue } from './json/json-value.ts';
+export type { Params } from './params/resolve-params.ts';
+export { checkParam, resolveParams } from './params/resolve-params.ts';
+export { coerceValue, describeType, matchesType } from './params/value-type.ts';
+export type { PlacementRequest } from './placement/place-task.ts';
+export { placeTask } from './placement/place-task.ts';
+export { shardCount, shardOf } from './placement/shard-of.ts';
+export { parseExpression, parseReferences } from './reference/parse-references.ts';
+export type { Reference, ReferenceTarget } from './reference/reference.ts';
+export { runFields } from './reference/reference.ts';
+export type { StepText } from './reference/references-of-step.ts';
+export { referencesOfStep, textsOfStep } from './reference/references-of-step.ts';
+export { referenceText, renderTemplate } from './reference/render-template.ts';
 export type { Result } from './result/result.ts';
 export { err, ok } from './result/result.ts';
+export type { VersionChoices } from './rollout/decide-version.ts';
+export { decideVersion } from './rollout/decide-version.ts';
+export { positionCount, rolloutPosition } from './rollout/rollout-position.ts';
 export { createRunState, findTarget } from './run/create-run-state.ts';
-export { decide, maxWorkerLosses } from './run/decide.ts';
+export { decide } from './run/decide.ts';
 export { evolve, evolveAll } from './run/evolve.ts';
 export { nextAttempt } from './run/next-attempt.ts';
 export { defaultReadyLimit, planRun, planRunFully } from './run/plan-run.ts';
@@ -72,38 +95,16 @@ export type { ValueRef } from './run/value-ref.ts';
 export { maxInlineValueBytes, maxOutputsBytes } from './run/value-ref.ts';
 export type { ViewHints } from './run/view-run.ts';
 export { viewRun, viewStep } from './run/view-run.ts';
+export { maxWorkerLosses } from './run/worker-loss.ts';
+export { compileShellText } from './shell/compile-shell-text.ts';
+export type { ShellProgram, ShellVariable } from './shell/shell-program.ts';
+export { isShellInteger } from './shell/shell-program.ts';
+export { collectRequirements } from './snapshot/collect-requirements.ts';
 export type { Manifest, ManifestPart, PartKind, SnapshotLimits } from './snapshot/manifest.ts';
 export { defaultSnapshotLimits, snapshotFormatVersions } from './snapshot/manifest.ts';
+export type { RequiredAgent, RequiredMemory, SnapshotRequirements } from './snapshot/snapshot-requirements.ts';
 export type { SnapshotAttachment, TaskOffer } from './task/task-offer.ts';
 export type { TaskOutcome, TaskRef, TaskResult, Usage } from './task/task-result.ts';
-export { canonicalBytes, canonicalJson, maxCanonicalDepth } from './json/canonical-json.ts';
 export { cleanText, hasLoneSurrogate } from './text/clean-text.ts';
 export { suggest } from './text/suggest.ts';
 export { utf8Bytes, utf8Length } from './text/utf8.ts';
-export { parseExpression, parseReferences } from './reference/parse-references.ts';
-export type { Reference, ReferenceTarget } from './reference/reference.ts';
-export { runFields } from './reference/reference.ts';
-export { referencesOfStep, textsOfStep } from './reference/references-of-step.ts';
-export type { StepText } from './reference/references-of-step.ts';
-export { referenceText, renderTemplate } from './reference/render-template.ts';
-export { compileShellText } from './shell/compile-shell-text.ts';
-export { isShellInteger } from './shell/shell-program.ts';
-export type { ShellProgram, ShellVariable } from './shell/shell-program.ts';
-export { checkParam, resolveParams } from './params/resolve-params.ts';
-export type { Params } from './params/resolve-params.ts';
-export { coerceValue, describeType, matchesType } from './params/value-type.ts';
-export { dagDigest } from './dag/dag-digest.ts';
-export { versionIdOf } from './agent/version-id.ts';
-export type { TextHasher } from './hashing/text-hasher.ts';
-export { placeTask } from './placement/place-task.ts';
-export type { PlacementRequest } from './placement/place-task.ts';
-export { shardCount, shardOf } from './placement/shard-of.ts';
-export { positionCount, rolloutPosition } from './rollout/rollout-position.ts';
-export { decideVersion } from './rollout/decide-version.ts';
-export type { VersionChoices } from './rollout/decide-version.ts';
-export { collectRequirements } from './snapshot/collect-requirements.ts';
-export type { RequiredAgent, RequiredMemory, SnapshotRequirements } from './snapshot/snapshot-requirements.ts';
-export { validateDag } from './dag/validate-dag.ts';
-export type { DagPath, DagProblem } from './dag/dag-problem.ts';
-export { ancestorsOf } from './dag/step-graph.ts';
-export { interpreterOf, isPosixShell } from './dag/interpreter.ts';

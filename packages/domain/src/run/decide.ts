@@ -7,12 +7,10 @@ import { findTarget } from './create-run-state.ts';
 import { isLeasable, nextAttempt } from './next-attempt.ts';
 import { mayRetry, retryDelayMs } from './retry-delay.ts';
 import type { KeptStep, RunCommand } from './run-command.ts';
-import type { RecordedResult, RunFact } from './run-fact.ts';
+import type { LossReason, RecordedResult, RunFact } from './run-fact.ts';
 import type { RunState, StepState } from './run-state.ts';
 import { isSettledStep, isTerminalRun } from './run-status.ts';
-
-/** Worker losses of one step after which it is given up as poison. */
-export const maxWorkerLosses = 3;
+import { countsAsLoss, maxWorkerLosses } from './worker-loss.ts';
 
 type Decision = Result<readonly RunFact[], DomainError>;
 type CommandOf<T extends RunCommand['type']> = Extract<RunCommand, { readonly type: T }>;
@@ -146,8 +144,8 @@ const finish = (state: RunState, command: CommandOf<'finish'>, now: number): Dec
   ]);
 };
 
-const lossError = (target: StepState, onWorkerLoss: 'retry' | 'fail'): ErrorData | undefined => {
-  const losses = target.losses + 1;
+const lossError = (target: StepState, onWorkerLoss: 'retry' | 'fail', reason: LossReason): ErrorData | undefined => {
+  const losses = target.losses + (countsAsLoss(reason) ? 1 : 0);
   if (onWorkerLoss === 'fail') {
     return {
       code: 'unavailable',
@@ -169,7 +167,7 @@ const lose = (state: RunState, command: CommandOf<'lose'>, now: number): Decisio
   const { step, token, reason, started } = command;
   const fact = { type: 'step_lost', v: 1, at: now, step, token, reason, started } as const;
   const error = started
-    ? lossError(found.target, state.graph.byId.get(found.step.path)?.onWorkerLoss ?? 'retry')
+    ? lossError(found.target, state.graph.byId.get(found.step.path)?.onWorkerLoss ?? 'retry', reason)
     : undefined;
   return ok([error === undefined ? fact : { ...fact, error }]);
 };

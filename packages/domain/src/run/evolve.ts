@@ -5,6 +5,7 @@ import type { RecordedResult, RunFact } from './run-fact.ts';
 import type { RunState, StepState } from './run-state.ts';
 import { isSettledStep } from './run-status.ts';
 import { enterFrontier, settleFanout, settleItem, settleStep } from './settle-step.ts';
+import { countsAsLoss } from './worker-loss.ts';
 
 type FactOf<T extends RunFact['type']> = Extract<RunFact, { readonly type: T }>;
 type Settled = 'succeeded' | 'failed' | 'skipped' | 'cancelled';
@@ -146,7 +147,7 @@ const onLost = (state: RunState, fact: FactOf<'step_lost'>): void => {
   const { step, target, index } = found;
   dropLease(state, step, target);
   target.attemptStarted = fact.started;
-  if (fact.started) target.losses += 1;
+  if (fact.started && countsAsLoss(fact.reason)) target.losses += 1;
   if (fact.error !== undefined) {
     target.error = fact.error;
     settlePath(state, fact.step, 'failed', fact.at);

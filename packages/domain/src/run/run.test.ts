@@ -132,6 +132,14 @@ describe('a run', () => {
     expect(run.state.error?.message).toContain('poison');
   });
 
+  it('does not count a drain as a loss, though the next attempt is another one', () => {
+    const run = start(dagOf([stepOf('a')]));
+    for (let drain = 0; drain < 5; drain += 1) {
+      run.act({ type: 'lose', step: 'a', token: run.lease('a'), reason: 'drained', started: true });
+    }
+    expect(run.settle().ready).toEqual([{ step: 'a', stepId: 'a', attempt: 6 }]);
+  });
+
   it('fails at the first loss where a step must not run twice', () => {
     const run = start(dagOf([stepOf('a', { onWorkerLoss: 'fail' })]));
     run.act({ type: 'lose', step: 'a', token: run.lease('a'), reason: 'worker_exited', started: true });
