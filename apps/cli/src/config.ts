@@ -8,8 +8,6 @@ export interface CliConfig {
   /** Colours and live output are off (https://no-color.org). */
   readonly plain: boolean;
   readonly autoModel: AutoModelChoice;
-  /** End when the process that started this one is gone. */
-  readonly exitWithParent: boolean;
   /** All of it, for the processes that `skein up` starts. */
   readonly env: { readonly [name: string]: string | undefined };
 }
@@ -26,7 +24,6 @@ export const readConfig = (env: { readonly [name: string]: string | undefined },
     ...(dataDir === undefined ? {} : { dataDir }),
     plain: !interactive || set('NO_COLOR') !== undefined || env['TERM'] === 'dumb',
     autoModel: autoModelFrom(env),
-    exitWithParent: set('SKEIN_EXIT_WITH_PARENT') === '1',
     env,
   };
 };

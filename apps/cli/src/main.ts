@@ -1,8 +1,8 @@
-import { createCli } from './cli/cli.ts';
+import { createCli, isInteractive } from './cli/cli.ts';
 import { runCli } from './cli/run-cli.ts';
 import { readConfig } from './config.ts';
 
-const interactive = process.stdout.isTTY === true;
+const interactive = isInteractive(process.stdout);
 const interrupt = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupt.abort());
 
@@ -11,16 +11,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
 });
 
-const config = readConfig(process.env, interactive);
-if (config.exitWithParent) {
-  const parent = process.ppid;
-  setInterval(() => {
-    if (process.ppid !== parent) interrupt.abort();
-  }, 500).unref();
-}
-
 const cli = createCli({
-  config,
+  config: readConfig(process.env, interactive),
   cwd: process.cwd(),
   interactive,
   stdout: process.stdout,

@@ -19,8 +19,6 @@ export interface Config {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly heartbeatMs: number;
   readonly leaseMs: number;
-  /** End when the process that started this one is gone. */
-  readonly exitWithParent: boolean;
 }
 
 /** Longest stop before the process ends anyway, in ms. */
@@ -48,7 +46,6 @@ const variables = z.object({
   SKEIN_HEARTBEAT_MS: milliseconds(50).default(1_500),
   SKEIN_LEASE_MS: milliseconds(200).default(6_000),
   SKEIN_INSECURE: flag.default(false),
-  SKEIN_EXIT_WITH_PARENT: flag.default(false),
 });
 
 /** Flag to the variable that it stands for. */
@@ -110,7 +107,6 @@ export const readConfig = (
       logLevel: read.SKEIN_LOG_LEVEL,
       heartbeatMs: read.SKEIN_HEARTBEAT_MS,
       leaseMs: read.SKEIN_LEASE_MS,
-      exitWithParent: read.SKEIN_EXIT_WITH_PARENT,
     }),
   );
 };

@@ -33,12 +33,6 @@ try {
   };
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
-  if (value.exitWithParent) {
-    const parent = process.ppid;
-    setInterval(() => {
-      if (process.ppid !== parent) void stop('the parent process is gone');
-    }, 500).unref();
-  }
   // Last: whoever finds this file finds a coordinator that is ready.
   const endpoint = { http: running.http, grpc: running.grpc, adminTokenFile: value.adminTokenFile };
   await writePrivateFile(value.endpointFile, `${JSON.stringify(endpoint)}\n`);

@@ -8,14 +8,10 @@ export interface Config {
   readonly url: string;
   readonly token: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  /** End when the process that started this one is gone. */
-  readonly exitWithParent: boolean;
 }
 
 /** Longest stop before the process ends anyway, in ms. */
 export const stopDeadlineMs = 5_000;
-
-const flag = z.enum(['0', '1', 'true', 'false', '']).transform((text) => text === '1' || text === 'true');
 
 const variables = z
   .object({
@@ -23,7 +19,6 @@ const variables = z
     SKEIN_TOKEN: z.string().min(1).optional(),
     SKEIN_TOKEN_FILE: z.string().min(1).optional(),
     SKEIN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-    SKEIN_EXIT_WITH_PARENT: flag.default(false),
   })
   .refine((read) => read.SKEIN_TOKEN !== undefined || read.SKEIN_TOKEN_FILE !== undefined, {
     path: ['SKEIN_TOKEN'],
@@ -57,7 +52,6 @@ export const readConfig = (
       url: read.SKEIN_URL,
       token,
       logLevel: read.SKEIN_LOG_LEVEL,
-      exitWithParent: read.SKEIN_EXIT_WITH_PARENT,
     }),
   );
 };

@@ -25,10 +25,7 @@ process.on('SIGINT', () => void stop('SIGINT'));
 process.on('unhandledRejection', (error) => log.error('a rejection was not handled', { error }));
 
 // The scheduler's own timers keep no process alive; this one does.
-const parent = process.ppid;
-setInterval(() => {
-  if (value.exitWithParent && process.ppid !== parent) void stop('the parent process is gone');
-}, 500);
+setInterval(() => undefined, 60_000);
 
 scheduler.start();
 log.info('scheduler runs', { url: value.url });

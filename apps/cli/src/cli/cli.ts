@@ -46,6 +46,13 @@ export const createCli = (options: CliOptions): Cli => ({
   exitCode: 0,
 });
 
+/** Narrowest terminal, in columns, on which live output is readable. */
+const leastColumns = 40;
+
+/** True for a terminal that is wide enough to redraw lines on; some pretend terminals have no width at all. */
+export const isInteractive = (stream: { readonly isTTY?: boolean; readonly columns?: number }): boolean =>
+  stream.isTTY === true && (stream.columns ?? 0) >= leastColumns;
+
 /** Prints a value as JSON when `json` was asked for, else what `human` says. */
 export const answer = (cli: Cli, json: boolean | undefined, value: unknown, human: () => string): void => {
   cli.out(json === true ? JSON.stringify(value, null, 2) : human());

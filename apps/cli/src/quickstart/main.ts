@@ -1,11 +1,11 @@
-import { createCli } from '../cli/cli.ts';
+import { createCli, isInteractive } from '../cli/cli.ts';
 import { reportError } from '../cli/report-error.ts';
 import { readConfig } from '../config.ts';
 import { runQuickstart } from './run-quickstart.ts';
 
 /** The quickstart after installing and building; `beganAt` is when all of it began, in ms. Gives the exit code. */
 export const quickstart = async (args: readonly string[], beganAt: number): Promise<number> => {
-  const interactive = process.stdout.isTTY === true;
+  const interactive = isInteractive(process.stdout);
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);

@@ -8,6 +8,7 @@ import type { Cli } from '../cli/cli.ts';
 import { exitCodes } from '../cli/exit-code.ts';
 import { followRun } from '../follow/follow-run.ts';
 import { showProgress } from '../follow/show-progress.ts';
+import { safeText } from '../render/format.ts';
 import { type QuickstartOptions, readOptions } from './options.ts';
 import { type QuickstartReport, reportAsJson, reportAsText } from './report.ts';
 import { type StartedUp, startUp } from './start-up.ts';
@@ -40,7 +41,7 @@ export const runQuickstart = async (cli: Cli, args: readonly string[], beganAt: 
     if (kept) say(keepText(up, dataDir));
     if (report.run.status !== 'succeeded') {
       cli.exitCode = exitCodes.failed;
-      for (const line of failures(report)) say(line);
+      for (const line of await failures(up.client, report)) say(line);
     }
     if (options.json) {
       // Nothing may follow this line.
@@ -104,10 +105,22 @@ const readNotes = async (client: SkeinClient, runId: string): Promise<string> =>
   }
 };
 
-const failures = ({ steps, run }: QuickstartReport): readonly string[] => [
-  ...steps.flatMap((step) => (step.error === undefined ? [] : [`${step.id}: ${step.error.message}`])),
-  ...(run.error === undefined ? [] : [run.error.message]),
-];
+/** What failed, with the end of each failed step's log, which says why. */
+const failures = async (client: SkeinClient, { steps, run }: QuickstartReport): Promise<readonly string[]> => {
+  const lines = run.error === undefined ? [] : [run.error.message];
+  for (const step of steps) {
+    if (step.error === undefined || step.items !== undefined) continue;
+    const log = await client.runs.log(run.runId, step.id).catch(() => undefined);
+    lines.push(
+      `${step.id}: ${step.error.message}`,
+      ...safeText(log?.text ?? '')
+        .trim()
+        .split('\n')
+        .slice(-10),
+    );
+  }
+  return lines;
+};
 
 const keepText = (up: StartedUp, dataDir: string): string =>
   [

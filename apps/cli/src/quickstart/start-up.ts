@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { DomainError } from '@skein/domain';
 import { createClient, type SkeinClient } from '@skein/sdk';
 import { type Endpoint, readEndpoint } from '../cli/find-endpoint.ts';
+import { exitWithParent } from '../up/program-paths.ts';
 
 /** A `skein up` of our own. */
 export interface StartedUp {
@@ -39,11 +40,15 @@ export const startUp = async (options: StartUpOptions): Promise<StartedUp> => {
   const log = await open(logFile, 'a', 0o600);
   const { dataDir, project, workers } = options;
   const flags = ['--project', project, '--data', dataDir, '--workers', String(workers)];
-  const child = spawn(process.execPath, [skein, 'up', ...flags, '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0'], {
-    detached: true,
-    stdio: ['ignore', log.fd, log.fd],
-    env: { ...options.env, NO_COLOR: '1', SKEIN_EXIT_WITH_PARENT: options.keep ? '0' : '1' },
-  });
+  const child = spawn(
+    process.execPath,
+    [...(options.keep ? [] : exitWithParent), skein, 'up', ...flags, '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0'],
+    {
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      env: { ...options.env, NO_COLOR: '1' },
+    },
+  );
   await log.close();
   let ended = false;
   const gone = new Promise<void>((done) => {

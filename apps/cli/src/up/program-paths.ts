@@ -12,3 +12,8 @@ export const programPath = (name: ProgramName): string =>
 
 /** Programs that are not built. */
 export const missingPrograms = (): readonly ProgramName[] => names.filter((name) => !existsSync(programPath(name)));
+
+/** Flags for Node with which a program ends when the process that started it is gone. */
+export const exitWithParent: readonly string[] = [
+  `--import=${new URL('../../dist/up/exit-with-parent.js', import.meta.url).href}`,
+];

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -135,4 +136,19 @@ test('a stop leaves no process and no endpoint file', async () => {
   expect(pids.filter(isAlive)).toEqual([]);
   expect(await readEndpoint(join(dataDir, 'endpoint.json'))).toBeUndefined();
   expect((await skein('runs')).code).toBe(3);
+});
+
+test('a command that is killed outright leaves no process either', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'skein-fleet-killed-'));
+  const bin = fileURLToPath(new URL('../../bin/skein.mjs', import.meta.url));
+  const flags = ['--json', '--data', dir, '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0', '--workers', '1'];
+  const up = spawn(process.execPath, [bin, 'up', ...flags], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const line = await new Promise<string>((resolve) =>
+    up.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+  );
+  const { pids } = JSON.parse(line) as { pids: { [name: string]: number } };
+  expect(Object.values(pids).every(isAlive)).toBe(true);
+  up.kill('SIGKILL');
+  await eventually(() => !Object.values(pids).some(isAlive));
+  await rm(dir, { recursive: true, force: true });
 });

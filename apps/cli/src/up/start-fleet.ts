@@ -16,7 +16,7 @@ import { createIdSource, createSystemClock, createSystemRandom } from '@skein/te
 import { type Endpoint, readEndpoint } from '../cli/find-endpoint.ts';
 import type { CliConfig } from '../config.ts';
 import { childEnv, type Environment } from './child-env.ts';
-import { missingPrograms, type ProgramName, programPath } from './program-paths.ts';
+import { exitWithParent, missingPrograms, type ProgramName, programPath } from './program-paths.ts';
 import { writeEndpoint } from './write-endpoint.ts';
 
 /*
@@ -24,6 +24,7 @@ import { writeEndpoint } from './write-endpoint.ts';
  *  U1 `endpoint.json` is written last: whoever finds it finds a coordinator, a scheduler and workers that are ready
  *  U2 a process that dies is started again on the addresses that were chosen at first
  *  U3 a failed start, like a stop, leaves no process
+ *  U4 when this process is killed outright, its children notice and end
  */
 
 /** What to start. */
@@ -137,7 +138,6 @@ class FleetBuilder {
           SKEIN_HTTP: addresses.http,
           SKEIN_GRPC: addresses.grpc,
           SKEIN_ENDPOINT_FILE: endpointFile,
-          SKEIN_EXIT_WITH_PARENT: '1',
         }),
       onExit: (exit) => {
         ended ??= exit;
@@ -166,7 +166,6 @@ class FleetBuilder {
       this.#launch('scheduler', [], this.#ids.next('lch'), {
         SKEIN_URL: endpoint.http,
         SKEIN_TOKEN_FILE: endpoint.adminTokenFile,
-        SKEIN_EXIT_WITH_PARENT: '1',
       });
     this.#running.set('scheduler', superviseProcess({ ...this.#supervision('scheduler'), launch }));
   }
@@ -209,7 +208,7 @@ class FleetBuilder {
     const { config, log, output } = this.#options;
     return launchProcess({
       command: process.execPath,
-      args: [programPath(program), ...args],
+      args: [...exitWithParent, programPath(program), ...args],
       env: childEnv({ SKEIN_LOG_LEVEL: 'warn', SKEIN_DRAIN_MS: '8000', ...config.env }, own, {
         keys: program === 'worker',
       }),
