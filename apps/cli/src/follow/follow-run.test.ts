@@ -75,13 +75,14 @@ test('a run that is over already is shown once', async () => {
 test('a watch that fails for good ends the following with its error', async () => {
   const runs = {
     get: async () => view('running'),
-    // biome-ignore lint/correctness/useYield: it fails before its first event
-    watch: async function* () {
-      throw new DomainError('unauthenticated', 'revoked');
-    },
+    watch: () => ({
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.reject(new DomainError('unauthenticated', 'revoked')),
+      }),
+    }),
   };
   const follow = async () => {
-    for await (const run of followRun(runs as never, 'run_1', { signal: new AbortController().signal })) {
+    for await (const run of followRun(runs, 'run_1', { signal: new AbortController().signal })) {
       expect(run.status).toBe('running');
     }
   };

@@ -15,7 +15,7 @@ export const showProgress = (
 
 const showLines = async (cli: Cli, views: AsyncIterable<RunView>, toNotes: boolean): Promise<RunView | undefined> => {
   let last: RunView | undefined;
-  const say = toNotes ? cli.note : cli.out;
+  const say = (line: string): void => (toNotes ? cli.note(line) : cli.out(line));
   for await (const view of views) {
     for (const line of stepChanges(cli.colors, last, view, Date.now())) say(line);
     last = view;

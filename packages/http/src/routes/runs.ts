@@ -10,12 +10,10 @@ import { cursor, limitUpTo, pageOf, queryInteger, runId } from '../schemas/value
 const oneRun = z.strictObject({ runId });
 const maxWaitMs = 60_000;
 const waitQuery = z.strictObject({
-  waitMs: queryInteger(0, maxWaitMs)
-    .optional()
-    .openapi({
-      type: 'integer',
-      description: 'Wait up to so many milliseconds for the end of the run before answering.',
-    }),
+  waitMs: queryInteger(0, maxWaitMs).optional().openapi({
+    type: 'integer',
+    description: 'Wait up to so many milliseconds for the end of the run before answering.',
+  }),
 });
 const tag = 'Runs';
 
