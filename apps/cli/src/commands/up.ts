@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createPinoLog } from '@skein/telemetry';
 import { Option } from 'commander';
@@ -20,7 +21,7 @@ interface Options {
 export const addUpCommand: AddCommand = (program, cli) => {
   program.addCommand(
     localCommand('up', 'run everything on this machine: coordinator, scheduler and workers')
-      .option('--project <dir>', 'project to apply and activate')
+      .option('--project <dir>', 'project to apply and activate (default: this folder, if it is one)')
       .option('--data <dir>', "data folder (SKEIN_DATA; default: .skein in the project's folder)")
       .option('--http <host:port>', 'address of the HTTP API; port 0 picks a free one', '127.0.0.1:7420')
       .option('--grpc <host:port>', 'address for workers; port 0 picks a free one', '127.0.0.1:7421')
@@ -31,7 +32,7 @@ export const addUpCommand: AddCommand = (program, cli) => {
 };
 
 const up = async (cli: Cli, options: Options): Promise<void> => {
-  const project = options.project === undefined ? undefined : resolve(cli.cwd, options.project);
+  const project = options.project === undefined ? projectHere(cli.cwd) : resolve(cli.cwd, options.project);
   const dataDir = resolve(cli.cwd, options.data ?? cli.config.dataDir ?? join(project ?? cli.cwd, '.skein'));
   const fleet = await startFleet({
     dataDir,
@@ -56,6 +57,10 @@ const up = async (cli: Cli, options: Options): Promise<void> => {
     process.off('SIGINT', onSecondSignal).off('SIGTERM', onSecondSignal);
   }
 };
+
+/** A folder is a project when it has DAGs, agents or settings. */
+const projectHere = (folder: string): string | undefined =>
+  ['dags', 'agents', 'skein.yaml'].some((name) => existsSync(join(folder, name))) ? folder : undefined;
 
 const announce = (cli: Cli, options: Options, dataDir: string, fleet: Fleet): void => {
   const { endpoint, applied } = fleet;
