@@ -9,6 +9,7 @@ export type {
   ToolPolicy,
 } from './agent/agent-content.ts';
 export { defaultAgentLimits } from './agent/agent-content.ts';
+export { collidingSkillPath, skillPathDefect } from './agent/skill-path.ts';
 export { versionIdOf } from './agent/version-id.ts';
 export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
 export { findStep } from './dag/dag.ts';
@@ -69,9 +70,11 @@ export { err, ok } from './result/result.ts';
 export type { VersionChoices } from './rollout/decide-version.ts';
 export { decideVersion } from './rollout/decide-version.ts';
 export { positionCount, rolloutPosition } from './rollout/rollout-position.ts';
+export { checkAppend } from './run/append-shape.ts';
 export { createRunState, findTarget } from './run/create-run-state.ts';
 export { decide } from './run/decide.ts';
 export { evolve, evolveAll } from './run/evolve.ts';
+export { encodeFact, maxFactBytes } from './run/fact-text.ts';
 export { nextAttempt } from './run/next-attempt.ts';
 export { defaultReadyLimit, planRun, planRunFully } from './run/plan-run.ts';
 export { maxRetryDelayMs, retryDelayMs } from './run/retry-delay.ts';

@@ -1,9 +1,16 @@
-import { canonicalBytes, type JsonValue, type PartKind, type SkillContent, type SnapshotLimits } from '@skein/domain';
+import {
+  canonicalBytes,
+  collidingSkillPath,
+  type JsonValue,
+  type PartKind,
+  type SkillContent,
+  type SnapshotLimits,
+  skillPathDefect,
+} from '@skein/domain';
 import type { JsonBudget } from './json-scanner.ts';
 import type { PartContents } from './part-content.ts';
 import { partShapeDefect } from './part-shape.ts';
 import { readJson } from './read-json.ts';
-import { collidingPath, skillPathDefect } from './skill-path.ts';
 import { snapshotInvalid, tooLarge } from './snapshot-error.ts';
 
 /** The bytes of a part: canonical JSON, a skill's files sorted by path. Throws `invalid_argument` for what JSON cannot hold. */
@@ -59,12 +66,12 @@ const checkFiles = (skill: SkillContent, label: string, limits: SnapshotLimits, 
   }
   for (const { path, encoding, content } of skill.files) {
     const defect = skillPathDefect(path, limits.maxPathBytes);
-    if (defect !== undefined) throw snapshotInvalid('bad_path', `${JSON.stringify(path)}: ${defect}`, label);
+    if (defect !== undefined) throw snapshotInvalid('bad_path', `the path ${JSON.stringify(path)} ${defect}`, label);
     if (encoding === 'base64' && !base64.test(content)) {
       throw snapshotInvalid('bad_part', `the content of ${JSON.stringify(path)} is not base64`, label);
     }
   }
-  const colliding = collidingPath(skill.files.map((file) => file.path));
+  const colliding = collidingSkillPath(skill.files.map((file) => file.path));
   if (colliding !== undefined) {
     const message = `${JSON.stringify(colliding)} would overwrite another file on some file systems`;
     throw snapshotInvalid('bad_path', message, label);

@@ -1,9 +1,11 @@
 import {
+  collidingSkillPath,
   defaultSnapshotLimits,
   hasLoneSurrogate,
   type Problem,
   type SkillContent,
   type SkillFile,
+  skillPathDefect,
 } from '@skein/domain';
 import type { ProjectFile } from '@skein/ports';
 import type { SourceText } from '../problem/source-text.ts';
@@ -14,7 +16,6 @@ import type { Shape, ValueOf } from '../shape/shape.ts';
 import { decodeText } from '../yaml/decode-text.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { readFrontMatter } from './front-matter.ts';
-import { collidingPath, skillPathDefect } from './skill-path.ts';
 
 const limited = (max: number, expected: string): Shape<string> => ({
   expected,
@@ -112,10 +113,10 @@ const metadataOf = (values: ValueOf<typeof skillRecord>['values']): { readonly [
 const problemsOfFiles = (folder: string, files: readonly ProjectFile[]): readonly Problem[] => {
   const paths = files.map((file) => file.path.slice(folder.length));
   const problems: Problem[] = paths.flatMap((path, index) => {
-    const defect = skillPathDefect(path);
+    const defect = skillPathDefect(path, defaultSnapshotLimits.maxPathBytes);
     return defect === undefined ? [] : [{ message: `the path ${defect}`, file: files[index]?.path ?? folder }];
   });
-  const twin = collidingPath([...paths].toSorted());
+  const twin = collidingSkillPath([...paths].toSorted());
   if (twin !== undefined)
     problems.push({ message: 'another file has this path when letter case is ignored', file: `${folder}${twin}` });
   const limit = defaultSnapshotLimits.maxSkillFiles;

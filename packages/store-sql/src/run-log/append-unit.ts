@@ -1,10 +1,9 @@
-import { DomainError } from '@skein/domain';
+import { checkAppend, DomainError, encodeFact } from '@skein/domain';
 import type { AppendOutcome, AppendRequest, RunHead } from '@skein/ports';
 import { type ExpressionBuilder, sql } from 'kysely';
 import { param, prepare } from '../sql/prepared.ts';
 import type { Queries, Schema } from '../sql/schema.ts';
 import type { Guard, UnitOutcome, WriteUnit } from '../sql/write-unit.ts';
-import { encodeFacts } from './fact-text.ts';
 import { createHeadAdvance } from './head-advance.ts';
 import { type HeadValues, headValuesOf } from './head-row.ts';
 
@@ -164,9 +163,9 @@ export type AppendUnitBuilder = (request: AppendRequest, commitId: string, known
 export const createAppendUnits = (queries: Queries): AppendUnitBuilder => {
   const statements = createStatements(queries);
   return (request, commitId, known) => {
-    checkShape(request);
+    checkAppend(request);
     const { tenant, runId, expectedSeq, head, creation, pinsSnapshot } = request;
-    const facts = encodeFacts(request.facts);
+    const facts = `[${request.facts.map(encodeFact).join(',')}]`;
     const mark: Mark = { tenant, runId, first: expectedSeq + 1, commitId };
     const values = headValuesOf(head);
     const guards: Guard[] = [];
@@ -208,15 +207,4 @@ const outcomeOf = (outcome: UnitOutcome, guards: readonly Guard[], pinsSnapshot:
   if (Number(row['mine']) > 0) return { status: 'appended' };
   if (row['run_id'] === undefined) return { status: 'conflict', seq: Number(row['seq']) };
   return { status: 'duplicate', runId: String(row['run_id']), sameBody: Number(row['same_body']) === 1 };
-};
-
-const checkShape = ({ facts, head, expectedSeq, creation, tenant, runId }: AppendRequest): void => {
-  const sound =
-    facts.length > 0 &&
-    head.seq === expectedSeq + facts.length &&
-    head.tenant === tenant &&
-    head.runId === runId &&
-    (expectedSeq === 0) === (creation !== undefined);
-  if (sound) return;
-  throw new DomainError('invalid_argument', 'an append needs facts, the head after them, and a creation exactly at 0');
 };

@@ -4,7 +4,6 @@ import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Committer } from '../sql/write-unit.ts';
 import { type AppendUnitBuilder, createAppendUnits } from './append-unit.ts';
-import { decodeFacts } from './fact-text.ts';
 import { dueQuery, listQuery, openQuery, queuedQuery } from './head-queries.ts';
 import { headOf } from './head-row.ts';
 import { RecentHeads } from './recent-heads.ts';
@@ -53,7 +52,9 @@ export class SqlRunStore implements RunStore {
       throw new DomainError('not_found', 'unknown run', { runId });
     }
     const skip = Math.max(0, afterSeq + 1 - Number(first.seq));
-    return rows.flatMap((row) => decodeFacts(row.facts)).slice(skip, limit === undefined ? undefined : skip + limit);
+    return rows
+      .flatMap((row) => JSON.parse(row.facts) as RunFact[])
+      .slice(skip, limit === undefined ? undefined : skip + limit);
   }
 
   async readHead(tenant: TenantId, runId: RunId): Promise<RunHead | undefined> {

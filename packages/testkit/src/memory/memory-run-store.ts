@@ -1,6 +1,14 @@
-import { DomainError, isTerminalRun, type RunFact, type RunId, type RunStatus, type TenantId } from '@skein/domain';
+import {
+  checkAppend,
+  DomainError,
+  encodeFact,
+  isTerminalRun,
+  type RunFact,
+  type RunId,
+  type RunStatus,
+  type TenantId,
+} from '@skein/domain';
 import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
-import { factTexts } from './fact-text.ts';
 import type { MemorySnapshotStore } from './memory-snapshot-store.ts';
 
 interface StoredRun {
@@ -27,8 +35,8 @@ export class MemoryRunStore implements RunStore {
   }
 
   async append(request: AppendRequest): Promise<AppendOutcome> {
-    checkShape(request);
-    const texts = factTexts(request.facts);
+    checkAppend(request);
+    const texts = request.facts.map(encodeFact);
     const { tenant, pinsSnapshot } = request;
     if (pinsSnapshot !== undefined && !this.#snapshots.holds(tenant, pinsSnapshot)) {
       throw new DomainError('version_conflict', 'the snapshot is no longer stored', { digest: pinsSnapshot });
@@ -145,17 +153,3 @@ export class MemoryRunStore implements RunStore {
     return { status: 'appended' };
   }
 }
-
-const checkShape = ({ facts, head, expectedSeq, creation, tenant, runId }: AppendRequest): void => {
-  const sound =
-    facts.length > 0 &&
-    head.seq === expectedSeq + facts.length &&
-    head.tenant === tenant &&
-    head.runId === runId &&
-    (expectedSeq === 0) === (creation !== undefined);
-  if (!sound)
-    throw new DomainError(
-      'invalid_argument',
-      'an append needs facts, the head after them, and a creation exactly at 0',
-    );
-};

@@ -1,7 +1,11 @@
-import { cleanText, DomainError, type JsonValue, type RunFact } from '@skein/domain';
+import { DomainError } from '../errors/domain-error.ts';
+import type { JsonValue } from '../json/json-value.ts';
+import { cleanText } from '../text/clean-text.ts';
+import { utf8Length } from '../text/utf8.ts';
+import type { RunFact } from './run-fact.ts';
 
 /** Largest fact as JSON, in UTF-8 bytes. */
-const maxFactBytes = 64 * 1024;
+export const maxFactBytes = 64 * 1024;
 
 const cleanValue = (value: JsonValue): JsonValue => {
   if (typeof value === 'string') return cleanText(value);
@@ -13,18 +17,13 @@ const cleanValue = (value: JsonValue): JsonValue => {
 /** JSON writes NUL and lone surrogates as `\u` escapes, so clean text is recognised without a walk. */
 const dirty = /\\u(?:0000|d[89a-f])/i;
 
-const textOf = (fact: RunFact): string => {
+/** The JSON text under which every store keeps a fact: without NUL and lone surrogates. Throws `too_large` over 64 KiB. */
+export const encodeFact = (fact: RunFact): string => {
   const text = JSON.stringify(fact);
   const clean = dirty.test(text) ? JSON.stringify(cleanValue(JSON.parse(text) as JsonValue)) : text;
   // A UTF-16 unit takes at most 3 bytes, so most facts need no count.
   if (clean.length * 3 <= maxFactBytes) return clean;
-  const actual = Buffer.byteLength(clean);
+  const actual = utf8Length(clean);
   if (actual > maxFactBytes) throw new DomainError('too_large', 'fact over 64 KiB', { limit: maxFactBytes, actual });
   return clean;
 };
-
-/** Facts as one JSON array without NUL and lone surrogates. Throws `too_large`. */
-export const encodeFacts = (facts: readonly RunFact[]): string => `[${facts.map(textOf).join(',')}]`;
-
-/** The facts of one row. */
-export const decodeFacts = (text: string): readonly RunFact[] => JSON.parse(text) as readonly RunFact[];

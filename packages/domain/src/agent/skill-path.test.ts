@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { collidingPath, skillPathDefect } from './skill-path.ts';
+import { collidingSkillPath, skillPathDefect } from './skill-path.ts';
 
 describe('the path of a skill file', () => {
   test.each(['scripts/run.sh', 'a', '.hidden', 'references/über/x y.md', 'a..b', '...a'])('%s is fine', (path) => {
@@ -42,5 +42,5 @@ test.each([
   [['a/b', 'A'], 'A'],
   [['a/b', 'a/c', 'b'], undefined],
 ])('of %j the colliding one is %s', (paths, colliding) => {
-  expect(collidingPath(paths)).toBe(colliding);
+  expect(collidingSkillPath(paths)).toBe(colliding);
 });

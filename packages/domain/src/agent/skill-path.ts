@@ -1,23 +1,25 @@
-import { utf8Length } from '@skein/domain';
+import { utf8Length } from '../text/utf8.ts';
 
-/** Why a path may not be that of a skill's file, or undefined when it may: relative, normalised, inside the skill on every file system. */
+/**
+ * Why a path may not be that of a skill's file, as the end of a sentence ("is absolute"), or undefined when it may: relative, normalised,
+ * inside the skill on every file system. The one rule for those who publish skills and those who unpack them.
+ */
 export const skillPathDefect = (path: string, maxPathBytes: number): string | undefined => {
-  if (path === '') return 'the path is empty';
-  if (utf8Length(path) > maxPathBytes) return `the path is longer than ${maxPathBytes} bytes`;
-  if (hasControlCharacter(path)) return 'the path holds a control character';
-  if (path.includes('\\')) return 'the path holds a backslash';
-  if (path.startsWith('/') || /^[A-Za-z]:/.test(path)) return 'the path is absolute';
-  if (path !== path.normalize('NFC')) return 'the path is not in Unicode normal form C';
+  if (path === '') return 'is empty';
+  if (utf8Length(path) > maxPathBytes) return `is longer than ${maxPathBytes} bytes`;
+  if (hasControlCharacter(path)) return 'holds a control character';
+  if (path.includes('\\')) return 'holds a backslash';
+  if (path.startsWith('/') || /^[A-Za-z]:/.test(path)) return 'is absolute';
+  if (path !== path.normalize('NFC')) return 'is not in Unicode normal form C';
   for (const segment of path.split('/')) {
-    if (segment === '') return 'the path has an empty segment';
-    if (segment === '.' || segment === '..') return `the path has a "${segment}" segment`;
-    if (segment.endsWith(' ') || segment.endsWith('.')) return 'a segment ends in a space or a dot';
+    if (segment === '' || segment === '.' || segment === '..') return 'is not normalised';
+    if (segment.endsWith(' ') || segment.endsWith('.')) return 'has a segment that ends in a space or a dot';
   }
   return undefined;
 };
 
 /** The first path that some file system could not keep beside an earlier one: equal after case folding, or a file where a folder must be. */
-export const collidingPath = (paths: readonly string[]): string | undefined => {
+export const collidingSkillPath = (paths: readonly string[]): string | undefined => {
   const files = new Set<string>();
   const folders = new Set<string>();
   for (const path of paths) {
