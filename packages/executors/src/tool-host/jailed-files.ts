@@ -1,22 +1,25 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, realpath } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, realpath, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { DomainError } from '@skein/domain';
 import type { ReadFile } from '@skein/ports';
 
 // The jail, checked for every call:
-// J1 the words of the path stay inside root (relative, no `..`);
+// J1 the words of the path stay inside root (relative, no `..`), and root itself is no symbolic link;
 // J2 the real folder of the file lies inside the real root, after all symbolic links;
-// J3 the file itself is opened without following a link, and is a regular file before a byte moves.
+// J3 that folder is then entered name by name without following a link, and the file is opened through the folder that is held:
+//    what a command that escaped exchanges between check and use is refused, not followed (Linux; elsewhere J2 alone);
+// J4 the file is a regular file before a byte moves; one that has other names is replaced, never written through.
 
-const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 /** Reads a text file below `root`; see `ToolHost.readFile`. */
 export const readJailedFile = async (root: string, path: string, maxBytes: number): Promise<ReadFile> => {
   const target = insideByWords(root, path);
-  const folder = await realFolder(root, dirname(target), path);
+  const folder = await holdFolder(root, dirname(target), path);
   // Non-blocking, so that a pipe in the place of a file cannot hold the call.
-  const file = await openFile(join(folder, basename(target)), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, path);
+  const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+  const file = await openFile(folder.child(basename(target)), flags, path).finally(folder.close);
   try {
     const bytes = (await regular(file, path)).size;
     const buffer = Buffer.alloc(Math.min(bytes, maxBytes));
@@ -37,17 +40,56 @@ export const readJailedFile = async (root: string, path: string, maxBytes: numbe
 export const writeJailedFile = async (root: string, path: string, bytes: Uint8Array, mode: number): Promise<void> => {
   const target = insideByWords(root, path);
   await makeFolders(root, dirname(target), path);
-  const folder = await realFolder(root, dirname(target), path);
-  const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
-  const file = await openFile(join(folder, basename(target)), flags, path, mode);
+  const folder = await holdFolder(root, dirname(target), path);
+  const file = await openForWriting(folder.child(basename(target)), path, mode).finally(folder.close);
   try {
-    await regular(file, path);
     await file.truncate(0);
     await file.writeFile(bytes);
     await file.chmod(mode & 0o777);
   } finally {
     await file.close();
   }
+};
+
+const openForWriting = async (target: string, path: string, mode: number): Promise<FileHandle> => {
+  const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+  const file = await openFile(target, flags, path, mode);
+  let hasOtherNames = false;
+  try {
+    hasOtherNames = (await regular(file, path)).nlink > 1;
+  } catch (thrown) {
+    await file.close();
+    throw thrown;
+  }
+  if (!hasOtherNames) return file;
+  await file.close();
+  await unlink(target).catch((thrown: unknown) => {
+    throw translate(thrown, path);
+  });
+  return await openFile(target, flags | O_EXCL, path, mode);
+};
+
+/** A folder that stays the same while it is held, whatever happens to its name. */
+interface HeldFolder {
+  child(name: string): string;
+  readonly close: () => Promise<void>;
+}
+
+/** The system's way to a file of an open folder. */
+const heldPath = (handle: FileHandle, name: string): string => `/proc/self/fd/${handle.fd}/${name}`;
+
+const holdFolder = async (root: string, folder: string, path: string): Promise<HeldFolder> => {
+  const { realRoot, way } = await realFolder(root, folder, path);
+  if (process.platform !== 'linux') {
+    return { child: (name) => join(realRoot, way, name), close: () => Promise.resolve() };
+  }
+  const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+  let held = await openFile(realRoot, flags, path);
+  for (const part of way.split(sep)) {
+    if (part === '') continue;
+    held = await openFile(heldPath(held, part), flags, path).finally(() => held.close());
+  }
+  return { child: (name) => heldPath(held, name), close: () => held.close() };
 };
 
 const insideByWords = (root: string, path: string): string => {
@@ -73,13 +115,18 @@ const makeFolders = async (root: string, folder: string, path: string): Promise<
   }
 };
 
-const realFolder = async (root: string, folder: string, path: string): Promise<string> => {
-  const [realRoot, real] = await Promise.all([realpath(root), realpath(folder)]).catch((thrown: unknown) => {
-    throw translate(thrown, path);
-  });
+/** The real root, and the way from there to the real folder. */
+const realFolder = async (root: string, folder: string, path: string) => {
+  // The root's own name is not resolved: who could exchange it for a link would move the whole jail.
+  const [above, own, real] = await Promise.all([realpath(dirname(root)), realpath(root), realpath(folder)]).catch(
+    (thrown: unknown) => {
+      throw translate(thrown, path);
+    },
+  );
+  const realRoot = join(above, basename(root));
   const way = relative(realRoot, real);
-  if (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) throw leaves(path);
-  return real;
+  if (own !== realRoot || way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) throw leaves(path);
+  return { realRoot, way };
 };
 
 const openFile = async (target: string, flags: number, path: string, mode?: number): Promise<FileHandle> => {

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod, link, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DomainError } from '@skein/domain';
@@ -30,7 +30,7 @@ describe('files', () => {
     expect((await stat(join(root, 'a/b/run.sh'))).mode & 0o777).toBe(0o755);
   });
 
-  test('writing replaces the whole file, also a read-only one of before', async () => {
+  test('writing replaces the whole file and its mode bits', async () => {
     await host.writeFile(root, 'note', bytes('a long text'), 0o644);
     await host.writeFile(root, 'note', bytes('short'), 0o600);
     expect(await readFile(join(root, 'note'), 'utf8')).toBe('short');
@@ -62,10 +62,67 @@ describe('files', () => {
     expect(existsSync(join(base, 'new'))).toBe(false);
   });
 
-  test('a private directory that is itself reached through a link still works', async () => {
-    await symlink(root, join(base, 'alias'));
-    await host.writeFile(join(base, 'alias'), 'note', bytes('x'), 0o644);
+  test('a private directory whose parent is reached through a link still works', async () => {
+    await symlink(base, join(base, 'alias'));
+    await host.writeFile(join(base, 'alias/private'), 'note', bytes('x'), 0o644);
     expect(await readFile(join(root, 'note'), 'utf8')).toBe('x');
+  });
+
+  test('a private directory that was exchanged for a link is not followed', async () => {
+    await rename(root, join(base, 'moved'));
+    await symlink(base, root);
+    await expect(host.readFile(root, 'secret.txt', 10)).rejects.toEqual(refused('permission_denied'));
+    await expect(host.writeFile(root, 'secret.txt', bytes('x'), 0o644)).rejects.toEqual(refused('permission_denied'));
+    expect(await readFile(join(base, 'secret.txt'), 'utf8')).toBe('secret');
+  });
+
+  test('a folder that is exchanged for a link over and over never lets a call out', async () => {
+    await mkdir(join(root, 'a'));
+    await writeFile(join(root, 'a/secret.txt'), 'inside');
+    const swapping = host.runBash(
+      root,
+      request('for i in {1..40}; do mv a b; ln -s .. a; rm a; mv b a; done; touch done'),
+      live,
+    );
+    const seen = new Set<string>();
+    while (!existsSync(join(root, 'done'))) {
+      seen.add(
+        await host.readFile(root, 'a/secret.txt', 10).then(
+          ({ text }) => text,
+          () => 'refused',
+        ),
+      );
+      await host.writeFile(root, 'a/secret.txt', bytes('inside'), 0o644).catch(() => {});
+    }
+    await swapping;
+    expect([...seen]).not.toContain('secret');
+    expect(await readFile(join(base, 'secret.txt'), 'utf8')).toBe('secret');
+  });
+
+  test('a link to a folder inside is followed', async () => {
+    await mkdir(join(root, 'real'));
+    await symlink('real', join(root, 'link'));
+    await host.writeFile(root, 'link/note', bytes('x'), 0o644);
+    expect(await host.readFile(root, 'real/note', 10)).toMatchObject({ text: 'x' });
+  });
+
+  test('a file with another name outside is replaced, not written through', async () => {
+    await link(join(base, 'secret.txt'), join(root, 'hard'));
+    await host.writeFile(root, 'hard', bytes('mine'), 0o644);
+    expect(await readFile(join(root, 'hard'), 'utf8')).toBe('mine');
+    expect(await readFile(join(base, 'secret.txt'), 'utf8')).toBe('secret');
+  });
+
+  test('no call leaves a file or folder open', async () => {
+    const open = () => readdirSync('/proc/self/fd').length;
+    const before = open();
+    for (let round = 0; round < 20; round += 1) {
+      await host.writeFile(root, 'a/b/c', bytes('x'), 0o644);
+      await host.readFile(root, 'a/b/c', 10);
+      await host.readFile(root, 'a/b/absent', 10).catch(() => {});
+      await host.readFile(root, 'a/b', 10).catch(() => {});
+    }
+    expect(open()).toBeLessThan(before + 15);
   });
 
   test('what is no regular text file is refused without hanging', async () => {
