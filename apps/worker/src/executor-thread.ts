@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { createAgentExecutor } from '@skein/agent';
 import { defaultSnapshotLimits } from '@skein/domain';
 import {
+  createBoundedPatterns,
   createNodeToolHost,
   createNoopExecutor,
   createPortProcessGroups,
@@ -30,6 +31,7 @@ const agent = createAgentExecutor({
   toolHost: createNodeToolHost({ path: data.stepEnv['PATH'] ?? '', groups, ...marked }),
   clock,
   random: createSystemRandom(),
+  patterns: createBoundedPatterns(),
   log,
   meter: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
 });

@@ -101,6 +101,15 @@ describe('an answer', () => {
     );
   });
 
+  test('an answer nested beyond all reason is a wrong answer like any other', async () => {
+    let deep: JsonValue = 'x';
+    for (let level = 0; level < 100_000; level += 1) deep = [deep];
+    const { run } = setUp([answer({ colour: deep }), answer({ colour: 'red' })], {
+      context: { action: { outputSchema: colour } },
+    });
+    expect(await run()).toMatchObject({ outputs: { colour: 'red' }, usage: { schemaRepairs: 1 } });
+  });
+
   test('a third wrong answer fails the attempt, with usage', async () => {
     const { run } = setUp([answer({ colour: 'green' })], { context: { action: { outputSchema: colour } } });
     expect(await run()).toMatchObject({

@@ -19,10 +19,12 @@ import type {
   Model,
   Random,
   StepExecutor,
+  TextPatterns,
   ToolHost,
 } from '@skein/ports';
 import { assembleSystem } from './context/assemble-system.ts';
 import { renderPrompt } from './context/render-prompt.ts';
+import { plainPatterns } from './tools/plain-patterns.ts';
 import { runToolCalls } from './tools/run-tool-calls.ts';
 import { grantableTools, toolDefinitions } from './tools/tool-definitions.ts';
 import { compilePolicy } from './tools/tool-policy.ts';
@@ -39,6 +41,8 @@ export interface AgentExecutorDeps {
   readonly clock: Clock;
   /** Spreads retries; without it they are not spread. */
   readonly random?: Random;
+  /** For the patterns of tool policies and output schemas; without it a pattern may search for ever. */
+  readonly patterns?: TextPatterns;
   readonly log: Log;
   readonly meter: Meter;
 }
@@ -137,7 +141,7 @@ const openSession = ({ offer, stores }: ExecutionContext): Session => {
   if (stores === undefined) {
     throw new DomainError('snapshot_invalid', 'an agent step needs a snapshot', { reason: 'missing_snapshot' });
   }
-  const versionId = offer.agents[action.agent];
+  const versionId = Object.hasOwn(offer.agents, action.agent) ? offer.agents[action.agent] : undefined;
   if (versionId === undefined) throw new DomainError('not_found', `the run has no version of agent ${action.agent}`);
   const agent = stores.agent(action.agent, versionId);
   const names = Object.keys(agent.skills).toSorted();
@@ -157,8 +161,9 @@ const prepare = async (
   const { action, stores, agent, model, skills } = session;
   const { offer, inputs, workDir: root } = context;
   const schema = action.outputSchema ?? agent.outputSchema;
-  const answer = schema === undefined ? undefined : compileAnswerSchema(schema);
-  const policy = compilePolicy(agent.tools);
+  const patterns = deps.patterns ?? plainPatterns;
+  const answer = schema === undefined ? undefined : compileAnswerSchema(schema, patterns);
+  const policy = compilePolicy(agent.tools, patterns);
   warnOfUnknownTools(deps.log, agent);
   const system = assembleSystem({
     agent,

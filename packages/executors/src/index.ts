@@ -5,6 +5,7 @@ export { createShellExecutor } from './shell/shell-executor.ts';
 export { createPortProcessGroups, serveTaskRunner } from './thread/serve-task-runner.ts';
 export type { ThreadTaskRunnerOptions } from './thread/thread-task-runner.ts';
 export { createThreadTaskRunner } from './thread/thread-task-runner.ts';
+export { createBoundedPatterns } from './tool-host/bounded-patterns.ts';
 export type { NodeToolHostDeps } from './tool-host/node-tool-host.ts';
 export { createNodeToolHost } from './tool-host/node-tool-host.ts';
 export { clearAbandonedWorkFolders, ownWorkFolder } from './work-dirs/clear-abandoned.ts';

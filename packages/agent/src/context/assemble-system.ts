@@ -41,7 +41,7 @@ const skillsSection = (skills: readonly SkillContent[]): string => {
     '',
     'Load a skill with the `load_skill` tool before you do what it is for; its text tells you how.',
     '',
-    ...skills.map((skill) => `- ${skill.name}: ${skill.description.replace(/\s+/g, ' ').trim()}`),
+    ...skills.map((skill) => `- ${skill.name}: ${skill.description.replace(/[\s\p{Cc}]+/gu, ' ').trim()}`),
   ].join('\n');
 };
 

@@ -7,6 +7,7 @@ import {
   type JsonSchema,
   type JsonValue,
 } from '@skein/domain';
+import type { TextPatterns } from '@skein/ports';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 
 /** An answer that was judged: the step's outputs with their size, or what is wrong with it. */
@@ -24,8 +25,8 @@ export interface AnswerSchema {
 const maxProblems = 20;
 
 /** Throws `invalid_argument` for a schema that cannot be compiled. A schema of another type than object is answered as `result`. */
-export const compileAnswerSchema = (schema: JsonSchema): AnswerSchema => {
-  const validate = compile(schema);
+export const compileAnswerSchema = (schema: JsonSchema, patterns: TextPatterns): AnswerSchema => {
+  const validate = compile(schema, patterns);
   const isWrapped = !describesObject(schema);
   return {
     toolSchema: isWrapped ? wrap(schema) : { ...schema, type: 'object' },
@@ -34,7 +35,8 @@ export const compileAnswerSchema = (schema: JsonSchema): AnswerSchema => {
       if (!isObject(cleaned)) return { ok: false, problems: ['the answer must be an object'] };
       const value = isWrapped ? cleaned['result'] : cleaned;
       if (value === undefined) return { ok: false, problems: ['/result is missing'] };
-      if (!validate(value)) return { ok: false, problems: problemsOf(validate.errors ?? []) };
+      const problems = check(validate, value);
+      if (problems.length > 0) return { ok: false, problems };
       return measure(isWrapped ? { result: value } : (value as JsonObject));
     },
   };
@@ -50,13 +52,34 @@ export const measure = (outputs: JsonObject): JudgedAnswer => {
   }
 };
 
-const compile = (schema: JsonSchema): ValidateFunction => {
+const compile = (schema: JsonSchema, patterns: TextPatterns): ValidateFunction => {
+  // An asynchronous check answers with a promise, which counts as yes.
+  if (schema['$async'] !== undefined) throw unusable('$async is not supported');
+  const compilePattern = (source: string) => {
+    const pattern = patterns.compile(source);
+    // Ajv takes patterns of equal text for the same one.
+    return { test: (text: string) => pattern.test(text), toString: () => source };
+  };
+  const regExp = Object.assign(compilePattern, { code: 'compilePattern' });
   try {
     // `strict: false`: authors' schemas may hold keywords for editors. Formats need tables that we do not carry.
-    return new Ajv2020({ strict: false, allErrors: true, validateFormats: false }).compile(schema);
+    return new Ajv2020({ strict: false, allErrors: true, validateFormats: false, code: { regExp } }).compile(schema);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : 'unknown';
-    throw new DomainError('invalid_argument', `the output schema cannot be used: ${reason}`, {}, cause);
+    throw unusable(cause instanceof Error ? cause.message : 'unknown', cause);
+  }
+};
+
+const unusable = (reason: string, cause?: unknown): DomainError =>
+  new DomainError('invalid_argument', `the output schema cannot be used: ${reason}`, {}, cause);
+
+/** What is wrong with a value. Throws `invalid_argument` when the schema itself is what cannot be followed. */
+const check = (validate: ValidateFunction, value: JsonValue): readonly string[] => {
+  try {
+    return validate(value) === true ? [] : problemsOf(validate.errors ?? []);
+  } catch (thrown) {
+    if (thrown instanceof RangeError) throw unusable('it refers to itself without end', thrown);
+    if (isDomainError(thrown) && thrown.code === 'deadline_exceeded') return [thrown.message];
+    throw thrown;
   }
 };
 

@@ -33,7 +33,7 @@ export const runTurns = async (talk: Conversation, signal: AbortSignal): Promise
     const bound = turnBound(left, talk.model.maxOutputTokens);
     const { model, system, tools } = talk;
     // The transcript is copied: a model that keeps the request must not see it grow.
-    const turn = await talk.callModel({ model, system, messages: [...messages], tools, ...bound }, signal);
+    const turn = bounded(await talk.callModel({ model, system, messages: [...messages], tools, ...bound }, signal));
     talk.budget.afterTurn(turn);
     if (turn.finishReason === 'content_filter') {
       throw new DomainError('unprocessable', "the provider's content filter withheld the answer");
@@ -58,6 +58,30 @@ export const runTurns = async (talk: Conversation, signal: AbortSignal): Promise
     talk.stepLog.note(`the answer does not match the output schema (repair ${repairs} of ${maxSchemaRepairs})`);
     messages.push(repairRequest(answers, judged, results));
   }
+};
+
+/** Deeper than any tool or schema asks for, and far from what ends the stack of those who read it. */
+const maxInputDepth = 64;
+
+/** A call whose input is nested beyond all reason keeps its place; what it says is dropped, and its tool will complain. */
+const bounded = (turn: Turn): Turn =>
+  turn.toolCalls.some(({ input }) => isDeeperThan(input, maxInputDepth))
+    ? {
+        ...turn,
+        toolCalls: turn.toolCalls.map((call) =>
+          isDeeperThan(call.input, maxInputDepth) ? { ...call, input: { malformed_input: 'nested too deeply' } } : call,
+        ),
+      }
+    : turn;
+
+/** Level by level, because a recursion is what such a value would end. */
+const isDeeperThan = (value: JsonValue, max: number): boolean => {
+  let level: readonly JsonValue[] = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > max) return true;
+    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+  }
+  return false;
 };
 
 /** What any model can be asked for; above it a bound that exceeds the model's own maximum is refused by some providers. */
