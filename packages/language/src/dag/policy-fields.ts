@@ -1,6 +1,7 @@
 import type { ContinueOn, Precondition, RetryPolicy } from '@skein/domain';
 import type { SourceText } from '../problem/source-text.ts';
 import { list, oneOrMore } from '../shape/collections.ts';
+import { isPattern } from '../shape/is-pattern.ts';
 import { record } from '../shape/record.ts';
 import { flag, integer, number, seconds, text, word } from '../shape/scalars.ts';
 import { byKind, mapped, type Shape, wrongValue } from '../shape/shape.ts';
@@ -64,14 +65,6 @@ const reportBadPatterns = (texts: readonly string[], node: YamlNode | undefined,
       expected: 're: and a pattern',
     });
   });
-};
-
-const isPattern = (value: string): boolean => {
-  try {
-    return new RegExp(value) instanceof RegExp;
-  } catch {
-    return false;
-  }
 };
 
 const factor = number({ min: 1, max: 100 });

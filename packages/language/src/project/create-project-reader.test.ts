@@ -333,6 +333,13 @@ describe('the rest', () => {
     expect(renderProblems(problems).split('\n').at(-1)).toContain('did you mean read?');
   });
 
+  test.each(['(', '', '\\-'])('the bash rule %j is refused, as the agent would refuse it', (rule) => {
+    const tools = `tools: { allow: [bash], bash: { allow: [${JSON.stringify(rule)}] } }`;
+    const read = reader.read(filesOf({ 'agents/a/agent.yaml': tools, 'agents/a/INSTRUCTIONS.md': 'x' }), offline);
+    expect(renderProblems(read.ok ? [] : read.error)).toContain('agents/a/agent.yaml:1:');
+    expect(renderProblems(read.ok ? [] : read.error)).toContain('is not a regular expression (expected a pattern)');
+  });
+
   test('files in the wrong place and misspelt memory are warnings', () => {
     const project = readValid({
       'agents/solo.yaml': 'x: 1',

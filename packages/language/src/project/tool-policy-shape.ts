@@ -1,7 +1,8 @@
 import type { ToolPolicy } from '@skein/domain';
 import { list } from '../shape/collections.ts';
+import { isPattern } from '../shape/is-pattern.ts';
 import { record } from '../shape/record.ts';
-import { text, word } from '../shape/scalars.ts';
+import { quoted, text, word } from '../shape/scalars.ts';
 import { byKind, mapped, type Shape } from '../shape/shape.ts';
 
 /** `load_skill` comes with skills and `output` with a schema; naming them is allowed and changes nothing. */
@@ -14,12 +15,9 @@ const rule: Shape<string> = {
   read: (node, source) => {
     const value = text('a regular expression').read(node, source);
     if (value === undefined) return undefined;
-    try {
-      return new RegExp(value, 'u').source === '' ? undefined : value;
-    } catch {
-      source.report(node, { message: `${JSON.stringify(value)} is not a regular expression`, expected: 'a pattern' });
-      return undefined;
-    }
+    if (value !== '' && isPattern(value)) return value;
+    source.report(node, { message: `${quoted(value)} is not a regular expression`, expected: 'a pattern' });
+    return undefined;
   },
 };
 
