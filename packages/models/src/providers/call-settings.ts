@@ -38,7 +38,7 @@ export const callSettings = (request: TurnRequest): CallSettings => {
   const settings: { [name: string]: JsonValue } = {};
   const options: JsonObject = {};
   for (const [name, value] of Object.entries(request.model.parameters)) {
-    const setting = settingNames[name];
+    const setting = Object.hasOwn(settingNames, name) ? settingNames[name] : undefined;
     if (setting === undefined) options[camelCase(name)] = value;
     else settings[setting] = setting === 'stopSequences' && typeof value === 'string' ? [value] : value;
   }

@@ -49,7 +49,7 @@ export const loadLanguageModel = async (content: ModelContent, apiKey: string | 
 
 /** Both forms of base URL are in use for the two big providers: with `/v1`, and the bare host. */
 const apiRoot = ({ provider, baseUrl }: ModelContent): string | undefined => {
-  const trimmed = baseUrl?.replace(/\/+$/, '');
+  const trimmed = baseUrl?.replace(/(?<!\/)\/+$/, '');
   const isBareHost = trimmed !== undefined && /^https?:\/\/[^/]+$/.test(trimmed);
   return isBareHost && provider !== 'openai-compatible' ? `${trimmed}/v1` : trimmed;
 };

@@ -275,3 +275,47 @@ test('tool arguments that are no JSON come through as text, for the agent to ans
     { callId: 'c1', tool: 'read', input: '{"path": ' },
   ]);
 });
+
+describe('keys', () => {
+  const turnWith = (key: string) =>
+    createModelRouter({ secrets: () => key, clock }).turn(
+      requestFor('openai-compatible'),
+      () => {},
+      new AbortController().signal,
+    );
+
+  test('a key with a line break at its end is used without it', async () => {
+    let seen: string | undefined;
+    answer = (response, request) => {
+      seen = request.headers.authorization;
+      status(400)(response, request);
+    };
+    await turnWith(`${secret}\n`).catch(() => {});
+    expect(seen).toBe(`Bearer ${secret}`);
+  });
+
+  test.each([' sk-one\nsk-two\n', 'sk-one two', 'sk-schlüssel', 'sk\0'])(
+    'the text %j is no key; it is neither sent nor told',
+    async (key) => {
+      const error: unknown = await turnWith(key).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'unauthenticated' });
+      expect(JSON.stringify([error, (error as Error).message, String((error as Error).cause)])).not.toContain('sk');
+      expect(bodies).toEqual([]);
+    },
+  );
+});
+
+test('an answer without end is cut and its connection closed', async () => {
+  let isClosed = false;
+  answer = (response) => {
+    stream(response, firstHalf['openai'] ?? '');
+    const chunk = openAiChunk({ content: 'x'.repeat(1024 * 1024) });
+    const timer = setInterval(() => response.write(chunk), 1);
+    response.once('close', () => {
+      clearInterval(timer);
+      isClosed = true;
+    });
+  };
+  await expect(turn(requestFor('openai'))).rejects.toMatchObject({ code: 'too_large' });
+  await expect.poll(() => isClosed).toBe(true);
+});

@@ -26,7 +26,9 @@ export const createProviderModel = (deps: ProviderModelDeps): Model => ({
     try {
       return await streamTurn(request, apiKey, onText, watch);
     } catch (thrown) {
-      throw toDomainError(watch.stopped() ?? thrown, apiKey);
+      const error = toDomainError(watch.stopped() ?? thrown, apiKey);
+      watch.stop(error);
+      throw error;
     } finally {
       watch.end();
     }
@@ -36,12 +38,18 @@ export const createProviderModel = (deps: ProviderModelDeps): Model => ({
 const readKey = (deps: ProviderModelDeps, model: ModelContent): string | undefined => {
   const name = model.secretName ?? defaultSecrets[model.provider];
   if (name === undefined) return undefined;
-  const key = deps.secrets(name);
-  if (key !== undefined && key !== '') return key;
-  throw new DomainError('unauthenticated', `the secret ${name} of model ${model.id} is not set on this worker`, {
+  // Files end in a line break, and what was read from one often still does.
+  const key = deps.secrets(name)?.trim() ?? '';
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
+  // Any other text could not be a header, and the complaint about that would quote it (S3).
+  const defect = key === '' ? 'is not set' : 'holds characters that no key has';
+  throw new DomainError('unauthenticated', `the secret ${name} of model ${model.id} ${defect} on this worker`, {
     secretName: name,
   });
 };
+
+/** What one answer may weigh, in UTF-16 units of text and of tool input; a provider without end is cut here, not by memory. */
+const maxAnswerLength = 16 * 1024 * 1024;
 
 /** Aborts the call when the caller does, or when the stream has been silent for too long. */
 interface StreamWatch {
@@ -50,6 +58,8 @@ interface StreamWatch {
   alive(): void;
   /** Why the call was stopped from our side, if it was. */
   stopped(): unknown;
+  /** Closes the connection; what is still on its way is not read. */
+  stop(reason: DomainError): void;
   end(): void;
 }
 
@@ -75,6 +85,7 @@ const watchStream = (deps: ProviderModelDeps, signal: AbortSignal): StreamWatch 
       disarm = arm();
     },
     stopped: () => (controller.signal.aborted ? controller.signal.reason : undefined),
+    stop: (reason) => controller.abort(reason),
     end: () => {
       disarm();
       signal.removeEventListener('abort', forward);
@@ -108,9 +119,15 @@ const streamTurn = async (
     onError: () => {},
   });
   let text = '';
+  let length = 0;
   const toolCalls: ToolCall[] = [];
   for await (const part of stream.fullStream) {
     watch.alive();
+    if ('text' in part) length += part.text.length;
+    if (part.type === 'tool-input-delta') length += part.delta.length;
+    if (length > maxAnswerLength) {
+      throw new DomainError('too_large', "the provider's answer does not end", { limit: maxAnswerLength });
+    }
     switch (part.type) {
       case 'text-delta':
         text += part.text;
