@@ -1,12 +1,13 @@
 import { type Digest, isDomainError, type SnapshotAttachment } from '@skein/domain';
 import type { AgentStores } from '@skein/ports';
 import { hydrate } from './hydrate.ts';
+import { HydratedStores } from './hydrated-stores.ts';
 import { PartCache } from './part-cache.ts';
 import { type VerifyDeps, verifySnapshot } from './verify-snapshot.ts';
 
 /** What an opener works with. */
 export interface OpenerDeps extends VerifyDeps {
-  /** Bound of the part cache. */
+  /** Bound of the part cache, and of what the stores made from it hold: twice this in all. */
   readonly maxCacheBytes: number;
 }
 
@@ -16,8 +17,9 @@ type FetchEnvelope = (held: readonly Digest[]) => Promise<Uint8Array>;
 /** Turns the snapshots of offers into read-only stores; shared by all tasks of a worker. */
 export interface CachingSnapshotOpener {
   /**
-   * Verified stores of exactly this digest (S1); the same ones while the snapshot stays in the cache. `fetchEnvelope` is called, once for tasks that
-   * ask at the same time, when attachment and cache together lack something. Throws what `verifySnapshot`, `hydrate` and `fetchEnvelope` throw.
+   * Verified stores of exactly this digest (S1); the same ones while the snapshot stays in the cache. `fetchEnvelope` is called when attachment and
+   * cache together lack something; tasks that ask at the same time share one call, but not its failure: it speaks for the task that made it, which
+   * may have been cancelled, so each of the others then asks for itself. Throws what `verifySnapshot`, `hydrate` and `fetchEnvelope` throw.
    */
   open(attachment: SnapshotAttachment, fetchEnvelope: FetchEnvelope): Promise<AgentStores>;
   /** Digests of snapshots and parts in the cache. */
@@ -28,8 +30,9 @@ export interface CachingSnapshotOpener {
 /** Makes the opener of one worker. */
 export const createSnapshotOpener = (deps: OpenerDeps): CachingSnapshotOpener => {
   const cache = new PartCache(deps.maxCacheBytes);
-  const hydrated = new Map<Digest, AgentStores>();
-  const fetching = new Map<Digest, Promise<AgentStores>>();
+  const hydrated = new HydratedStores(deps.maxCacheBytes);
+  /** Fetches under way; undefined when one fails. */
+  const sharing = new Map<Digest, Promise<AgentStores | undefined>>();
   cache.onEvicted((digests) => {
     for (const digest of digests) hydrated.delete(digest);
   });
@@ -39,20 +42,24 @@ export const createSnapshotOpener = (deps: OpenerDeps): CachingSnapshotOpener =>
     const snapshot = verifySnapshot(deps, digest, source);
     const stores = hydrate(snapshot, deps.limits);
     cache.keep(snapshot);
-    if (cache.use(digest)) hydrated.set(digest, stores);
+    const bytes = snapshot.manifest.parts.reduce((sum, part) => sum + part.size, 0);
+    if (cache.use(digest)) hydrated.set(digest, stores, bytes);
     return stores;
   };
 
-  const fetchAndOpen = (digest: Digest, fetchEnvelope: FetchEnvelope): Promise<AgentStores> => {
-    const running = fetching.get(digest);
-    if (running !== undefined) return running;
+  const fetchAndOpen = async (digest: Digest, fetchEnvelope: FetchEnvelope): Promise<AgentStores> => {
+    const running = sharing.get(digest);
+    const shared = running === undefined ? undefined : await running;
+    if (shared !== undefined) return shared;
     const fetchFor = async (held: readonly Digest[]) => openBytes(digest, await fetchEnvelope(held));
-    const started = fetchFor(cache.held())
+    const own = fetchFor(cache.held())
       // Something that was held when we asked may have left before the answer came: then all of it is asked for, once.
-      .catch((thrown) => (lacksBytes(thrown) ? fetchFor([]) : Promise.reject(thrown)))
-      .finally(() => fetching.delete(digest));
-    fetching.set(digest, started);
-    return started;
+      .catch((thrown) => (lacksBytes(thrown) ? fetchFor([]) : Promise.reject(thrown)));
+    if (!sharing.has(digest)) {
+      const settled = own.catch(() => undefined).finally(() => sharing.delete(digest));
+      sharing.set(digest, settled);
+    }
+    return own;
   };
 
   return {
