@@ -1,4 +1,4 @@
-import type { Digest, JsonValue } from '@skein/domain';
+import type { JsonValue } from '@skein/domain';
 import { LRUCache } from 'lru-cache';
 import type { Coordinator } from './coordinator.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -64,7 +64,7 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
     ),
     tokens: new TokenCache(deps, config.tokenCacheMs),
     health: new Health(deps.clock, deps.meter),
-    values: new LRUCache<Digest, NonNullable<JsonValue>>({ maxSize: maxValueBytes }),
+    values: new LRUCache<string, NonNullable<JsonValue>>({ maxSize: maxValueBytes }),
     wake,
     phase: 'new',
   };

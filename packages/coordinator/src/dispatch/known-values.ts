@@ -1,5 +1,5 @@
 import type { Digest, JsonValue, RunState, StepId, StepState, ValueRef } from '@skein/domain';
-import { canonicalJson, itemPath, maxInlineValueBytes } from '@skein/domain';
+import { canonicalJson, itemPath, maxInlineValueBytes, utf8Length } from '@skein/domain';
 
 /** Values by digest that are in memory, and those that a resolution found missing. */
 export interface KnownValues {
@@ -24,18 +24,7 @@ const fitsInline = (value: JsonValue): boolean => {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return true;
   // A UTF-16 unit takes at most six bytes once escaped.
   if (typeof value === 'string' && value.length * 6 + 2 <= maxInlineValueBytes) return true;
-  return utf8Bytes(canonicalJson(value)) <= maxInlineValueBytes;
-};
-
-/** Length of a text in UTF-8. */
-export const utf8Bytes = (text: string): number => {
-  let bytes = text.length;
-  for (let at = 0; at < text.length; at += 1) {
-    const unit = text.charCodeAt(at);
-    if (unit < 0x80) continue;
-    bytes += unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 1 : 2;
-  }
-  return bytes;
+  return utf8Length(canonicalJson(value)) <= maxInlineValueBytes;
 };
 
 /** The reference under which a value travels. */

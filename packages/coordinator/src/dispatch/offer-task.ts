@@ -7,6 +7,7 @@ import { taskKey } from '../fleet/worker-session.ts';
 import type { LeasedTask } from '../run/plan-turn.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import type { SealedSnapshot } from '../submit/sealed-snapshots.ts';
+import { offeredDefinition } from './offered-definition.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -77,12 +78,13 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
     tenant: actor.tenant,
     dagName: state.dag.name,
     stepId: task.stepId,
-    definition,
+    definition: offeredDefinition(definition).definition,
     refs: inputs.refs,
     upstreamEnv: inputs.upstreamEnv,
     agents: isAgent ? versionsOf(actor) : {},
     leaseMs: engine.config.leaseMs,
-    run: { id: actor.runId, createdAt: new Date(state.createdAt).toISOString(), params: state.params },
+    // Params that the step refers to are in `refs`; all of them with every task could fill the frame.
+    run: { id: actor.runId, createdAt: new Date(state.createdAt).toISOString(), params: {} },
   };
   if (inputs.item !== undefined) offer.item = inputs.item;
   if (digest !== undefined) {

@@ -1,11 +1,15 @@
 import type { Digest, ErrorData, JsonValue, Step, StepPath, TenantId, ValueRef } from '@skein/domain';
-import { canonicalJson, DomainError, isDomainError, parseStepPath, toErrorData } from '@skein/domain';
+import { DomainError, isDomainError, parseStepPath, toErrorData } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
+import { isPassing } from '../engine/is-passing.ts';
 import type { RunActor } from '../run/run-actor.ts';
+import { boundInputs } from './bound-inputs.ts';
 import type { KnownValues } from './known-values.ts';
-import { itemsOf, missing, referTo, utf8Bytes } from './known-values.ts';
+import { itemsOf, missing, referTo } from './known-values.ts';
+import { offeredDefinition } from './offered-definition.ts';
 import type { CurrentItem } from './resolve-references.ts';
 import { needsOf, resolveItems, resolveReferences } from './resolve-references.ts';
+import { fetchValue, storeValue, valueKey } from './stored-values.ts';
 
 /** Inputs of a task as they travel in its offer. */
 export interface PreparedInputs {
@@ -18,6 +22,8 @@ export interface PreparedInputs {
 export interface Preparation {
   readonly values: Map<Digest, JsonValue>;
   readonly stored: Map<string, ValueRef>;
+  /** The snapshot was read, also if it is too large to stay in memory. */
+  sealed: boolean;
   busy: boolean;
   error?: ErrorData;
 }
@@ -35,20 +41,20 @@ const pending = { status: 'pending' } as const;
 /** How long to wait before another try after a store was unavailable. */
 const retryMs = 500;
 
-/** Bytes of inline values in one offer; above it values travel by digest. */
-const maxInlineOfferBytes = 256 * 1024;
-
-/** Values over this size go by digest in an offer that is too large. */
-const spillBytes = 4 * 1024;
-
 interface Missing {
   readonly load: Set<Digest>;
   readonly store: Map<string, JsonValue>;
+  snapshot?: Digest;
 }
 
-const knownFor = (engine: Engine, preparation: Preparation | undefined, wanted: Missing): KnownValues => ({
+const knownFor = (
+  engine: Engine,
+  tenant: TenantId,
+  preparation: Preparation | undefined,
+  wanted: Missing,
+): KnownValues => ({
   load: (digest) => {
-    const value = preparation?.values.get(digest) ?? engine.values.get(digest);
+    const value = preparation?.values.get(digest) ?? engine.values.get(valueKey(tenant, digest));
     if (value === undefined) wanted.load.add(digest);
     return value;
   },
@@ -59,23 +65,6 @@ const knownFor = (engine: Engine, preparation: Preparation | undefined, wanted: 
   },
 });
 
-/** The JSON value behind a digest. Throws `not_found`, `digest_mismatch`, `unavailable`. */
-export const fetchValue = async (engine: Engine, tenant: TenantId, digest: Digest): Promise<JsonValue> => {
-  const cached = engine.values.get(digest);
-  if (cached !== undefined) return cached;
-  const bytes = await engine.deps.blobs.get(tenant, digest);
-  const value = JSON.parse(new TextDecoder().decode(bytes)) as JsonValue;
-  if (value !== null) engine.values.set(digest, value, { size: Math.max(1, bytes.byteLength) });
-  return value;
-};
-
-/** Stores a value as canonical JSON. */
-export const storeValue = async (engine: Engine, tenant: TenantId, value: JsonValue): Promise<ValueRef> => {
-  const bytes = new TextEncoder().encode(canonicalJson(value));
-  const digest = await engine.deps.blobs.put(tenant, bytes);
-  return { digest, bytes: bytes.byteLength };
-};
-
 const fetchMissing = async (engine: Engine, actor: RunActor, path: StepPath, wanted: Missing): Promise<void> => {
   const preparation = actor.preparations.get(path);
   if (preparation === undefined) return;
@@ -83,10 +72,14 @@ const fetchMissing = async (engine: Engine, actor: RunActor, path: StepPath, wan
     for (const digest of wanted.load) preparation.values.set(digest, await fetchValue(engine, actor.tenant, digest));
     for (const [name, value] of wanted.store)
       preparation.stored.set(name, await storeValue(engine, actor.tenant, value));
+    if (wanted.snapshot !== undefined) {
+      await engine.sealed.load(actor.tenant, wanted.snapshot);
+      preparation.sealed = true;
+    }
     preparation.busy = false;
     engine.wake(actor);
   } catch (thrown) {
-    if (isDomainError(thrown) && thrown.code === 'unavailable') {
+    if (isPassing(thrown)) {
       engine.deps.clock.after(retryMs, () => {
         preparation.busy = false;
         engine.wake(actor);
@@ -105,42 +98,25 @@ const prepare = <T>(
   engine: Engine,
   actor: RunActor,
   path: StepPath,
-  resolve: (known: KnownValues) => T | typeof missing,
+  resolve: (known: KnownValues, wanted: Missing, preparation: Preparation | undefined) => T | typeof missing,
 ): Prepared<T> => {
   let preparation = actor.preparations.get(path);
   if (preparation?.busy === true) return pending;
   if (preparation?.error !== undefined) return { status: 'failed', error: preparation.error };
   const wanted: Missing = { load: new Set(), store: new Map() };
   try {
-    const value = resolve(knownFor(engine, preparation, wanted));
+    const value = resolve(knownFor(engine, actor.tenant, preparation, wanted), wanted, preparation);
     if (value !== missing) return { status: 'ready', value };
   } catch (thrown) {
     if (!isDomainError(thrown))
       engine.deps.log.error('a step cannot be prepared', { runId: actor.runId, path, error: thrown });
     return { status: 'failed', error: toErrorData(thrown) };
   }
-  preparation ??= { values: new Map(), stored: new Map(), busy: false };
+  preparation ??= { values: new Map(), stored: new Map(), sealed: false, busy: false };
   preparation.busy = true;
   actor.preparations.set(path, preparation);
   void fetchMissing(engine, actor, path, wanted);
   return pending;
-};
-
-const spill = (inputs: PreparedInputs, known: KnownValues): PreparedInputs | typeof missing => {
-  const sizes = Object.entries(inputs.refs).map(([expression, ref]) => ({
-    expression,
-    ref,
-    bytes: 'inline' in ref ? utf8Bytes(JSON.stringify(ref.inline)) : 0,
-  }));
-  if (sizes.reduce((sum, { bytes }) => sum + bytes, 0) <= maxInlineOfferBytes) return inputs;
-  const refs: { [expression: string]: ValueRef } = {};
-  let complete = true;
-  for (const { expression, ref, bytes } of sizes) {
-    const moved = 'inline' in ref && bytes > spillBytes ? known.stored(expression, ref.inline) : ref;
-    if (moved === undefined) complete = false;
-    else refs[expression] = moved;
-  }
-  return complete ? { ...inputs, refs } : missing;
 };
 
 const itemOf = (actor: RunActor, path: StepPath, known: KnownValues): CurrentItem | undefined | typeof missing => {
@@ -155,17 +131,31 @@ const itemOf = (actor: RunActor, path: StepPath, known: KnownValues): CurrentIte
   return value === missing ? missing : { index: parsed.index, value };
 };
 
-/** Resolves all inputs of a ready task. A failure is the step's: a reference that names nothing. */
+/** The snapshot that an agent step needs and that is not in memory, as after a restart: with it the bytes can travel in the offer. */
+const missingSnapshot = (engine: Engine, actor: RunActor, step: Step): Digest | undefined => {
+  const digest = step.action.kind === 'agent' ? actor.state.snapshotDigest : undefined;
+  return digest === undefined || engine.sealed.find(digest) !== undefined ? undefined : digest;
+};
+
+/**
+ * Resolves all inputs of a ready task. A failure is the step's: a reference that names nothing, a definition that no frame can hold,
+ * a snapshot that is gone.
+ */
 export const prepareTask = (engine: Engine, actor: RunActor, path: StepPath, step: Step): Prepared<PreparedInputs> => {
   const needs = needsOf(actor.state.graph, step);
-  if (step.foreach === undefined && needs.references.length === 0 && needs.upstream.length === 0) return noInputs;
-  return prepare(engine, actor, path, (known) => {
+  const lacking = missingSnapshot(engine, actor, step);
+  const plain = step.foreach === undefined && needs.references.length === 0 && needs.upstream.length === 0;
+  if (plain && lacking === undefined && offeredDefinition(step).tooLarge === undefined) return noInputs;
+  return prepare(engine, actor, path, (known, wanted, preparation) => {
+    const { tooLarge } = offeredDefinition(step);
+    if (tooLarge !== undefined) throw tooLarge;
+    if (lacking !== undefined && preparation?.sealed !== true) wanted.snapshot = lacking;
     const item = itemOf(actor, path, known);
     if (item === missing) return missing;
     const resolved = resolveReferences(actor.state, step, item, known);
     if (resolved === missing) return missing;
-    const inputs = item === undefined ? resolved : { ...resolved, item };
-    return needs.references.length > 8 ? spill(inputs, known) : inputs;
+    const inputs = boundInputs(item === undefined ? resolved : { ...resolved, item }, known);
+    return wanted.snapshot === undefined ? inputs : missing;
   });
 };
 

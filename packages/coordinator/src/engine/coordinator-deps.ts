@@ -54,6 +54,8 @@ export interface CoordinatorConfig {
   readonly maxAttachedBytes: number;
   /** Largest canonical JSON of a run's params. */
   readonly maxParamsBytes: number;
+  /** Largest canonical JSON of a run's routing context, which is part of a fact. */
+  readonly maxRoutingContextBytes: number;
   /** How long a looked-up token is trusted; a local revocation acts at once. */
   readonly tokenCacheMs: number;
   /** False when other coordinators publish too: then the project's revision is read before each submit. */
@@ -71,6 +73,7 @@ export const defaultCoordinatorConfig: CoordinatorConfig = {
   checkpointFacts: 512,
   maxAttachedBytes: 256 * 1024,
   maxParamsBytes: 256 * 1024,
+  maxRoutingContextBytes: 32 * 1024,
   tokenCacheMs: 5_000,
   solePublisher: true,
 };

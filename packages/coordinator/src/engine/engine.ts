@@ -1,4 +1,4 @@
-import type { Digest, JsonValue } from '@skein/domain';
+import type { JsonValue } from '@skein/domain';
 import type { LRUCache } from 'lru-cache';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { TaskClasses } from '../dispatch/task-class.ts';
@@ -29,8 +29,8 @@ export interface Engine {
   readonly window: AdmissionWindow;
   readonly tokens: TokenCache;
   readonly health: Health;
-  /** Parsed values of blobs. */
-  readonly values: LRUCache<Digest, NonNullable<JsonValue>>;
+  /** Parsed values of blobs, by tenant and digest. */
+  readonly values: LRUCache<string, NonNullable<JsonValue>>;
   /** Gives the run a turn at the end of the current callback. */
   readonly wake: (actor: RunActor) => void;
   /** `starting` refuses workers; `stopped` appends nothing more. */

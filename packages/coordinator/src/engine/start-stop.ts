@@ -1,8 +1,8 @@
 import { DomainError } from '@skein/domain';
 import { endSession } from '../fleet/end-session.ts';
-import { isPassing } from '../run/load-run.ts';
 import { fillWindow } from '../submit/fill-window.ts';
 import type { Engine } from './engine.ts';
+import { isPassing } from './is-passing.ts';
 import { claimShards, startSweeps } from './sweep.ts';
 
 /** Tries of the first claim, and the wait between them in ms. */

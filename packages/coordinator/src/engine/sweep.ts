@@ -1,10 +1,10 @@
 import { shardCount } from '@skein/domain';
 import { checkLeases } from '../fleet/end-session.ts';
 import { auditLeases } from '../run/adopt-leases.ts';
-import { isPassing } from '../run/load-run.ts';
 import { fillWindow } from '../submit/fill-window.ts';
 import { recheckTokens } from '../token/manage-tokens.ts';
 import type { Engine } from './engine.ts';
+import { isPassing } from './is-passing.ts';
 import { metric } from './metric-names.ts';
 
 /** Due runs that one sweep looks at. */

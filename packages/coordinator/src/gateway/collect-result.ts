@@ -1,11 +1,12 @@
 import type { TaskRef, TaskResult, ValueRef } from '@skein/domain';
 import { isDomainError, maxInlineValueBytes, utf8Length } from '@skein/domain';
-import { storeValue } from '../dispatch/prepare-task.ts';
+import { storeValue } from '../dispatch/stored-values.ts';
 import type { Engine } from '../engine/engine.ts';
+import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
 import { taskKey } from '../fleet/worker-session.ts';
-import { isPassing, loadRun } from '../run/load-run.ts';
+import { loadRun } from '../run/load-run.ts';
 import type { RunActor, Settlement } from '../run/run-actor.ts';
 import { postCommand } from '../run/run-turn.ts';
 

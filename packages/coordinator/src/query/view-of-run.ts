@@ -14,7 +14,7 @@ import { DomainError, isSettledStep, isTerminalRun, parseStepPath, viewRun, view
 import type { Page, RunFilter, RunHead } from '@skein/ports';
 import type { RunSummary } from '../coordinator.ts';
 import { fanoutResults, missing, valueOf } from '../dispatch/known-values.ts';
-import { fetchValue } from '../dispatch/prepare-task.ts';
+import { fetchValue } from '../dispatch/stored-values.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { RunActor } from '../run/run-actor.ts';
 

@@ -1,7 +1,9 @@
-import type { RunId, RunState, TenantId } from '@skein/domain';
-import { createRunState, DomainError, decodeRunState, evolveAll, isDomainError } from '@skein/domain';
+import type { Digest, RunId, RunState, TenantId } from '@skein/domain';
+import { createRunState, DomainError, decodeRunState, evolveAll } from '@skein/domain';
 import type { RunHead } from '@skein/ports';
+import { fetchValue } from '../dispatch/stored-values.ts';
 import type { Engine } from '../engine/engine.ts';
+import { isPassing } from '../engine/is-passing.ts';
 import { unknownFact } from './known-facts.ts';
 
 /** The state of a run as the log says: the last checkpoint and the facts after it. */
@@ -49,10 +51,18 @@ export const loadRun = async (engine: Engine, tenant: TenantId, runId: RunId): P
       },
     );
   }
-  return { head, state: evolveAll(state, facts), checkpointSeq };
+  evolveAll(state, facts);
+  if (state.paramsRef !== undefined) state.params = await paramsOf(engine, tenant, state.paramsRef.digest);
+  return { head, state, checkpointSeq };
 };
 
-/** True for a store that may answer later. */
-export const isPassing = (thrown: unknown): boolean =>
-  isDomainError(thrown) &&
-  (thrown.code === 'unavailable' || thrown.code === 'deadline_exceeded' || thrown.code === 'resource_exhausted');
+/** Large params live in the blob store. */
+const paramsOf = async (engine: Engine, tenant: TenantId, digest: Digest): Promise<RunState['params']> => {
+  try {
+    return (await fetchValue(engine, tenant, digest)) as RunState['params'];
+  } catch (thrown) {
+    if (isPassing(thrown)) throw thrown;
+    // Not `not_found`, which would say that there is no such run.
+    throw new DomainError('internal', 'the params of the run cannot be read', { digest }, thrown);
+  }
+};

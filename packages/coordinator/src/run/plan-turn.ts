@@ -41,6 +41,7 @@ const apply = (actor: RunActor, draft: TurnDraft, command: RunCommand, now: numb
   const decision = decide(actor.state, command, now);
   if (!decision.ok) return refused(decision.error);
   for (const fact of decision.value) evolve(actor.state, fact);
+  if (command.type === 'submit' && actor.largeParams !== undefined) actor.state.params = actor.largeParams;
   draft.facts.push(...decision.value);
   return { status: 'recorded', facts: decision.value.length };
 };

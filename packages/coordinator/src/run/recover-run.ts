@@ -1,8 +1,9 @@
 import { DomainError, isDomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
+import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
 import { adoptLeases } from './adopt-leases.ts';
-import { isPassing, loadRun } from './load-run.ts';
+import { loadRun } from './load-run.ts';
 import type { PendingCommand, RunActor } from './run-actor.ts';
 
 /** Waits between two tries to read a run whose last append is in doubt, in ms. */

@@ -42,6 +42,8 @@ export class RunActor {
   dropped = false;
   /** Set until the run's first append is durable. */
   creation: RunCreation | undefined;
+  /** Params of a run that is being created, when they are too large for its first fact. */
+  largeParams: RunState['params'] | undefined;
   /** Snapshot that the next append pins. */
   pins: Digest | undefined;
   grants: Grant[] = [];

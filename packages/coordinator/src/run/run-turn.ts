@@ -212,7 +212,9 @@ const saveCheckpointIfDue = (engine: Engine, actor: RunActor): void => {
   const { state, tenant, runId } = actor;
   if (actor.dropped || state.seq - actor.checkpointSeq < engine.config.checkpointFacts) return;
   actor.checkpointSeq = state.seq;
-  const body = new TextEncoder().encode(encodeRunState(state));
+  // Large params are in the blob store already.
+  const slim = state.paramsRef === undefined ? state : { ...state, params: {} };
+  const body = new TextEncoder().encode(encodeRunState(slim));
   engine.deps.runs.saveCheckpoint({ tenant, runId, seq: state.seq, body }).catch((thrown: unknown) => {
     engine.deps.log.warn('state checkpoint was not saved', { runId, error: thrown });
   });

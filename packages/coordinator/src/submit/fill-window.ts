@@ -1,7 +1,7 @@
 import { DomainError } from '@skein/domain';
 import type { ClaimedHint } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
-import { isPassing } from '../run/load-run.ts';
+import { isPassing } from '../engine/is-passing.ts';
 import { askRun } from '../run/run-turn.ts';
 import type { EarlierAdmission } from './prepare-admission.ts';
 import { forgetAdmissions, prepareAdmission } from './prepare-admission.ts';

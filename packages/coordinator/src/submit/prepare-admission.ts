@@ -19,8 +19,8 @@ import {
 } from '@skein/domain';
 import { buildSnapshot } from '@skein/snapshot';
 import type { Engine } from '../engine/engine.ts';
+import { isPassing } from '../engine/is-passing.ts';
 import type { IndexedDag } from '../project/dag-cache.ts';
-import { isPassing } from '../run/load-run.ts';
 
 /** How a run is let in, or why it can never be. */
 export type Admission =

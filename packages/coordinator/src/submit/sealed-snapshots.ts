@@ -20,6 +20,7 @@ const sizeOf = ({ manifest }: SealedSnapshot): number => manifest.parts.reduce((
 export class SealedSnapshots {
   readonly #store: SnapshotStore;
   readonly #sealed = new LRUCache<Digest, SealedSnapshot>({ maxSize: maxCachedBytes, sizeCalculation: sizeOf });
+  readonly #loading = new Map<string, Promise<SealedSnapshot>>();
   readonly #envelopes = new LRUCache<string, Uint8Array>({
     maxSize: maxCachedBytes,
     sizeCalculation: (bytes) => bytes.byteLength + 256,
@@ -37,10 +38,20 @@ export class SealedSnapshots {
     this.#sealed.set(sealed.digest, sealed);
   }
 
-  /** From memory or from the store. Throws `not_found`, `unavailable`. */
+  /** From memory or from the store; those who ask at the same time share one read. Throws `not_found`, `unavailable`. */
   async load(tenant: TenantId, digest: Digest): Promise<SealedSnapshot> {
     const known = this.#sealed.get(digest);
     if (known !== undefined) return known;
+    const key = `${tenant} ${digest}`;
+    let loading = this.#loading.get(key);
+    if (loading === undefined) {
+      loading = this.#load(tenant, digest).finally(() => this.#loading.delete(key));
+      this.#loading.set(key, loading);
+    }
+    return loading;
+  }
+
+  async #load(tenant: TenantId, digest: Digest): Promise<SealedSnapshot> {
     const manifest = await this.#store.find(tenant, digest);
     if (manifest === undefined) throw new DomainError('not_found', `there is no snapshot ${digest}`, { digest });
     const parts = new Map<Digest, Uint8Array>();

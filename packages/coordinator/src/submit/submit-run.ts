@@ -1,8 +1,9 @@
-import type { JsonValue, KeptStep, RunCommand, RunId, RunSource, RunView, TenantId } from '@skein/domain';
+import type { Digest, JsonValue, KeptStep, RunCommand, RunId, RunSource, RunView, TenantId } from '@skein/domain';
 import {
   canonicalJson,
   createRunState,
   DomainError,
+  maxInlineValueBytes,
   resolveParams,
   shardCount,
   shardOf,
@@ -11,11 +12,12 @@ import {
 } from '@skein/domain';
 import type { RunCreation } from '@skein/ports';
 import type { SubmitRun } from '../coordinator.ts';
+import { storeValue } from '../dispatch/stored-values.ts';
 import type { Engine } from '../engine/engine.ts';
+import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
 import type { IndexedDag } from '../project/dag-cache.ts';
 import { viewOfRun } from '../query/view-of-run.ts';
-import { isPassing } from '../run/load-run.ts';
 import type { Settlement } from '../run/run-actor.ts';
 import { RunActor } from '../run/run-actor.ts';
 import { askRun } from '../run/run-turn.ts';
@@ -70,6 +72,22 @@ const admissionNow = async (engine: Engine, run: NewRun): Promise<Admission | un
   }
 };
 
+/** Inline bytes of params and routing context together, so that the fact that holds them stays within 64 KiB. */
+const maxInlineRequestBytes = 48 * 1024;
+
+/** Params that do not fit into a fact go to the blob store before the append that names them; undefined when they fit. */
+const storeLargeParams = async (
+  engine: Engine,
+  { tenant, params, routingContext }: NewRun,
+): Promise<{ readonly digest: Digest; readonly bytes: number } | undefined> => {
+  const text = canonicalJson(params);
+  const bytes = utf8Length(text);
+  const fits =
+    bytes <= maxInlineValueBytes && bytes + utf8Length(canonicalJson(routingContext)) <= maxInlineRequestBytes;
+  if (fits) return undefined;
+  return storeValue(engine, tenant, params);
+};
+
 const tryCreate = async (
   engine: Engine,
   run: NewRun,
@@ -78,12 +96,14 @@ const tryCreate = async (
   const release = engine.window.reserve();
   try {
     const admission = await admissionNow(engine, run);
+    const paramsRef = await storeLargeParams(engine, run);
     const runId = newRunId(engine);
     const shard = shardOf(runId);
     if (!engine.runs.shards.has(shard) || engine.phase !== 'running') {
       throw new DomainError('unavailable', 'this coordinator is not ready to take runs');
     }
     const actor = new RunActor(shard, createRunState(tenant, runId, dag.dag, dag.graph));
+    actor.largeParams = paramsRef === undefined ? undefined : run.params;
     const creation: RunCreation = {
       source: run.source,
       routingContext: run.routingContext,
@@ -95,10 +115,11 @@ const tryCreate = async (
     const submitted = askRun(engine, actor, {
       type: 'submit',
       dagDigest: dag.digest,
-      params: run.params,
+      params: paramsRef === undefined ? run.params : {},
       routingContext: run.routingContext,
       priority: run.priority,
       source: run.source,
+      ...(paramsRef === undefined ? {} : { paramsRef }),
       ...(run.kept === undefined ? {} : { kept: run.kept }),
     });
     if (admission !== undefined) {
@@ -161,12 +182,14 @@ const checkSubmit = (engine: Engine, submit: SubmitRun): void => {
   if (idempotencyKey !== undefined && (idempotencyKey.length === 0 || idempotencyKey.length > 255)) {
     throw new DomainError('invalid_argument', 'an idempotency key has 1 to 255 characters');
   }
-  const { maxParamsBytes } = engine.config;
-  const actual =
-    utf8Length(canonicalJson((submit.params ?? {}) as JsonValue)) +
-    utf8Length(canonicalJson(submit.routingContext ?? {}));
-  if (actual > maxParamsBytes)
-    throw new DomainError('too_large', 'the params of a run are too large', { limit: maxParamsBytes, actual });
+  const { maxParamsBytes, maxRoutingContextBytes } = engine.config;
+  checkSize('params', (submit.params ?? {}) as JsonValue, maxParamsBytes);
+  checkSize('routing context', submit.routingContext ?? {}, maxRoutingContextBytes);
+};
+
+const checkSize = (what: string, value: JsonValue, limit: number): void => {
+  const actual = utf8Length(canonicalJson(value));
+  if (actual > limit) throw new DomainError('too_large', `the ${what} of a run may not be so large`, { limit, actual });
 };
 
 /** Starts a run of the DAG that the name means now. See `Coordinator.submitRun`. */

@@ -33,11 +33,19 @@ const keptFacts = (kept: readonly KeptStep[], at: number): RunFact[] =>
 
 const submit = (state: RunState, command: CommandOf<'submit'>, now: number): Decision => {
   if (state.seq !== 0) return illegal(state, 'the run was submitted before');
-  const { dagDigest, params, routingContext, priority, source, kept = [] } = command;
-  return ok([
-    { type: 'run_submitted', v: 1, at: now, dag: state.dag.name, dagDigest, params, routingContext, priority, source },
-    ...keptFacts(kept, now),
-  ]);
+  const { dagDigest, params, paramsRef, routingContext, priority, source, kept = [] } = command;
+  const fact = {
+    type: 'run_submitted',
+    v: 1,
+    at: now,
+    dag: state.dag.name,
+    dagDigest,
+    params,
+    routingContext,
+    priority,
+    source,
+  } as const;
+  return ok([paramsRef === undefined ? fact : { ...fact, paramsRef }, ...keptFacts(kept, now)]);
 };
 
 const admit = (state: RunState, command: CommandOf<'admit'>, now: number): Decision => {

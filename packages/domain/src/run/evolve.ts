@@ -48,6 +48,7 @@ const keepResult = (target: StepState, result: RecordedResult): void => {
 const onSubmitted = (state: RunState, fact: FactOf<'run_submitted'>): void => {
   state.dagDigest = fact.dagDigest;
   state.params = fact.params;
+  if (fact.paramsRef !== undefined) state.paramsRef = fact.paramsRef;
   state.routingContext = fact.routingContext;
   state.priority = fact.priority;
   state.source = fact.source;

@@ -20,7 +20,9 @@ export type RunCommand =
   | {
       readonly type: 'submit';
       readonly dagDigest: Digest;
+      /** Empty when `paramsRef` is set. */
       readonly params: { readonly [name: string]: JsonValue };
+      readonly paramsRef?: { readonly digest: Digest; readonly bytes: number };
       readonly routingContext: JsonObject;
       readonly priority: number;
       readonly source: RunSource;

@@ -48,7 +48,10 @@ export type RunFact =
       readonly at: number;
       readonly dag: string;
       readonly dagDigest: Digest;
+      /** Empty when `paramsRef` is set. */
       readonly params: { readonly [name: string]: JsonValue };
+      /** Params that are too large for a fact: their canonical JSON in the blob store. */
+      readonly paramsRef?: { readonly digest: Digest; readonly bytes: number };
       readonly routingContext: JsonObject;
       /** Higher runs first; default 0. */
       readonly priority: number;

@@ -75,7 +75,9 @@ export interface RunState {
   seq: number;
   status: RunStatus;
   dagDigest: Digest;
+  /** With `paramsRef`, empty until the driver fills in what the blob store holds. */
   params: { readonly [name: string]: JsonValue };
+  paramsRef?: { readonly digest: Digest; readonly bytes: number };
   routingContext: JsonObject;
   priority: number;
   source: RunSource;

@@ -33,7 +33,7 @@ export interface TaskOffer extends TaskRef {
   readonly leaseMs: number;
   /** W3C trace context. */
   readonly traceparent?: string;
-  /** Free data about the run for `${run.*}` and prompts. */
+  /** Free data about the run for `${run.*}` and prompts. `params` is empty: those that the step refers to are in `refs`. */
   readonly run: {
     readonly id: RunId;
     readonly createdAt: string;
