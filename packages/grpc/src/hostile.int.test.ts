@@ -158,6 +158,14 @@ const frames: readonly (readonly [string, () => Buffer])[] = [
     () => frameOf(helloOnWire, { started: { task: { ...task, runId: 'r'.repeat(10_000) } } }),
   ],
   ['a task that is missing', () => frameOf(helloOnWire, { received: {} })],
+  [
+    'a heartbeat from the infinite future',
+    () => frameOf(helloOnWire, { heartbeat: { sentAtMs: Number.POSITIVE_INFINITY } }),
+  ],
+];
+
+/** They name their task: refusing the stream would end a worker, or bring the same result back on the next stream. */
+const results: readonly (readonly [string, () => Buffer])[] = [
   ['a result with an unknown status', () => frameOf(helloOnWire, { result: { task, status: 'perfect' } })],
   ['a failed result without an error', () => frameOf(helloOnWire, { result: { task, status: 'failed' } })],
   [
@@ -181,12 +189,20 @@ const frames: readonly (readonly [string, () => Buffer])[] = [
     'a duration that is no number',
     () => frameOf(helloOnWire, { result: { task, status: 'succeeded', durationMs: Number.NaN } }),
   ],
-  [
-    'a heartbeat from the infinite future',
-    () => frameOf(helloOnWire, { heartbeat: { sentAtMs: Number.POSITIVE_INFINITY } }),
-  ],
   ['usage below zero', () => frameOf(helloOnWire, { result: { task, status: 'succeeded', usage: { turns: -1 } } })],
 ];
+
+describe('takes as the failure of its task', () => {
+  test.each(results)('%s', async (_name, frame) => {
+    const before = coordinator.streams.length;
+    await callRaw('Work', frame());
+    expect(coordinator.streams[before]?.received[1]).toMatchObject({
+      type: 'result',
+      result: { ...task, outcome: { status: 'failed', error: { code: 'invalid_argument' } }, outputs: {} },
+    });
+    await healthy();
+  });
+});
 
 describe('refuses, for that stream only,', () => {
   test.each(frames)('%s', async (_name, frame) => {

@@ -1,5 +1,6 @@
 import http2 from 'node:http2';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { TaskOffer } from '@skein/domain';
 import { DomainError, fromErrorData, isDomainError, toErrorData } from '@skein/domain';
 import type { CoordinatorGateway, CoordinatorMessage, Log, Meter, StreamLink, WorkerMessage } from '@skein/ports';
 import { readCredentials } from './credentials.ts';
@@ -7,6 +8,7 @@ import { FrameSender } from './frame-sender.ts';
 import type { GrpcLimits } from './limits.ts';
 import { toStatus } from './status.ts';
 import { createServerCodec } from './wire/frame.ts';
+import { failedResult } from './wire/task-result.ts';
 
 /**
  * One worker's stream at the coordinator's edge: frames to messages and back.
@@ -15,6 +17,7 @@ import { createServerCodec } from './wire/frame.ts';
  * W2 The gateway's link is closed exactly once, whatever ends the stream.
  * W3 After the gateway's `onClosed`, earlier messages still leave, then the status.
  * W4 Nothing that is thrown reaches the HTTP/2 stack.
+ * W5 An offer that no message can carry fails its task here, as if the worker had: cutting the stream would bring it back on the next one.
  */
 export interface ServeWorkDeps {
   readonly gateway: CoordinatorGateway;
@@ -39,6 +42,8 @@ class WorkStream {
   #linkEnd: { readonly error?: DomainError } | undefined;
   #refusal: DomainError | undefined;
   #greeted = false;
+  /** Offers that never left (W5). */
+  #withheld = 0;
   #ended = false;
   #gone = false;
   #timer: NodeJS.Timeout | undefined;
@@ -81,7 +86,21 @@ class WorkStream {
 
   #send(message: CoordinatorMessage): void {
     if (message.type === 'refused') this.#refusal = fromErrorData(message.error);
-    this.#sender.send(this.#codec.encode(message));
+    const bytes = this.#codec.encode(message);
+    if (message.type === 'offer' && bytes.length > this.#deps.limits.maxMessageBytes) {
+      this.#withhold(message.offer, bytes.length);
+    } else this.#sender.send(bytes);
+  }
+
+  /** W5. */
+  #withhold(offer: TaskOffer, actual: number): void {
+    const { limits, log } = this.#deps;
+    const details = { limit: limits.maxMessageBytes, actual };
+    log.error('an offer is larger than a message may be', { runId: offer.runId, step: offer.step, ...details });
+    this.#codec.unsent(offer.definition);
+    this.#withheld += 1;
+    const error = { code: 'too_large', message: 'the offer is larger than a message may be', details } as const;
+    setImmediate(() => this.#guard(() => this.#pass({ type: 'result', result: failedResult(offer, error) })));
   }
 
   #onFrame(frame: Buffer): void {
@@ -96,9 +115,15 @@ class WorkStream {
         this.#greeted = true;
         clearTimeout(this.#timer);
       }
-      if (this.#ended || this.#linkEnd !== undefined) return;
-      this.#link?.send(message);
+      this.#pass(message);
     }
+  }
+
+  /** Hands a message to the gateway, while that listens. */
+  #pass(message: WorkerMessage): void {
+    if (this.#ended || this.#linkEnd !== undefined) return;
+    const isBehind = message.type === 'credits' && this.#withheld > 0;
+    this.#link?.send(isBehind ? { ...message, offersSeen: message.offersSeen + this.#withheld } : message);
   }
 
   /**

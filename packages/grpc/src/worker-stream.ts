@@ -1,10 +1,12 @@
 import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
+import type { ErrorData, TaskResult } from '@skein/domain';
 import { DomainError, fromErrorData } from '@skein/domain';
 import type { CoordinatorMessage, Log, StreamLink, StreamListener, WorkerMessage } from '@skein/ports';
 import { FrameSender } from './frame-sender.ts';
 import type { GrpcLimits } from './limits.ts';
 import { asDomainError, fromStatus } from './status.ts';
 import type { FrameCodec } from './wire/frame.ts';
+import { failedResult } from './wire/task-result.ts';
 
 /**
  * One worker's stream at the worker's end.
@@ -12,6 +14,7 @@ import type { FrameCodec } from './wire/frame.ts';
  * C1 `onClosed` comes exactly once, whatever ends the stream, and nothing after it.
  * C2 After `close`, earlier messages still leave; the coordinator's last messages still arrive.
  * C3 Nothing that is thrown reaches the HTTP/2 stack.
+ * C4 A result that no message can carry leaves as a failure of its task: cutting the stream would bring it back on the next one.
  */
 export interface WorkerStreamDeps {
   readonly codec: FrameCodec<WorkerMessage, CoordinatorMessage>;
@@ -60,7 +63,9 @@ export class WorkerStream implements StreamLink<WorkerMessage> {
   send(message: WorkerMessage): void {
     if (this.#closed || this.#closing) return;
     try {
-      this.#sender.send(this.#deps.codec.encode(message));
+      this.#sender.send(
+        message.type === 'result' ? this.#encodeResult(message.result) : this.#deps.codec.encode(message),
+      );
     } catch (thrown) {
       this.#deps.log?.error('a message could not be encoded', { cause: thrown, type: message.type });
       this.#over(new DomainError('internal', 'a message could not be encoded'));
@@ -72,6 +77,23 @@ export class WorkerStream implements StreamLink<WorkerMessage> {
     this.#closing = true;
     this.#timer = setTimeout(() => this.#over(error), this.#deps.limits.closeTimeoutMs).unref();
     this.#sender.end(() => this.#call.end());
+  }
+
+  /** C4. */
+  #encodeResult(result: TaskResult): Buffer {
+    const { codec, limits, log } = this.#deps;
+    const failed = (error: ErrorData): Buffer => codec.encode({ type: 'result', result: failedResult(result, error) });
+    try {
+      const bytes = codec.encode({ type: 'result', result });
+      const limit = limits.maxMessageBytes;
+      if (bytes.length <= limit) return bytes;
+      log?.error('a result is larger than a message may be', { step: result.step, bytes: bytes.length });
+      const details = { limit, actual: bytes.length };
+      return failed({ code: 'too_large', message: 'the result is larger than a message may be', details });
+    } catch (thrown) {
+      log?.error('a result could not be encoded', { step: result.step, cause: thrown });
+      return failed({ code: 'internal', message: 'the result could not be encoded' });
+    }
   }
 
   #onFrame(frame: Buffer): void {

@@ -1,5 +1,5 @@
 import type { Digest, JsonValue } from '@skein/domain';
-import { DomainError } from '@skein/domain';
+import { DomainError, maxCanonicalDepth } from '@skein/domain';
 
 /**
  * Checks of single fields that a peer sent. Each returns the value in our type or throws `invalid_argument` naming the field;
@@ -10,8 +10,11 @@ import { DomainError } from '@skein/domain';
 const maxNameLength = 256;
 /** Longest free text (messages, reasons). */
 const maxTextLength = 64 * 1024;
-/** Deepest JSON nesting; recursive code behind the wire must not overflow its stack. */
-const maxJsonDepth = 256;
+/**
+ * Deepest JSON nesting: whatever canonical JSON takes, with room for what the wire puts around a value. Recursive code behind the wire
+ * must not overflow its stack; and a value that one side may hold must never make the other refuse the stream.
+ */
+const maxJsonDepth = maxCanonicalDepth + 24;
 
 const digestPattern = /^sha256:[0-9a-f]{64}$/;
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}$/;

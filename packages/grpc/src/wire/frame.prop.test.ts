@@ -34,7 +34,7 @@ const offer: fc.Arbitrary<TaskOffer> = fc
     upstreamEnv,
     item: { index, value },
     definition: { ...sampleStep(step), action: { kind: 'shell', commands: [prompt] } },
-    run: { id: ref.runId, createdAt: prompt.slice(0, 20), params: { prompt } },
+    run: { id: ref.runId, createdAt: step, params: { prompt } },
   }));
 
 const workerMessage: fc.Arbitrary<WorkerMessage> = fc.oneof(

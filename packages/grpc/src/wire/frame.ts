@@ -1,4 +1,4 @@
-import type { Result } from '@skein/domain';
+import type { Result, Step } from '@skein/domain';
 import { DomainError, err, isDomainError, ok } from '@skein/domain';
 import type { CoordinatorMessage, WorkerMessage } from '@skein/ports';
 import type {
@@ -44,10 +44,17 @@ const guarded =
     }
   };
 
+/** A coordinator's codec. */
+export interface ServerCodec extends FrameCodec<CoordinatorMessage, WorkerMessage> {
+  /** An encoded offer of this step was not sent. */
+  readonly unsent: (step: Step) => void;
+}
+
 /** The codec of one stream at a coordinator. Remembers the steps that it offered. */
-export const createServerCodec = (): FrameCodec<CoordinatorMessage, WorkerMessage> => {
-  const slotOf = createStepEncoder();
+export const createServerCodec = (): ServerCodec => {
+  const { slotOf, unsent } = createStepEncoder();
   return {
+    unsent,
     encode: (message) => coordinatorMessage.serialize(encodeCoordinatorMessage(message, slotOf)),
     decode: guarded((frame) => workRequest.deserialize(frame).messages.map(decodeWorkerMessage)),
   };

@@ -80,13 +80,20 @@ export interface StepSlot {
   readonly text?: string;
 }
 
-/** The sending side of one stream. A step that was sent before costs a number; the oldest slot is filled anew. */
-export const createStepEncoder = (): ((step: Step) => StepSlot) => {
+/** The sending side of the steps of one stream. */
+export interface StepEncoder {
+  readonly slotOf: (step: Step) => StepSlot;
+  /** The message that named this step did not leave: the receiver may not have its text. */
+  readonly unsent: (step: Step) => void;
+}
+
+/** A step that was sent before costs a number; the oldest slot is filled anew. */
+export const createStepEncoder = (): StepEncoder => {
   const texts = new WeakMap<Step, string>();
   const slots = new Map<string, number>();
   const filled: string[] = [];
   let next = 0;
-  return (step) => {
+  const slotOf = (step: Step): StepSlot => {
     let text = texts.get(step);
     if (text === undefined) {
       text = JSON.stringify(step);
@@ -102,6 +109,13 @@ export const createStepEncoder = (): ((step: Step) => StepSlot) => {
     slots.set(text, slot);
     return { slot, text };
   };
+  const unsent = (step: Step): void => {
+    const text = texts.get(step) ?? '';
+    const slot = slots.get(text);
+    slots.delete(text);
+    if (slot !== undefined) delete filled[slot];
+  };
+  return { slotOf, unsent };
 };
 
 /** The receiving side of one stream: steps checked, frozen and kept by slot. Throws `invalid_argument`. */

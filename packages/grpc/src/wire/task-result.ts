@@ -1,4 +1,5 @@
-import type { TaskOutcome, TaskResult, Usage } from '@skein/domain';
+import type { ErrorData, TaskOutcome, TaskRef, TaskResult, Usage } from '@skein/domain';
+import { isDomainError, toErrorData } from '@skein/domain';
 import type { TaskResult__Output, TaskResult as WireResult } from '../generated/skein/worker/v1/TaskResult.ts';
 import type { Usage__Output } from '../generated/skein/worker/v1/Usage.ts';
 import { amountField, bad, integerField, jsonObjectField, nameField } from './fields.ts';
@@ -33,9 +34,32 @@ const valuesText = ({ outputs, stdout }: TaskResult): string => {
   return '';
 };
 
-/** A result as a worker sent it. */
+/**
+ * A result as a worker sent it. One that names its task but cannot be read otherwise is that task's failure: refusing the stream
+ * would bring the same result back on the next one. Throws `invalid_argument` when not even the task is named.
+ */
 export const decodeTaskResult = (wire: TaskResult__Output): TaskResult => {
-  const { runId, step, attempt, token } = decodeTaskRef(wire.task, 'result.task');
+  const task = decodeTaskRef(wire.task, 'result.task');
+  try {
+    return decodeBody(wire, task);
+  } catch (thrown) {
+    if (!isDomainError(thrown)) throw thrown;
+    return failedResult(task, toErrorData(thrown));
+  }
+};
+
+/** The result of a task whose own result cannot be told. */
+export const failedResult = ({ runId, step, attempt, token }: TaskRef, error: ErrorData): TaskResult => ({
+  runId,
+  step,
+  attempt,
+  token,
+  outcome: { status: 'failed', error },
+  outputs: {},
+  durationMs: 0,
+});
+
+const decodeBody = (wire: TaskResult__Output, { runId, step, attempt, token }: TaskRef): TaskResult => {
   const { outputs, stdout } = jsonObjectField(wire.valuesJson, 'result.values_json');
   const result: Writable<TaskResult> = {
     runId,

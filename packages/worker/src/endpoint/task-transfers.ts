@@ -1,5 +1,6 @@
 import { type Digest, DomainError, isDomainError, type SessionId, type TaskRef } from '@skein/domain';
 import type { Clock, CoordinatorGateway, JoinCredentials, Random, TaskTransfers } from '@skein/ports';
+import { latestDigests } from './named-digests.ts';
 import { reconnectDelayMs } from './reconnect-delay.ts';
 
 /** What a task's transfers need. */
@@ -40,7 +41,9 @@ export const createTaskTransfers = (deps: TransferDeps, task: TaskRef, signal: A
   const { gateway, credentials } = deps;
   return {
     fetchSnapshot: (digest, held) =>
-      attempt((sessionId) => gateway.fetchSnapshot(credentials, sessionId, { task, digest, held }, signal)),
+      attempt((sessionId) =>
+        gateway.fetchSnapshot(credentials, sessionId, { task, digest, held: latestDigests(held) }, signal),
+      ),
     fetchBlob: (digest) => attempt((sessionId) => gateway.fetchBlob(credentials, sessionId, task, digest, signal)),
     storeBlob: (bytes): Promise<Digest> =>
       attempt((sessionId) => gateway.storeBlob(credentials, sessionId, task, bytes, signal)),

@@ -6,6 +6,7 @@
 // E3 Never more tasks than slots; a task that is being aborted holds its slot until its runner has answered.
 // E4 After the fence no side effect goes on and no result of a fenced task leaves, even if the timer is late (LeaseFence F3).
 // E5 A task's log is sent before its result.
+// E6 No message outgrows a frame, whatever the worker holds.
 import { DomainError, type TaskOffer, type TaskOutcome, type TaskRef, type TaskResult } from '@skein/domain';
 import { type CoordinatorMessage, protocolVersions, type WorkerMessage } from '@skein/ports';
 import { ChangeSignal } from './change-signal.ts';
@@ -14,6 +15,7 @@ import { defaultEndpointTuning, type EndpointConfig, type EndpointTuning } from 
 import { HeldTasks, type RunningTask } from './held-tasks.ts';
 import { LeaseFence } from './lease-fence.ts';
 import { LogChannel } from './log-channel.ts';
+import { latestDigests, maxNamed } from './named-digests.ts';
 import { Outbox } from './outbox.ts';
 import { taskKey } from './task-key.ts';
 import { createTaskTransfers, notOursAnyMore } from './task-transfers.ts';
@@ -63,7 +65,11 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    deps.runner.onEvicted((digests) => this.#connection.send({ type: 'evicted', digests }));
+    deps.runner.onEvicted((digests) => {
+      for (let at = 0; at < digests.length; at += maxNamed) {
+        this.#connection.send({ type: 'evicted', digests: digests.slice(at, at + maxNamed) });
+      }
+    });
   }
 
   start(): void {
@@ -99,7 +105,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
       type: 'hello',
       protocol: protocolVersions,
       worker: this.#config.info,
-      held: this.#deps.runner.held(),
+      held: latestDigests(this.#deps.runner.held()),
       running: this.#tasks.own(),
       unacknowledged: this.#outbox.refs(),
     };
@@ -276,8 +282,10 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   }
 
   #onAcknowledged(task: TaskRef, outcome: 'recorded' | 'repeated' | 'stale'): void {
+    const wasFull = this.#isFull();
     if (!this.#outbox.remove(task)) return;
     this.#tasks.settle(task);
+    if (wasFull) this.#askCredits();
     if (outcome === 'stale') {
       this.#deps.meter.count('skein_worker_stale_results_total', 1);
       this.#deps.log.warn('a result came too late: its lease was over', { ...task });
@@ -331,8 +339,14 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   }
 
   #sendCredits(): void {
-    const free = this.#draining ? 0 : Math.max(0, this.#config.info.slots - this.#tasks.size);
+    const free = this.#draining || this.#isFull() ? 0 : Math.max(0, this.#config.info.slots - this.#tasks.size);
     this.#connection.send({ type: 'credits', free, offersSeen: this.#offersSeen });
+  }
+
+  /** The hello names every result that waits, so that a worker with too many takes nothing new (E6). */
+  #isFull(): boolean {
+    const { slots } = this.#config.info;
+    return this.#outbox.size + slots > Math.max(maxNamed, 2 * slots);
   }
 
   async #leave(reason: 'drained' | 'stopped', refusal?: DomainError): Promise<void> {

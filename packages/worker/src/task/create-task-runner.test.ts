@@ -270,6 +270,36 @@ test('refuses more than 4 MiB of outputs', async () => {
   expect((await run(offerOf())).outcome).toEqual(failedWith('too_large'));
 });
 
+test('refuses more outputs than a fact can name, and stores none of them', async () => {
+  const many = (count: number, text: string) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`output_${index}`, text]));
+  const tiny = createWorld(() => ({ ...succeeded, outputs: many(100_000, 'x') }));
+  expect((await tiny.run(offerOf())).outcome).toEqual(failedWith('too_large'));
+  const large = createWorld(() => ({ ...succeeded, outputs: many(1_000, 'x'.repeat(2_000)) }));
+  expect((await large.run(offerOf())).outcome).toEqual(failedWith('too_large'));
+  expect([tiny.blobs.size, large.blobs.size]).toEqual([0, 0]);
+});
+
+test('a value that is smaller than a reference to it stays inline', async () => {
+  const outputs = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`o${index}`, index]));
+  const { run, blobs } = createWorld(() => ({ ...succeeded, stdout: 's'.repeat(30_000), outputs }));
+  const result = await run(offerOf());
+  expect(result.outcome).toEqual({ status: 'succeeded' });
+  expect([Object.keys(result.outputs).length, blobs.size]).toEqual([1_000, 1]);
+});
+
+test('an error is cut to what a fact can carry', async () => {
+  const details = { answer: 'x'.repeat(100_000) };
+  const error = { code: 'unprocessable', message: 'm'.repeat(10_000), details } as const;
+  const { run } = createWorld(() => ({ outcome: { status: 'failed', error }, outputs: {} }));
+  const { outcome } = await run(offerOf());
+  expect(outcome).toMatchObject({
+    status: 'failed',
+    error: { code: 'unprocessable', details: { detailsBytes: 100_013 } },
+  });
+  expect(JSON.stringify(outcome).length).toBeLessThan(4_096);
+});
+
 test('cleans text, and cuts stdout that grows past 4 MiB when it is escaped', async () => {
   const { run } = createWorld(() => ({
     ...succeeded,

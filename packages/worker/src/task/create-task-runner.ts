@@ -19,6 +19,7 @@ import type {
 } from '@skein/ports';
 import type { CachingSnapshotOpener } from '@skein/snapshot';
 import { openAbortScope } from './abort-scope.ts';
+import { boundOutcome } from './bound-outcome.ts';
 import { preconditionsHold } from './check-preconditions.ts';
 import { matchesAnyOutput } from './match-text.ts';
 import { outcomeOfAbort } from './outcome-of-abort.ts';
@@ -163,9 +164,9 @@ const finish = async (
       result.stdout !== undefined &&
       matchesAnyOutput(result.stdout, definition.continueOn.output);
     const values = await storeValues(task.transfers, result.stdout, result.outputs);
-    return { ...common, outcome, ...values, ...(goesOn ? { continueOnOutput: true } : {}) };
+    return { ...common, outcome: boundOutcome(outcome), ...values, ...(goesOn ? { continueOnOutput: true } : {}) };
   } catch (error) {
     const failed = failureOf(deps.log, task, error, task.signal, started);
-    return { ...common, outcome: failed.outcome, outputs: {} };
+    return { ...common, outcome: boundOutcome(failed.outcome), outputs: {} };
   }
 };

@@ -24,9 +24,15 @@ interface Encoded {
   readonly bytes: number;
 }
 
+/** Length of a value's reference, about: the digest, its length and the keys. */
+const referenceBytes = 112;
+/** Names and values or references of one result together; what records them is a fact of at most 64 KiB. */
+const maxFormBytes = 40 * 1024;
+
 /**
- * Moves large values to blobs: each over 32 KiB, and then the largest until the rest fits 32 KiB together, so that the fact that
- * records the result stays small. Text is cleaned first. Throws `too_large` over 4 MiB of outputs, and what the transfers throw.
+ * Moves large values to blobs, the largest first, until the rest fits 32 KiB together, so that the message and the fact that carry
+ * the result stay small. Text is cleaned first. Throws `too_large` over 4 MiB of outputs and for more outputs than one fact can
+ * name, before anything is stored; and what the transfers throw.
  */
 export const storeValues = async (
   transfers: TaskTransfers,
@@ -43,6 +49,10 @@ export const storeValues = async (
   }
   if (stdout !== undefined) values.push(encode(undefined, fitText(cleanText(stdout), maxOutputsBytes)));
   const toBlobs = largeOnes(values);
+  const actual = sum(values.map((entry) => ({ bytes: formBytes(entry, toBlobs.has(entry)) })));
+  if (actual > maxFormBytes) {
+    throw new DomainError('too_large', 'the step has too many outputs', { limit: maxFormBytes, actual });
+  }
   const stored = await Promise.all(
     values.map(async (entry): Promise<readonly [string | undefined, ValueRef]> => {
       if (!toBlobs.has(entry)) return [entry.name, { inline: entry.value }];
@@ -64,14 +74,18 @@ const largeOnes = (values: readonly Encoded[]): ReadonlySet<Encoded> => {
   const large = new Set<Encoded>();
   let inlineBytes = sum(values);
   for (const entry of [...values].sort((left, right) => right.bytes - left.bytes)) {
-    if (inlineBytes <= maxInlineValueBytes) break;
+    if (inlineBytes <= maxInlineValueBytes || entry.bytes <= referenceBytes) break; // a reference would be no smaller
     large.add(entry);
     inlineBytes -= entry.bytes;
   }
   return large;
 };
 
-const sum = (values: readonly Encoded[]): number => values.reduce((total, { bytes }) => total + bytes, 0);
+const formBytes = ({ name = 'stdout', bytes }: Encoded, isBlob: boolean): number =>
+  utf8Length(name) + (isBlob ? referenceBytes : bytes) + '"":{"inline":},'.length;
+
+const sum = (values: readonly { readonly bytes: number }[]): number =>
+  values.reduce((total, { bytes }) => total + bytes, 0);
 
 const cleanValue = (value: JsonValue): JsonValue => {
   if (typeof value === 'string') return cleanText(value);
