@@ -3,9 +3,10 @@
 //   node scripts/test.mjs long         sim, chaos
 //   node scripts/test.mjs <tier>...    the named tiers
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { reasonToInstall } from './install.mjs';
 
 const TIERS = ['unit', 'int', 'e2e', 'sim', 'chaos'];
 const GROUPS = { default: ['unit', 'int', 'e2e'], long: ['sim', 'chaos'] };
@@ -18,7 +19,7 @@ const tiers = asked.length === 0 ? GROUPS.default : asked.flatMap((name) => GROU
 const unknown = tiers.filter((tier) => !TIERS.includes(tier));
 if (unknown.length > 0) stop(`unknown test tier: ${unknown.join(', ')} (known: ${TIERS.join(', ')}, long)`);
 
-const stale = reasonToInstall();
+const stale = reasonToInstall('.');
 if (stale) {
   say(`npm ci (${stale})`);
   if (run('npm', ['ci']) !== 0) stop('npm ci failed');
@@ -62,20 +63,6 @@ function readCounts(report) {
     failed: numFailedTests + unloadable,
     skipped: numTotalTests - numPassedTests - numFailedTests,
   };
-}
-
-/** Why node_modules cannot be used as it is, or undefined. A newer lockfile with the same content is no reason. */
-function reasonToInstall() {
-  const installed = join('node_modules', '.package-lock.json');
-  if (!existsSync(installed)) return 'node_modules is missing';
-  if (statSync(installed).mtimeMs >= statSync('package-lock.json').mtimeMs) return undefined;
-  const have = JSON.parse(readFileSync(installed, 'utf8')).packages;
-  const want = Object.entries(JSON.parse(readFileSync('package-lock.json', 'utf8')).packages);
-  const differs = want.some(([path, entry]) => {
-    if (!path.includes('node_modules/') || (entry.optional && !have[path])) return false;
-    return have[path]?.version !== entry.version;
-  });
-  return differs ? 'node_modules is older than package-lock.json' : undefined;
 }
 
 function run(command, args) {
