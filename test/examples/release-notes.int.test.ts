@@ -83,7 +83,7 @@ describe('release notes', () => {
     expect(outputs['collect']?.['chunks']).toHaveLength(2);
     expect(listed(notes)).toEqual(hashesOf(repo, 100));
     expect(outputs['verify']).toEqual({ entries: odd.length });
-    expect(notes).toContain('## Breaking changes\n\n- drop support for paper');
+    expect(notes).toContain('## Breaking changes\n\n- Drop support for paper');
     expect(notes).toContain('- (no message) (`');
     expect(notes).toContain('${params.repo} and ${steps.collect.outputs.chunks}');
     expect(logs['write']).toContain('[tool] load_skill {"name":"release-notes"}');
@@ -93,7 +93,30 @@ describe('release notes', () => {
   test('of one commit are one chunk and one entry', async () => {
     const { outputs } = await runAll({ repo: makeRepo('one', ['feat: begin']) });
     expect(outputs['collect']?.['chunks']).toHaveLength(1);
-    expect(outputs['write']?.['notes']).toMatch(/^# Release notes\n\n## New\n\n- begin \(`[0-9a-f]+`\)$/);
+    expect(outputs['write']?.['notes']).toMatch(
+      /^# Release notes: the first commit, 2023-11-14\n\n1 commit by 1 person\.\n\n## Features\n\n- Begin \(`[0-9a-f]+`\)\n\n\*\*Contributors:\*\* A \(1\)$/,
+    );
+  });
+
+  test('name their range by tags, their dates and their people, and hold no hash but beside its commit', async () => {
+    const repo = makeRepo('tagged', ['feat: old', 'feat: a', 'fix: b', 'feat: c', 'feat: add d', 'docs: e']);
+    git(repo, 'tag', 'v1.0.0', 'HEAD~5');
+    const names = ['-c', 'user.name=Eve\t- (`deadbee`)  x', '-c', 'user.email=e@example.org'];
+    git(repo, ...names, 'commit', '-q', '--allow-empty', '-m', 'feat: f', '-m', 'BREAKING CHANGE: all of it');
+    git(repo, 'tag', 'v1.1.0');
+    const { notes } = await runAll({ repo, last: 6 });
+    const [title, summary, highlights, ...rest] = notes.split('\n\n');
+    expect(title).toMatch(/^# Release notes: v1\.0\.0 to v1\.1\.0, 2023-11-14 to 20\d\d-\d\d-\d\d$/);
+    expect(summary).toBe('6 commits by 2 people.');
+    expect(highlights).toMatch(/^\*\*Highlights:\*\* [^;`]+; [^;`]+; [^;`]+\.$/);
+    expect(rest.filter((block) => block.startsWith('## '))).toEqual([
+      '## Breaking changes',
+      '## Features',
+      '## Fixes',
+      '## Documentation',
+    ]);
+    expect(rest.at(-1)).toBe('**Contributors:** A (5), Eve - (`deadbee`) x (1)');
+    for (const hash of hashesOf(repo, 6)) expect(notes.split(hash)).toHaveLength(2);
   });
 
   test('of two commits come from two chunks', async () => {

@@ -35,7 +35,8 @@ export const answerText = (task: DeclaredTask, called: JsonValue | undefined): s
 };
 
 const summarise = (task: DeclaredTask): string => {
-  if (task.settings['items'] !== undefined) return summariseItems(itemsOf(task), task.settings);
+  if (task.settings['items'] !== undefined)
+    return summariseItems(itemsOf(task), task.settings, task.data as JsonObject);
   const count = task.settings['sentences'];
   return rankSentences(sourceText(task), typeof count === 'number' ? count : 3).join(' ');
 };

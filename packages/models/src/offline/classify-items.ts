@@ -4,11 +4,14 @@ import { selectValues, textOf } from './select-values.ts';
 interface Label {
   readonly label: string;
   readonly patterns: readonly RegExp[];
+  /** Keywords that decide before all others, in whichever field they stand. */
+  readonly anywhere: readonly RegExp[];
 }
 
 /**
  * Labels each item. `text` names the fields to look at, in order; the first field in which a keyword of any label begins a word
- * decides, and within a field the first label of the list. `fields` says what each answer holds.
+ * decides, and within a field the first label of the list or, with `"first": "word"`, the keyword that stands first.
+ * A label's `anywhere` goes before all of that. `fields` says what each answer holds.
  */
 export const classifyItems = (items: readonly JsonValue[], settings: JsonObject): JsonObject[] => {
   const labels = readLabels(settings['labels']);
@@ -18,17 +21,33 @@ export const classifyItems = (items: readonly JsonValue[], settings: JsonObject)
   return items.map((item) => {
     const texts =
       paths.length === 0 ? [textOf(item)] : paths.map((path) => selectValues(item, path).map(textOf).join('\n'));
-    const label = labelOf(texts, labels) ?? fallback;
+    const label = labelOf(texts, labels, settings['first'] === 'word') ?? fallback;
     return Object.fromEntries(fields.map(([name, rule]) => [name, fieldValue(item, rule, label)]));
   });
 };
 
-const labelOf = (texts: readonly string[], labels: readonly Label[]): string | undefined => {
+const labelOf = (texts: readonly string[], labels: readonly Label[], byPlace: boolean): string | undefined => {
+  const sure = labels.find(({ anywhere }) => anywhere.some((keyword) => texts.some((text) => keyword.test(text))));
+  if (sure !== undefined) return sure.label;
   for (const text of texts) {
-    const found = labels.find(({ patterns }) => patterns.some((pattern) => pattern.test(text)));
+    const found = byPlace
+      ? earliest(text, labels)
+      : labels.find(({ patterns }) => patterns.some((pattern) => pattern.test(text)));
     if (found !== undefined) return found.label;
   }
   return undefined;
+};
+
+/** The label whose keyword stands first; of several at one place, the first of the list. */
+const earliest = (text: string, labels: readonly Label[]): Label | undefined => {
+  let best: { readonly label: Label; readonly at: number } | undefined;
+  for (const label of labels) {
+    for (const pattern of label.patterns) {
+      const at = text.search(pattern);
+      if (at >= 0 && at < (best?.at ?? Number.POSITIVE_INFINITY)) best = { label, at };
+    }
+  }
+  return best?.label;
 };
 
 const fieldValue = (item: JsonValue, rule: JsonValue, label: string): JsonValue => {
@@ -44,7 +63,10 @@ const fieldValue = (item: JsonValue, rule: JsonValue, label: string): JsonValue 
   return spec['value'] ?? null;
 };
 
-/** The first line with words, on one line, without the prefix `strip`, at most `max` characters; `empty` when there is none. */
+/**
+ * The first line with words, on one line, without the prefix `strip`, with a capital letter if `capital`, at most `max` characters;
+ * `empty` when there is none.
+ */
 const headline = (texts: readonly string[], spec: JsonObject): string => {
   const line =
     texts
@@ -54,7 +76,8 @@ const headline = (texts: readonly string[], spec: JsonObject): string => {
   const clean = line.replace(/[\s\p{Cc}]+/gu, ' ').trim();
   const strip = typeof spec['strip'] === 'string' ? toPattern(spec['strip']) : undefined;
   const stripped = strip === undefined ? clean : clean.replace(strip, '').trim();
-  const text = stripped === '' ? clean : stripped;
+  const whole = stripped === '' ? clean : stripped;
+  const text = spec['capital'] === true ? whole.replace(/^\p{Ll}/u, (letter) => letter.toUpperCase()) : whole;
   if (text === '') return textOf(spec['empty'] ?? '(empty)');
   const max = typeof spec['max'] === 'number' ? Math.max(1, spec['max']) : 100;
   const characters = Array.from(text);
@@ -74,23 +97,29 @@ const toPattern = (source: string): RegExp | undefined => {
   }
 };
 
-/** `[{ "label": …, "keywords": […] }]` or `{ "label": [keywords] }`. A label's own name is a keyword when none are given. */
+/** `[{ "label": …, "keywords": […], "anywhere": […] }]` or `{ "label": [keywords] }`. A label's own name is a keyword when none are given. */
 const readLabels = (value: JsonValue | undefined): readonly Label[] => {
-  const pairs: readonly (readonly [string, JsonValue | undefined])[] = Array.isArray(value)
-    ? value.map((entry) =>
-        typeof entry === 'object' && entry !== null && !Array.isArray(entry)
-          ? ([textOf(entry['label']), entry['keywords']] as const)
-          : ([textOf(entry), undefined] as const),
-      )
-    : Object.entries((value ?? {}) as JsonObject);
-  return pairs.map(([label, keywords]) => ({
-    label,
-    patterns: (keywords === undefined ? [label] : readNames(keywords)).map(keywordPattern),
-  }));
+  if (!Array.isArray(value)) {
+    return Object.entries((value ?? {}) as JsonObject).map(([label, keywords]) => toLabel(label, keywords));
+  }
+  return value.map((entry) =>
+    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
+      ? toLabel(textOf(entry['label']), entry['keywords'], entry['anywhere'])
+      : toLabel(textOf(entry)),
+  );
 };
 
-const keywordPattern = (keyword: string): RegExp =>
-  new RegExp(`(?<![\\p{L}\\p{N}])${keyword.replace(/[.*+?^$()[\]{}|\\/]/g, '\\$&')}`, 'iu');
+const toLabel = (label: string, keywords?: JsonValue, anywhere?: JsonValue): Label => ({
+  label,
+  patterns: (keywords === undefined ? [label] : readNames(keywords)).map(keywordPattern),
+  anywhere: readNames(anywhere).map(keywordPattern),
+});
+
+/** A keyword begins a word; one that begins with a sign may stand behind a letter, as `!:` does in `feat!: …`. */
+const keywordPattern = (keyword: string): RegExp => {
+  const start = /^[\p{L}\p{N}]/u.test(keyword) ? '(?<![\\p{L}\\p{N}])' : '';
+  return new RegExp(`${start}${keyword.replace(/[.*+?^$()[\]{}|\\/]/g, '\\$&')}`, 'iu');
+};
 
 const readNames = (value: JsonValue | undefined): readonly string[] => {
   if (typeof value === 'string') return [value];

@@ -79,6 +79,38 @@ describe('classify', () => {
     });
   });
 
+  test('with `first: word` the keyword that stands first decides, and `anywhere` goes before all', async () => {
+    const items = [
+      { id: 1, title: 'Add a fix', body: '' },
+      { id: 2, title: 'Fix adding', body: '' },
+      { id: 3, title: 'Add tests', body: 'Breaking change: no' },
+      { id: 4, title: 'chore!: go', body: '' },
+    ];
+    const task = {
+      task: 'classify',
+      items: 'list[]',
+      text: ['title', 'body'],
+      first: 'word',
+      labels: [
+        { label: 'breaking', keywords: ['!:'], anywhere: ['breaking change:'] },
+        { label: 'fix', keywords: ['fix'] },
+        { label: 'feature', keywords: ['add'] },
+      ],
+      default: 'other',
+      fields: { kind: { label: true } },
+    };
+    const { last } = await talk(requestOf(block(task, items, 'list'), { tools }));
+    const kinds = ['feature', 'fix', 'breaking', 'breaking'].map((kind) => ({ kind }));
+    expect(last).toEqual({ rows: kinds });
+  });
+
+  test('headlines begin with a capital letter when that is asked for', async () => {
+    const fields = { h: { headline: 't', capital: true, strip: '^[a-z]+: ' } };
+    const task = { task: 'classify', items: 'data[]', labels, fields };
+    const { last } = await talk(requestOf(block(task, [{ t: 'fix: écrire' }, { t: '1st' }]), { tools }));
+    expect(last).toEqual({ rows: [{ h: 'Écrire' }, { h: '1st' }] });
+  });
+
   test('headlines are one line, cut at characters, and never empty', async () => {
     const items = [{ t: 'feat(x): two\nlines' }, { t: '' }, { t: '🧶'.repeat(50) }];
     const fields = { h: { headline: 't', max: 10, empty: '(none)', strip: '^[a-z]+(\\(.*\\))?: ' } };
@@ -116,6 +148,38 @@ describe('summarise', () => {
     expect(last).toEqual({
       notes: '# T\n\n## A\n\n- two (2)\n\n## B\n\n- four (9)\n- one (1)\n\n## Other\n\n- three (3)',
     });
+  });
+
+  test('of items stands between texts that are filled from the data, with highlights by ranking', async () => {
+    const items = [
+      { k: 'b', t: 'geese fly' },
+      { k: 'b', t: 'tea {about.who}' },
+      { k: 'b', t: 'geese and geese' },
+      { k: 'c', t: 'geese geese geese' },
+    ];
+    const task = {
+      task: 'summarise',
+      items: 'data[]',
+      group_by: 'k',
+      title: 'For {about.who}',
+      intro: '{about.none}{about.list[]}',
+      outro: 'Thanks, {about.who}',
+      highlights: { title: 'Best:', text: 't', count: 2, from: ['b'] },
+      sections: ['b', 'c'],
+      line: '- {t}',
+    };
+    const about = '```data about\n{"who":"{about.list} Ada","list":["x","y"]}\n```\n';
+    const { last } = await talk(requestOf(block(task, items) + about, { tools }));
+    expect((last as { notes: string }).notes.split('\n\n')).toEqual([
+      '# For {about.list} Ada',
+      'x, y',
+      'Best: geese fly; geese and geese.',
+      '## b',
+      '- geese fly\n- tea {about.who}\n- geese and geese',
+      '## c',
+      '- geese geese geese',
+      'Thanks, {about.list} Ada',
+    ]);
   });
 
   test('of text keeps the sentences whose words come up most, in their order', async () => {

@@ -13,6 +13,10 @@ export const rankSentences = (text: string, count: number): readonly string[] =>
     .split(/(?<=[.!?])\s+|\n+/)
     .map((sentence) => sentence.replace(/\s+/g, ' ').trim())
     .filter((sentence) => /[\p{L}\p{N}]/u.test(sentence));
+  return best(sentences, text, count);
+};
+
+const best = (sentences: readonly string[], text: string, count: number): readonly string[] => {
   const frequency = new Map<string, number>();
   for (const word of wordsOf(text)) frequency.set(word, (frequency.get(word) ?? 0) + 1);
   const scored = sentences.map((sentence, index) => {
@@ -29,3 +33,7 @@ export const rankSentences = (text: string, count: number): readonly string[] =>
 
 const wordsOf = (text: string): readonly string[] =>
   (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).filter((word) => !commonWords.has(word));
+
+/** The `count` texts that say most by the same rule, in their order. */
+export const rankTexts = (texts: readonly string[], count: number): readonly string[] =>
+  best(texts, texts.join('\n'), count);

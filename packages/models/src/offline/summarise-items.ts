@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '@skein/domain';
+import { rankTexts } from './rank-sentences.ts';
 import { selectValues, textOf } from './select-values.ts';
 
 interface Section {
@@ -9,36 +10,64 @@ interface Section {
 /**
  * Markdown: items grouped by the field `group_by` under the headings of `sections` (their order is the ranking of the groups),
  * one `line` each. Within a group, items are ranked by the number in `rank_by`, highest first, else stay in their order.
- * A group without a section comes last under `other`. Every item appears exactly once.
+ * A group without a section comes last under `other`. Every item appears exactly once in a line; `highlights` names some of them
+ * in a paragraph before. `title`, `intro` and `outro` stand around it; each may hold `{path}` of the prompt's data.
  */
-export const summariseItems = (items: readonly JsonValue[], settings: JsonObject): string => {
-  const sections = readSections(settings['sections']);
-  const groupBy = settings['group_by'];
-  const groups = new Map<string, JsonValue[]>();
-  for (const item of items) {
-    const key = typeof groupBy === 'string' ? field(item, groupBy) : '';
-    const known = sections.some((section) => section.key === key) ? key : '';
-    groups.set(known, [...(groups.get(known) ?? []), item]);
-  }
-  const blocks = [...sections, { key: '', title: groupBy === undefined ? '' : textOf(settings['other'] ?? 'Other') }]
-    .map(({ key, title }) => renderGroup(title, groups.get(key) ?? [], settings))
-    .filter((block) => block !== '');
-  const title = textOf(settings['title']);
-  return [...(title === '' ? [] : [`# ${title}`]), ...blocks].join('\n\n');
+export const summariseItems = (items: readonly JsonValue[], settings: JsonObject, data: JsonObject = {}): string => {
+  const groups = groupItems(items, settings);
+  const title = fill(settings['title'], data);
+  return [
+    ...(title === '' ? [] : [`# ${title}`]),
+    fill(settings['intro'], data),
+    highlightsOf(groups, settings['highlights']),
+    ...groups.map((group) => renderGroup(group, settings)),
+    fill(settings['outro'], data),
+  ]
+    .filter((block) => block !== '')
+    .join('\n\n');
 };
 
-const renderGroup = (title: string, items: readonly JsonValue[], settings: JsonObject): string => {
+interface Group extends Section {
+  readonly items: readonly JsonValue[];
+}
+
+const groupItems = (items: readonly JsonValue[], settings: JsonObject): readonly Group[] => {
+  const groupBy = settings['group_by'];
+  const other = { key: '', title: groupBy === undefined ? '' : textOf(settings['other'] ?? 'Other') };
+  const sections = [...readSections(settings['sections']), other];
+  const groups = new Map<string, JsonValue[]>(sections.map(({ key }) => [key, []]));
+  for (const item of items) {
+    const key = typeof groupBy === 'string' ? field(item, groupBy) : '';
+    (groups.get(key) ?? groups.get(''))?.push(item);
+  }
+  const rankBy = settings['rank_by'];
+  const ranked = (group: readonly JsonValue[]) =>
+    typeof rankBy === 'string' ? group.toSorted((a, b) => number(field(b, rankBy)) - number(field(a, rankBy))) : group;
+  return sections.map((section) => ({ ...section, items: ranked(groups.get(section.key) ?? []) }));
+};
+
+const renderGroup = ({ title, items }: Group, settings: JsonObject): string => {
   if (items.length === 0) return '';
   const line = typeof settings['line'] === 'string' ? settings['line'] : '- {}';
-  const rankBy = settings['rank_by'];
-  const ranked =
-    typeof rankBy === 'string' ? items.toSorted((a, b) => number(field(b, rankBy)) - number(field(a, rankBy))) : items;
-  const lines = ranked.map((item) => renderLine(line, item));
+  const lines = items.map((item) => fill(line, item));
   return [...(title === '' ? [] : [`## ${title}`, '']), ...lines].join('\n');
 };
 
-const renderLine = (line: string, item: JsonValue): string =>
-  line.replace(/\{([\w.]*)\}/g, (_, path: string) => field(item, path).replace(/\s+/g, ' ').trim());
+/** `{ "title", "text": field, "count", "from": [keys] }`: the texts whose words come up most, as one paragraph; none of fewer than `count` + 1. */
+const highlightsOf = (groups: readonly Group[], value: JsonValue | undefined): string => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return '';
+  const { title, text, count, from } = value;
+  const chosen = groups.filter(({ key }) => !Array.isArray(from) || from.includes(key));
+  const texts = chosen.flatMap(({ items }) =>
+    items.map((item) => field(item, textOf(text)).replace(/\s+/g, ' ').trim()),
+  );
+  const wanted = typeof count === 'number' ? count : 3;
+  if (texts.length <= wanted) return '';
+  return `${title === undefined ? '' : `${textOf(title)} `}${rankTexts([...new Set(texts)], wanted).join('; ')}.`;
+};
+
+const fill = (template: JsonValue | undefined, root: JsonValue): string =>
+  textOf(template).replace(/\{([\w.[\]]*)\}/g, (_, path: string) => field(root, path).replace(/\s+/g, ' ').trim());
 
 const field = (item: JsonValue, path: string): string =>
   path === '' ? textOf(item) : selectValues(item, path).map(textOf).join(', ');
