@@ -9,8 +9,15 @@ import { laterStepFields, laterStepTypes } from './later-words.ts';
 import { valueTypes } from './param-fields.ts';
 import { continueOnShape, preconditionsShape, retryPolicyShape } from './policy-fields.ts';
 
+/** Every declared output must be given; saying so is allowed, the contrary is not. */
+const alwaysRequired: Shape<boolean> = mapped(flag, (required, node, source) => {
+  if (!required) source.report(node, { message: 'a declared output is always required', expected: 'true, or no required' });
+  return required;
+});
+
 const outputFields = {
   type: { shape: word(valueTypes), about: 'Type of the value; any when absent.' },
+  required: { shape: alwaysRequired, about: 'A declared output must be given; true is the only value.' },
   description: { shape: text(), about: 'For people.' },
 } as const;
 const outputName: Shape<string> = text('the name of an output');
