@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decideVersion } from './decide-version.ts';
@@ -29,6 +30,17 @@ describe('the position of a unit in a rollout', () => {
         expect(position(salt, unit)).toBe(whole.readUInt32BE(0));
       }),
     );
+  });
+
+  test('is for ever what a thousand pairs say that were made without this code (O2)', () => {
+    const file = new URL('../../test-data/rollout-positions.json', import.meta.url);
+    const vectors = JSON.parse(readFileSync(file, 'utf8')) as { salt: string; unit: string; position: number }[];
+    expect(vectors).toHaveLength(1_000);
+    expect(vectors.filter((vector) => position(vector.salt, vector.unit) !== vector.position)).toEqual([]);
+    const texts = vectors.flatMap(({ salt, unit }) => [salt, unit]);
+    for (const kind of [/^$/, /[\u0080-\uffff]/, /[\u{10000}-\u{10ffff}]/u, /^.{10000,}$/s]) {
+      expect(texts.filter((text) => kind.test(text)).length, String(kind)).toBeGreaterThan(1);
+    }
   });
 
   test('is refused for text that could mean two things', () => {
