@@ -167,6 +167,27 @@ describe('building a snapshot', () => {
     await expect(build(deps, requiring(['main']), { main })).rejects.toMatchObject({ code: 'digest_mismatch' });
   });
 
+  test('is not built of what a worker would refuse to read', async () => {
+    const { deps, put, agent } = project();
+    const soul = put('soul', { id: 'x'.repeat(513), name: '', description: '', content: '' });
+    const main = agent('main', { soul });
+    await expect(build(deps, requiring(['main']), { main })).rejects.toMatchObject({
+      code: 'snapshot_invalid',
+      details: { reason: 'bad_manifest' },
+    });
+  });
+
+  test('takes no memory that was not asked for, whatever the store answers (S4)', async () => {
+    const { deps, agent, memory } = project();
+    const main = agent('main');
+    const view = (scope: string) => ({ scope, revision: 1, text: scope });
+    memory.push(view('global'), view('dag/daily'), view('dag/other'), view('agent/main'));
+    const leaky = { ...deps, projects: { ...deps.projects, readMemory: async () => memory } };
+    const requirements = { ...requiring(['main']), memory: { global: false, dags: ['daily'], agents: [] } };
+    const built = await build(leaky, requirements, { main });
+    expect(built.manifest.parts.filter(({ kind }) => kind === 'memory').map(({ name }) => name)).toEqual(['dag/daily']);
+  });
+
   test.each([
     ['uncompressed', { maxBytes: 3_000 }],
     ['compressed', { maxCompressedBytes: 300 }],

@@ -14,7 +14,7 @@ import {
 import type { Hasher, ProjectStore } from '@skein/ports';
 import { checkSize } from './build-limits.ts';
 import { hydrate, nameOfPart } from './hydrate.ts';
-import { makeManifest, manifestBytes } from './manifest.ts';
+import { makeManifest, manifestBytes, parseManifest } from './manifest.ts';
 import { memoryParts } from './memory-parts.ts';
 import { decodePart, encodePart } from './part-codec.ts';
 
@@ -58,6 +58,7 @@ export const buildSnapshot = async (deps: BuildDeps, request: BuildRequest): Pro
   checkSize(manifest, gathered.parts, deps.limits);
   const bytes = manifestBytes(manifest);
   const digest = deps.hasher.digest(bytes);
+  parseManifest(bytes, deps.limits);
   hydrate({ digest, manifest, manifestBytes: bytes, parts: gathered.parts }, deps.limits);
   return { digest, manifest, parts: gathered.parts };
 };

@@ -29,7 +29,7 @@ export interface Envelope {
   readonly manifest: Manifest;
   /** Exactly the bytes that were covered by the snapshot's digest. */
   readonly manifestBytes: Uint8Array;
-  /** Raw bytes of the parts that travelled, by the digest that the manifest claims for them; not hashed yet. */
+  /** Raw bytes of the parts that travelled, by the digest that the manifest claims for them; not hashed yet. All are views of one buffer. */
   readonly parts: ReadonlyMap<Digest, Uint8Array>;
 }
 
@@ -104,7 +104,7 @@ export const decodeEnvelope = (envelope: Uint8Array, limits: SnapshotLimits): En
   if (view.getUint16(8) !== formatVersion) throw unknownVersion(view.getUint16(8));
   const manifestEnd = headBytes + view.getUint32(10);
   if (manifestEnd > bytes.length) throw snapshotInvalid('bad_length', 'the manifest is longer than the snapshot');
-  const ownManifest = bytes.slice(headBytes, manifestEnd);
+  const ownManifest = bytes.subarray(headBytes, manifestEnd);
   const manifest = parseManifest(ownManifest, limits);
   const parts = readParts(bytes, view, manifestEnd, manifest);
   return { manifest, manifestBytes: ownManifest, parts };
@@ -131,7 +131,7 @@ const readParts = (bytes: Uint8Array, view: DataView, from: number, manifest: Ma
     if (length !== part.size || start + length > bytes.length) {
       throw snapshotInvalid('bad_length', `${length} bytes where the manifest says ${part.size}`, partLabel(part));
     }
-    parts.set(part.digest, bytes.slice(start, start + length));
+    parts.set(part.digest, bytes.subarray(start, start + length));
     at = start + length;
     last = position;
   }

@@ -6,7 +6,7 @@ import { snapshotInvalid, tooLarge } from './snapshot-error.ts';
 /**
  * One gzip member with one fixed header, so that equal content gives equal bytes on every machine.
  *
- * G1 Reading never holds more than `maxBytes` + one slice of inflated bytes: input goes in slices that shrink as the budget does.
+ * G1 Reading never inflates more than `maxBytes` + one slice, and writes into one buffer of at most `maxBytes`: no second copy.
  * G2 Every defect has its own reason; none ends in another throw.
  * G3 The member must end exactly where the bytes end.
  */
@@ -30,10 +30,8 @@ export const gzip = (content: Uint8Array): Uint8Array => {
   return bytes;
 };
 
-const largestSliceBytes = 8 * 1024;
-const smallestSliceBytes = 2 * 1024;
-/** Deflate makes at most this many bytes of one. @source https://zlib.net/zlib_tech.html */
-const largestRatio = 1_032;
+/** Input goes in slices of this size; deflate makes at most 1,032 bytes of one. @source https://zlib.net/zlib_tech.html */
+const sliceBytes = 2 * 1024;
 
 /**
  * The content of one gzip member. Throws `too_large` at the first byte over `maxBytes`, and `snapshot_invalid` with the reasons `bad_gzip`,
@@ -41,15 +39,17 @@ const largestRatio = 1_032;
  */
 export const gunzip = (bytes: Uint8Array, maxBytes: number): Uint8Array => {
   checkHeader(bytes);
-  const chunks: Uint8Array[] = [];
+  // What the trailer says is only a hint: what does not fit is counted, not kept, and refused at the end.
+  const content = new Uint8Array(Math.min(maxBytes, trailerAt(bytes, bytes.length).getUint32(4, true)));
   let inflated = 0;
   let crc = 0;
   let memberEnd: number | undefined;
   const stream = new Gunzip((chunk) => {
+    const start = inflated;
     inflated += chunk.length;
     if (inflated > maxBytes) throw tooLarge('the snapshot, uncompressed', maxBytes, inflated);
     crc = crc32(chunk, crc);
-    if (chunk.length > 0) chunks.push(chunk);
+    if (inflated <= content.length) content.set(chunk, start);
   });
   stream.onmember = (offset) => {
     memberEnd = offset;
@@ -63,11 +63,8 @@ export const gunzip = (bytes: Uint8Array, maxBytes: number): Uint8Array => {
       if (thrown !== memberFound) throw inflateError(thrown);
     }
   };
-  for (let at = 0; at < bytes.length && memberEnd === undefined; ) {
-    const budget = Math.floor((maxBytes - inflated) / largestRatio);
-    const end = Math.min(bytes.length, at + Math.min(largestSliceBytes, Math.max(smallestSliceBytes, budget)));
-    push(bytes.slice(at, end));
-    at = end;
+  for (let at = 0; at < bytes.length && memberEnd === undefined; at += sliceBytes) {
+    push(bytes.slice(at, at + sliceBytes));
   }
   if (memberEnd !== undefined) throw snapshotInvalid('second_member', 'a second gzip member follows the first');
   // A header after the last byte makes the stream say where it thinks that the member ended (G3).
@@ -78,7 +75,7 @@ export const gunzip = (bytes: Uint8Array, maxBytes: number): Uint8Array => {
     memberEnd = undefined;
   }
   checkEnd(bytes, memberEnd, crc, inflated);
-  return concat(chunks, inflated);
+  return content;
 };
 
 /** Thrown out of the stream to stop it at a member's end; never leaves this file. */
@@ -123,13 +120,3 @@ const checkEnd = (bytes: Uint8Array, memberEnd: number | undefined, crc: number,
 
 const trailerAt = (bytes: Uint8Array, end: number): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset + end - trailerBytes, trailerBytes);
-
-const concat = (chunks: readonly Uint8Array[], length: number): Uint8Array => {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-};

@@ -50,9 +50,11 @@ const maxNameBytes = 512;
 
 /**
  * The manifest that these bytes are. Only the canonical form passes, so that one manifest has one digest.
- * Throws `snapshot_invalid` with the reasons `bad_json`, `unknown_version` and `bad_manifest`, and `too_large`.
+ * It is JSON, and bounded like the other parts that are. Throws `snapshot_invalid` with the reasons `bad_json`, `unknown_version` and
+ * `bad_manifest`, and `too_large`.
  */
 export const parseManifest = (bytes: Uint8Array, limits: SnapshotLimits): Manifest => {
+  if (bytes.length > limits.maxJsonPartBytes) throw tooLarge('manifest', limits.maxJsonPartBytes, bytes.length);
   const value = readJson(bytes, { maxDepth: limits.maxJsonDepth, nodes: limits.maxJsonNodes }, 'manifest');
   const version = isObject(value) ? value['formatVersion'] : undefined;
   if (!isObject(value) || version === undefined) throw badManifest('it has no formatVersion');

@@ -134,6 +134,15 @@ describe('a snapshot', () => {
     );
   });
 
+  test('is refused when its manifest lies about the size of a part that is held', () => {
+    const lying = makeManifest(good.manifest.parts.map((part, at) => (at === 0 ? { ...part, size: 1 } : part)));
+    const envelope = encodeEnvelope(lying, good.parts, limits, []);
+    const held = { read: (digest: Digest) => good.parts.get(digest) };
+    expect(() => verifySnapshot(deps, hasher.digest(manifestBytes(lying)), { envelope, held })).toThrow(
+      expect.objectContaining({ details: expect.objectContaining({ reason: 'bad_length' }) as object }),
+    );
+  });
+
   test('of which nothing came and nothing is held is missing', () => {
     expect(() => verifySnapshot(deps, good.digest, {})).toThrow(
       expect.objectContaining({ details: { reason: 'missing_snapshot' } }),
