@@ -1,4 +1,5 @@
 import type { Step, StepKind } from '@skein/domain';
+import { LRUCache } from 'lru-cache';
 
 /** Tasks that fit the same workers. Equal classes are the same object. */
 export interface TaskClass {
@@ -7,9 +8,12 @@ export interface TaskClass {
   readonly selector: { readonly [label: string]: string };
 }
 
+/** Classes that are remembered; one that was forgotten meanwhile costs only some fairness between old and new runs. */
+const maxClasses = 10_000;
+
 /** Gives each step its class. */
 export class TaskClasses {
-  readonly #byName = new Map<string, TaskClass>();
+  readonly #byName = new LRUCache<string, TaskClass>({ max: maxClasses });
   readonly #byStep = new WeakMap<Step, TaskClass>();
 
   of(step: Step): TaskClass {

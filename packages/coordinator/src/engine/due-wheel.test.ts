@@ -40,3 +40,15 @@ test('a jump of the wall clock is noticed with the next tick', async () => {
   wheel.tick();
   expect(woken).toEqual(['a']);
 });
+
+test('instants that were replaced do not pile up', async () => {
+  const { clock, woken, wheel } = setUp();
+  wheel.set('live', 5_000);
+  for (let run = 0; run < 100_000; run += 1) {
+    wheel.set(`run ${run}`, 1_000_000 + run);
+    wheel.set(`run ${run}`, undefined);
+  }
+  expect(wheel.held).toBeLessThan(5_000);
+  await clock.advance(4_000);
+  expect(woken).toEqual(['live']);
+});

@@ -4,6 +4,9 @@ import { Heap } from './heap.ts';
 /** Longest single wait of the timer; a later instant is waited for in pieces. */
 const maxWaitMs = 3_600_000;
 
+/** Replaced instants that may wait beside as many as there are live ones. */
+const maxStale = 1_024;
+
 interface Due {
   readonly key: string;
   readonly at: number;
@@ -36,6 +39,7 @@ export class DueWheel {
     }
     this.#current.set(key, at);
     this.#heap.push({ key, at });
+    if (this.#heap.size > 2 * this.#current.size + maxStale) this.#compact();
     if (at < this.#armedFor) this.#arm();
   }
 
@@ -53,12 +57,23 @@ export class DueWheel {
     this.#arm();
   }
 
+  /** Instants in memory, also replaced ones. */
+  get held(): number {
+    return this.#heap.size;
+  }
+
   close(): void {
     this.#cancel?.();
     this.#cancel = undefined;
     this.#current.clear();
     while (this.#heap.pop() !== undefined);
     this.#armedFor = Number.POSITIVE_INFINITY;
+  }
+
+  /** Replaced instants far ahead, such as timeouts of runs that ended long before, must not pile up. */
+  #compact(): void {
+    while (this.#heap.pop() !== undefined);
+    for (const [key, at] of this.#current) this.#heap.push({ key, at });
   }
 
   #arm(): void {

@@ -1,4 +1,4 @@
-import { shardCount } from '@skein/domain';
+import { DomainError, shardCount } from '@skein/domain';
 import { checkLeases } from '../fleet/end-session.ts';
 import { auditLeases } from '../run/adopt-leases.ts';
 import { fillWindow } from '../submit/fill-window.ts';
@@ -22,36 +22,50 @@ export const claimShards = async (engine: Engine): Promise<void> => {
   const mine = new Set(
     homes.filter(({ coordinatorId }) => coordinatorId === config.coordinatorId).map(({ shard }) => shard),
   );
-  const gained = [...mine].filter((shard) => !runs.shards.has(shard));
   const lost = [...runs.shards].some((shard) => !mine.has(shard));
+  for (const shard of mine) if (!runs.shards.has(shard)) runs.unread.add(shard);
+  for (const shard of runs.unread) if (!mine.has(shard)) runs.unread.delete(shard);
   runs.shards = mine;
   if (lost) for (const actor of runs.actors) if (!mine.has(actor.shard)) runs.drop(engine, actor);
-  if (gained.length > 0) await loadOpenRuns(engine, gained);
+  if (runs.unread.size === 0) return;
+  // A shard counts as read only once its runs are here: otherwise their workers would be told that they hold nothing.
+  const reading = [...runs.unread];
+  await loadOpenRuns(engine, reading);
+  for (const shard of reading) runs.unread.delete(shard);
 };
 
-/** Reads runs that are not over into memory, a few at a time; one that cannot be read costs only itself. */
+/**
+ * Reads runs that are not over into memory, a few at a time; one that cannot be read costs only itself.
+ * Throws `unavailable` when some may be readable later.
+ */
 export const loadOpenRuns = async (engine: Engine, shards: readonly number[]): Promise<void> => {
   const heads = (await engine.deps.runs.listOpen(shards)).filter(
     ({ runId }) => engine.runs.find(runId) === undefined && !engine.runs.isUndrivable(runId),
   );
   let next = 0;
+  let left = 0;
   const worker = async (): Promise<void> => {
     for (let head = heads[next++]; head !== undefined && engine.phase !== 'stopped'; head = heads[next++]) {
-      await wakeFromStore(engine, head);
+      if (!(await wakeFromStore(engine, head))) left += 1;
     }
   };
   await Promise.all(Array.from({ length: 16 }, worker));
+  if (left > 0) throw new DomainError('unavailable', `${left} open runs could not be read now`);
 };
 
+/** False when the run may be readable later. */
 const wakeFromStore = async (
   engine: Engine,
   run: { readonly tenant: string; readonly runId: string },
-): Promise<void> => {
-  if (engine.runs.isUndrivable(run.runId)) return;
+): Promise<boolean> => {
+  if (engine.runs.isUndrivable(run.runId)) return true;
   try {
     engine.wake(await engine.runs.open(engine, run.tenant, run.runId));
+    return true;
   } catch (thrown) {
-    if (!isPassing(thrown)) engine.deps.log.error('open run cannot be read', { runId: run.runId, error: thrown });
+    if (isPassing(thrown)) return false;
+    engine.deps.log.error('open run cannot be read', { runId: run.runId, error: thrown });
+    return true;
   }
 };
 

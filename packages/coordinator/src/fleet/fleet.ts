@@ -10,6 +10,8 @@ export class Fleet {
   readonly #byWorker = new Map<WorkerId, WorkerSession>();
   readonly #bySession = new Map<SessionId, WorkerSession>();
   readonly #byIncarnation = new Map<string, WorkerSession>();
+  /** Under which names a session is registered. */
+  readonly #names = new Map<WorkerSession, { readonly sessions: SessionId[]; incarnation: string | undefined }>();
   readonly #available = new Set<WorkerSession>();
   readonly #exited = new Set<string>();
   #slots = 0;
@@ -50,19 +52,30 @@ export class Fleet {
     return session.tasks.get(taskKey(ref));
   }
 
-  /** Adds a session, or its new session id and incarnation. */
+  /**
+   * Adds a session, or its new session id and incarnation. A call of the session before a reconnect may still be under way, so that
+   * one id keeps its meaning; older ones, and earlier incarnations, do not.
+   */
   register(session: WorkerSession): void {
     this.#byWorker.set(session.workerId, session);
+    const names = this.#names.get(session) ?? { sessions: [], incarnation: undefined };
+    this.#names.set(session, names);
+    if (names.sessions.at(-1) !== session.sessionId) names.sessions.push(session.sessionId);
     this.#bySession.set(session.sessionId, session);
-    if (session.info !== undefined) this.#byIncarnation.set(session.info.incarnation, session);
+    for (const old of names.sessions.splice(0, names.sessions.length - 2)) this.#bySession.delete(old);
+    const incarnation = session.info?.incarnation;
+    if (incarnation !== names.incarnation) this.#forgetIncarnation(session, names.incarnation);
+    names.incarnation = incarnation;
+    if (incarnation !== undefined) this.#byIncarnation.set(incarnation, session);
     this.refresh(session);
   }
 
   forget(session: WorkerSession): void {
     if (this.#byWorker.get(session.workerId) === session) this.#byWorker.delete(session.workerId);
-    for (const [id, known] of this.#bySession) if (known === session) this.#bySession.delete(id);
-    const incarnation = session.info?.incarnation;
-    if (incarnation !== undefined) this.#byIncarnation.delete(incarnation);
+    const names = this.#names.get(session);
+    for (const id of names?.sessions ?? []) this.#bySession.delete(id);
+    this.#forgetIncarnation(session, names?.incarnation);
+    this.#names.delete(session);
     this.#available.delete(session);
     this.#countSlots();
   }
@@ -90,6 +103,11 @@ export class Fleet {
   connectionsChanged(): void {
     this.version += 1;
     this.#countSlots();
+  }
+
+  #forgetIncarnation(session: WorkerSession, incarnation: string | undefined): void {
+    if (incarnation !== undefined && this.#byIncarnation.get(incarnation) === session)
+      this.#byIncarnation.delete(incarnation);
   }
 
   #countSlots(): void {

@@ -1,6 +1,5 @@
-import type { TaskRef, TaskResult, ValueRef } from '@skein/domain';
-import { isDomainError, maxInlineValueBytes, utf8Length } from '@skein/domain';
-import { storeValue } from '../dispatch/stored-values.ts';
+import type { TaskRef, TaskResult } from '@skein/domain';
+import { findTarget, isDomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
@@ -9,9 +8,7 @@ import { taskKey } from '../fleet/worker-session.ts';
 import { loadRun } from '../run/load-run.ts';
 import type { RunActor, Settlement } from '../run/run-actor.ts';
 import { postCommand } from '../run/run-turn.ts';
-
-/** Inline bytes of one result; above it the largest values go to the blob store first, so that its fact stays within 64 KiB. */
-const maxInlineResultBytes = 40 * 1024;
+import { boundResult, isLarge, spillResult } from './bound-result.ts';
 
 /** Pauses after refusals in a row, in ms: doubled each time up to the last. */
 const firstPauseMs = 100;
@@ -75,72 +72,60 @@ const creditSlot = (engine: Engine, session: WorkerSession, result: TaskResult):
   engine.fleet.refresh(session);
 };
 
-const inlineBytes = (ref: ValueRef | undefined): number =>
-  ref === undefined || !('inline' in ref) ? 0 : utf8Length(JSON.stringify(ref.inline));
-
-const isLarge = (result: TaskResult): boolean => {
-  let bytes = inlineBytes(result.stdout);
-  for (const name in result.outputs) bytes += inlineBytes(result.outputs[name]);
-  return bytes > maxInlineResultBytes;
-};
-
-/** Moves inline values out, the largest first, until the result fits into a fact. */
-const spillResult = async (engine: Engine, session: WorkerSession, result: TaskResult): Promise<TaskResult> => {
-  const outputs: { [name: string]: ValueRef } = { ...result.outputs };
-  let { stdout } = result;
-  const entries = [
-    ...Object.entries(outputs).map(([name, ref]) => ({ name, ref })),
-    ...(stdout === undefined ? [] : [{ name: undefined, ref: stdout }]),
-  ]
-    .map((entry) => ({ ...entry, bytes: inlineBytes(entry.ref) }))
-    .sort((a, b) => b.bytes - a.bytes);
-  let left = entries.reduce((sum, { bytes }) => sum + bytes, 0);
-  for (const { name, ref, bytes } of entries) {
-    if ((left <= maxInlineResultBytes && bytes <= maxInlineValueBytes) || !('inline' in ref)) continue;
-    const moved = await storeValue(engine, session.tenant, ref.inline);
-    left -= bytes;
-    if (name === undefined) stdout = moved;
-    else outputs[name] = moved;
-  }
-  return stdout === undefined ? { ...result, outputs } : { ...result, outputs, stdout };
-};
-
-const record = (engine: Engine, session: WorkerSession, actor: RunActor, result: TaskResult): void => {
+const record = (engine: Engine, session: WorkerSession, actor: RunActor, result: TaskResult, tries: number): void => {
   postCommand(engine, actor, {
     command: { type: 'finish', workerId: session.workerId, result },
     settle: (settlement) => {
       const outcome = outcomeOf(settlement);
       if (outcome !== undefined) acknowledge(engine, session, result, outcome);
-      else if (settlement.status === 'failed' && engine.phase === 'running') collectLater(engine, session, result);
+      else if (settlement.status === 'failed') collectLater(engine, session, result, tries);
     },
   });
 };
 
 /** The run is being read again, or the store is away: the result is tried again, as the worker would. */
-const collectLater = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
-  engine.deps.clock.after(firstPauseMs, () => {
-    if (engine.phase === 'running') take(engine, session, result);
+const collectLater = (engine: Engine, session: WorkerSession, result: TaskResult, tries: number): void => {
+  if (engine.phase !== 'running') return;
+  engine.deps.clock.after(Math.min(maxPauseMs, firstPauseMs * 2 ** Math.min(10, tries)), () => {
+    if (engine.phase === 'running') take(engine, session, result, tries + 1);
   });
 };
 
-/** A result of a run that is not in memory: it is over, or unknown, or not ours to judge; the log says which. */
-const judgeFromLog = async (engine: Engine, session: WorkerSession, result: TaskResult): Promise<void> => {
+/** The run of a result whose lease is current, though the run is not in memory. Its worker counts as the holder, so that it is not lost on the way. */
+const openForHolder = async (engine: Engine, session: WorkerSession, result: TaskResult): Promise<RunActor> => {
+  const { runId, step, attempt, token } = result;
+  const key = taskKey(result);
+  session.tasks.set(key, {
+    key,
+    tenant: session.tenant,
+    ref: { runId, step, attempt, token },
+    offeredAt: engine.deps.clock.monotonicMs(),
+    received: true,
+    started: 'yes',
+  });
+  return engine.runs.open(engine, session.tenant, runId);
+};
+
+/** A result of a run that is not in memory: it is over, or unknown, or was not read yet; the log says which. */
+const judgeFromLog = async (
+  engine: Engine,
+  session: WorkerSession,
+  result: TaskResult,
+  tries: number,
+): Promise<void> => {
   try {
     const { state } = await loadRun(engine, session.tenant, result.runId);
-    const actor = engine.runs.find(result.runId);
-    if (actor !== undefined) {
-      record(engine, session, actor, result);
-      return;
-    }
-    const bracket = result.step.indexOf('[');
-    const step = state.steps.get(bracket === -1 ? result.step : result.step.slice(0, bracket));
-    const target = bracket === -1 ? step : step?.fanout?.states[Number(result.step.slice(bracket + 1, -1))];
-    acknowledge(engine, session, result, target?.resultToken === result.token ? 'repeated' : 'stale');
+    const target = findTarget(state, result.step)?.target;
+    const isCurrent = target?.lease?.token === result.token && target.lease.workerId === session.workerId;
+    const actor =
+      engine.runs.find(result.runId) ?? (isCurrent ? await openForHolder(engine, session, result) : undefined);
+    if (actor !== undefined) record(engine, session, actor, result, tries);
+    else acknowledge(engine, session, result, target?.resultToken === result.token ? 'repeated' : 'stale');
   } catch (thrown) {
     if (isDomainError(thrown) && thrown.code === 'not_found') acknowledge(engine, session, result, 'stale');
     else {
       engine.deps.log.warn('result cannot be judged now', { runId: result.runId, error: thrown });
-      if (isPassing(thrown)) collectLater(engine, session, result);
+      if (isPassing(thrown)) collectLater(engine, session, result, tries);
     }
   }
 };
@@ -152,28 +137,29 @@ const judgeFromLog = async (engine: Engine, session: WorkerSession, result: Task
 export const collectResult = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
   if (result.outcome.status === 'released') noteRefusal(engine, session);
   else creditSlot(engine, session, result);
-  take(engine, session, result);
+  take(engine, session, result, 0);
 };
 
-const take = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
+const take = (engine: Engine, session: WorkerSession, result: TaskResult, tries: number): void => {
   const actor = engine.runs.find(result.runId);
   if (actor === undefined || actor.tenant !== session.tenant) {
-    void judgeFromLog(engine, session, result);
+    void judgeFromLog(engine, session, result, tries);
     return;
   }
-  if (!isLarge(result)) {
-    record(engine, session, actor, result);
+  const bounded = boundResult(result);
+  if (!isLarge(bounded)) {
+    record(engine, session, actor, bounded, tries);
     return;
   }
-  spillResult(engine, session, result).then(
+  spillResult(engine, session.tenant, bounded).then(
     (smaller) => {
       const current = engine.runs.find(result.runId);
-      if (current === undefined) void judgeFromLog(engine, session, smaller);
-      else record(engine, session, current, smaller);
+      if (current === undefined) void judgeFromLog(engine, session, smaller, tries);
+      else record(engine, session, current, smaller, tries);
     },
     (thrown: unknown) => {
       engine.deps.log.warn('values of a result were not stored', { runId: result.runId, error: thrown });
-      collectLater(engine, session, result);
+      collectLater(engine, session, result, tries);
     },
   );
 };

@@ -36,9 +36,9 @@ export const createGateway = (engine: Engine): CoordinatorGateway => ({
   reportExit: async (credentials, report) => {
     requireRunning(engine);
     const identity = await engine.tokens.authenticate(credentials.token, 'join');
-    const session =
-      engine.fleet.ofIncarnation(report.incarnation) ??
-      (report.workerId === undefined ? undefined : engine.fleet.ofWorker(report.workerId));
+    const named = report.workerId === undefined ? undefined : engine.fleet.ofWorker(report.workerId);
+    // A worker id names a process only as long as no other incarnation of it has joined.
+    const session = engine.fleet.ofIncarnation(report.incarnation) ?? (named?.info === undefined ? named : undefined);
     if (session !== undefined && session.tenant !== identity.tenant) return;
     engine.fleet.markExited(report.incarnation);
     if (session === undefined) return;

@@ -10,10 +10,18 @@ import type {
   ValueRef,
   ViewHints,
 } from '@skein/domain';
-import { DomainError, isSettledStep, isTerminalRun, parseStepPath, viewRun, viewStep } from '@skein/domain';
+import {
+  cloneRunState,
+  DomainError,
+  isSettledStep,
+  isTerminalRun,
+  parseStepPath,
+  viewRun,
+  viewStep,
+} from '@skein/domain';
 import type { Page, RunFilter, RunHead } from '@skein/ports';
 import type { RunSummary } from '../coordinator.ts';
-import { fanoutResults, missing, valueOf } from '../dispatch/known-values.ts';
+import { fanoutResults, missing } from '../dispatch/known-values.ts';
 import { fetchValue } from '../dispatch/stored-values.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { RunActor } from '../run/run-actor.ts';
@@ -33,10 +41,8 @@ const hintsOf = (engine: Engine, actor: RunActor | undefined): ViewHints => {
 };
 
 /** A run as it is in the log. Throws `not_found`, `unavailable`. */
-export const viewOfRun = async (engine: Engine, tenant: TenantId, runId: RunId): Promise<RunView> => {
-  const { state, actor } = await engine.runs.read(engine, tenant, runId);
-  return viewRun(state, hintsOf(engine, actor));
-};
+export const viewOfRun = (engine: Engine, tenant: TenantId, runId: RunId): Promise<RunView> =>
+  engine.runs.read(engine, tenant, runId, (state, actor) => viewRun(state, hintsOf(engine, actor)));
 
 const iso = (at: number): string => new Date(at).toISOString();
 
@@ -67,17 +73,19 @@ export const listItems = async (
   limit: number,
   cursor?: string,
 ): Promise<Page<StepView>> => {
-  const { state, actor } = await engine.runs.read(engine, tenant, runId);
-  const step = state.steps.get(stepId);
-  if (step === undefined) throw new DomainError('not_found', `the run has no step ${stepId}`, { runId, step: stepId });
   const from = cursor === undefined ? 0 : Number(cursor);
   if (!Number.isSafeInteger(from) || from < 0)
     throw new DomainError('invalid_argument', 'the cursor is not one of this list');
-  const states = step.fanout?.states ?? [];
-  const end = from + Math.max(1, Math.min(limit, maxItems));
-  const definition = state.graph.byId.get(stepId);
-  const items = states.slice(from, end).map((item) => viewStep(definition, item, hintsOf(engine, actor)));
-  return end < states.length ? { items, nextCursor: String(end) } : { items };
+  return engine.runs.read(engine, tenant, runId, (state, actor) => {
+    const step = state.steps.get(stepId);
+    if (step === undefined)
+      throw new DomainError('not_found', `the run has no step ${stepId}`, { runId, step: stepId });
+    const states = step.fanout?.states ?? [];
+    const end = from + Math.max(1, Math.min(limit, maxItems));
+    const definition = state.graph.byId.get(stepId);
+    const items = states.slice(from, end).map((item) => viewStep(definition, item, hintsOf(engine, actor)));
+    return end < states.length ? { items, nextCursor: String(end) } : { items };
+  });
 };
 
 /** The step, or item, of a path. Throws `not_found`. */
@@ -115,17 +123,19 @@ export const readOutput = async (
   path: StepPath,
   name: string,
 ): Promise<JsonValue> => {
-  const { state } = await engine.runs.read(engine, tenant, runId);
-  const target = targetOf(state, path);
-  if (target.fanout !== undefined && name === 'results') return allResults(engine, tenant, state, path);
-  const definition = state.graph.byId.get(parseStepPath(path)?.stepId ?? '');
-  const own = target.result?.outputs[name];
-  const ref: ValueRef | undefined =
-    own ?? (name === 'stdout' || name === definition?.output ? target.result?.stdout : undefined);
-  if (ref === undefined)
-    throw new DomainError('not_found', `step ${path} has no output ${name}`, { runId, step: path, name });
-  const inline = valueOf(ref, { load: () => undefined, stored: () => undefined });
-  return inline === missing && 'digest' in ref ? fetchValue(engine, tenant, ref.digest) : (inline as JsonValue);
+  const found = await engine.runs.read(engine, tenant, runId, (state): RunState | ValueRef => {
+    const target = targetOf(state, path);
+    // Values are fetched one after the other, while the run goes on.
+    if (target.fanout !== undefined && name === 'results') return cloneRunState(state);
+    const definition = state.graph.byId.get(parseStepPath(path)?.stepId ?? '');
+    const own = target.result?.outputs[name];
+    const ref = own ?? (name === 'stdout' || name === definition?.output ? target.result?.stdout : undefined);
+    if (ref === undefined)
+      throw new DomainError('not_found', `step ${path} has no output ${name}`, { runId, step: path, name });
+    return ref;
+  });
+  if ('steps' in found) return allResults(engine, tenant, found, path);
+  return 'inline' in found ? found.inline : fetchValue(engine, tenant, found.digest);
 };
 
 /** Bytes of an attempt's log. `complete` says that this attempt writes no more. Throws `not_found`, `unavailable`. */
@@ -141,11 +151,13 @@ export const readLog = async (
   readonly next: number;
   readonly complete: boolean;
 }> => {
-  const { state } = await engine.runs.read(engine, tenant, runId);
-  const target = targetOf(state, path);
+  const target = await engine.runs.read(engine, tenant, runId, (state) => {
+    const step = targetOf(state, path);
+    return { attempt: step.attempt, over: isTerminalRun(state.status) || isSettledStep(step.status) };
+  });
   const attempts = options.attempt === undefined ? await engine.deps.logs.attempts(tenant, runId, path) : [];
   const attempt = options.attempt ?? Math.max(target.attempt, ...attempts);
-  const over = isTerminalRun(state.status) || isSettledStep(target.status) || attempt < target.attempt;
+  const over = target.over || attempt < target.attempt;
   const { bytes, next } = await engine.deps.logs.read(
     { tenant, runId, step: path, attempt },
     options.offset,

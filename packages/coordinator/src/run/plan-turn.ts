@@ -142,15 +142,13 @@ const placeAll = (engine: Engine, actor: RunActor, draft: TurnDraft, plan: RunPl
   return changed;
 };
 
-/**
- * Takes all commands of the mailbox in order, then plans until nothing follows from the state. Synchronous: it changes the run's
- * state in memory and reserves slots, and the caller makes it durable or throws it away.
- */
-export const planTurn = (engine: Engine, actor: RunActor): TurnDraft => {
-  const now = engine.deps.clock.now();
-  const draft: TurnDraft = {
+/** An empty turn that has taken the mailbox. */
+export const openDraft = (actor: RunActor): TurnDraft => {
+  const batch = actor.mailbox;
+  actor.mailbox = [];
+  return {
     expectedSeq: actor.state.seq,
-    batch: actor.mailbox,
+    batch,
     settlements: [],
     facts: [],
     leased: [],
@@ -159,7 +157,14 @@ export const planTurn = (engine: Engine, actor: RunActor): TurnDraft => {
     cancel: [],
     dueAt: undefined,
   };
-  actor.mailbox = [];
+};
+
+/**
+ * Applies all commands of the draft in order, then plans until nothing follows from the state. Synchronous: it changes the run's
+ * state in memory and reserves slots, and the caller makes it durable or throws it away.
+ */
+export const planTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
+  const now = engine.deps.clock.now();
   applyBatch(engine, actor, draft, now);
   for (let round = 0; ; round += 1) {
     if (round > maxRounds) throw new DomainError('internal', 'the plan of a run does not come to an end');
@@ -177,5 +182,4 @@ export const planTurn = (engine: Engine, actor: RunActor): TurnDraft => {
     if (changed) continue;
     if (plan.ready.length === 0 || !placeAll(engine, actor, draft, plan, now)) break;
   }
-  return draft;
 };

@@ -30,6 +30,10 @@ export const recoverRun = async (
 ): Promise<void> => {
   engine.deps.meter.count(metric.runsReloaded);
   engine.deps.log.warn('run is read again after an append in doubt', { runId: actor.runId, cause: cause.code });
+  // A store that reads but does not write must not make this a busy loop.
+  if (actor.doubts > 0)
+    await engine.deps.clock.sleep(Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(10, actor.doubts - 1)));
+  actor.doubts += 1;
   for (let waitMs = firstRetryMs; ; waitMs = Math.min(maxRetryMs, waitMs * 2)) {
     if (engine.phase === 'stopped' || actor.dropped) {
       failAll(actor, batch, new DomainError('unavailable', 'the coordinator stopped'));
@@ -37,6 +41,7 @@ export const recoverRun = async (
     }
     try {
       const { state, checkpointSeq } = await loadRun(engine, actor.tenant, actor.runId);
+      if (actor.dropped) continue;
       actor.state = state;
       actor.checkpointSeq = checkpointSeq;
       break;
@@ -45,7 +50,6 @@ export const recoverRun = async (
       if (isDomainError(thrown) && !isPassing(thrown)) {
         // `not_found`: the append that was to create the run did not happen. `unimplemented`: another version writes this run now.
         const error = thrown.code === 'not_found' ? cause : thrown;
-        actor.dropped = true;
         failAll(actor, batch, error);
         engine.runs.drop(engine, actor);
         return;

@@ -28,7 +28,7 @@ export interface Grant {
 
 /**
  * One open run in memory: its state and its mailbox. The state may be ahead of the log only while `inFlight` is set;
- * whoever shows it waits for `settled`.
+ * whoever shows it goes through `RunTable.read`.
  */
 export class RunActor {
   readonly tenant: TenantId;
@@ -51,6 +51,8 @@ export class RunActor {
   /** Why ready tasks of a class hold no lease. */
   readonly waits = new Map<TaskClass, WaitReason>();
   checkpointSeq = 0;
+  /** Appends in a row that were not known to be durable. */
+  doubts = 0;
   /** Turns in a row that ended in a bug; a run that keeps failing waits for the sweep. */
   bugs = 0;
   /** Counts in the admission window. */
@@ -61,10 +63,5 @@ export class RunActor {
     this.runId = state.runId;
     this.shard = shard;
     this.state = state;
-  }
-
-  /** Resolves when the state is as durable as the log. */
-  async settled(): Promise<void> {
-    while (this.inFlight !== undefined) await this.inFlight;
   }
 }

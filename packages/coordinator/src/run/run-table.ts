@@ -21,6 +21,8 @@ export class RunTable {
   readonly #undrivable = new Set<RunId>();
   /** Shards that this coordinator is home to. */
   shards: ReadonlySet<number> = new Set();
+  /** Of these, shards whose open runs have not all been read yet. */
+  readonly unread = new Set<number>();
 
   get size(): number {
     return this.#actors.size;
@@ -48,7 +50,7 @@ export class RunTable {
     this.#actors.set(actor.runId, actor);
   }
 
-  /** Forgets an actor; a finished state stays readable. */
+  /** Forgets an actor; a finished state stays readable, and who still waits for a turn is told to ask again. */
   drop(engine: Engine, actor: RunActor): void {
     actor.dropped = true;
     if (this.#actors.get(actor.runId) === actor) this.#actors.delete(actor.runId);
@@ -56,6 +58,8 @@ export class RunTable {
     engine.wheel.set(actor.runId, undefined);
     engine.window.left(actor);
     if (isTerminalRun(actor.state.status) && actor.inFlight === undefined) this.#finished.set(actor.runId, actor.state);
+    const error = new DomainError('unavailable', 'the run is being loaded again', { runId: actor.runId });
+    for (const { settle } of actor.mailbox.splice(0)) settle?.({ status: 'failed', error });
   }
 
   /**
@@ -75,19 +79,24 @@ export class RunTable {
     return load;
   }
 
-  /** A durable state to look at: from memory, or folded from the log. Reads never wake the engine. Throws like `loadRun`. */
-  async read(
+  /**
+   * Looks at a durable state: in memory, or folded from the log. `look` must be synchronous and keep nothing of a run that goes on:
+   * in the next turn the state may be ahead of the log. Reads never wake the engine. Throws like `loadRun`.
+   */
+  async read<T>(
     engine: Engine,
     tenant: TenantId,
     runId: RunId,
-  ): Promise<{ readonly state: RunState; readonly actor?: RunActor }> {
+    look: (state: RunState, actor?: RunActor) => T,
+  ): Promise<T> {
     const actor = this.#actors.get(runId);
     if (actor !== undefined && actor.tenant === tenant && actor.creation === undefined) {
-      await actor.settled();
-      if (!actor.dropped) return { state: actor.state, actor };
+      // Nothing may come between the end of this loop and the look.
+      while (actor.inFlight !== undefined) await actor.inFlight;
+      if (!actor.dropped) return look(actor.state, actor);
     }
     const finished = this.finished(tenant, runId);
-    return { state: finished ?? (await loadRun(engine, tenant, runId)).state };
+    return look(finished ?? (await loadRun(engine, tenant, runId)).state);
   }
 
   clear(): void {

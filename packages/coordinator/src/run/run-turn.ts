@@ -6,7 +6,7 @@ import { metric } from '../engine/metric-names.ts';
 import { cancelHeldTask } from '../fleet/cancel-held-task.ts';
 import { headOf } from './head-of.ts';
 import type { TurnDraft } from './plan-turn.ts';
-import { planTurn } from './plan-turn.ts';
+import { openDraft, planTurn } from './plan-turn.ts';
 import { recoverRun } from './recover-run.ts';
 import type { PendingCommand, RunActor, Settlement } from './run-actor.ts';
 
@@ -49,12 +49,12 @@ export const wakeRun = (engine: Engine, actor: RunActor): void => {
 };
 
 const takeTurn = (engine: Engine, actor: RunActor): void => {
-  const batch = actor.mailbox;
-  let draft: TurnDraft;
+  const draft = openDraft(actor);
   try {
-    draft = planTurn(engine, actor);
+    planTurn(engine, actor, draft);
   } catch (thrown) {
-    onBug(engine, actor, batch, thrown);
+    giveBackSlots(engine, draft);
+    onBug(engine, actor, draft.batch, thrown);
     return;
   }
   engine.dispatcher.releaseGrants(actor);
@@ -66,9 +66,11 @@ const takeTurn = (engine: Engine, actor: RunActor): void => {
   const flight = commit(engine, actor, draft).catch((thrown: unknown) => onBug(engine, actor, [], thrown));
   actor.inFlight = flight;
   void flight.then(() => {
-    if (actor.inFlight === flight) actor.inFlight = undefined;
+    // Another flight: a bug is being mended, and the state in memory is worth nothing.
+    if (actor.inFlight !== flight) return;
+    actor.inFlight = undefined;
     retire(engine, actor);
-    if (actor.mailbox.length > 0 || draft.facts.length > 0) wakeIfNeeded(engine, actor);
+    wakeIfNeeded(engine, actor);
   });
 };
 
@@ -110,7 +112,9 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
     case 'appended':
       actor.creation = undefined;
       actor.pins = undefined;
+      actor.largeParams = undefined;
       actor.bugs = 0;
+      actor.doubts = 0;
       afterTurn(engine, actor, draft);
       saveCheckpointIfDue(engine, actor);
       break;
@@ -132,24 +136,35 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
       break;
     case 'unknown':
       giveBackSlots(engine, draft);
+      if (neverAppends(outcome.error)) {
+        onBug(engine, actor, draft.batch, outcome.error);
+        break;
+      }
       await recoverRun(engine, actor, draft.batch, outcome.error);
       break;
   }
   engine.dispatcher.pump();
 };
 
-/** A turn that threw: its state is worth nothing; the commands are answered and the run is read again. */
+/** The store will refuse these facts however often they come. */
+const neverAppends = ({ code }: DomainError): boolean => code === 'too_large' || code === 'invalid_argument';
+
+/**
+ * A turn that threw, or whose facts no store takes: its state is worth nothing; the commands are answered and the run is read again.
+ * What says that a lease has ended is asked again, because only it knows whether the step had begun.
+ */
 const onBug = (engine: Engine, actor: RunActor, batch: readonly PendingCommand[], thrown: unknown): void => {
   engine.deps.log.error('turn of a run failed', { runId: actor.runId, error: thrown });
   actor.bugs += 1;
   const error = isDomainError(thrown) ? thrown : new DomainError('internal', 'internal error', undefined, thrown);
   settleAll(engine, batch, () => ({ status: 'failed', error }));
+  const losses = batch.filter(({ command }) => command.type === 'lose');
   engine.dispatcher.releaseGrants(actor);
   if (actor.bugs > maxBugs || actor.creation !== undefined) {
     engine.runs.drop(engine, actor);
     return;
   }
-  const flight = recoverRun(engine, actor, [], error).catch((again: unknown) => {
+  const flight = recoverRun(engine, actor, losses, error).catch((again: unknown) => {
     engine.deps.log.error('run cannot be read again', { runId: actor.runId, error: again });
     engine.runs.drop(engine, actor);
   });
@@ -194,6 +209,8 @@ const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
   for (const [taskClass, reason] of draft.waits) actor.waits.set(taskClass, reason);
   engine.wheel.set(actor.runId, isTerminalRun(actor.state.status) ? undefined : draft.dueAt);
   if (draft.facts.length > 0) engine.watchers.notify(actor.runId);
+  if (draft.facts.at(-1)?.type === 'run_finished')
+    engine.deps.meter.count(metric.runsFinished, 1, { status: actor.state.status });
   if (actor.state.status === 'running' && !actor.counted) engine.window.entered(actor);
   retire(engine, actor);
 };
@@ -203,7 +220,6 @@ const retire = (engine: Engine, actor: RunActor): void => {
   if (actor.dropped || actor.mailbox.length > 0) return;
   const over = isTerminalRun(actor.state.status);
   if (!over && actor.state.status !== 'queued') return;
-  if (over) engine.deps.meter.count(metric.runsFinished, 1, { status: actor.state.status });
   actor.inFlight = undefined;
   engine.runs.drop(engine, actor);
 };

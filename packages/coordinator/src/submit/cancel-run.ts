@@ -1,11 +1,14 @@
 import type { RunId, RunView, TenantId } from '@skein/domain';
-import { DomainError } from '@skein/domain';
+import { DomainError, utf8Length } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { viewOfRun } from '../query/view-of-run.ts';
 import { askRun } from '../run/run-turn.ts';
 
 /** Commands of people that may wait in one run's mailbox. */
 const maxWaiting = 1_000;
+
+/** Name and message of who cancels; they are part of a fact. */
+const maxMessageBytes = 8 * 1024;
 
 /** Tries while the run is being read again. */
 const maxTries = 5;
@@ -18,6 +21,12 @@ export const cancelRun = async (
   by: string,
   message?: string,
 ): Promise<RunView> => {
+  const actual = utf8Length(by) + utf8Length(message ?? '');
+  if (actual > maxMessageBytes)
+    throw new DomainError('too_large', 'the message of a cancellation is too large', {
+      limit: maxMessageBytes,
+      actual,
+    });
   for (let tries = 1; ; tries += 1) {
     const actor = await engine.runs.open(engine, tenant, runId);
     if (actor.mailbox.length >= maxWaiting) {

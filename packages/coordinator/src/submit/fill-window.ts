@@ -26,8 +26,9 @@ const earlierOf = async (engine: Engine, hint: ClaimedHint): Promise<EarlierAdmi
   if (source.kind !== 'retry' || source.latest === true) return undefined;
   const head = await engine.deps.runs.readHead(hint.tenant, source.retryOf);
   if (head === undefined) return undefined;
-  const { agents, snapshotDigest } = (await engine.runs.read(engine, hint.tenant, source.retryOf)).state;
-  return snapshotDigest === undefined ? { agents } : { agents, snapshotDigest };
+  return engine.runs.read(engine, hint.tenant, source.retryOf, ({ agents, snapshotDigest }) =>
+    snapshotDigest === undefined ? { agents } : { agents, snapshotDigest },
+  );
 };
 
 /** Admits one queued run. True when its hint is spent. */

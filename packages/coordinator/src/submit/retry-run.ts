@@ -36,13 +36,13 @@ export const retryRun = async (
   runId: RunId,
   options: { readonly latest?: boolean; readonly by: string },
 ): Promise<RunView> => {
-  const { state } = await engine.runs.read(engine, tenant, runId);
-  if (state.status !== 'failed' && state.status !== 'cancelled') {
+  const state = await engine.runs.read(engine, tenant, runId, (current) => {
+    if (current.status === 'failed' || current.status === 'cancelled') return current;
     throw new DomainError('illegal_transition', 'only a failed or cancelled run can be retried', {
       runId,
-      status: state.status,
+      status: current.status,
     });
-  }
+  });
   const dag = await engine.dags.byDigest(tenant, state.dagDigest);
   const latest = options.latest === true;
   const { agents, snapshotDigest } = state;

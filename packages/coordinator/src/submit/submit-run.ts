@@ -149,10 +149,7 @@ export const createRun = async (
       case 'recorded':
         engine.deps.meter.count(metric.runsSubmitted);
         return {
-          run:
-            actor.dropped || actor.inFlight === undefined
-              ? viewRun(actor.state)
-              : await viewOfRun(engine, run.tenant, actor.runId),
+          run: actor.inFlight === undefined ? viewRun(actor.state) : await viewOfRun(engine, run.tenant, actor.runId),
           created: true,
         };
       case 'duplicate':

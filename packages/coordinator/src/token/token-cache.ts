@@ -22,6 +22,8 @@ const refused = (): DomainError => new DomainError('unauthenticated', 'the token
 export class TokenCache {
   readonly #deps: Pick<CoordinatorDeps, 'clock' | 'hasher' | 'tokens'>;
   readonly #ttlMs: number;
+  /** Rises when all is forgotten. */
+  #age = 0;
   readonly #byHash = new LRUCache<string, Cached>({ max: 10_000 });
 
   constructor(deps: Pick<CoordinatorDeps, 'clock' | 'hasher' | 'tokens'>, ttlMs: number) {
@@ -32,13 +34,17 @@ export class TokenCache {
   /** Throws `unauthenticated`, `unavailable`. */
   async authenticate(token: string, kind: TokenKind): Promise<Identity> {
     const hash = this.#deps.hasher.digest(token);
-    const now = this.#deps.clock.monotonicMs();
-    let cached = this.#byHash.get(hash);
-    if (cached === undefined || now - cached.at > this.#ttlMs) {
-      cached = { record: await this.#deps.tokens.findByHash(hash), at: now };
-      this.#byHash.set(hash, cached);
+    for (;;) {
+      const now = this.#deps.clock.monotonicMs();
+      const cached = this.#byHash.get(hash);
+      if (cached !== undefined && now - cached.at <= this.#ttlMs) return this.#judge(cached.record, kind);
+      const age = this.#age;
+      const record = await this.#deps.tokens.findByHash(hash);
+      // What was read before a revocation says nothing after it.
+      if (age !== this.#age) continue;
+      this.#byHash.set(hash, { record, at: now });
+      return this.#judge(record, kind);
     }
-    return this.#judge(cached.record, kind);
   }
 
   /** The same from memory alone; undefined when the store must be asked. Throws `unauthenticated`. */
@@ -50,6 +56,7 @@ export class TokenCache {
 
   /** Nothing is trusted any more. */
   forget(): void {
+    this.#age += 1;
     this.#byHash.clear();
   }
 
