@@ -22,6 +22,8 @@ export class FakeCoordinator implements Coordinator {
   readonly log: { bytes: Uint8Array; complete: boolean } = { bytes: new Uint8Array(), complete: false };
   /** Streams that are being watched now. */
   watching = 0;
+  /** Calls that wait for the end of a run now. */
+  waiting = 0;
   #wake: (() => void)[] = [];
 
   get gateway(): never {
@@ -96,7 +98,9 @@ export class FakeCoordinator implements Coordinator {
     return this.#run(runId).view;
   }
   async waitRun(_tenant: string, runId: string, _waitMs: number, signal: AbortSignal) {
+    this.waiting += 1;
     while (this.#run(runId).view.status === 'running' && !signal.aborted) await this.#next(signal);
+    this.waiting -= 1;
     return this.#run(runId).view;
   }
   async listRuns({ limit, cursor }: Parameters<Coordinator['listRuns']>[0]) {

@@ -102,6 +102,98 @@ test('a reader that does not read holds back neither the source nor other reader
   expect(coordinator.watching).toBe(1);
 });
 
+test('at most so many streams are open at once; one that ends makes place for the next', async () => {
+  const { coordinator, send, get } = await listen({ maxStreams: 2 });
+  await send('POST', '/api/runs', { body: { dag: 'hello' } });
+  const leave = new AbortController();
+  await get('/api/runs/run_1/events', {}, leave.signal);
+  await get('/api/runs/run_1/steps/a/log?follow=true');
+  const refused = await get('/api/runs/run_1/events');
+  expect(refused.status).toBe(429);
+  expect(refused.headers.get('retry-after')).toBe('1');
+  expect(await refused.json()).toMatchObject({ code: 'resource_exhausted' });
+  expect((await get('/api/runs/run_1')).status).toBe(200);
+  leave.abort();
+  await eventually(() => coordinator.watching === 0);
+  expect((await get('/api/runs/run_1/events')).status).toBe(200);
+});
+
+test('a HEAD of a stream opens none', async () => {
+  const { send, url, headers, get, coordinator } = await listen({ maxStreams: 1 });
+  await send('POST', '/api/runs', { body: { dag: 'hello' } });
+  for (const path of ['events', 'events', 'steps/a/log?follow=true']) {
+    const response = await fetch(`${url}/api/runs/run_1/${path}`, { method: 'HEAD', headers });
+    expect([response.status, await response.text()]).toEqual([200, '']);
+  }
+  expect(coordinator.watching).toBe(0);
+  expect((await get('/api/runs/run_1/events')).status).toBe(200);
+});
+
+test('a stream whose reader takes nothing any more is ended and its place is free', async () => {
+  const { coordinator, send, get, port } = await listen({ maxStreams: 1, stallMs: 50 });
+  await send('POST', '/api/runs', { body: { dag: 'hello' } });
+  const stuck: Socket = connect(port, '127.0.0.1');
+  closers.push(() => void stuck.destroy());
+  stuck.pause();
+  stuck.write(`GET /api/runs/run_1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${apiToken}\r\n\r\n`);
+  await eventually(() => coordinator.watching === 1);
+  const large = 'x'.repeat(20_000);
+  for (let count = 0; count < 1_000; count += 1) coordinator.emit('run_1', 'noise', { large });
+  await eventually(() => coordinator.watching === 0);
+  expect((await get('/api/runs/run_1/events?after=1001')).status).toBe(200);
+});
+
+test('a reader that waits for news is not taken for one that stalls', async () => {
+  const { coordinator, send, get } = await listen({ stallMs: 20 });
+  await send('POST', '/api/runs', { body: { dag: 'hello' } });
+  const whole = (await get('/api/runs/run_1/events')).text();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  coordinator.finish('run_1');
+  expect(await whole).toContain('event: run_finished');
+});
+
+test('at most so many calls wait at once; one that leaves makes place, and a refused one starts no run', async () => {
+  const { coordinator, send, get } = await listen({ maxWaits: 1 });
+  await send('POST', '/api/runs', { body: { dag: 'hello' } });
+  const leave = new AbortController();
+  const left = get('/api/runs/run_1?waitMs=60000', {}, leave.signal).catch(() => 'left');
+  await eventually(() => coordinator.waiting === 1);
+  expect((await send('GET', '/api/runs/run_1?waitMs=1')).status).toBe(429);
+  expect((await send('POST', '/api/runs?waitMs=1', { body: { dag: 'hello' } })).status).toBe(429);
+  expect(coordinator.runs.size).toBe(1);
+  expect((await get('/api/runs/run_1?waitMs=0')).status).toBe(200);
+  leave.abort();
+  expect(await left).toBe('left');
+  await eventually(() => coordinator.waiting === 0);
+  coordinator.finish('run_1');
+  expect((await get('/api/runs/run_1?waitMs=60000')).status).toBe(200);
+});
+
+test('further connections than the limit are closed, and a body without end costs its sender the connection', async () => {
+  const { port, get } = await listen({ maxConnections: 2 });
+  const open = () => {
+    const socket = connect(port, '127.0.0.1');
+    closers.push(() => void socket.destroy());
+    return {
+      socket,
+      gone: new Promise<void>((resolve) => socket.on('error', () => undefined).once('close', () => resolve())),
+    };
+  };
+  const endless = open();
+  endless.socket.resume();
+  endless.socket.write('POST /api/runs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+  const pump = setInterval(() => {
+    if (endless.socket.writableNeedDrain === false) endless.socket.write(`10000\r\n${'x'.repeat(0x10000)}\r\n`);
+  }, 1);
+  closers.push(() => clearInterval(pump));
+  const other = open();
+  await new Promise((resolve) => other.socket.once('connect', resolve));
+  await open().gone;
+  await endless.gone;
+  other.socket.destroy();
+  expect((await get('/healthz')).status).toBe(200);
+});
+
 test('follows a log to its end', async () => {
   const { coordinator, send, get } = await listen({ logPollMs: 1 });
   await send('POST', '/api/runs', { body: { dag: 'hello' } });

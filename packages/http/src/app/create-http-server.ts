@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { DomainError } from '@skein/domain';
 import { problemContentType, toProblemDetails } from '../problem/problem-details.ts';
+import { createHeldRequests } from '../stream/held-requests.ts';
 import { createApp } from './create-app.ts';
 import { defaultHttpLimits, type HttpServerDeps } from './http-deps.ts';
 
@@ -19,16 +20,21 @@ export interface HttpServer {
 /** Longest time for a request's headers, and for all of it, in ms: a slow sender cannot hold a socket for ever. */
 const headersTimeoutMs = 15_000;
 const requestTimeoutMs = 120_000;
+/** Quiet time after which a connection is probed, in ms. */
+const probeAfterMs = 30_000;
 /** After this, sockets that are still busy at close are cut. */
 const closeGraceMs = 1_000;
 
 /** The HTTP API over the coordinator's use cases. */
 export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const stopping = new AbortController();
+  const limits = { ...defaultHttpLimits, ...deps.limits };
   const app = createApp({
     ...deps,
-    limits: { ...defaultHttpLimits, ...deps.limits },
+    limits,
     stopping: stopping.signal,
+    streams: createHeldRequests(limits.maxStreams, (count) => deps.meter.gauge('skein_http_event_streams', count)),
+    waits: createHeldRequests(limits.maxWaits, (count) => deps.meter.gauge('skein_http_waits', count)),
   });
   const listener = getRequestListener((request, env) => app.fetch(request, env), {
     // What never became a request: a malformed target or host.
@@ -39,11 +45,18 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   return {
     listen: async (host, port) => {
       server = createServer(
-        { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs },
+        // A peer that vanished without a word is found by probes of the system, also while there is nothing to send.
+        {
+          headersTimeout: headersTimeoutMs,
+          requestTimeout: requestTimeoutMs,
+          keepAlive: true,
+          keepAliveInitialDelay: probeAfterMs,
+        },
         (request, response) => {
           void listener(request, response);
         },
       );
+      server.maxConnections = limits.maxConnections;
       await bind(server, host, port);
       const address = server.address() as AddressInfo;
       return { url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`, port: address.port };

@@ -16,6 +16,8 @@ const badBodies: readonly [string, string][] = [
   ['a prototype key', '{"dag":"hello","params":{"__proto__":{"x":1}}}'],
   ['an escaped prototype key', '{"dag":"hello","params":{"\\u005f_proto__":{"x":1}}}'],
   ['a constructor key', '{"dag":"hello","routingContext":{"constructor" : {}}}'],
+  ['a key that is there twice', '{"dag":"nothing","dag":"hello"}'],
+  ['a key that is there twice, once escaped', '{"dag":"hello","params":{"a":1,"b":{"a":2},"\\u0061":3}}'],
   ['a bad instant', '{"dag":"hello","fire":{"scheduleId":"a","nominalAt":"soon"}}'],
 ];
 
@@ -34,6 +36,11 @@ test('a value that only looks like a polluting key is fine', async () => {
   const { send } = startApi();
   const body = '{"dag":"hello","params":{"a":"__proto__","b":"{\\"__proto__\\":[[[","c\\\\":"constructor"}}';
   expect((await send('POST', '/api/runs', { body })).status).toBe(201);
+});
+
+test('the same key in different objects is fine', async () => {
+  const body = '{"dag":"hello","params":{"a":{"a":[{"a":1},{"a":2}],"b":{}},"b":"a"}}';
+  expect((await startApi().send('POST', '/api/runs', { body })).status).toBe(201);
 });
 
 test('names the field that is wrong', async () => {

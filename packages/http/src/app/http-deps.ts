@@ -1,5 +1,6 @@
 import type { Coordinator } from '@skein/coordinator';
 import type { Log, Meter } from '@skein/ports';
+import type { HeldRequests } from '../stream/held-requests.ts';
 
 /** Limits of the API; all in bytes unless named otherwise. */
 export interface HttpLimits {
@@ -11,8 +12,16 @@ export interface HttpLimits {
   readonly maxApplyBytes: number;
   /** Quiet time after which a stream sends a comment. */
   readonly heartbeatMs: number;
-  /** Pause between two looks at a log that is followed. */
+  /** Pause between two looks at a log that is followed; grows to five times that while nothing comes. */
   readonly logPollMs: number;
+  /** A stream whose reader takes nothing for so long is ended. */
+  readonly stallMs: number;
+  /** Event and log streams that may be open at once. */
+  readonly maxStreams: number;
+  /** Calls that may wait for the end of a run at once. */
+  readonly maxWaits: number;
+  /** Connections that may be open at once; further ones are closed at once. */
+  readonly maxConnections: number;
 }
 
 /** Defaults of `HttpLimits`. */
@@ -22,6 +31,10 @@ export const defaultHttpLimits: HttpLimits = {
   maxApplyBytes: 20 * 1024 * 1024,
   heartbeatMs: 15_000,
   logPollMs: 200,
+  stallMs: 120_000,
+  maxStreams: 1_000,
+  maxWaits: 1_000,
+  maxConnections: 4_000,
 };
 
 /** What the HTTP surface needs. */
@@ -41,4 +54,6 @@ export interface RouteDeps extends HttpServerDeps {
   readonly limits: HttpLimits;
   /** Aborted when the server stops; ends open streams. */
   readonly stopping: AbortSignal;
+  readonly streams: HeldRequests;
+  readonly waits: HeldRequests;
 }

@@ -22,11 +22,14 @@ export const parseJson = (text: string): unknown => {
 
 const scan = (text: string): void => {
   let depth = 0;
+  // Keys of each object that is open; a list has a set too, which stays empty.
+  const open: Set<string>[] = [];
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
       case 0x7b: // {
       case 0x5b: // [
         depth += 1;
+        open.push(new Set());
         if (depth > maxJsonDepth) {
           throw new DomainError('invalid_argument', `the body is nested deeper than ${maxJsonDepth} levels`);
         }
@@ -34,11 +37,11 @@ const scan = (text: string): void => {
       case 0x7d: // }
       case 0x5d: // ]
         depth -= 1;
+        open.pop();
         break;
       case quote: {
         const end = endOfString(text, at);
-        // No polluting key is longer than `constructor` written in \u escapes.
-        if (end - at < 72 && isKey(text, end)) refusePollution(text.slice(at, end + 1));
+        if (isKey(text, end)) refuseKey(text.slice(at, end + 1), open.at(-1));
         at = end;
         break;
       }
@@ -62,16 +65,20 @@ const isKey = (text: string, end: number): boolean => {
   return text.charCodeAt(at) === colon;
 };
 
-const refusePollution = (literal: string): void => {
+/** Parsers differ in which of two equal keys they take, so that a check and what it guards could see different values. */
+const refuseKey = (literal: string, siblings: Set<string> | undefined): void => {
   let key: unknown;
   try {
     key = literal.includes('\\') ? JSON.parse(literal) : literal.slice(1, -1);
   } catch {
     return; // JSON.parse of the whole text will say what is wrong.
   }
-  if (typeof key === 'string' && pollutingKeys.has(key)) {
-    throw new DomainError('invalid_argument', `the key "${key}" is not allowed in a body`);
+  if (typeof key !== 'string') return;
+  if (pollutingKeys.has(key)) throw new DomainError('invalid_argument', `the key "${key}" is not allowed in a body`);
+  if (siblings?.has(key) === true) {
+    throw new DomainError('invalid_argument', `the key "${key.slice(0, 100)}" is twice in one object of the body`);
   }
+  siblings?.add(key);
 };
 
 const explain = (error: unknown): string =>

@@ -20,12 +20,17 @@ export async function* followLog(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   let piece = first;
+  let pauseMs = pollMs;
   for (;;) {
-    if (piece.bytes.byteLength > 0) yield piece.bytes;
+    if (piece.bytes.byteLength > 0) {
+      pauseMs = pollMs;
+      yield piece.bytes;
+    }
     if (piece.complete && piece.bytes.byteLength === 0) return;
     if (signal.aborted) return;
     if (!piece.complete && piece.bytes.byteLength === 0) {
-      await sleep(pollMs, undefined, { signal }).catch(() => undefined);
+      await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+      pauseMs = Math.min(pauseMs * 1.5, pollMs * 5);
       if (signal.aborted) return;
     }
     const attempt = asked ?? (piece.attempt > 0 ? piece.attempt : undefined);

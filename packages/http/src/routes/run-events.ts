@@ -5,8 +5,7 @@ import { type ApiApp, addRoute } from '../app/api.ts';
 import type { RouteDeps } from '../app/http-deps.ts';
 import { toProblemDetails } from '../problem/problem-details.ts';
 import { queryInteger, runId } from '../schemas/values.ts';
-import { createEventStream } from '../stream/event-stream.ts';
-import { trackStream } from '../stream/track-stream.ts';
+import { streamResponse } from '../stream/stream-response.ts';
 
 const maxSeq = Number.MAX_SAFE_INTEGER;
 
@@ -34,7 +33,9 @@ export const addRunEventRoutes = (app: ApiApp, deps: RouteDeps): void => {
       const after = query.after ?? resumeAfter(context.req.header('last-event-id'));
       // An unknown run is a problem with a status, not an empty stream.
       await deps.coordinator.getRun(tenant, params.runId);
-      const stream = createEventStream<RunEvent>({
+      context.header('Content-Type', 'text/event-stream; charset=utf-8');
+      context.header('X-Accel-Buffering', 'no');
+      return streamResponse<RunEvent>(context, deps, {
         open: (signal) => deps.coordinator.watchRun(tenant, params.runId, after, signal),
         encode: (event) => `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`,
         encodeError: (thrown) => {
@@ -44,13 +45,7 @@ export const addRunEventRoutes = (app: ApiApp, deps: RouteDeps): void => {
           return `event: problem\ndata: ${JSON.stringify(problem)}\n\n`;
         },
         heartbeat: ': still here\n\n',
-        heartbeatMs: deps.limits.heartbeatMs,
-        signal: deps.stopping,
-        onEnd: trackStream(deps.meter),
       });
-      context.header('Content-Type', 'text/event-stream; charset=utf-8');
-      context.header('X-Accel-Buffering', 'no');
-      return context.body(stream);
     },
   );
 };

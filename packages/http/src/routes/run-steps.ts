@@ -4,8 +4,7 @@ import type { RouteDeps } from '../app/http-deps.ts';
 import { toPage } from '../app/page.ts';
 import { stepSchema } from '../schemas/run.ts';
 import { cursor, jsonValue, limitUpTo, pageOf, queryFlag, queryInteger, runId, stepPath } from '../schemas/values.ts';
-import { createEventStream } from '../stream/event-stream.ts';
-import { trackStream } from '../stream/track-stream.ts';
+import { streamResponse } from '../stream/stream-response.ts';
 import { followLog } from './follow-log.ts';
 
 const oneStep = z.strictObject({ runId, stepId: stepPath });
@@ -91,15 +90,11 @@ export const addRunStepRoutes = (app: ApiApp, deps: RouteDeps): void => {
         context.header('Skein-Log-Complete', String(first.complete));
         return context.body(first.bytes as Uint8Array<ArrayBuffer>);
       }
-      const stream = createEventStream<Uint8Array>({
+      return streamResponse<Uint8Array>(context, deps, {
         open: (signal) => followLog(first, query.attempt, read, deps.limits.logPollMs, signal),
         encode: (bytes) => bytes,
         heartbeat: '',
-        heartbeatMs: deps.limits.heartbeatMs,
-        signal: deps.stopping,
-        onEnd: trackStream(deps.meter),
       });
-      return context.body(stream);
     },
   );
 };

@@ -40,15 +40,18 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       const { fire, params, ...rest } = body;
       refuseLargeParams(params, deps.limits.maxParamsBytes);
       const idempotencyKey = idempotencyKeyOf(context.req.header('idempotency-key'));
-      const { run, created } = await coordinator.submitRun(tenant, {
-        ...(rest as { dag: string }),
-        ...(params === undefined ? {} : { params: params as never }),
-        ...(fire === undefined ? {} : { fire: { scheduleId: fire.scheduleId, nominalAt: Date.parse(fire.nominalAt) } }),
-        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      return withWait(deps, context, query.waitMs, async (wait) => {
+        const { run, created } = await coordinator.submitRun(tenant, {
+          ...(rest as { dag: string }),
+          ...(params === undefined ? {} : { params: params as never }),
+          ...(fire === undefined
+            ? {}
+            : { fire: { scheduleId: fire.scheduleId, nominalAt: Date.parse(fire.nominalAt) } }),
+          ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        });
+        context.header('Location', `/api/runs/${run.runId}`);
+        return jsonResponse(context, (await wait?.(tenant, run.runId)) ?? run, created ? 201 : 200);
       });
-      context.header('Location', `/api/runs/${run.runId}`);
-      const shown = await waited(deps, context, tenant, run.runId, query.waitMs);
-      return jsonResponse(context, shown ?? run, created ? 201 : 200);
     },
   );
   addRoute(
@@ -92,10 +95,13 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       query: waitQuery,
       answers: { 200: { description: 'The run.', schema: runSchema } },
     },
-    async ({ tenant, params, query, context }) => {
-      const run = await waited(deps, context, tenant, params.runId, query.waitMs);
-      return jsonResponse(context, run ?? (await coordinator.getRun(tenant, params.runId)));
-    },
+    async ({ tenant, params, query, context }) =>
+      withWait(deps, context, query.waitMs, async (wait) =>
+        jsonResponse(
+          context,
+          await (wait === undefined ? coordinator.getRun(tenant, params.runId) : wait(tenant, params.runId)),
+        ),
+      ),
   );
   addRoute(
     app,
@@ -135,17 +141,24 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
   );
 };
 
-/** The run after the wait that was asked for; undefined when none was. Ends early when the caller leaves or the server stops. */
-const waited = async (
-  { coordinator, stopping }: RouteDeps,
+/**
+ * Calls `answer` with a way to wait for a run, if the caller asked to; a place for the wait is taken before anything is done. The wait
+ * ends early when the caller leaves or the server stops. Throws `resource_exhausted`.
+ */
+const withWait = async (
+  { coordinator, stopping, waits }: RouteDeps,
   context: Context<ApiEnv>,
-  tenant: TenantId,
-  runId: string,
   waitMs: number | undefined,
-): Promise<RunView | undefined> => {
-  if (waitMs === undefined || waitMs === 0) return undefined;
-  const signal = AbortSignal.any([context.req.raw.signal, stopping]);
-  return coordinator.waitRun(tenant, runId, waitMs, signal);
+  answer: (wait: ((tenant: TenantId, runId: string) => Promise<RunView>) | undefined) => Promise<Response>,
+): Promise<Response> => {
+  if (waitMs === undefined || waitMs === 0) return answer(undefined);
+  const leave = waits.take();
+  try {
+    const signal = AbortSignal.any([context.req.raw.signal, stopping]);
+    return await answer((tenant, runId) => coordinator.waitRun(tenant, runId, waitMs, signal));
+  } finally {
+    leave();
+  }
 };
 
 const refuseLargeParams = (params: unknown, limit: number): void => {
