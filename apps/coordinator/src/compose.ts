@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { createCoordinator } from '@skein/coordinator';
 import { DomainError, defaultTenant } from '@skein/domain';
 import { serveGateway } from '@skein/grpc';
@@ -51,6 +51,8 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
     const stores = await openSqlStores({ dataDir: config.dataDir, log, clock, ids, hasher });
     closers.push(() => stores.close());
+    // The data folder is ours now, so what a crash left there leads nowhere.
+    await rm(config.endpointFile, { force: true });
     const coordinator = createCoordinator(
       {
         clock,
@@ -105,7 +107,7 @@ const applyAtStart = async (
   const result = await coordinator.applyProject(defaultTenant, {
     files: files.map((file) => ({ path: file.path, mode: file.mode ?? 0o644, bytes: file.bytes })),
     autoModel: config.autoModel,
-    activate: true,
+    activate: 'new',
     dryRun: false,
   });
   if (result.dags.length === 0) throw new DomainError('invalid_argument', `the project ${project} has no DAGs`);

@@ -5,6 +5,9 @@ import { composeCoordinator } from './compose.ts';
 import { readConfig, stopDeadlineMs } from './config.ts';
 import { writePrivateFile } from './private-files.ts';
 
+// What this process writes (database, lock, files of blobs) is for its owner only, also in a data folder that was there before.
+process.umask(0o077);
+
 const config = readConfig(process.argv.slice(2), process.env);
 if (!config.ok) {
   process.stderr.write(`coordinator: bad configuration\n${config.error.map((line) => `  ${line}\n`).join('')}`);

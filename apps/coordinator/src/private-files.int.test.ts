@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DomainError } from '@skein/domain';
@@ -46,6 +46,15 @@ test('the first start makes a token, later ones keep it', async () => {
   await ensureToken(tokens, 'api', 'admin', path);
   expect(tokens.known.size).toBe(1);
   expect(await readPrivateFile(path)).toBe('t1');
+});
+
+test('a token file that others could read is closed to them', async () => {
+  const path = join(await folder(), 'admin-token');
+  const tokens = createTokens();
+  await ensureToken(tokens, 'api', 'admin', path);
+  await chmod(path, 0o644);
+  await ensureToken(tokens, 'api', 'admin', path);
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
 });
 
 test('a token that does not work is not replaced in silence', async () => {

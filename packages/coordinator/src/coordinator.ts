@@ -41,8 +41,8 @@ export interface SubmitRun {
 export interface ApplyProject {
   readonly files: readonly ProjectFile[];
   readonly autoModel: AutoModel;
-  /** Make the published versions the active ones. */
-  readonly activate: boolean;
+  /** Make the published versions the active ones; `new`: only those that are new, or whose agent has no active one yet. */
+  readonly activate: boolean | 'new';
   /** Validate and say what would change; change nothing. */
   readonly dryRun: boolean;
 }

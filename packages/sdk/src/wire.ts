@@ -91,7 +91,8 @@ export interface ApplyInput {
     readonly baseUrl?: string;
     readonly secretName?: string;
   };
-  readonly activate?: boolean;
+  /** `new`: only versions that are new, or whose agent has no active one yet. */
+  readonly activate?: boolean | 'new';
   readonly dryRun?: boolean;
 }
 

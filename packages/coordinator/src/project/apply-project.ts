@@ -4,6 +4,7 @@ import type { Publication, PublicationResult } from '@skein/ports';
 import type { ApplyProject, ApplyResult, ScheduleView } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
 import { forgetAdmissions } from '../submit/prepare-admission.ts';
+import { agentsToActivate } from './agents-to-activate.ts';
 
 const published = (engine: Engine, tenant: TenantId): void => {
   engine.dags.published(tenant);
@@ -53,7 +54,7 @@ export const applyProject = async (engine: Engine, tenant: TenantId, apply: Appl
     dags,
     parts,
     agents,
-    activate: apply.activate ? agents.map(({ content }) => content.agentId) : [],
+    activate: await agentsToActivate(engine.deps.projects, tenant, agents, apply.activate),
     memory,
     at: engine.deps.clock.now(),
   };

@@ -33,7 +33,12 @@ export const applyBody = z
       })
       .optional()
       .openapi({ description: 'What `provider: auto` becomes; the rule-based offline model when not given.' }),
-    activate: z.boolean().default(false),
+    activate: z
+      .union([z.boolean(), z.literal('new')])
+      .default(false)
+      .openapi({
+        description: '`new`: only versions that are new, or whose agent has no active one yet.',
+      }),
     dryRun: z.boolean().default(false),
   })
   .openapi('Apply');
