@@ -11,6 +11,7 @@ export const createStepState = (path: StepPath, openDependencies: number): StepS
   attempt: 0,
   failures: 0,
   losses: 0,
+  unstartedLosses: 0,
   attemptStarted: false,
   openDependencies,
 });
@@ -54,5 +55,6 @@ export const findTarget = (
   const step = state.steps.get(path.slice(0, bracket));
   const index = Number(path.slice(bracket + 1, -1));
   const target = step?.fanout?.states[index];
-  return step === undefined || target === undefined ? undefined : { step, target, index };
+  // A number can be written in many ways, a path in one only: `f[]` and `f[00]` name nothing.
+  return step === undefined || target?.path !== path ? undefined : { step, target, index };
 };

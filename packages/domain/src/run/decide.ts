@@ -10,7 +10,7 @@ import type { KeptStep, RunCommand } from './run-command.ts';
 import type { LossReason, RecordedResult, RunFact } from './run-fact.ts';
 import type { RunState, StepState } from './run-state.ts';
 import { isSettledStep, isTerminalRun } from './run-status.ts';
-import { countsAsLoss, maxWorkerLosses } from './worker-loss.ts';
+import { countsAsLoss, maxUnstartedLosses, maxWorkerLosses } from './worker-loss.ts';
 
 type Decision = Result<readonly RunFact[], DomainError>;
 type CommandOf<T extends RunCommand['type']> = Extract<RunCommand, { readonly type: T }>;
@@ -169,6 +169,16 @@ const lossError = (target: StepState, onWorkerLoss: 'retry' | 'fail', reason: Lo
   };
 };
 
+const unstartedLossError = (target: StepState, reason: LossReason): ErrorData | undefined => {
+  const losses = target.unstartedLosses + 1;
+  if (!countsAsLoss(reason) || losses < maxUnstartedLosses) return undefined;
+  return {
+    code: 'unavailable',
+    message: `poison: ${losses} workers in a row were lost before they started this step`,
+    details: { losses },
+  };
+};
+
 const lose = (state: RunState, command: CommandOf<'lose'>, now: number): Decision => {
   const found = findTarget(state, command.step);
   if (found === undefined || found.target.lease?.token !== command.token) return nothing;
@@ -176,13 +186,15 @@ const lose = (state: RunState, command: CommandOf<'lose'>, now: number): Decisio
   const fact = { type: 'step_lost', v: 1, at: now, step, token, reason, started } as const;
   const error = started
     ? lossError(found.target, state.graph.byId.get(found.step.path)?.onWorkerLoss ?? 'retry', reason)
-    : undefined;
+    : unstartedLossError(found.target, reason);
   return ok([error === undefined ? fact : { ...fact, error }]);
 };
 
 const failStep = (state: RunState, command: CommandOf<'fail_step'>, now: number): Decision => {
   const found = findTarget(state, command.step);
-  if (found === undefined || isSettledStep(found.target.status) || found.target.lease !== undefined) {
+  // A fan-out that has its items ends by them: some may hold leases.
+  const isOpen = found?.target.lease === undefined && found?.target.fanout === undefined;
+  if (found === undefined || !isOpen || isSettledStep(found.target.status)) {
     return illegal(state, `step ${command.step} cannot be failed now`);
   }
   return ok([{ type: 'step_failed', v: 1, at: now, step: command.step, error: command.error }]);

@@ -115,6 +115,7 @@ const onFinished = (state: RunState, fact: FactOf<'step_finished'>): void => {
   const { step, target, index } = found;
   dropLease(state, step, target);
   target.attemptStarted = true;
+  target.unstartedLosses = 0;
   target.startedAt = fact.startedAt;
   target.resultToken = fact.token;
   keepResult(target, fact.result);
@@ -148,7 +149,8 @@ const onLost = (state: RunState, fact: FactOf<'step_lost'>): void => {
   const { step, target, index } = found;
   dropLease(state, step, target);
   target.attemptStarted = fact.started;
-  if (fact.started && countsAsLoss(fact.reason)) target.losses += 1;
+  if (fact.started) target.unstartedLosses = 0;
+  if (countsAsLoss(fact.reason)) target[fact.started ? 'losses' : 'unstartedLosses'] += 1;
   if (fact.error !== undefined) {
     target.error = fact.error;
     settlePath(state, fact.step, 'failed', fact.at);

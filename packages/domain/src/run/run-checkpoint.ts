@@ -6,7 +6,7 @@ import type { FencingToken, StepPath } from '../identity/ids.ts';
 import { findTarget } from './create-run-state.ts';
 import type { FanoutState, RunState, StepState } from './run-state.ts';
 
-const formatVersion = 1;
+const formatVersion = 2;
 
 type EncodedStep = Omit<StepState, 'fanout'> & {
   readonly fanout?: Omit<FanoutState, 'again'> & { readonly again: readonly number[] };

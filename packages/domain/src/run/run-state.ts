@@ -27,6 +27,8 @@ export interface StepState {
   failures: number;
   /** Worker losses after `started` so far. */
   losses: number;
+  /** Leases lost in a row before step code had begun. */
+  unstartedLosses: number;
   /** The earlier lease reached `started`, so that the next lease is a new attempt (R2). */
   attemptStarted: boolean;
   lease?: LeaseState;

@@ -1,11 +1,11 @@
 import { dagOf, stepOf } from '@skein/testkit';
 import { describe, expect, it } from 'vitest';
-import type { Dag, RunCommand, RunFact, RunState, TaskOutcome } from '../index.ts';
+import { admit, failed, refusal, start, submit } from '../../test/driven-run.ts';
+import type { LossReason, RunCommand } from '../index.ts';
 import {
   cloneRunState,
   createRunState,
   decide,
-  evolve,
   evolveAll,
   findTarget,
   markStarted,
@@ -13,67 +13,6 @@ import {
   retryDelayMs,
   viewRun,
 } from '../index.ts';
-
-const submit: RunCommand = {
-  type: 'submit',
-  dagDigest: 'sha256:00',
-  params: {},
-  routingContext: {},
-  priority: 0,
-  source: { kind: 'api' },
-};
-const admit: RunCommand = { type: 'admit', agents: {} };
-
-/** A run with its log, driven by hand. */
-const start = (dag: Dag) => {
-  const state = createRunState('default', 'run_1', dag);
-  const log: RunFact[] = [];
-  const apply = (facts: readonly RunFact[]) => {
-    for (const fact of facts) {
-      log.push(fact);
-      evolve(state, fact);
-    }
-  };
-  const act = (command: RunCommand, now = 1_000) => {
-    const decision = decide(state, command, now);
-    if (!decision.ok) throw decision.error;
-    apply(decision.value);
-    return decision.value;
-  };
-  const settle = (now = 1_000) => {
-    for (let plan = planRun(state, now); plan.facts.length > 0; plan = planRun(state, now)) apply(plan.facts);
-    return planRun(state, now);
-  };
-  const lease = (step: string, now = 1_000) => {
-    act({ type: 'lease', step, workerId: 'wrk_1', sessionId: 'ses_1' }, now);
-    return state.seq;
-  };
-  const resultCommand = (step: string, token: number, outcome: TaskOutcome, exitCode?: number): RunCommand => ({
-    type: 'finish',
-    workerId: 'wrk_1',
-    result: {
-      runId: 'run_1',
-      step,
-      attempt: findTarget(state, step)?.target.attempt ?? 0,
-      token,
-      outcome,
-      outputs: {},
-      durationMs: 5,
-      ...(exitCode === undefined ? {} : { exitCode }),
-    },
-  });
-  const finish = (step: string, outcome: TaskOutcome = { status: 'succeeded' }, now = 1_000, exitCode?: number) =>
-    act(resultCommand(step, findTarget(state, step)?.target.lease?.token ?? -1, outcome, exitCode), now);
-  act(submit);
-  act(admit);
-  return { state, log, act, settle, lease, finish, resultCommand };
-};
-
-const failed: TaskOutcome = { status: 'failed', error: { code: 'internal', message: 'boom' } };
-const refusal = (state: RunState, command: RunCommand, now = 1_000): string => {
-  const decision = decide(state, command, now);
-  return decision.ok ? 'accepted' : decision.error.code;
-};
 
 describe('a run', () => {
   it('offers the steps without dependencies first and the others once these are settled', () => {
@@ -130,6 +69,21 @@ describe('a run', () => {
     run.settle();
     expect(run.state.status).toBe('failed');
     expect(run.state.error?.message).toContain('poison');
+  });
+
+  it('gives a step up as poison after twenty losses in a row before it started, and counts none of busy workers', () => {
+    const run = start(dagOf([stepOf('a')]));
+    const lose = (reason: LossReason, started = false) =>
+      run.act({ type: 'lose', step: 'a', token: run.lease('a'), reason, started });
+    for (let loss = 0; loss < 19; loss += 1) lose('worker_exited');
+    for (let refusal = 0; refusal < 50; refusal += 1) lose(refusal % 2 === 0 ? 'refused' : 'drained');
+    lose('lease_lapsed', true);
+    for (let loss = 0; loss < 19; loss += 1) lose('lease_lapsed');
+    expect(run.settle().ready).toEqual([{ step: 'a', stepId: 'a', attempt: 2 }]);
+    lose('lease_lapsed');
+    run.settle();
+    expect(run.state.status).toBe('failed');
+    expect(run.state.error?.message).toContain('poison: 20 workers in a row');
   });
 
   it('does not count a drain as a loss, though the next attempt is another one', () => {
@@ -290,64 +244,6 @@ describe('a run', () => {
       expect(state.status).toBe(command.type === 'cancel' ? 'cancelled' : 'failed');
       expect(refusal(state, admit)).toBe('illegal_transition');
     }
-  });
-});
-
-describe('a fan-out', () => {
-  const fanout = (count: number, maxConcurrent: number) => {
-    const run = start(
-      dagOf([stepOf('f', { foreach: { items: '${params.x}', maxConcurrent } }), stepOf('g', { depends: ['f'] })]),
-    );
-    expect(run.settle().expand).toEqual(['f']);
-    run.act({ type: 'expand', step: 'f', count, items: { inline: [] } });
-    return run;
-  };
-
-  it('leases at most max_concurrent items at once, in item order', () => {
-    const run = fanout(5, 2);
-    expect(run.settle().ready.map((task) => task.step)).toEqual(['f[0]', 'f[1]']);
-    run.lease('f[0]');
-    run.lease('f[1]');
-    expect(run.settle().ready).toEqual([]);
-    expect(refusal(run.state, { type: 'lease', step: 'f[2]', workerId: 'w', sessionId: 's' })).toBe(
-      'illegal_transition',
-    );
-    run.finish('f[0]');
-    expect(run.settle().ready.map((task) => task.step)).toEqual(['f[2]']);
-  });
-
-  it('offers an item that was leased out of order and the ones before it', () => {
-    const run = fanout(4, 4);
-    run.lease('f[2]');
-    expect(run.settle().ready.map((task) => task.step)).toEqual(['f[0]', 'f[1]', 'f[3]']);
-  });
-
-  it('succeeds at once when it has no items', () => {
-    const run = fanout(0, 2);
-    expect(run.settle().ready.map((task) => task.step)).toEqual(['g']);
-  });
-
-  it('runs all items and then fails when one failed', () => {
-    const run = fanout(3, 3);
-    for (const item of ['f[0]', 'f[1]', 'f[2]']) run.lease(item);
-    run.finish('f[1]', failed);
-    run.finish('f[0]');
-    expect(run.state.steps.get('f')?.status).toBe('running');
-    run.finish('f[2]');
-    run.settle();
-    expect(run.state.steps.get('f')?.error?.message).toBe('1 of 3 items failed; first f[1]: boom');
-    expect(viewRun(run.state).steps[0]?.items).toEqual({ count: 3, succeeded: 2, failed: 1 });
-    expect(run.state.status).toBe('failed');
-  });
-
-  it('cancels open items and waits for the held one', () => {
-    const run = fanout(3, 1);
-    const token = run.lease('f[0]');
-    run.act({ type: 'cancel', by: 'someone', reason: 'requested' });
-    expect(run.settle().cancel).toEqual([{ step: 'f[0]', token, workerId: 'wrk_1' }]);
-    run.finish('f[0]', { status: 'cancelled' });
-    run.settle();
-    expect(run.state.status).toBe('cancelled');
   });
 });
 
