@@ -17,6 +17,7 @@ export interface TokenRecord {
 
 /** Hashed tokens. */
 export interface TokenStore {
+  /** The same id and hash again change nothing; `already_exists` when only one of them is taken. */
   insert(record: TokenRecord): Promise<void>;
   /** Live and dead alike; the caller judges expiry and revocation by its own clock. */
   findByHash(hash: string): Promise<TokenRecord | undefined>;

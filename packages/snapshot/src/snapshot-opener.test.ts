@@ -84,12 +84,12 @@ describe('opening a snapshot', () => {
     const shared = 'shared '.repeat(1_000);
     const snapshots = Array.from({ length: 30 }, (_, index) => snapshotOf(shared, `line ${index}`));
     const opener = openerOf(100_000);
-    const opened = [];
+    const opened: unknown[] = [];
     for (const { digest, envelopeWithout } of snapshots) {
       opened.push(await opener.open({ digest, envelope: envelopeWithout(opener.held()) }, never));
     }
     // The bytes of all thirty are held; the values of a dozen.
-    const again = [];
+    const again: unknown[] = [];
     for (const { digest } of [...snapshots].reverse()) again.push(await opener.open({ digest }, never));
     const kept = again.reverse().map((stores, index) => stores === opened[index]);
     expect(kept.filter(Boolean).length).toBeGreaterThan(5);

@@ -25,7 +25,7 @@ import { SqlProjectStore } from './project/sql-project-store.ts';
 import { SqlSnapshotStore } from './project/sql-snapshot-store.ts';
 import { nextWriter } from './run-log/next-writer.ts';
 import { SqlRunStore } from './run-log/sql-run-store.ts';
-import { openDatabase } from './sql/open-database.ts';
+import { type OpenDatabase, openDatabase } from './sql/open-database.ts';
 
 /** What the stores work with. */
 export interface SqlStoresDeps {
@@ -60,20 +60,25 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
     throw fileError(error);
   });
   const lock = lockDataFolder(dataDir);
+  let database: OpenDatabase | undefined;
   try {
     const path = join(dataDir, 'skein.db');
-    const database = await openDatabase(maxDatabaseBytes === undefined ? { path } : { path, maxDatabaseBytes });
-    const { committer, queries } = database;
+    const opened = await openDatabase(maxDatabaseBytes === undefined ? { path } : { path, maxDatabaseBytes });
+    database = opened;
+    const { committer, queries } = opened;
     const blobs = new FileBlobStore({ root: join(dataDir, 'blobs'), hasher });
     const logs = new FileLogStore({ root: join(dataDir, 'logs'), log });
     const queue = await SqlRunQueue.open({ committer, queries, clock, ids });
     const writer = await nextWriter(queries, committer);
     let closing: Promise<void> | undefined;
     const close = async (): Promise<void> => {
-      await queue.close();
-      await logs.flush();
-      await database.close();
-      lock.release();
+      try {
+        await queue.close();
+        await logs.flush();
+        await opened.close();
+      } finally {
+        lock.release();
+      }
     };
     return {
       runs: new SqlRunStore({ committer, queries, writer }),
@@ -90,6 +95,8 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
       },
     };
   } catch (error) {
+    // Nobody else may open the folder before our writer is gone; why it could not be opened matters more than how it closes.
+    await database?.close().catch(() => {});
     lock.release();
     throw error;
   }

@@ -17,8 +17,8 @@ export class FileBlobStore implements BlobStore {
   readonly #hasher: Hasher;
   /** Puts under way by path, so that equal bytes are written once. */
   readonly #puts = new Map<string, Promise<void>>();
-  /** Folders that are known to exist, durably. */
-  readonly #folders = new Set<string>();
+  /** Folders that exist, durably once the promise resolves. */
+  readonly #folders = new Map<string, Promise<void>>();
   #count = 0;
 
   constructor(deps: { readonly root: string; readonly hasher: Hasher }) {
@@ -80,7 +80,8 @@ export class FileBlobStore implements BlobStore {
     const temporary = `${path}.${process.pid}.${this.#count}.tmp`;
     try {
       await this.#ensureFolder(dirname(path));
-      const file = await open(temporary, 'wx');
+      // A process that died here may have left this very name: process ids come again in containers.
+      const file = await open(temporary, 'w');
       try {
         await file.writeFile(bytes);
         await file.sync();
@@ -104,13 +105,20 @@ export class FileBlobStore implements BlobStore {
     }
   }
 
-  async #ensureFolder(folder: string): Promise<void> {
-    if (this.#folders.has(folder)) return;
-    const made = await mkdir(folder, { recursive: true });
-    // Each folder that is new is an entry of the one above it.
-    for (let at = folder; made !== undefined && at.length >= made.length; at = dirname(at))
-      await syncFolder(dirname(at));
-    this.#folders.add(folder);
+  #ensureFolder(folder: string): Promise<void> {
+    let ensured = this.#folders.get(folder);
+    if (ensured === undefined) {
+      ensured = this.#makeFolder(folder);
+      this.#folders.set(folder, ensured);
+      ensured.catch(() => this.#folders.delete(folder));
+    }
+    return ensured;
+  }
+
+  /** Each folder is an entry of the one above it, up to the root; one that is there may have been made by a process that died before it synced. */
+  async #makeFolder(folder: string): Promise<void> {
+    await mkdir(folder, { recursive: true });
+    for (let at = folder; at.length >= this.#root.length; at = dirname(at)) await syncFolder(dirname(at));
   }
 }
 

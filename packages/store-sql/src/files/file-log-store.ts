@@ -11,14 +11,20 @@ const marker = Buffer.from(`\n[log cut at ${maxLogBytes} bytes]\n`);
 
 interface OpenLog {
   chunks: Uint8Array[];
+  /** Bytes in `chunks`. */
+  waiting: number;
   /** Bytes in the file and in `chunks`; unknown until the file was looked at. */
   size: number | undefined;
   writing: Promise<void> | undefined;
+  /** The write under way. */
+  pass: Promise<void>;
 }
 
 /**
  * Step logs as files: `ROOT/TENANT/RUN/STEP.ATTEMPT.log`. Appends are buffered while the write before runs.
  * L1 Bytes of one log are written in the order of the calls. L2 A log that cannot be written loses bytes, never a task.
+ * L3 No more than a whole log waits in memory: what would be cut anyway is not kept.
+ * L4 A reader waits for what came before it, not for a log or a store that never rests.
  */
 export class FileLogStore implements LogStore {
   readonly #root: string;
@@ -32,9 +38,17 @@ export class FileLogStore implements LogStore {
 
   append(key: LogKey, bytes: Uint8Array): void {
     const path = this.#path(key);
-    const open = this.#open.get(path) ?? { chunks: [], size: undefined, writing: undefined };
+    const open = this.#open.get(path) ?? {
+      chunks: [],
+      waiting: 0,
+      size: undefined,
+      writing: undefined,
+      pass: Promise.resolve(),
+    };
     this.#open.set(path, open);
+    if (open.waiting > maxLogBytes) return; // L3
     open.chunks.push(bytes.slice());
+    open.waiting += bytes.length;
     open.writing ??= this.#write(path, open);
   }
 
@@ -44,7 +58,7 @@ export class FileLogStore implements LogStore {
     limit: number,
   ): Promise<{ readonly bytes: Uint8Array; readonly next: number }> {
     const path = this.#path(key);
-    await this.#open.get(path)?.writing;
+    await this.#settle(path);
     try {
       const file = await open(path, 'r');
       try {
@@ -62,10 +76,12 @@ export class FileLogStore implements LogStore {
   }
 
   async attempts(tenant: TenantId, runId: RunId, step: StepPath): Promise<readonly number[]> {
-    await this.flush();
+    const folder = join(this.#root, safeName(tenant), safeName(runId));
+    const open = [...this.#open.keys()].filter((path) => dirname(path) === folder);
+    await Promise.all(open.map((path) => this.#settle(path)));
     let names: string[];
     try {
-      names = await readdir(join(this.#root, safeName(tenant), safeName(runId)));
+      names = await readdir(folder);
     } catch (error) {
       if (isMissing(error)) return [];
       throw fileError(error);
@@ -81,6 +97,12 @@ export class FileLogStore implements LogStore {
     while (this.#open.size > 0) await Promise.all([...this.#open.values()].map(({ writing }) => writing));
   }
 
+  /** Waits for the write under way and the one that takes what waits now. L4 */
+  async #settle(path: string): Promise<void> {
+    const log = this.#open.get(path);
+    for (let pass = 0; pass < 3 && log !== undefined && this.#open.get(path) === log; pass += 1) await log.pass;
+  }
+
   #path({ tenant, runId, step, attempt }: LogKey): string {
     return join(this.#root, safeName(tenant), safeName(runId), `${safeName(step)}.${attempt}.log`);
   }
@@ -90,16 +112,23 @@ export class FileLogStore implements LogStore {
     // What is appended in the same turn leaves in one write.
     await Promise.resolve();
     try {
-      log.size ??= await this.#sizeOf(path);
       while (log.chunks.length > 0) {
-        const chunks = log.chunks;
-        log.chunks = [];
-        await appendFile(path, this.#within(log, Buffer.concat(chunks)));
+        const pass = this.#writeWaiting(path, log);
+        log.pass = pass.catch(() => {});
+        await pass;
       }
     } catch (error) {
       this.#log.warn('a step log cannot be written', { path, error: fileError(error).message });
     }
     this.#open.delete(path);
+  }
+
+  async #writeWaiting(path: string, log: OpenLog): Promise<void> {
+    log.size ??= await this.#sizeOf(path);
+    const chunks = log.chunks;
+    log.chunks = [];
+    log.waiting = 0;
+    await appendFile(path, this.#within(log, Buffer.concat(chunks)));
   }
 
   async #sizeOf(path: string): Promise<number> {

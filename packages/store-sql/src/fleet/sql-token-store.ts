@@ -20,12 +20,19 @@ export class SqlTokenStore implements TokenStore {
       .insertInto('token')
       .values(rowOf(record))
       .onConflict((conflict) => conflict.doNothing());
+    // The very same row is no clash: the unit is sent again when its answer was lost.
+    const same = this.#queries
+      .selectFrom('token')
+      .select('token_id')
+      .where('tenant', '=', record.tenant)
+      .where('token_id', '=', record.tokenId)
+      .where('hash', '=', record.hash);
     const outcome = await this.#committer.commit({
       key: record.tenant,
-      guards: [{ must: 'change', ...bound(insert) }],
+      guards: [{ must: 'change', ...bound(insert), otherwise: bound(same) }],
       writes: [],
     });
-    if (outcome.status === 'done') return;
+    if (outcome.status === 'done' || outcome.rows.length > 0) return;
     throw new DomainError('already_exists', 'the token exists already', { tokenId: record.tokenId });
   }
 

@@ -1,3 +1,4 @@
+import { DomainError } from '@skein/domain';
 import { sql } from 'kysely';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
@@ -18,5 +19,7 @@ export const nextWriter = async (queries: Queries, committer: Committer): Promis
   });
   const rows = outcome.status === 'done' ? outcome.results[0] : undefined;
   const openings = typeof rows === 'object' ? rows[0]?.['openings'] : undefined;
+  // A name that came twice would let one append take another's facts for its own.
+  if (openings === undefined) throw new DomainError('internal', 'the opening of the database was not counted');
   return Number(openings).toString(36);
 };

@@ -43,6 +43,13 @@ export const describeTokenStore = (name: string, make: MakeHarness): void => {
       expect(await tokens.list('default')).toEqual([record(1)]);
     });
 
+    test('takes the same token again for a repetition', async () => {
+      const { tokens } = await harness.open();
+      await tokens.insert(record(1));
+      await tokens.insert(record(1));
+      expect(await tokens.list('default')).toEqual([record(1)]);
+    });
+
     test('revokes once, keeps the first instant, and knows no stranger', async () => {
       const { tokens } = await harness.open();
       await tokens.insert(record(1));

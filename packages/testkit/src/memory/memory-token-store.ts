@@ -6,6 +6,9 @@ export class MemoryTokenStore implements TokenStore {
   #records: TokenRecord[] = [];
 
   async insert(record: TokenRecord): Promise<void> {
+    const isSame = ({ tenant, tokenId, hash }: TokenRecord) =>
+      tenant === record.tenant && tokenId === record.tokenId && hash === record.hash;
+    if (this.#records.some(isSame)) return;
     if (this.#records.some((known) => known.tokenId === record.tokenId || known.hash === record.hash)) {
       throw new DomainError('already_exists', 'the token exists already', { tokenId: record.tokenId });
     }

@@ -1,0 +1,124 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defaultTenant } from '@skein/domain';
+import { createMemoryLog, createNodeHasher, createSequenceIds, creating, going, note } from '@skein/testkit';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FileBlobStore } from './files/file-blob-store.ts';
+import { FileLogStore } from './files/file-log-store.ts';
+import { safeName } from './files/safe-name.ts';
+import { SqlTokenStore } from './fleet/sql-token-store.ts';
+import { nextWriter } from './run-log/next-writer.ts';
+import { SqlRunStore } from './run-log/sql-run-store.ts';
+import { type OpenDatabase, openDatabase } from './sql/open-database.ts';
+import type { Committer } from './sql/write-unit.ts';
+
+let folder = '';
+let database: OpenDatabase;
+const ids = createSequenceIds(90);
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'skein-repeat-'));
+  database = await openDatabase({ path: join(folder, 'test.db') });
+});
+
+afterEach(async () => {
+  await database.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Loses the answer of every commit, once: the unit was committed, and is sent again. */
+const forgetful = (): Committer => ({
+  commit: async (unit) => {
+    await database.committer.commit(unit);
+    return database.committer.commit(unit);
+  },
+});
+
+const openRuns = async (committer: Committer = database.committer): Promise<SqlRunStore> => {
+  const { queries } = database;
+  return new SqlRunStore({ committer, queries, writer: await nextWriter(queries, database.committer) });
+};
+
+test('an append that was committed, and is sent again because its answer was lost, finds its own facts', async () => {
+  const runs = await openRuns(forgetful());
+  const idempotency = { key: 'k', bodyDigest: 'b' };
+  const fire = { scheduleId: 's', nominalAt: 1_000 };
+  for (const creation of [{}, { idempotency }, { fire }]) {
+    const create = creating(ids.next('run'), { creation });
+    expect(await runs.append(create)).toEqual({ status: 'appended' });
+    expect(await runs.append(going(create.head, [note('a'), note('b')]))).toEqual({ status: 'appended' });
+    expect(await runs.readFacts(defaultTenant, create.runId, 1)).toEqual([note('a'), note('b')]);
+  }
+  const other = creating(ids.next('run'), { creation: { idempotency } });
+  expect(await runs.append(other)).toMatchObject({ status: 'duplicate', sameBody: true });
+});
+
+test('a token that was stored, and is sent again because its answer was lost, is no clash', async () => {
+  const tokens = new SqlTokenStore({ committer: forgetful(), queries: database.queries });
+  const token = { tokenId: 't', tenant: defaultTenant, kind: 'api', name: 'n', hash: 'h', createdAt: 1 } as const;
+  await tokens.insert(token);
+  expect(await tokens.list(defaultTenant)).toEqual([token]);
+});
+
+test('a head that another writer moved on is written whole, not only where it differs from what was remembered', async () => {
+  const [ours, theirs] = [await openRuns(), await openRuns()];
+  const create = creating(ids.next('run'), { dueAt: 5_000 });
+  await ours.append(create);
+  const moved = going(create.head, [note('theirs')], { dueAt: 9_000, priority: 3 });
+  await theirs.append(moved);
+  const next = going(moved.head, [note('ours')], { dueAt: 5_000, priority: 0 });
+  expect(await ours.append(next)).toEqual({ status: 'appended' });
+  expect(await ours.readHead(defaultTenant, create.runId)).toEqual(next.head);
+});
+
+test('a damaged blob is not handed out, and the next put of its bytes repairs it', async () => {
+  const blobs = new FileBlobStore({ root: join(folder, 'blobs'), hasher: createNodeHasher() });
+  const bytes = new TextEncoder().encode('precious');
+  const digest = await blobs.put(defaultTenant, bytes);
+  const [, first = '', rest = ''] = /^sha256:(..)(.*)$/.exec(digest) ?? [];
+  const path = join(folder, 'blobs', defaultTenant, first, rest);
+  await writeFile(path, 'previous');
+  await expect(blobs.get(defaultTenant, digest)).rejects.toMatchObject({ code: 'digest_mismatch' });
+  await blobs.put(defaultTenant, bytes);
+  expect(await blobs.get(defaultTenant, digest)).toEqual(bytes);
+});
+
+test('what a process that died left of a blob does not stop the next process, even under the same process id', async () => {
+  const root = join(folder, 'blobs');
+  const bytes = new TextEncoder().encode('precious');
+  const digest = createNodeHasher().digest(bytes);
+  const hasher = createNodeHasher();
+  await new FileBlobStore({ root, hasher }).put(defaultTenant, bytes);
+  const [, first = '', rest = ''] = /^sha256:(..)(.*)$/.exec(digest) ?? [];
+  const path = join(root, defaultTenant, first, rest);
+  await rm(path);
+  await writeFile(`${path}.${process.pid}.1.tmp`, 'half of i');
+  await new FileBlobStore({ root, hasher }).put(defaultTenant, bytes);
+  expect(await readFile(path, 'utf8')).toBe('precious');
+  expect(await readdir(join(root, defaultTenant, first))).toEqual([rest]);
+});
+
+test('a log is read, and the attempts are told, while other bytes go on coming', async () => {
+  const logs = new FileLogStore({ root: join(folder, 'logs'), log: createMemoryLog() });
+  const key = (step: string) => ({ tenant: defaultTenant, runId: 'r', step, attempt: 1 });
+  let going = true;
+  const chatter = (step: string): void => {
+    if (!going) return;
+    logs.append(key(step), new Uint8Array([120]));
+    setImmediate(() => chatter(step));
+  };
+  for (const step of ['a', 'b', 'c', 'd']) chatter(step);
+  logs.append(key('a'), new TextEncoder().encode('before'));
+  const { bytes } = await logs.read(key('a'), 0, 100);
+  expect(new TextDecoder().decode(bytes)).toContain('before');
+  expect(await logs.attempts(defaultTenant, 'r', 'a')).toEqual([1]);
+  going = false;
+  await logs.flush();
+});
+
+test.each(['..', '.', 'a/../b', '/etc', '%2e', ''])('the file name for %j stays where it is put', (text) => {
+  const name = safeName(text);
+  expect(name).not.toMatch(/^\.|\/|\\|^$/);
+  expect(join('/root', name)).toBe(`/root/${name}`);
+});
