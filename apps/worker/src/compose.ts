@@ -1,7 +1,8 @@
+import { mkdirSync, openSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { snapshotFormatVersions, type WorkerInfo } from '@skein/domain';
-import { clearAbandonedWorkFolders, createThreadTaskRunner, ownWorkFolder } from '@skein/executors';
+import { clearAbandonedWorkFolders, createThreadTaskRunner, killHolders, ownWorkFolder } from '@skein/executors';
 import { createGrpcGateway } from '@skein/grpc';
 import type { Log } from '@skein/ports';
 import {
@@ -32,11 +33,13 @@ export const composeWorker = async (config: WorkerConfig): Promise<ComposedWorke
   await clearAbandonedWorkFolders(config.workDir);
   const workFolder = join(config.workDir, ownWorkFolder());
   const marked = config.launchMarker === undefined ? {} : { launchMarker: config.launchMarker };
+  const launchFile = config.launchMarker === undefined ? undefined : openLaunchFile(workFolder, config.launchMarker);
   const data: ExecutorThreadData = {
     workerId,
     workFolder,
     stepEnv: config.stepEnv,
     ...marked,
+    ...(launchFile === undefined ? {} : { launchFile: launchFile.descriptor }),
     logLevel: config.logLevel,
     maxCacheBytes: config.maxCacheBytes,
   };
@@ -64,10 +67,18 @@ export const composeWorker = async (config: WorkerConfig): Promise<ComposedWorke
     endpoint,
     log,
     close: async () => {
+      if (launchFile !== undefined) await killHolders(launchFile.path);
       gateway.close();
       await rm(workFolder, { recursive: true, force: true });
     },
   };
+};
+
+/** Steps inherit it, so that one that cleared its environment is still found by the launcher, or by this process at its end. */
+const openLaunchFile = (workFolder: string, marker: string): { readonly path: string; readonly descriptor: number } => {
+  mkdirSync(workFolder, { recursive: true, mode: 0o700 });
+  const path = join(realpathSync(workFolder), `.skein-launch.${marker.replaceAll('/', '+')}`);
+  return { path, descriptor: openSync(path, 'w', 0o600) };
 };
 
 const workerInfo = (config: WorkerConfig, workerId: string): WorkerInfo => ({

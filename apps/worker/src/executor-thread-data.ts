@@ -7,6 +7,8 @@ export interface ExecutorThreadData {
   readonly workFolder: string;
   readonly stepEnv: { readonly [name: string]: string };
   readonly launchMarker?: string;
+  /** Descriptor of the launch's file, for every step to inherit. */
+  readonly launchFile?: number;
   readonly logLevel: WorkerConfig['logLevel'];
   readonly maxCacheBytes: number;
 }

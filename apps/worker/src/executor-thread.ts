@@ -23,7 +23,7 @@ const data = workerData as ExecutorThreadData;
 const clock = createSystemClock();
 const hasher = createHasher();
 const log = createPinoLog({ level: data.logLevel, fields: { app: 'worker', workerId: data.workerId } });
-const groups = createPortProcessGroups(port);
+const groups = createPortProcessGroups(port, data.launchFile);
 const marked = data.launchMarker === undefined ? {} : { launchMarker: data.launchMarker };
 
 const agent = createAgentExecutor({

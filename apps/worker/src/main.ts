@@ -4,15 +4,33 @@ import { ConfigError, readConfig } from './config.ts';
 /** After a second signal: how long running steps get to end before the process does. */
 const hurryMs = 3_000;
 
+/** How often a launched worker looks for its launcher, and how long it has to end without one. */
+const lookMs = 250;
+const orphanedMs = 6_000;
+
 const main = async (): Promise<number> => {
-  const worker = await composeWorker(readConfig(process.argv.slice(2)));
+  const config = readConfig(process.argv.slice(2));
+  const worker = await composeWorker(config);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal(worker, signal));
+  const isLaunched = config.launchMarker !== undefined;
+  if (isLaunched) onceOrphaned(() => void worker.endpoint.stop());
   worker.endpoint.start();
   const end = await worker.endpoint.ended;
   await worker.close();
   if (end.reason !== 'refused') return 0;
   process.stderr.write(`skein worker: the coordinator refused this worker: ${end.error.message} (${end.error.code})\n`);
   return 2;
+};
+
+/** A launcher that was killed reports nothing and cleans nothing up: its worker ends at once, and its steps with it. */
+const onceOrphaned = (end: () => void): void => {
+  const parent = process.ppid;
+  const look = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(look);
+    setTimeout(() => process.exit(1), orphanedMs).unref();
+    end();
+  }, lookMs).unref();
 };
 
 let signals = 0;

@@ -1,4 +1,5 @@
 export { createNoopExecutor } from './noop/noop-executor.ts';
+export { killHolders } from './process/kill-escaped.ts';
 export type { ProcessGroups } from './process/process-groups.ts';
 export type { ShellExecutorConfig } from './shell/shell-executor.ts';
 export { createShellExecutor } from './shell/shell-executor.ts';

@@ -4,9 +4,9 @@ import { findMarked, listProcesses, readProcess, signalProcess } from './process
 /**
  * All processes that descend from one launch, also those that left its session.
  *
- * A descendant is known by any of: the marker in its environment, the session or group of the first process, a parent that is one,
- * or having been seen as one in an earlier census (pid and start time). What escapes: a process that cleared its environment,
- * left the session and lost its parent, all between two censuses.
+ * A descendant is known by any of: the marker in its environment or in an open file, the session or group of the first process or of
+ * another descendant, a parent that is one, or having been seen as one in an earlier census (pid and start time). What escapes: a
+ * process that cleared its environment, closed its files, left the session and lost its parent, all between two censuses.
  */
 export class ProcessFamily {
   readonly #root: number;
@@ -58,11 +58,19 @@ export class ProcessFamily {
       const own = pid === this.#root || session === this.#root || group === this.#root;
       if (own || known.has(pid) || this.#seen.get(pid) === startedAt) members.set(pid, entry);
     }
+    // A descendant can only be in a session that a descendant made, or in that of the launcher, which is no evidence.
+    const own = readProcess(process.pid);
+    const sessions = new Set<number>();
+    const join = (entry: ProcessEntry): void => {
+      members.set(entry.pid, entry);
+      if (entry.session !== own?.session) sessions.add(entry.session);
+    };
+    for (const entry of members.values()) join(entry);
     for (let grown = true; grown; ) {
       grown = false;
       for (const entry of processes) {
-        if (members.has(entry.pid) || !members.has(entry.parent)) continue;
-        members.set(entry.pid, entry);
+        if (members.has(entry.pid) || !(members.has(entry.parent) || sessions.has(entry.session))) continue;
+        join(entry);
         grown = true;
       }
     }

@@ -153,6 +153,34 @@ test('kills a descendant that cleared its environment and left the session, once
   expect(alive(pid) && !isZombie(pid)).toBe(false);
 });
 
+test('takes a census by itself while the process lives', async (context) => {
+  if (process.platform !== 'linux') context.skip('needs /proc');
+  const { process: child } = launch(
+    `env -i setsid sh -c 'sleep 0.5; echo $$ >> '"$DIR"'/pids; exec sleep 1000' & while :; do sleep 1; done`,
+    { censusMs: 20 },
+  );
+  await expect.poll(() => pidsIn('pids').length, patience).toBe(1);
+  const [pid] = pidsIn('pids') as [number];
+  signalProcess(child.pid, 'SIGKILL');
+  await child.exited;
+  expect(alive(pid) && !isZombie(pid)).toBe(false);
+});
+
+test('kills those that cleared their environment and stayed in a session of the launch, or hold its file', async (context) => {
+  if (process.platform !== 'linux') context.skip('needs /proc');
+  const child = launch(
+    `setsid sh -c 'env -i sh -c "echo \\$\\$ >> $DIR/pids; exec sleep 1000" & exec sleep 1000' & ` +
+      `exec 9> "$DIR/.skein-launch.outer+$SKEIN_LAUNCH"; ` +
+      `env -i setsid sh -c "echo \\$\\$ >> $DIR/pids; exec sleep 1000" & wait`,
+    { censusMs: 0 },
+  );
+  await expect.poll(() => pidsIn('pids').length, patience).toBe(2);
+  const pids = pidsIn('pids');
+  signalProcess(child.process.pid, 'SIGKILL');
+  await child.process.exited;
+  expect(pids.filter((pid) => alive(pid) && !isZombie(pid))).toEqual([]);
+});
+
 test('leaves processes of other launches alone', async () => {
   const other = launch('setsid sleep 1000 & echo $! >> "$DIR/other"; wait');
   await expect.poll(() => pidsIn('other').length, patience).toBe(1);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 /** Environment variable that names the launches a process descends from, outermost first, separated by `/`. */
@@ -16,9 +16,13 @@ export interface ProcessEntry {
 
 const run = promisify(execFile);
 
-/** Pids of the live processes whose environment says that they descend from this launch. Zombies do not count. */
+/**
+ * Pids of the live processes that say that they descend from this launch: by their environment, or by an inherited open file named
+ * after it (`launchFileName`), which also one that cleared its environment still holds. Zombies do not count.
+ */
 export const findMarked = async (marker: string): Promise<readonly number[]> => {
-  if (process.platform === 'linux') return linuxPids().filter((pid) => carries(readEnvironment(pid), marker));
+  if (process.platform === 'linux')
+    return linuxPids().filter((pid) => carries(readEnvironment(pid), marker) || holdsLaunchFile(pid, marker));
   return findMarkedByPs(marker);
 };
 
@@ -59,6 +63,27 @@ export const carries = (environment: Buffer | undefined, marker: string): boolea
   const prefix = `${launchVariable}=`;
   const entries = environment.toString('latin1').split('\0');
   return entries.some((entry) => entry.startsWith(prefix) && entry.slice(prefix.length).split('/').includes(marker));
+};
+
+/** True if a process holds an open file `.skein-launch.OUTER+INNER` that names the launch, deleted or not. */
+const holdsLaunchFile = (pid: number, marker: string): boolean => {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).some((fd) => {
+      const name = /\/\.skein-launch\.([^/ ]+)(?: \(deleted\))?$/.exec(linkOf(`${folder}/${fd}`))?.[1];
+      return name?.split('+').includes(marker) === true;
+    });
+  } catch {
+    return false; // gone, or not ours to look at
+  }
+};
+
+const linkOf = (path: string): string => {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
 };
 
 const linuxPids = (): number[] =>

@@ -78,7 +78,9 @@ class ProcessSupervisor implements Supervisor {
       this.#process = launch();
     } catch (cause) {
       log.error('a process could not be started', { name, cause });
-      return { exitCode: 127 };
+      const exit = { exitCode: 127 };
+      onExit?.(exit);
+      return exit;
     }
     const exit = await this.#process.exited;
     this.#process = undefined;

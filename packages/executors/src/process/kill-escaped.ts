@@ -2,10 +2,14 @@
 // It finds only what the kernel lets us read (same user) and what did not clean its environment; the launcher's own marker
 // and, where there is one, the container are the wider nets.
 import { readFileSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 
 /** Kills every process whose environment holds all of `entries`; one that ends in `=` stands for any value. Returns how many. */
 export const killMarked = async (entries: readonly string[]): Promise<number> => killAll(entries, 0);
+
+/** Kills every process, this one excepted, that holds the file open (see `ProcessGroups.launchFile`); returns how many. */
+export const killHolders = async (path: string): Promise<number> =>
+  killRounds(() => findPids(0, async (pid) => (await openFiles(pid)).includes(path)));
 
 /**
  * Kills every process younger than `sincePid` whose environment holds `marker`; returns how many.
@@ -17,11 +21,14 @@ export const killEscaped = async (marker: string, sincePid: number): Promise<num
   return killAll([marker], lastPid > sincePid ? sincePid : 0);
 };
 
-const killAll = async (entries: readonly string[], abovePid: number): Promise<number> => {
+const killAll = (entries: readonly string[], abovePid: number): Promise<number> =>
+  killRounds(() => findPids(abovePid, (pid) => carries(pid, entries)));
+
+const killRounds = async (find: () => Promise<readonly number[]>): Promise<number> => {
   let killed = 0;
   // A process may fork while it is looked for; a second look that finds nothing ends the hunt.
   for (let round = 0; round < 5; round += 1) {
-    const found = await findMarked(entries, abovePid);
+    const found = await find();
     if (found.length === 0) break;
     killed += found.filter(kill).length;
   }
@@ -37,16 +44,24 @@ const readLastPid = (): number | undefined => {
   }
 };
 
-const findMarked = async (entries: readonly string[], abovePid: number): Promise<readonly number[]> => {
+const findPids = async (abovePid: number, matches: (pid: number) => Promise<boolean>): Promise<readonly number[]> => {
   const names = await readdir('/proc').catch(() => []);
   const pids = names.map(Number).filter((pid) => Number.isInteger(pid) && pid > abovePid && pid !== process.pid);
   const found: number[] = [];
-  for (const pid of pids) {
-    const text = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-    const environment = text.split('\0');
-    if (entries.every((entry) => isSet(environment, entry))) found.push(pid);
-  }
+  for (const pid of pids) if (await matches(pid)) found.push(pid);
   return found;
+};
+
+const carries = async (pid: number, entries: readonly string[]): Promise<boolean> => {
+  const text = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+  const environment = text.split('\0');
+  return entries.every((entry) => isSet(environment, entry));
+};
+
+const openFiles = async (pid: number): Promise<readonly string[]> => {
+  const folder = `/proc/${pid}/fd`;
+  const fds = await readdir(folder).catch(() => []);
+  return Promise.all(fds.map((fd) => readlink(`${folder}/${fd}`).catch(() => '')));
 };
 
 const isSet = (environment: readonly string[], entry: string): boolean =>

@@ -4,6 +4,11 @@ export interface ProcessGroups {
   opened(groupId: number): void;
   /** The group is gone. */
   closed(groupId: number): void;
+  /**
+   * Descriptor of a file that every process inherits, named after the launch (`.skein-launch.MARKER`): by it the launcher finds those
+   * that no longer carry the marker in their environment.
+   */
+  readonly launchFile?: number;
 }
 
 /** For those who need no such record. */

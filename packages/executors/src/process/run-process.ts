@@ -2,7 +2,7 @@
 // P1 The child leads a process group of its own; every signal goes to the group.
 // P2 When this resolves, nothing of the group is left: what stayed in the background is killed after the leader is gone.
 // P3 Output is read until the pipes close, but never waited for once the group is dead: a process that escaped may hold them open.
-import { spawn } from 'node:child_process';
+import { type StdioOptions, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { DomainError } from '@skein/domain';
 import { killEscaped } from './kill-escaped.ts';
@@ -29,6 +29,8 @@ export interface ProcessOutcome {
   readonly signal?: NodeJS.Signals;
 }
 
+/** Shells keep 10 and above for themselves, from below; scripts use 3 to 9. */
+const launchFileAt = 63;
 /** After the leader's end: how long the rest of its group may still write before it is killed. */
 const lingerMs = 200;
 /** How long pipes may stay open after the whole group is dead. */
@@ -64,18 +66,18 @@ export const runProcess = async (request: ProcessRequest, signal: AbortSignal): 
   cancelKill?.();
   await killEscaped(request.marker, groupId);
   if (!(await within(closed, pipesMs))) {
-    child.stdout.destroy(); // P3
-    child.stderr.destroy();
+    child.stdout?.destroy(); // P3
+    child.stderr?.destroy();
   }
   request.groups.closed(groupId);
   return outcome;
 };
 
-const start = ({ file, args, cwd, env, onStdout, onStderr }: ProcessRequest) => {
+const start = ({ file, args, cwd, env, groups, onStdout, onStderr }: ProcessRequest) => {
   try {
-    const child = spawn(file, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] }); // P1
-    child.stdout.on('data', onStdout);
-    child.stderr.on('data', onStderr);
+    const child = spawn(file, args, { cwd, env, detached: true, stdio: descriptors(groups.launchFile) }); // P1
+    child.stdout?.on('data', onStdout);
+    child.stderr?.on('data', onStderr);
     const spawned = new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', (error) => reject(startError(file, error)));
@@ -84,6 +86,14 @@ const start = ({ file, args, cwd, env, onStdout, onStderr }: ProcessRequest) => 
   } catch (error) {
     throw startError(file, error);
   }
+};
+
+/** No input, both outputs, and the launch's file where no program looks for its own. */
+const descriptors = (launchFile: number | undefined): StdioOptions => {
+  const own: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'pipe'];
+  if (launchFile === undefined) return own;
+  for (let fd = own.length; fd < launchFileAt; fd += 1) own.push('ignore'); // stays closed
+  return [...own, launchFile];
 };
 
 const startError = (file: string, error: unknown): DomainError => {

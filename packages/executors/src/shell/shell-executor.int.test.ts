@@ -269,6 +269,22 @@ test('what stays in the background ends with the step', async () => {
   expect(ran).toMatchObject({ outcome: { status: 'succeeded' }, stdout: 'done' });
 });
 
+test.each(['sleep 0.3', 'trap "" TERM; sleep 300'])(
+  'what cleared its environment ends with the step: %s',
+  async (last) => {
+    const controller = new AbortController();
+    const ran = await run(`env -i sh -c 'echo $$; exec sleep 300' & ${last}`, {
+      signal: controller.signal,
+      onLog: () => {
+        if (last !== 'sleep 0.3') controller.abort(new DomainError('cancelled', 'asked for'));
+      },
+    });
+    const pid = Number(ran.stdout);
+    expect(pid).toBeGreaterThan(1);
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 2_000 }).toBe(false);
+  },
+);
+
 test('a process that leaves the group ends with the step', async () => {
   const ran = await run('setsid sleep 300 & sleep 0.2; setsid -f sleep 300; echo done');
   expect(ran).toMatchObject({ outcome: { status: 'succeeded' }, stdout: 'done' });

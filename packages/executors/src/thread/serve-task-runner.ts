@@ -5,7 +5,8 @@ import type { ProcessGroups } from '../process/process-groups.ts';
 import type { FromThread, ToThread, TransferRequest } from './thread-messages.ts';
 
 /** Reports process groups to the thread at the other end of the port, which kills them should this thread die. */
-export const createPortProcessGroups = (port: MessagePort): ProcessGroups => ({
+export const createPortProcessGroups = (port: MessagePort, launchFile?: number): ProcessGroups => ({
+  ...(launchFile === undefined ? {} : { launchFile }),
   opened: (groupId) => post(port, { type: 'group_opened', groupId }),
   closed: (groupId) => post(port, { type: 'group_closed', groupId }),
 });

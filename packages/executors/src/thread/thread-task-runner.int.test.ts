@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { DomainError, type TaskOffer } from '@skein/domain';
 import type { TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import { createMemoryLog } from '@skein/testkit';
@@ -28,6 +28,10 @@ const leftBehind = (): readonly string[] =>
       return false;
     }
   });
+
+/** Gone, or a zombie: who would reap it died with its thread. */
+const isGone = (pid: number): boolean =>
+  !existsSync(`/proc/${pid}/stat`) || / [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
 
 let tokens = 0;
 const offer = (...argv: readonly string[]): TaskOffer => {
@@ -99,7 +103,7 @@ test('carries started, logs and what the cache holds across the threads', async 
     },
   });
   expect((await ended).outcome).toEqual({ status: 'cancelled' });
-  expect(seen).toEqual(['started', 'up']);
+  expect(seen).toEqual(['started', expect.stringMatching(/^\d+$/)]);
   expect(runner.held()).toContain(`sha256:${task.step}`);
 });
 
@@ -130,16 +134,19 @@ test('a thread that dies fails its tasks, leaves no process, forgets its cache a
   runner.onEvicted((digests) => evicted.push(...digests));
   const first = offer('noop');
   await run(first);
-  let isUp = false;
-  const spawned = run(offer('spawn', 'b'), { sink: { ...quietSink, log: () => (isUp = true) } });
-  await vi.waitUntil(() => isUp, { timeout: 5_000 });
+  let pid = 0;
+  const log = (bytes: Uint8Array): void => {
+    pid = Number(Buffer.from(bytes).toString());
+  };
+  const spawned = run(offer('spawn', 'b'), { sink: { ...quietSink, log } });
+  await vi.waitUntil(() => pid > 1, { timeout: 5_000 });
   const crashed = await run(offer('crash'));
   expect(crashed.outcome).toMatchObject({
     status: 'failed',
     error: { code: 'internal', details: { reason: 'executor_thread_lost' } },
   });
   expect((await spawned).outcome).toMatchObject({ status: 'failed', error: { code: 'internal' } });
-  await vi.waitUntil(() => leftBehind().length === 0, { timeout: 5_000 });
+  await vi.waitUntil(() => leftBehind().length === 0 && isGone(pid), { timeout: 5_000 });
   expect(evicted).toContain(`sha256:${first.step}`);
   expect((await run(offer('noop'))).outcome).toEqual({ status: 'succeeded' });
 });

@@ -8,7 +8,7 @@ test('matches as the engine does', () => {
 });
 
 test('gives up on a search without end, and goes on with the next', () => {
-  const patterns = createBoundedPatterns(20);
+  const patterns = createBoundedPatterns(300);
   const slow = patterns.compile('^(a+)+$');
   expect(() => slow.test(`${'a'.repeat(60)}b`)).toThrow(expect.objectContaining({ code: 'deadline_exceeded' }));
   expect(slow.test('aaa')).toBe(true);

@@ -2,8 +2,8 @@ import { createContext, Script } from 'node:vm';
 import { DomainError } from '@skein/domain';
 import type { TextPatterns } from '@skein/ports';
 
-/** How long one answer may be looked for, ms. A pattern that behaves needs microseconds. */
-const defaultLimitMs = 100;
+/** How long one answer may be looked for, ms. A pattern that behaves needs microseconds; the rest is for a busy machine. */
+const defaultLimitMs = 1_000;
 
 /** Patterns on the engine of the machine, each test ended after `limitMs`: the engine checks for interruption while it backtracks. */
 export const createBoundedPatterns = (limitMs = defaultLimitMs): TextPatterns => {

@@ -118,14 +118,12 @@ const makeFolders = async (root: string, folder: string, path: string): Promise<
 /** The real root, and the way from there to the real folder. */
 const realFolder = async (root: string, folder: string, path: string) => {
   // The root's own name is not resolved: who could exchange it for a link would move the whole jail.
-  const [above, own, real] = await Promise.all([realpath(dirname(root)), realpath(root), realpath(folder)]).catch(
-    (thrown: unknown) => {
-      throw translate(thrown, path);
-    },
-  );
+  const [above, real] = await Promise.all([realpath(dirname(root)), realpath(folder)]).catch((thrown: unknown) => {
+    throw translate(thrown, path);
+  });
   const realRoot = join(above, basename(root));
   const way = relative(realRoot, real);
-  if (own !== realRoot || way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) throw leaves(path);
+  if (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) throw leaves(path);
   return { realRoot, way };
 };
 
