@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DomainError } from '@skein/domain';
+import type { CoordinatorGateway } from '@skein/ports';
 import {
   createMemoryLog,
   createNodeHasher,
@@ -183,6 +184,34 @@ test('says unavailable when nobody listens, and reaches the coordinator as soon 
       patience,
     )
     .toBe('ok');
+});
+
+test('closes the link of a stream once, whatever ends it', async () => {
+  let closes = 0;
+  const gateway: CoordinatorGateway = {
+    openWorkerStream: (joined, listener) => {
+      const link = coordinator.openWorkerStream(joined, listener);
+      const close = (error?: DomainError): void => {
+        closes += 1;
+        link.close(error);
+      };
+      return { send: (message) => link.send(message), close };
+    },
+    reportExit: () => Promise.resolve(),
+    fetchSnapshot: () => Promise.reject(new Error('none')),
+    fetchBlob: () => Promise.reject(new Error('none')),
+    storeBlob: () => Promise.reject(new Error('none')),
+  };
+  const served = await serve({ gateway });
+  for (const end of ['goodbye', 'second hello'] as const) {
+    const worker = joinWorker({ address: served.address });
+    await expect.poll(() => coordinator.streams.at(-1)?.received.length, patience).toBe(1);
+    if (end === 'goodbye') worker.link.close();
+    else worker.link.send(sampleHello());
+    await expect.poll(() => worker.ends.length, patience).toBe(1);
+  }
+  await served.close(1_000);
+  expect(closes).toBe(2);
 });
 
 test('a close gives streams their grace, then breaks them', async () => {

@@ -105,6 +105,23 @@ test('a newer lease of the same step ends the older one in silence', async () =>
   expect(statuses(world)).toEqual(['a#2 succeeded']);
 });
 
+test('an older lease of a step that runs under a newer one changes nothing', async () => {
+  const world = await joinedWorld();
+  const task = await accept(world, 'a', 5);
+  world.coordinator.offer(offerOf('a', 3));
+  await world.clock.settle();
+  expect([world.runner.tasks.length, task.signal.aborted]).toEqual([1, false]);
+});
+
+test('counts the offers of each stream from zero', async () => {
+  const world = await joinedWorld();
+  await accept(world, 'a', 1);
+  expect(world.coordinator.stream.of('credits').at(-1)).toMatchObject({ offersSeen: 1 });
+  world.coordinator.stream.cut(lost);
+  await world.clock.advance(1_000);
+  expect(world.coordinator.stream.of('credits')[0]).toMatchObject({ free: 1, offersSeen: 0 });
+});
+
 test('beats at the period of the welcome, also while tasks run', async () => {
   const world = await joinedWorld();
   await accept(world, 'a', 1);
