@@ -1,13 +1,28 @@
+import type { SimMutant } from '@skein/testkit';
 import { simulate } from '@skein/testkit';
 import { expect, test } from 'vitest';
 
-test('the oracle sees a coordinator that takes results whatever their fencing token says', {
-  timeout: 300_000,
-}, async () => {
-  const found: string[] = [];
-  for (let seed = 1; seed <= 40 && found.length === 0; seed += 1) {
-    const { problems } = await simulate({ seed, mutant: 'no_fencing' });
-    found.push(...problems.filter((problem) => problem.includes('was never produced under token')));
-  }
-  expect(found.length).toBeGreaterThan(0);
-});
+/** What the oracle says of each defect. These seeds are sound without it (faults-*.sim.test.ts). */
+const telltales: Record<SimMutant, string> = {
+  no_fencing: 'was never produced under token',
+  outbox_dropped: 'arrived and was forgotten',
+  keeps_everything: 'kept although its lease is over',
+  loss_forgotten: 'lost at',
+  double_credits: 'offered beyond the free slots',
+  adopts_unchecked: 'never ended',
+};
+
+test.each(Object.entries(telltales) as [SimMutant, string][])(
+  'the oracle sees the defect %s',
+  {
+    timeout: 300_000,
+  },
+  async (mutant, telltale) => {
+    const found: string[] = [];
+    for (let seed = 1; seed <= 40 && found.length === 0; seed += 1) {
+      const { problems } = await simulate({ seed, mutant });
+      found.push(...problems.filter((problem) => problem.includes(telltale)));
+    }
+    expect(found.length).toBeGreaterThan(0);
+  },
+);

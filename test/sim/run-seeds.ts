@@ -9,7 +9,15 @@ const single = options.get('--seed');
 const from = Number(single ?? options.get('--from') ?? 1);
 const count = single === undefined ? Number(options.get('--seeds') ?? 100) : 1;
 const beganAt = Date.now();
-const total = { runs: 0, facts: 0, executions: 0, coordinatorCrashes: 0, workerCrashes: 0, staleResults: 0 };
+const total = {
+  runs: 0,
+  facts: 0,
+  executions: 0,
+  coordinatorCrashes: 0,
+  workerCrashes: 0,
+  workerPauses: 0,
+  staleResults: 0,
+};
 let failed = 0;
 for (let seed = from; seed < from + count; seed += 1) {
   const report = await simulate({ seed });

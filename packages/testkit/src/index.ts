@@ -61,6 +61,7 @@ export { createWorld, World } from './world/create-world.ts';
 export { publishProject, randomDag } from './world/random-project.ts';
 export type { SceneOptions } from './world/scene.ts';
 export { createScene, Scene, ScriptedWorker, taskOf } from './world/scene.ts';
+export type { SimMutant } from './world/sim-mutant.ts';
 export { SimProcess } from './world/sim-process.ts';
 export type { SimulationOptions, SimulationReport } from './world/simulate.ts';
 export { simulate } from './world/simulate.ts';

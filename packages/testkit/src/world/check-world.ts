@@ -35,6 +35,17 @@ const checkEnd = (head: RunHead, facts: readonly RunFact[], report: Report): voi
   if (facts.filter(({ type }) => type === 'run_admitted').length > 1) report(`run ${head.runId} was admitted twice`);
 };
 
+/** R5: a worker that has told its result tells it again until it is acknowledged. */
+const checkForgotten = (
+  world: World,
+  { runId }: RunHead,
+  { step, token }: Extract<RunFact, { readonly type: 'step_lost' }>,
+  report: Report,
+): void => {
+  if (world.arrived.has(`${runId} ${step} ${token}`))
+    report(`${runId} ${step}: the result under token ${token} arrived and was forgotten`);
+};
+
 /** R2, D3: every result is by the holder of the current token, who did produce it; at most one live lease per step. */
 const checkTokens = (world: World, head: RunHead, facts: readonly RunFact[], report: Report): void => {
   const live = new Map<string, { readonly token: number; readonly workerId: string; readonly attempt: number }>();
@@ -47,8 +58,10 @@ const checkTokens = (world: World, head: RunHead, facts: readonly RunFact[], rep
       live.set(fact.step, { token: seq, workerId: fact.workerId, attempt: fact.attempt });
     }
     if (fact.type === 'step_lost') {
-      if (live.get(fact.step)?.token !== fact.token)
+      const lease = live.get(fact.step);
+      if (lease?.token !== fact.token)
         report(`${head.runId} ${fact.step}: lost at ${seq} under a token that is not current`);
+      if (fact.reason === 'worker_forgot' && lease !== undefined) checkForgotten(world, head, fact, report);
       live.delete(fact.step);
     }
     if (fact.type !== 'step_finished') return;
@@ -142,6 +155,7 @@ export const checkWorld = async (world: World, asked: readonly AskedRun[]): Prom
     await checkReplay(world, head, facts, report);
   }
   checkExecutions(world, report);
+  problems.push(...world.seen);
   for (const worker of world.coordinator?.api.listWorkers() ?? []) {
     if (worker.running !== 0) report(`worker ${worker.workerId} is said to hold ${worker.running} tasks`);
   }

@@ -20,6 +20,8 @@ import { faultyPort } from './faulty-port.ts';
 import { guardGateway } from './guard-gateway.ts';
 import { LeaseMirror } from './lease-mirror.ts';
 import { publishProject } from './random-project.ts';
+import type { SimMutant } from './sim-mutant.ts';
+import { tamperLog } from './sim-mutant.ts';
 import { SimProcess } from './sim-process.ts';
 import type { Ledger } from './simulated-runner.ts';
 import { SimulatedRunner } from './simulated-runner.ts';
@@ -36,8 +38,8 @@ export interface WorldOptions {
   readonly stepFailure?: number;
   readonly minWindow?: number;
   readonly checkpointFacts?: number;
-  /** A defect on purpose, to prove that the oracle sees it: results are taken whatever their token says. */
-  readonly mutant?: 'no_fencing';
+  /** A defect on purpose, to prove that the oracle sees it. */
+  readonly mutant?: SimMutant;
 }
 
 /** A worker of the world: its process, its endpoint and its own network. */
@@ -48,8 +50,6 @@ export interface SimWorker {
   readonly endpoint: WorkerEndpoint;
   readonly gateway: FaultyGateway;
 }
-
-const joinToken = 'skt_join';
 
 /** Counts what the meter was told; names only. */
 export interface CountingMeter extends Meter {
@@ -82,13 +82,19 @@ export class World {
   readonly lines: LoggedLine[] = [];
   readonly meter = createMeter();
   readonly ledger: Ledger = [];
-  readonly storeFaults: StoreFaults = { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 0 };
+  readonly storeFaults: StoreFaults = { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 0, refuseAppends: false };
   readonly options: WorldOptions;
   readonly switchboard: Switchboard;
   readonly leases = new LeaseMirror();
+  /** Results that reached a coordinator: run, step and token. */
+  readonly arrived = new Set<string>();
+  /** Broken rules that only the moment showed. */
+  readonly seen: string[] = [];
   workers: SimWorker[] = [];
   coordinatorCrashes = 0;
   workerCrashes = 0;
+  workerPauses = 0;
+  #token = 1;
   #faults: Partial<Faults> = {};
   #coordinator: { readonly api: Coordinator; readonly process: SimProcess } | undefined;
   #starts = 0;
@@ -97,10 +103,13 @@ export class World {
     this.options = options;
     this.random = createSeededRandom(options.seed);
     this.stores = createMemoryStores({ clock: this.clock, hasher: this.hasher });
-    this.switchboard = new Switchboard(
-      this.clock,
-      options.mutant === 'no_fencing' ? (message) => this.leases.withCurrentToken(message) : undefined,
-    );
+    this.switchboard = new Switchboard({
+      clock: this.clock,
+      leases: this.leases,
+      mutant: options.mutant,
+      arrived: this.arrived,
+      report: (problem) => this.seen.push(problem),
+    });
   }
 
   /** The coordinator that is alive and started, if there is one. */
@@ -111,18 +120,25 @@ export class World {
   /** Publishes the DAGs and starts everything without faults. */
   async start(): Promise<void> {
     await publishProject(this.stores.projects, this.hasher, defaultTenant, this.options.dags, this.clock.now());
-    const hash = this.hasher.digest(joinToken);
-    const createdAt = this.clock.now();
-    await this.stores.tokens.insert({
-      tokenId: 'tok_join',
-      tenant: defaultTenant,
-      kind: 'join',
-      name: 'join',
-      hash,
-      createdAt,
-    });
+    await this.#insertToken();
     await this.startCoordinator();
     for (let place = 0; place < (this.options.workers ?? 2); place += 1) this.startWorker(place);
+  }
+
+  /** A new join token; the old one is revoked as another coordinator would, so that this one finds out by itself. */
+  async replaceToken(): Promise<void> {
+    const old = this.#token;
+    this.#token += 1;
+    await this.#insertToken();
+    await this.stores.tokens.revoke(defaultTenant, `tok_${old}`, this.clock.now());
+  }
+
+  /** `SIGSTOP` of a worker for so long; its supervisor notices nothing. */
+  pauseWorker(worker: SimWorker, ms: number): void {
+    if (!worker.process.alive || worker.process.stopped) return;
+    this.workerPauses += 1;
+    worker.process.stop();
+    this.clock.after(ms, () => worker.process.continue());
   }
 
   /** Starts a coordinator on what the stores hold. It may die on the way. */
@@ -189,7 +205,7 @@ export class World {
         log,
         meter: this.meter,
       },
-      { credentials: { token: joinToken }, info },
+      { credentials: { token: this.joinToken }, info },
     );
     process.onDeath(() => {
       this.workerCrashes += 1;
@@ -203,25 +219,40 @@ export class World {
     endpoint.start();
   }
 
-  /** `kill -9` of a worker; its stream breaks. `reportAfterMs` is when its launcher says so, if it lives to. */
-  crashWorker(worker: SimWorker, reportAfterMs: number | undefined): void {
+  /** `kill -9` of a worker; its stream breaks. `reportsAfterMs` is when its launcher says so: never, once or repeatedly. */
+  crashWorker(worker: SimWorker, reportsAfterMs: readonly number[]): void {
     if (!worker.process.alive) return;
     worker.process.kill();
-    if (reportAfterMs === undefined) return;
-    this.clock.after(reportAfterMs, () => {
-      this.switchboard
-        .reportExit(
-          { token: joinToken },
-          { workerId: worker.info.workerId, incarnation: worker.info.incarnation, signal: 'SIGKILL' },
-        )
-        .catch(() => undefined);
-    });
+    const { workerId, incarnation } = worker.info;
+    for (const afterMs of reportsAfterMs) {
+      this.clock.after(afterMs, () => {
+        this.switchboard
+          .reportExit({ token: this.joinToken }, { workerId, incarnation, signal: 'SIGKILL' })
+          .catch(() => undefined);
+      });
+    }
   }
 
   /** Sets the faults of every worker's network, also of those to come. */
   setNetworkFaults(faults: Partial<Faults>): void {
     this.#faults = { ...this.#faults, ...faults };
     for (const worker of this.workers) worker.gateway.setFaults(faults);
+  }
+
+  /** The join token that counts now. */
+  get joinToken(): string {
+    return `skt_join_${this.#token}`;
+  }
+
+  async #insertToken(): Promise<void> {
+    await this.stores.tokens.insert({
+      tokenId: `tok_${this.#token}`,
+      tenant: defaultTenant,
+      kind: 'join',
+      name: 'join',
+      hash: this.hasher.digest(this.joinToken),
+      createdAt: this.clock.now(),
+    });
   }
 
   #depsFor(process: SimProcess): CoordinatorDeps {
@@ -236,7 +267,7 @@ export class World {
       secrets,
       log: createMemoryLog(this.lines, { process: 'coordinator' }),
       meter: this.meter,
-      runs: faultyPort(this.leases.watch(stores.runs), deps),
+      runs: faultyPort(tamperLog(this.options.mutant, this.leases.watch(stores.runs)), deps),
       queue: faultyPort(stores.queue, deps, ['onAvailable']),
       projects: faultyPort(stores.projects, deps),
       snapshots: faultyPort(stores.snapshots, deps),

@@ -11,6 +11,8 @@ export interface StoreFaults {
   /** The calling process dies, before or after the call was done. */
   crash: number;
   maxDelayMs: number;
+  /** No append is taken. */
+  refuseAppends: boolean;
 }
 
 /** What a faulty port needs to know. */
@@ -54,6 +56,7 @@ export const faultyPort = <T extends object>(
         if (delayMs > 0 && before) await clock.sleep(delayMs);
         if (draw < faults.crash && before) process.kill();
         if (!process.alive && random.next() < 0.5) return never();
+        if (faults.refuseAppends && name === 'append') throw unavailable('append');
         if (draw >= faults.crash && draw < faults.crash + faults.fail) throw unavailable(String(name));
         const value: unknown = await call.apply(target, args);
         if (delayMs > 0 && !before) await clock.sleep(delayMs);

@@ -1,24 +1,20 @@
 import type { CoordinatorGateway } from '@skein/ports';
 import type { SimProcess } from './sim-process.ts';
 
-/** The network as one process sees it: nothing reaches the process after its death, and nothing leaves it. */
+/** The network as one process sees it: nothing reaches the process after its death or while it is stopped, and nothing leaves it. */
 export const guardGateway = (gateway: CoordinatorGateway, process: SimProcess): CoordinatorGateway => {
   const guard = <T>(call: Promise<T>): Promise<T> =>
     new Promise((resolve, reject) => {
       call.then(
-        (value) => process.alive && resolve(value),
-        (thrown: unknown) => process.alive && reject(thrown as Error),
+        (value) => process.run(() => resolve(value)),
+        (thrown: unknown) => process.run(() => reject(thrown as Error)),
       );
     });
   return {
     openWorkerStream: (credentials, listener) => {
       const link = gateway.openWorkerStream(credentials, {
-        onMessage: (message) => {
-          if (process.alive) listener.onMessage(message);
-        },
-        onClosed: (error) => {
-          if (process.alive) listener.onClosed(error);
-        },
+        onMessage: (message) => process.run(() => listener.onMessage(message)),
+        onClosed: (error) => process.run(() => listener.onClosed(error)),
       });
       return {
         send: (message) => {

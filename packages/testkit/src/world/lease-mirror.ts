@@ -1,15 +1,15 @@
-import type { RunFact } from '@skein/domain';
+import type { RunFact, TaskRef } from '@skein/domain';
 import type { RunStore, WorkerMessage } from '@skein/ports';
 
-interface Lease {
+interface Lease extends TaskRef {
   readonly workerId: string;
-  readonly token: number;
-  readonly attempt: number;
 }
 
-/** The current lease of each step, gathered from what is appended; only a mutant needs it. */
+/** The current lease of each step, gathered from what is appended: for the oracle, and for mutants. */
 export class LeaseMirror {
+  /** The last lease of each step, also when it is over. */
   readonly #leases = new Map<string, Lease>();
+  readonly #live = new Map<string, Lease>();
 
   /** The same store, watched. */
   watch(runs: RunStore): RunStore {
@@ -30,6 +30,16 @@ export class LeaseMirror {
     });
   }
 
+  /** True while the log says that this lease is the current one. */
+  isCurrent({ runId, step, token }: TaskRef): boolean {
+    return this.#live.get(`${runId} ${step}`)?.token === token;
+  }
+
+  /** What the log says that a worker holds. */
+  heldBy(workerId: string): readonly TaskRef[] {
+    return [...this.#live.values()].filter((lease) => lease.workerId === workerId);
+  }
+
   /** A result as if its sender held the current lease of the step. */
   withCurrentToken(message: WorkerMessage): { readonly message: WorkerMessage; readonly as?: string } {
     if (message.type !== 'result') return { message };
@@ -42,12 +52,12 @@ export class LeaseMirror {
   #note(runId: string, expectedSeq: number, facts: readonly RunFact[]): void {
     facts.forEach((fact, index) => {
       if (fact.type === 'step_leased') {
-        this.#leases.set(`${runId} ${fact.step}`, {
-          token: expectedSeq + index + 1,
-          attempt: fact.attempt,
-          workerId: fact.workerId,
-        });
+        const { step, attempt, workerId } = fact;
+        const lease = { runId, step, token: expectedSeq + index + 1, attempt, workerId };
+        this.#leases.set(`${runId} ${step}`, lease);
+        this.#live.set(`${runId} ${step}`, lease);
       }
+      if (fact.type === 'step_finished' || fact.type === 'step_lost') this.#live.delete(`${runId} ${fact.step}`);
     });
   }
 }

@@ -1,11 +1,14 @@
 import type { Clock } from '@skein/ports';
 
 /**
- * One process of a simulation: a clock of its own, whose timers die with it. What a dead process had awaited never comes back.
+ * One process of a simulation: a clock of its own, whose timers die with it. What a dead process had awaited never comes back;
+ * what comes to a stopped one waits until it goes on.
  */
 export class SimProcess {
   readonly clock: Clock;
   #alive = true;
+  #stopped = false;
+  #waiting: (() => void)[] = [];
   readonly #onDeath: (() => void)[] = [];
 
   constructor(clock: Clock) {
@@ -15,17 +18,51 @@ export class SimProcess {
       sleep: (ms, signal) =>
         new Promise((resolve, reject) => {
           clock.sleep(ms, signal).then(
-            () => this.#alive && resolve(),
-            (thrown: unknown) => this.#alive && reject(thrown as Error),
+            () => this.run(resolve),
+            (thrown: unknown) => this.run(() => reject(thrown as Error)),
           );
         }),
-      after: (ms, run) => clock.after(ms, () => this.#alive && run()),
-      endOfTurn: (run) => clock.endOfTurn(() => this.#alive && run()),
+      after: (ms, run) => {
+        let cancelled = false;
+        const cancel = clock.after(ms, () =>
+          this.run(() => {
+            if (!cancelled) run();
+          }),
+        );
+        return () => {
+          cancelled = true;
+          cancel();
+        };
+      },
+      endOfTurn: (run) => clock.endOfTurn(() => this.run(run)),
     };
   }
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Lets something happen to the process: at once, when it goes on, or never. */
+  run(event: () => void): void {
+    if (!this.#alive) return;
+    if (this.#stopped) this.#waiting.push(event);
+    else event();
+  }
+
+  /** `SIGSTOP`. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** `SIGCONT`: all that happened meanwhile comes at once, in order. */
+  continue(): void {
+    if (!this.#stopped) return;
+    this.#stopped = false;
+    for (const event of this.#waiting.splice(0)) this.run(event);
   }
 
   /** Calls `run` when the process dies. */
@@ -37,6 +74,7 @@ export class SimProcess {
   kill(): void {
     if (!this.#alive) return;
     this.#alive = false;
+    this.#waiting = [];
     for (const run of this.#onDeath.splice(0)) run();
   }
 }

@@ -27,6 +27,7 @@ export interface SimulationReport {
   readonly executions: number;
   readonly coordinatorCrashes: number;
   readonly workerCrashes: number;
+  readonly workerPauses: number;
   readonly staleResults: number;
 }
 
@@ -81,23 +82,45 @@ const cancelSome = async (world: World, client: Client): Promise<void> => {
 const pick = <T>(random: Random, items: readonly T[]): T | undefined =>
   items[random.integer(Math.max(1, items.length))];
 
+/** The token is replaced; sooner or later each worker is started anew with the new one. */
+const replaceToken = (world: World, random: Random): void => {
+  void world.replaceToken();
+  for (const worker of world.workers) {
+    world.clock.after(random.integer(8_000), () => {
+      world.crashWorker(worker, [5]);
+      world.startWorker(worker.place);
+    });
+  }
+};
+
 const disturb = (world: World, random: Random): void => {
   const worker: SimWorker | undefined = pick(
     random,
     world.workers.filter(({ process }) => process.alive),
   );
   const draw = random.next();
-  if (draw < 0.25) {
+  if (draw < 0.2) {
     if (worker === undefined) return;
-    world.crashWorker(worker, random.next() < 0.6 ? 5 + random.integer(500) : undefined);
+    const first = 5 + random.integer(500);
+    const draws = random.next();
+    world.crashWorker(worker, draws < 0.4 ? [] : draws < 0.8 ? [first] : [first, first + random.integer(6_000)]);
     world.clock.after(random.integer(4_000), () => world.startWorker(worker.place));
-  } else if (draw < 0.45) {
+  } else if (draw < 0.38) {
     world.crashCoordinator();
-  } else if (draw < 0.7) {
+  } else if (draw < 0.5) {
+    if (worker !== undefined) world.pauseWorker(worker, 100 + random.integer(15_000));
+  } else if (draw < 0.56) {
+    world.storeFaults.refuseAppends = true;
+    world.clock.after(100 + random.integer(4_000), () => {
+      world.storeFaults.refuseAppends = false;
+    });
+  } else if (draw < 0.6) {
+    replaceToken(world, random);
+  } else if (draw < 0.76) {
     if (worker === undefined) return;
     worker.gateway.partition();
     world.clock.after(100 + random.integer(12_000), () => worker.gateway.heal());
-  } else if (draw < 0.85) {
+  } else if (draw < 0.87) {
     worker?.gateway.cutAll();
   } else if (draw < 0.92 && worker !== undefined) {
     void worker.endpoint.drain('simulation').then(() => {
@@ -141,8 +164,11 @@ const startFaults = (world: World, random: Random): void => {
 
 const stopFaults = (world: World): void => {
   world.setNetworkFaults({ cut: 0, duplicate: 0, replayResult: 0, maxDelayMs: 5, failCall: 0 });
-  Object.assign(world.storeFaults, { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 5 });
-  for (const worker of world.workers) worker.gateway.heal();
+  Object.assign(world.storeFaults, { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 5, refuseAppends: false });
+  for (const worker of world.workers) {
+    worker.gateway.heal();
+    worker.process.continue();
+  }
 };
 
 const allOver = async (world: World, clients: readonly Client[]): Promise<boolean> => {
@@ -222,6 +248,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     executions: world.ledger.filter(({ started }) => started).length,
     coordinatorCrashes: world.coordinatorCrashes,
     workerCrashes: world.workerCrashes,
+    workerPauses: world.workerPauses,
     staleResults: counts.get('skein_results_total stale') ?? 0,
   };
 };

@@ -1,4 +1,4 @@
-import type { WorkerId } from '@skein/domain';
+import type { TaskRef, WorkerId } from '@skein/domain';
 import { DomainError } from '@skein/domain';
 import type {
   Clock,
@@ -8,23 +8,43 @@ import type {
   StreamListener,
   WorkerMessage,
 } from '@skein/ports';
+import type { LeaseMirror } from './lease-mirror.ts';
+import type { SimMutant } from './sim-mutant.ts';
+import { tamperDown, tamperUp } from './sim-mutant.ts';
 import type { SimProcess } from './sim-process.ts';
 
 const down = (): DomainError => new DomainError('unavailable', 'no coordinator answers');
 
-/** Changes what a worker says before the coordinator hears it, and who seems to say it; for mutants. */
-export type Tamper = (message: WorkerMessage) => { readonly message: WorkerMessage; readonly as?: WorkerId };
+/** Credit of one stream, as its worker gave it. */
+interface Credit {
+  free: number;
+  offersSeen: number;
+  offersSent: number;
+  /** Results since: each gives its slot back before the worker says so. */
+  results: number;
+}
+
+const over = (credit: Credit): boolean => credit.offersSent - credit.offersSeen > credit.free + credit.results;
+
+/** What a switchboard works with. */
+export interface SwitchboardDeps {
+  readonly clock: Clock;
+  readonly leases: LeaseMirror;
+  readonly mutant: SimMutant | undefined;
+  /** Takes note of each result that reached a coordinator. */
+  readonly arrived: Set<string>;
+  /** Takes note of a broken rule. */
+  readonly report: (problem: string) => void;
+}
 
 /** The address of the coordinator: whoever lives there now answers; when it dies, its streams break. */
 export class Switchboard implements CoordinatorGateway {
-  readonly #clock: Clock;
-  readonly #tamper: Tamper;
+  readonly #deps: SwitchboardDeps;
   readonly #links = new Map<WorkerId, StreamLink<WorkerMessage>>();
   #target: { readonly gateway: CoordinatorGateway; readonly process: SimProcess } | undefined;
 
-  constructor(clock: Clock, tamper: Tamper = (message) => ({ message })) {
-    this.#clock = clock;
-    this.#tamper = tamper;
+  constructor(deps: SwitchboardDeps) {
+    this.#deps = deps;
   }
 
   connect(gateway: CoordinatorGateway, process: SimProcess): void {
@@ -34,14 +54,21 @@ export class Switchboard implements CoordinatorGateway {
   openWorkerStream: CoordinatorGateway['openWorkerStream'] = (credentials, listener) => {
     const target = this.#live();
     if (target === undefined) {
-      this.#clock.endOfTurn(() => listener.onClosed(down()));
+      this.#deps.clock.endOfTurn(() => listener.onClosed(down()));
       return { send: () => undefined, close: () => undefined };
     }
     const { process, gateway } = target;
+    const { leases, mutant } = this.#deps;
     let closed = false;
+    let running: readonly TaskRef[] = [];
+    const credit: Credit = { free: 0, offersSeen: 0, offersSent: 0, results: 0 };
     const guarded: StreamListener<CoordinatorMessage> = {
       onMessage: (message) => {
-        if (process.alive && !closed) listener.onMessage(message);
+        if (!process.alive || closed) return;
+        const heard = tamperDown(mutant, running, message);
+        this.#check(heard, credit);
+        listener.onMessage(heard);
+        if (heard.type === 'welcome') running = [];
       },
       onClosed: (error) => {
         if (closed) return;
@@ -55,8 +82,23 @@ export class Switchboard implements CoordinatorGateway {
       send: (message) => {
         if (!process.alive) return;
         if (message.type === 'hello') this.#links.set(message.worker.workerId, link);
-        const tampered = this.#tamper(message);
+        if (message.type === 'hello') running = message.running;
+        if (message.type === 'credits') Object.assign(credit, { ...message, results: 0 });
+        if (message.type === 'result') {
+          const { runId, step, token } = message.result;
+          this.#deps.arrived.add(`${runId} ${step} ${token}`);
+          credit.results += 1;
+        }
+        const tampered = tamperUp(mutant, leases, message);
         const sender = tampered.as === undefined ? link : (this.#links.get(tampered.as) ?? link);
+        if (mutant === 'outbox_dropped' && message.type === 'result') {
+          const { runId, step, attempt, token } = message.result;
+          listener.onMessage({
+            type: 'result_acknowledged',
+            task: { runId, step, attempt, token },
+            outcome: 'recorded',
+          });
+        }
         sender.send(tampered.message);
       },
       close: (error) => {
@@ -70,6 +112,20 @@ export class Switchboard implements CoordinatorGateway {
     this.#call((gateway) => gateway.fetchSnapshot(...args));
   fetchBlob: CoordinatorGateway['fetchBlob'] = (...args) => this.#call((gateway) => gateway.fetchBlob(...args));
   storeBlob: CoordinatorGateway['storeBlob'] = (...args) => this.#call((gateway) => gateway.storeBlob(...args));
+
+  /** Rules that only the stream can show: no more offers than asked for, and none kept whose lease is over. */
+  #check(message: CoordinatorMessage, credit: Credit): void {
+    if (message.type === 'offer') {
+      credit.offersSent += 1;
+      if (over(credit))
+        this.#deps.report(`${message.offer.runId} ${message.offer.step}: offered beyond the free slots`);
+    }
+    if (message.type !== 'welcome') return;
+    for (const task of message.keep) {
+      if (!this.#deps.leases.isCurrent(task))
+        this.#deps.report(`${task.runId} ${task.step} ${task.token}: kept although its lease is over`);
+    }
+  }
 
   #live(): { readonly gateway: CoordinatorGateway; readonly process: SimProcess } | undefined {
     return this.#target?.process.alive === true ? this.#target : undefined;

@@ -1,0 +1,67 @@
+import type { TaskRef, WorkerId } from '@skein/domain';
+import type { CoordinatorMessage, HeldTask, RunStore, WorkerMessage } from '@skein/ports';
+import type { LeaseMirror } from './lease-mirror.ts';
+
+/**
+ * Defects on purpose, to prove that the oracle sees them.
+ * - `no_fencing`: results are taken whatever their token says
+ * - `outbox_dropped`: a worker forgets a result once it was sent, acknowledged or not
+ * - `keeps_everything`: a worker that returns is told to keep all that it runs
+ * - `loss_forgotten`: the log forgets that leases were lost
+ * - `double_credits`: free slots count twice
+ * - `adopts_unchecked`: a worker that returns is taken to run all that the log says, whatever it says itself
+ */
+export type SimMutant =
+  | 'no_fencing'
+  | 'outbox_dropped'
+  | 'keeps_everything'
+  | 'loss_forgotten'
+  | 'double_credits'
+  | 'adopts_unchecked';
+
+const plain = ({ runId, step, attempt, token }: TaskRef): TaskRef => ({ runId, step, attempt, token });
+
+/** What a worker says, as a mutant lets the coordinator hear it, and who seems to say it. */
+export const tamperUp = (
+  mutant: SimMutant | undefined,
+  leases: LeaseMirror,
+  message: WorkerMessage,
+): { readonly message: WorkerMessage; readonly as?: WorkerId } => {
+  if (mutant === 'no_fencing') return leases.withCurrentToken(message);
+  if (mutant === 'double_credits' && message.type === 'credits')
+    return { message: { ...message, free: message.free * 2 + 1 } };
+  if (mutant === 'outbox_dropped' && message.type === 'hello') return { message: { ...message, unacknowledged: [] } };
+  if (mutant === 'adopts_unchecked' && message.type === 'hello') {
+    const running: readonly HeldTask[] = leases
+      .heldBy(message.worker.workerId)
+      .map((ref) => ({ ...ref, started: true }));
+    return { message: { ...message, running } };
+  }
+  return { message };
+};
+
+/** What the coordinator says, as a mutant lets a worker hear it. */
+export const tamperDown = (
+  mutant: SimMutant | undefined,
+  running: readonly TaskRef[],
+  message: CoordinatorMessage,
+): CoordinatorMessage =>
+  mutant === 'keeps_everything' && message.type === 'welcome' ? { ...message, keep: running.map(plain) } : message;
+
+/** The log as a mutant reads it. */
+export const tamperLog = (mutant: SimMutant | undefined, runs: RunStore): RunStore => {
+  if (mutant !== 'loss_forgotten') return runs;
+  return new Proxy(runs, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      if (name === 'loadCheckpoint') return () => Promise.resolve(undefined);
+      if (name !== 'readFacts') return (member as (...args: unknown[]) => unknown).bind(target);
+      const readFacts: RunStore['readFacts'] = async (...args) =>
+        (await target.readFacts(...args)).map((fact) =>
+          fact.type === 'step_lost' && fact.error === undefined ? { ...fact, step: 'nowhere' } : fact,
+        );
+      return readFacts;
+    },
+  });
+};
