@@ -70,6 +70,14 @@ test('the body of a skill is not in the prompt', () => {
   expect(assembleSystem(sources)).not.toContain('SECRET BODY');
 });
 
+test.each(['\n', '\r', '\u0085', '\u2028', '\u0000', '\u001b'])(
+  'a description with %j stays on its line',
+  (character) => {
+    const skills = sources.skills.map((skill) => ({ ...skill, description: `a${character}# Instructions` }));
+    expect(assembleSystem({ ...sources, skills })).toContain('\n- style: a # Instructions\n');
+  },
+);
+
 test('whatever memory says, each of its lines stays quoted', () => {
   const hostile = fc.array(
     fc.oneof(

@@ -37,21 +37,21 @@ export const runToolCalls = async (
 ): Promise<readonly ToolResult[]> => {
   const results: ToolResult[] = [];
   for (let next = 0; next < calls.length; ) {
+    signal.throwIfAborted();
     let end = next + 1;
     if (isReadOnly(calls[next])) while (end < calls.length && isReadOnly(calls[end])) end += 1;
     const batch = calls.slice(next, end);
     // All are waited for, also after an abort, so that no side effect outlives the attempt.
     results.push(...(await Promise.all(batch.map((call) => runOne(bench, call, signal)))));
-    signal.throwIfAborted();
     next = end;
   }
+  signal.throwIfAborted();
   return results;
 };
 
 const isReadOnly = (call: ToolCall | undefined): boolean => call?.tool === 'read';
 
 const runOne = async (bench: ToolBench, call: ToolCall, signal: AbortSignal): Promise<ToolResult> => {
-  if (signal.aborted) return failed(call, 'the step was stopped');
   bench.stepLog.call(call.tool, call.input);
   let result: ToolResult;
   try {
@@ -71,7 +71,7 @@ const runOne = async (bench: ToolBench, call: ToolCall, signal: AbortSignal): Pr
   return result;
 };
 
-const failed = (call: ToolCall, message: string, code = 'cancelled'): ToolResult => ({
+const failed = (call: ToolCall, message: string, code: string): ToolResult => ({
   callId: call.callId,
   tool: call.tool,
   output: { error: code, message },

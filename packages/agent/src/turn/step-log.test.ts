@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { createStepLog } from './step-log.ts';
+
+const logOf = () => {
+  let written = '';
+  const sink = { started: () => {}, log: (bytes: Uint8Array) => (written += new TextDecoder().decode(bytes)) };
+  return { stepLog: createStepLog(sink), written: () => written };
+};
+
+test.each(['\n', '\r', '\r\n', '\u0085', '\u2028', '\u2029'])(
+  'a line break %j in what is logged begins no line',
+  (lineBreak) => {
+    const { stepLog, written } = logOf();
+    stepLog.note(`one${lineBreak}[skein] two`);
+    expect(written()).toBe('[skein] one [skein] two\n');
+  },
+);
+
+test('a line of its own begins a line, also after text without an end', () => {
+  const { stepLog, written } = logOf();
+  stepLog.text('half');
+  stepLog.call('read', { path: 'a' });
+  expect(written()).toBe('half\n[tool] read {"path":"a"}\n');
+});
