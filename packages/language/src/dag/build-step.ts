@@ -91,7 +91,8 @@ const environmentOf = (raw: RawStep, runsPrograms: boolean, { dag, defaults }: S
 ];
 
 /** Variables that decide which program runs or what it loads; whoever submits a run may not set them by a parameter. */
-const steersPrograms = /^(?:PATH|IFS|BASH_ENV|SHELLOPTS|NODE_OPTIONS|(?:LD|DYLD|SKEIN)_.*)$/;
+const steersPrograms =
+  /^(?:PATH|IFS|PS4|CDPATH|BASH_ENV|BASHOPTS|SHELLOPTS|NODE_OPTIONS|NODE_PATH|JAVA_TOOL_OPTIONS|PERL5(?:LIB|OPT)|RUBY(?:LIB|OPT)|(?:LD|DYLD|SKEIN|GIT)_.*|PYTHON(?:PATH|HOME|STARTUP))$/;
 
 /** A parameter is also a variable of its name, as in Dagu; one that may be absent is not. */
 const asVariable = ({ param, node }: LocatedParam): readonly LocatedEnv[] => {

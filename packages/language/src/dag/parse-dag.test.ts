@@ -68,7 +68,8 @@ describe('environment', () => {
   });
 
   test('an agent step, an optional parameter and a name that steers programs get no variable', () => {
-    const params = 'params:\n  - { name: A, required: false }\n  - PATH=/x\n  - LD_PRELOAD=x\n  - no-variable=1\n';
+    const params =
+      'params:\n  - { name: A, required: false }\n  - PATH=/x\n  - LD_PRELOAD=x\n  - SKEIN_OUTPUT=x\n  - GIT_SSH_COMMAND=x\n  - PS4=x\n  - PYTHONPATH=x\n  - no-variable=1\n';
     const dag = dagOf(`${params}  - B=1\nsteps:\n  - { command: x }\n  - { agent: a, prompt: p }\n`);
     expect(dag.steps.map(({ env }) => env.map(({ name }) => name))).toEqual([['B'], []]);
   });

@@ -11,7 +11,8 @@ import { continueOnShape, preconditionsShape, retryPolicyShape } from './policy-
 
 /** Every declared output must be given; saying so is allowed, the contrary is not. */
 const alwaysRequired: Shape<boolean> = mapped(flag, (required, node, source) => {
-  if (!required) source.report(node, { message: 'a declared output is always required', expected: 'true, or no required' });
+  if (!required)
+    source.report(node, { message: 'a declared output is always required', expected: 'true, or no required' });
   return required;
 });
 
