@@ -1,10 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { findMarked, launchVariable } from '@skein/launcher';
 
 /** The project's root folder. */
 export const rootFolder = fileURLToPath(new URL('../..', import.meta.url));
@@ -43,6 +45,18 @@ export const descendantsOf = (pid: number): ProcessLine[] => {
     }
   }
   return found;
+};
+
+/** A mark for `SKEIN_LAUNCH`, which every process that is started below inherits. */
+export const newMarker = (): string => `e2e-${randomUUID()}`;
+
+/** Sends a signal; false when the process is gone. */
+export const signal = (pid: number, name: NodeJS.Signals): boolean => {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
 };
 
 /** Waits for a condition and gives what it returned; fails with `what` after the deadline. */
@@ -105,13 +119,15 @@ export interface WorkerJson {
 export class Stack {
   readonly #child: ChildProcess;
   readonly #data: string;
+  readonly #marker: string;
   #output = '';
   #http = '';
   #token = '';
 
-  private constructor(child: ChildProcess, data: string) {
+  private constructor(child: ChildProcess, data: string, marker: string) {
     this.#child = child;
     this.#data = data;
+    this.#marker = marker;
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
   }
@@ -127,6 +143,9 @@ export class Stack {
   ): Promise<Stack> {
     const data = options.data ?? mkdtempSync(join(tmpdir(), 'skein-e2e-data-'));
     const workers = options.workers ?? 2;
+    const marker = newMarker();
+    // One that was left behind by a kill says nothing about this start.
+    rmSync(join(data, 'endpoint.json'), { force: true });
     const child = spawn(
       process.execPath,
       [
@@ -143,9 +162,9 @@ export class Stack {
         '--workers',
         String(workers),
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } },
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, [launchVariable]: marker, ...options.env } },
     );
-    const stack = new Stack(child, data);
+    const stack = new Stack(child, data, marker);
     try {
       await eventually('endpoint.json', () => {
         if (child.exitCode !== null) throw new Error(`skein up ended with ${child.exitCode}`);
@@ -195,6 +214,7 @@ export class Stack {
     path: string,
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
+    patience?: AbortSignal,
   ): Promise<{ readonly status: number; readonly body: T }> {
     const response = await fetch(`${this.#http}${path}`, {
       method,
@@ -204,6 +224,7 @@ export class Stack {
         ...headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(patience === undefined ? {} : { signal: patience }),
     });
     return { status: response.status, body: (await response.json()) as T };
   }
@@ -255,6 +276,21 @@ export class Stack {
     );
     for (const line of left) process.kill(line.pid, 'SIGKILL');
     return { exitCode: this.#child.exitCode, left };
+  }
+
+  /** `kill -9` of everything at once, as when the machine goes down; resolves when nothing of it is left. */
+  async kill(): Promise<void> {
+    await eventually('the whole tree is dead', async () => {
+      const left = [...descendantsOf(this.pid).map((line) => line.pid), ...(await findMarked(this.#marker))];
+      if (this.#child.exitCode === null && this.#child.signalCode === null) left.unshift(this.pid);
+      for (const pid of left) signal(pid, 'SIGKILL');
+      return left.length === 0;
+    });
+  }
+
+  /** Processes that were started for it, directly or not, and are still there. */
+  async leftovers(): Promise<readonly number[]> {
+    return await findMarked(this.#marker);
   }
 
   /** Removes its data; only after `stop`. */

@@ -1,0 +1,85 @@
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A message of the chat completions protocol, as far as the tests read it. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content?: unknown;
+  readonly tool_calls?: readonly { readonly function: { readonly name: string } }[];
+}
+
+/** One request that the server got. */
+export interface ChatRequest {
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  readonly body: {
+    readonly model: string;
+    readonly messages: readonly ChatMessage[];
+    readonly tools?: readonly { readonly function: { readonly name: string } }[];
+  };
+  /** Pid of the process at the other end, by its socket; undefined where that cannot be told. */
+  readonly port: number;
+}
+
+/** What the model says: one tool call. */
+export interface ToolCall {
+  readonly name: string;
+  readonly input: unknown;
+}
+
+/** A server that speaks OpenAI's chat completions, streamed, and answers with whatever the script says. */
+export class FakeOpenAi {
+  readonly requests: ChatRequest[] = [];
+  readonly #server;
+
+  constructor(script: (request: ChatRequest) => ToolCall) {
+    this.#server = createServer((request, response) => void this.#serve(request, response, script));
+  }
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/v1`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    script: (request: ChatRequest) => ToolCall,
+  ): Promise<void> {
+    let text = '';
+    for await (const chunk of request.setEncoding('utf8')) text += chunk;
+    const got: ChatRequest = {
+      url: request.url ?? '',
+      headers: request.headers,
+      text,
+      body: JSON.parse(text),
+      port: request.socket.remotePort ?? 0,
+    };
+    this.requests.push(got);
+    const { name, input } = script(got);
+    const call = {
+      index: 0,
+      id: `call_${this.requests.length}`,
+      type: 'function',
+      function: { name, arguments: JSON.stringify(input) },
+    };
+    const chunk = (rest: object): string =>
+      `data: ${JSON.stringify({ id: 'chat_1', object: 'chat.completion.chunk', created: 1, model: got.body.model, ...rest })}\n\n`;
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write(chunk({ choices: [{ index: 0, delta: { role: 'assistant', tool_calls: [call] } }] }));
+    response.write(chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] }));
+    response.write(
+      chunk({ choices: [], usage: { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 } }),
+    );
+    response.end('data: [DONE]\n\n');
+  }
+}
