@@ -54,8 +54,8 @@ export interface SkeinClient {
 export const createClient = (options: TransportOptions): SkeinClient => {
   const transport = createTransport(options);
   const get = <T>(path: string): Promise<T> => transport.json<T>({ method: 'GET', path, idempotent: true });
-  const post = <T>(path: string, body: unknown, idempotent: boolean): Promise<T> =>
-    transport.json<T>({ method: 'POST', path, body, idempotent });
+  const post = <T>(path: string, body: unknown, idempotent: boolean, signal?: AbortSignal): Promise<T> =>
+    transport.json<T>({ method: 'POST', path, body, idempotent, ...(signal === undefined ? {} : { signal }) });
   const all = async <T>(path: string): Promise<readonly T[]> => {
     const items: T[] = [];
     for (let cursor: string | null | undefined; cursor !== null; ) {
@@ -74,7 +74,7 @@ export const createClient = (options: TransportOptions): SkeinClient => {
   return {
     url: options.url,
     runs: createRunsClient(transport),
-    apply: ({ files, ...rest }) => post('/api/apply', { ...rest, files: files.map(toWireFile) }, true),
+    apply: ({ files, signal, ...rest }) => post('/api/apply', { ...rest, files: files.map(toWireFile) }, true, signal),
     dags: { list: () => all('/api/dags'), get: (name) => get(`/api/dags/${segment(name)}`) },
     schedules: { list: () => all('/api/schedules') },
     agents: {
@@ -102,7 +102,8 @@ export const createClient = (options: TransportOptions): SkeinClient => {
         await transport.send({ method: 'DELETE', path: `/api/tokens/${segment(tokenId)}`, idempotent: true });
       },
     },
-    readiness: () => get('/readyz'),
+    // 503 with the checks is an answer: somebody is there, and says what is wrong.
+    readiness: () => transport.json({ method: 'GET', path: '/readyz', idempotent: true, alsoAnswer: 503 }),
     metrics: async () => (await transport.send({ method: 'GET', path: '/metrics', idempotent: true })).text(),
   };
 };

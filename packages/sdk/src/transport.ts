@@ -32,6 +32,8 @@ export interface Request {
   readonly signal?: AbortSignal;
   /** Longer than the client's own limit, for calls that wait on purpose; ms. */
   readonly timeoutMs?: number;
+  /** This status is an answer too, not an error. */
+  readonly alsoAnswer?: number;
   /** The body is read as it comes; no time limit. */
   readonly stream?: boolean;
 }
@@ -126,7 +128,7 @@ const sendOnce = async (options: TransportOptions, base: string, request: Reques
     if (request.signal?.aborted) throw new DomainError('cancelled', 'the call was given up', undefined, error);
     throw unreachable(base, error);
   }
-  if (response.ok) return response;
+  if (response.ok || response.status === request.alsoAnswer) return response;
   throw await errorOfResponse(response);
 };
 

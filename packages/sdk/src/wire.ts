@@ -94,6 +94,7 @@ export interface ApplyInput {
   /** `new`: only versions that are new, or whose agent has no active one yet. */
   readonly activate?: boolean | 'new';
   readonly dryRun?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 /** What an apply did, or would do. */

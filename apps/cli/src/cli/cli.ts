@@ -19,6 +19,8 @@ export interface Cli {
   write(bytes: Uint8Array | string): void;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+  /** There are processes to be stopped before this one may end. */
+  hasProcesses: boolean;
   /** What the process ends with; 0 until a command says otherwise. */
   exitCode: number;
 }
@@ -43,6 +45,7 @@ export const createCli = (options: CliOptions): Cli => ({
   note: (text) => void options.stderr.write(`${text}\n`),
   write: (bytes) => void options.stdout.write(bytes),
   signal: options.signal,
+  hasProcesses: false,
   exitCode: 0,
 });
 

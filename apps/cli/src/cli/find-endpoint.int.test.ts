@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -28,6 +28,21 @@ test('flags win over variables, variables over the data folder', async () => {
     token: 'flag',
   });
   expect(await findEndpoint(captureCli({ env, cwd: dir }).cli, {})).toEqual({ url: 'http://env', token: 'env' });
+});
+
+test('a token of a data folder goes to its own coordinator only', async () => {
+  const { dir } = await project();
+  const find = (url: string, env = {}) => findEndpoint(captureCli({ env, cwd: dir }).cli, { url });
+  expect(await find('http://127.0.0.1:1/')).toEqual({ url: 'http://127.0.0.1:1/', token: 'from-file' });
+  for (const url of ['http://127.0.0.1:2', 'http://evil', 'nonsense']) expect(await find(url)).toEqual({ url });
+  const byVariable = captureCli({ env: { SKEIN_URL: 'http://evil' }, cwd: dir }).cli;
+  expect(await findEndpoint(byVariable, {})).toEqual({ url: 'http://evil' });
+});
+
+test.skipIf(process.getuid?.() !== 0)('an endpoint file of another user is not followed', async () => {
+  const { dir, data } = await project();
+  await chown(join(data, 'endpoint.json'), 12_345, 12_345);
+  await expect(findEndpoint(captureCli({ cwd: dir }).cli, {})).rejects.toMatchObject({ code: 'permission_denied' });
 });
 
 test('finds the data folder from the project, from inside it, and by name', async () => {

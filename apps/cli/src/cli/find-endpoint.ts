@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DomainError } from '@skein/domain';
 import { createClient, type SkeinClient } from '@skein/sdk';
@@ -32,22 +32,39 @@ export const findEndpoint = async (
 ): Promise<{ readonly url: string; readonly token?: string }> => {
   const token = options.token ?? cli.config.token;
   const url = options.url ?? (options.data === undefined && options.project === undefined ? cli.config.url : undefined);
-  if (url !== undefined && (token !== undefined || options.url !== undefined)) {
-    return token === undefined ? { url } : { url, token };
-  }
+  if (url !== undefined && token !== undefined) return { url, token };
   const folders = dataFolders(cli, options);
+  const isNamed = (options.data ?? options.project ?? cli.config.dataDir) !== undefined;
   for (const folder of folders) {
-    const endpoint = await readEndpoint(join(folder, 'endpoint.json'));
+    const path = join(folder, 'endpoint.json');
+    const endpoint = await readEndpoint(path);
     if (endpoint === undefined) continue;
-    return {
-      url: url ?? endpoint.http,
-      token: token ?? (await readTokenFile(resolve(folder, endpoint.adminTokenFile))),
-    };
+    if (url === undefined) {
+      if (!isNamed) await refuseForeign(path);
+      return { url: endpoint.http, token: token ?? (await readTokenFile(resolve(folder, endpoint.adminTokenFile))) };
+    }
+    // A token is for the coordinator that made it, and is shown to no other.
+    if (isSameOrigin(url, endpoint.http)) {
+      if (!isNamed) await refuseForeign(path);
+      return { url, token: await readTokenFile(resolve(folder, endpoint.adminTokenFile)) };
+    }
   }
+  if (url !== undefined) return { url };
   throw new DomainError(
     'unavailable',
     `no coordinator found: start one with "skein up", or give --url and --token (or SKEIN_URL and SKEIN_TOKEN); looked in ${folders.join(', ')}`,
   );
+};
+
+const isSameOrigin = (a: string, b: string): boolean =>
+  URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin;
+
+/** An endpoint file says which file is read and where its text is sent, so one that was merely found must be this user's, or the system's. */
+const refuseForeign = async (path: string): Promise<void> => {
+  const me = process.getuid?.();
+  const { uid } = await stat(path);
+  if (me === undefined || uid === me || uid === 0) return;
+  throw new DomainError('permission_denied', `${path} belongs to another user; give --url and --token instead`);
 };
 
 /** `endpoint.json`, or undefined when there is none. Throws `invalid_argument` for one that cannot be understood. */

@@ -1,5 +1,6 @@
-import { isDomainError, type Problem } from '@skein/domain';
+import { type DomainError, isDomainError, type Problem } from '@skein/domain';
 import { renderProblem } from '@skein/language';
+import { safeText } from '../render/format.ts';
 import type { Cli } from './cli.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 
@@ -7,12 +8,15 @@ import { exitCodeOf, exitCodes } from './exit-code.ts';
 export const reportError = (cli: Cli, error: unknown): void => {
   if (!isDomainError(error)) {
     const message = error instanceof Error ? error.message : String(error);
-    cli.note(`${cli.colors.red('error')} ${message}`);
+    cli.note(`${cli.colors.red('error')} ${safeText(message)}`);
     cli.exitCode = exitCodes.failed;
     return;
   }
-  const problems = (error.details as { readonly problems?: readonly Problem[] } | undefined)?.problems ?? [];
-  cli.note(`${cli.colors.red('error')} ${error.message} ${cli.colors.dim(`(${error.code})`)}`);
-  for (const problem of problems) cli.note(`  ${renderProblem(problem)}`);
+  cli.note(`${cli.colors.red('error')} ${safeText(error.message)} ${cli.colors.dim(`(${error.code})`)}`);
+  for (const problem of problemsOf(error)) cli.note(`  ${safeText(renderProblem(problem))}`);
   cli.exitCode = exitCodeOf(error.code);
 };
+
+/** Every problem of a bad input that an error lists. */
+export const problemsOf = (error: DomainError): readonly Problem[] =>
+  (error.details as { readonly problems?: readonly Problem[] } | undefined)?.problems ?? [];

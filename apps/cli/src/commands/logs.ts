@@ -1,9 +1,11 @@
-import type { RunView } from '@skein/domain';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isTerminalRun, type RunView } from '@skein/domain';
 import type { SkeinClient } from '@skein/sdk';
 import { Option } from 'commander';
 import type { Cli } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand, wholeNumber } from '../cli/command.ts';
 import { connect } from '../cli/find-endpoint.ts';
+import { cell } from '../render/render-table.ts';
 
 interface Options extends AnswerOptions {
   readonly follow?: boolean;
@@ -20,15 +22,34 @@ export const addLogsCommand: AddCommand = (program, cli) => {
       .addOption(new Option('--attempt <n>', 'this attempt').argParser(wholeNumber(1, 1_000_000)))
       .action(async (runId: string, step: string | undefined, options: Options) => {
         const client = await connect(cli, options);
-        if (step !== undefined) return printLog(cli, client, runId, step, options);
-        const run = await client.runs.get(runId);
-        for (const path of await stepsWithLogs(client, run)) {
-          if (options.json !== true) cli.note(cli.colors.dim(`── ${path}`));
-          await printLog(cli, client, runId, path, options);
+        try {
+          if (step !== undefined) await printLog(cli, client, runId, step, options);
+          else await printAll(cli, client, runId, options);
+        } catch (error) {
+          // Ctrl-C is how following ends.
+          if (!(options.follow === true && cli.signal.aborted)) throw error;
         }
       }),
   );
 };
+
+/** One step after the other; when following, also those that begin later, until the run has ended. */
+const printAll = async (cli: Cli, client: SkeinClient, runId: string, options: Options): Promise<void> => {
+  const printed = new Set<string>();
+  for (let run = await client.runs.get(runId); ; ) {
+    const fresh = (await stepsWithLogs(client, run)).filter((path) => !printed.has(path));
+    for (const path of fresh) {
+      printed.add(path);
+      if (options.json !== true) cli.note(cli.colors.dim(`── ${cell(path)}`));
+      await printLog(cli, client, runId, path, options);
+    }
+    if (options.follow !== true || cli.signal.aborted || (fresh.length === 0 && isTerminalRun(run.status))) return;
+    run = await client.runs.get(runId, { waitMs: fresh.length > 0 ? 0 : lookMs, signal: cli.signal });
+  }
+};
+
+/** How often a log, or a run, is looked at again while it is followed. */
+const lookMs = 500;
 
 const printLog = async (
   cli: Cli,
@@ -44,9 +65,14 @@ const printLog = async (
   }
   for (let offset = 0; ; ) {
     const page = await client.runs.log(runId, step, { ...attempt, offset });
-    if (options.json === true) cli.out(JSON.stringify({ runId, step, ...page }));
-    else cli.write(page.text);
-    if (page.next === offset) return;
+    const isNews = page.next !== offset || page.complete || options.follow !== true;
+    if (options.json === true) {
+      if (isNews) cli.out(JSON.stringify({ runId, step, ...page }));
+    } else cli.write(page.text);
+    if (page.next === offset) {
+      if (page.complete || options.follow !== true || cli.signal.aborted) return;
+      await sleep(lookMs, undefined, { signal: cli.signal });
+    }
     offset = page.next;
   }
 };

@@ -24,6 +24,7 @@ export const addProgramCommands: AddCommand = (program, cli) => {
       .action(async (_options: unknown, command: Command) => {
         refuseUnbuilt(name);
         const args = [programPath(name), ...command.args];
+        cli.hasProcesses = true;
         const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...cli.config.env } });
         cli.signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
         cli.exitCode = await new Promise<number>((done) => {
@@ -63,6 +64,7 @@ export const addWorkerCommand: AddCommand = (program, cli) => {
 const runWorker = async (cli: Cli, options: WorkerOptions): Promise<void> => {
   refuseUnbuilt('worker');
   const { address, token } = await joinPoint(cli, options);
+  cli.hasProcesses = true;
   const log = createPinoLog({ fields: { app: 'launcher' } });
   const gateway = createGrpcGateway({ address, log });
   const own = {

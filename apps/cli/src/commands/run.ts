@@ -7,6 +7,7 @@ import { exitCodes } from '../cli/exit-code.ts';
 import { connect } from '../cli/find-endpoint.ts';
 import { followRun } from '../follow/follow-run.ts';
 import { parseParams } from '../follow/parse-params.ts';
+import { patiently } from '../follow/patiently.ts';
 import { showProgress } from '../follow/show-progress.ts';
 import { renderRun } from '../render/render-run.ts';
 
@@ -47,7 +48,11 @@ export const addRunCommand: AddCommand = (program, cli) => {
         const json = options.json === true;
         if (options.follow === true) {
           if (!json) cli.note(cli.colors.dim(run.runId));
-          await showProgress(cli, followRun(client.runs, run.runId, { signal: cli.signal }), json);
+          const runs = {
+            get: (id: string) => patiently(() => client.runs.get(id), cli.signal),
+            watch: client.runs.watch,
+          };
+          await showProgress(cli, followRun(runs, run.runId, { signal: cli.signal }), json);
         }
         const last = await untilEnded(cli, client, run.runId);
         answer(cli, options.json, last, () => renderRun(cli.colors, last, Date.now()));
@@ -61,7 +66,7 @@ const untilEnded = async (cli: Cli, client: SkeinClient, runId: string): Promise
   for (;;) {
     if (cli.signal.aborted) return client.runs.get(runId);
     try {
-      const run = await client.runs.get(runId, { waitMs: 30_000, signal: cli.signal });
+      const run = await patiently(() => client.runs.get(runId, { waitMs: 30_000, signal: cli.signal }), cli.signal);
       if (isTerminalRun(run.status)) return run;
     } catch (error) {
       if (!cli.signal.aborted) throw error;

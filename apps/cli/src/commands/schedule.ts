@@ -1,3 +1,4 @@
+import { DomainError } from '@skein/domain';
 import { createCron } from '@skein/language';
 import type { Cron } from '@skein/ports';
 import { Option } from 'commander';
@@ -19,8 +20,9 @@ export const addScheduleCommand: AddCommand = (program, cli) => {
     .addOption(new Option('-n, --count <n>', 'fires of each schedule').argParser(wholeNumber(1, 1_000)).default(5))
     .option('--from <instant>', 'as seen from this ISO 8601 instant, instead of now')
     .action(async (dag: string | undefined, options: Options) => {
-      const client = await connect(cli, options);
       const fromMs = options.from === undefined ? Date.now() : Date.parse(options.from);
+      if (Number.isNaN(fromMs)) throw new DomainError('invalid_argument', '--from must be an ISO 8601 instant');
+      const client = await connect(cli, options);
       const schedules = (await client.schedules.list()).filter((schedule) => dag === undefined || schedule.dag === dag);
       const cron = createCron();
       const items = schedules.map((schedule) => ({

@@ -1,10 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { isDomainError } from '@skein/domain';
+import { readProjectFolder } from '@skein/sdk';
 import { createPinoLog } from '@skein/telemetry';
 import { Option } from 'commander';
 import type { Cli } from '../cli/cli.ts';
 import { type AddCommand, localCommand, wholeNumber } from '../cli/command.ts';
-import { type Fleet, startFleet } from '../up/start-fleet.ts';
+import { exitCodes } from '../cli/exit-code.ts';
+import { problemsOf, reportError } from '../cli/report-error.ts';
+import { type Fleet, type FleetOptions, startFleet } from '../up/start-fleet.ts';
 import { renderApply } from './apply.ts';
 
 interface Options {
@@ -34,7 +38,10 @@ export const addUpCommand: AddCommand = (program, cli) => {
 const up = async (cli: Cli, options: Options): Promise<void> => {
   const project = options.project === undefined ? projectHere(cli.cwd) : resolve(cli.cwd, options.project);
   const dataDir = resolve(cli.cwd, options.data ?? cli.config.dataDir ?? join(project ?? cli.cwd, '.skein'));
-  const fleet = await startFleet({
+  // A mistyped folder is a wrong call, and starts nothing.
+  if (project !== undefined) await readProjectFolder(project);
+  cli.hasProcesses = true;
+  const fleet = await start(cli, {
     dataDir,
     http: options.http,
     grpc: options.grpc,
@@ -46,15 +53,35 @@ const up = async (cli: Cli, options: Options): Promise<void> => {
     output: 'inherit',
     signal: cli.signal,
   });
+  if (fleet === undefined) return;
   const onSecondSignal = () => fleet.kill();
   try {
     announce(cli, options, dataDir, fleet);
     await aborted(cli.signal);
     if (options.json !== true) cli.note(cli.colors.dim('stopping; once more kills at once'));
-    process.once('SIGINT', onSecondSignal).once('SIGTERM', onSecondSignal);
+    for (const signal of stopSignals) process.on(signal, onSecondSignal);
   } finally {
     await fleet.stop();
-    process.off('SIGINT', onSecondSignal).off('SIGTERM', onSecondSignal);
+    for (const signal of stopSignals) process.off(signal, onSecondSignal);
+  }
+};
+
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** The fleet, or nothing when it did not start: a port or a data folder in use is this command's failure, not a coordinator out of reach. */
+const start = async (cli: Cli, options: FleetOptions): Promise<Fleet | undefined> => {
+  // A second Ctrl-C while a failed start is cleaned up must not leave the cleaning half done.
+  const ignore = () => undefined;
+  for (const signal of stopSignals) process.on(signal, ignore);
+  try {
+    return await startFleet(options);
+  } catch (error) {
+    reportError(cli, error);
+    const isWrongCall = isDomainError(error) && error.code === 'invalid_argument' && problemsOf(error).length === 0;
+    cli.exitCode = isWrongCall ? exitCodes.usage : exitCodes.failed;
+    return undefined;
+  } finally {
+    for (const signal of stopSignals) process.off(signal, ignore);
   }
 };
 

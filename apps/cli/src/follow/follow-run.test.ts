@@ -2,6 +2,7 @@ import { DomainError, type RunStatus, type RunView } from '@skein/domain';
 import { expect, test } from 'vitest';
 import { followRun } from './follow-run.ts';
 import { parseParams } from './parse-params.ts';
+import { patiently } from './patiently.ts';
 
 const view = (status: RunStatus): RunView => ({ runId: 'run_1', status, steps: [] }) as unknown as RunView;
 
@@ -94,4 +95,24 @@ test('params come from JSON and pairs; pairs win; a value may hold anything', ()
   expect(Object.keys(parseParams(undefined, ['__proto__=x']))).toEqual(['__proto__']);
   for (const pairs of [['novalue'], ['=x'], ['']]) expect(() => parseParams(undefined, pairs)).toThrow('name=value');
   for (const json of ['[]', '1', 'null', '{']) expect(() => parseParams(json, [])).toThrow('--params');
+});
+
+test('a coordinator that is away for a while is waited for, another error is not', async () => {
+  const { signal } = new AbortController();
+  let tries = 0;
+  const away = async () => {
+    tries += 1;
+    if (tries < 3) throw new DomainError('unavailable', 'away');
+    return tries;
+  };
+  expect(await patiently(away, signal, { forMs: 10_000, everyMs: 1 })).toBe(3);
+  const gone = () => Promise.reject(new DomainError('unavailable', 'away'));
+  await expect(patiently(gone, signal, { forMs: 0, everyMs: 1 })).rejects.toMatchObject({ code: 'unavailable' });
+  const asked: number[] = [];
+  const wrong = () => {
+    asked.push(1);
+    return Promise.reject(new DomainError('not_found', 'no'));
+  };
+  await expect(patiently(wrong, signal, { forMs: 10_000 })).rejects.toMatchObject({ code: 'not_found' });
+  expect(asked).toHaveLength(1);
 });

@@ -29,5 +29,5 @@ export const shortId = (id: string): string => {
   return rest === undefined ? id : `${prefix}_…${rest.slice(-8)}`;
 };
 
-/** Text without control characters, so that no value can steer the terminal. Line breaks and tabs stay. */
-export const safeText = (text: string): string => text.replaceAll(/[^\P{Cc}\n\t]/gu, '');
+/** Text without control characters and turns of direction, so that no value can steer the terminal. Line breaks and tabs stay. */
+export const safeText = (text: string): string => text.replaceAll(/[^\P{Cc}\n\t]|\p{Bidi_Control}/gu, '');

@@ -53,6 +53,7 @@ test('numbers get the unit that people read best', () => {
 
 test('a value cannot steer the terminal or break its row', () => {
   expect(safeText('a\u001b[2Jb\u009bc\u0007\r\nd\te')).toBe('a[2Jbc\nd\te');
+  expect(safeText('ok\u202egpj.exe\u2066')).toBe('okgpj.exe');
   expect(cell('one\n  two')).toBe('one two');
 });
 

@@ -1,18 +1,20 @@
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createMemoryLog } from '@skein/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { runCommand } from '../../test/capture.ts';
+import { captureCli, runCommand } from '../../test/capture.ts';
 import { readEndpoint } from '../cli/find-endpoint.ts';
+import { runCli } from '../cli/run-cli.ts';
 import { readConfig } from '../config.ts';
 import { type Fleet, type FleetOptions, startFleet } from './start-fleet.ts';
 
 // Real processes: the built programs of apps/*, so `npm run build` comes first.
 
 const project = fileURLToPath(new URL('../../../../examples/hello', import.meta.url));
+const skeinBin = fileURLToPath(new URL('../../bin/skein.mjs', import.meta.url));
 let dataDir: string;
 let fleet: Fleet;
 
@@ -120,6 +122,104 @@ test('a second fleet on the same data folder is refused and leaves the first alo
   expect((await skein('run', 'hello', '--wait')).code).toBe(0);
 });
 
+/** The built command as a process of its own. */
+const start = (args: readonly string[], cwd = tmpdir()) => {
+  const env = { PATH: process.env['PATH'], SKEIN_LOG_LEVEL: 'silent' };
+  const child = spawn(process.execPath, [skeinBin, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const said = { out: '', err: '' };
+  child.stdout.on('data', (chunk: Buffer) => (said.out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (said.err += chunk.toString()));
+  const ended = new Promise<{ code: number | null; out: string; err: string }>((resolve) =>
+    child.once('close', (code) => resolve({ code, ...said })),
+  );
+  return { child, said, ended };
+};
+
+const anyPorts = ['--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0'];
+
+test('a start that fails says why, once, and is 1; a wrong call is 2', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'skein-fleet-fails-'));
+  try {
+    await mkdir(join(dir, 'bad', 'dags'), { recursive: true });
+    await writeFile(join(dir, 'bad/dags/a.yaml'), 'steps:\n  - name: a\n    comand: x\n');
+    const inUse = new URL(fleet.endpoint.http).host;
+    const up = async (...args: string[]) => start(['up', ...args], dir).ended;
+    const folder = await up('--data', dataDir, ...anyPorts);
+    expect(folder).toMatchObject({ code: 1, out: '', err: expect.stringContaining('data folder is in use') });
+    expect(folder.err).not.toContain('started again');
+    const port = await up('--data', join(dir, 'a'), '--http', inUse, '--grpc', '127.0.0.1:0');
+    expect(port).toMatchObject({ code: 1, err: expect.stringContaining(`cannot listen on ${inUse} (EADDRINUSE)`) });
+    const project = await up('--data', join(dir, 'b'), '--project', join(dir, 'bad'), ...anyPorts);
+    expect(project).toMatchObject({ code: 1, err: expect.stringContaining('dags/a.yaml:3:5') });
+    expect(await up('--data', join(dir, 'c'), '--http', 'nowhere')).toMatchObject({ code: 2 });
+    expect(await up('--data', join(dir, 'd'), '--project', join(dir, 'none'))).toMatchObject({ code: 2 });
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+});
+
+test('a reader that has enough ends a command well; an answer that is lost does not', async () => {
+  for (let count = 0; count < 3; count += 1) await skein('run', 'hello', '--wait');
+  const list = start(['runs', '--data', dataDir]);
+  list.child.stdout.destroy();
+  expect(await list.ended).toMatchObject({ code: 0, err: '' });
+  const full = spawnSync('sh', [
+    '-c',
+    'exec "$0" "$@" > /dev/full',
+    process.execPath,
+    skeinBin,
+    'runs',
+    '--data',
+    dataDir,
+  ]);
+  expect(full.status).toBe(1);
+  expect(full.stderr.toString()).toContain('ENOSPC');
+});
+
+test('a start that is interrupted, and one whose reader leaves, leave no process and no endpoint', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'skein-fleet-interrupted-'));
+  try {
+    const flags = ['up', '--data', dir, ...anyPorts, '--workers', '1'];
+    const early = start(flags);
+    await eventually(async () => (await readdir(dir)).length > 0);
+    early.child.kill('SIGINT');
+    early.child.kill('SIGINT');
+    expect(await early.ended).toMatchObject({ code: 1, err: expect.stringContaining('given up') });
+    const left = start(flags);
+    left.child.stdout.destroy();
+    expect((await left.ended).code).toBe(0);
+    expect(await readEndpoint(join(dir, 'endpoint.json'))).toBeUndefined();
+    // The data folder is free again, so nothing of both is alive.
+    const again = start([...flags, '--json']);
+    await eventually(() => again.said.out.includes('}}'));
+    again.child.kill('SIGHUP');
+    expect((await again.ended).code).toBe(0);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}, 60_000);
+
+test('a fleet that starts removes the endpoint of one that crashed', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'skein-fleet-stale-'));
+  const path = join(dir, 'endpoint.json');
+  await writeFile(path, '{"http":"http://127.0.0.1:1","grpc":"127.0.0.1:2","adminTokenFile":"x"}');
+  const up = start(['up', '--json', '--data', dir, ...anyPorts, '--workers', '1']);
+  await eventually(async () => (await readEndpoint(path))?.http !== 'http://127.0.0.1:1');
+  await eventually(() => up.said.out.includes('}}'));
+  expect(up.said.out).toContain((await readEndpoint(path))?.http);
+  up.child.kill('SIGTERM');
+  expect((await up.ended).code).toBe(0);
+  await rm(dir, { recursive: true, force: true });
+});
+
+test('following all logs of a run that goes on shows steps that begin later', async () => {
+  const { said, cli } = captureCli();
+  const run = await json('run', 'hello');
+  expect(await runCli(cli, ['logs', String(run['runId']), '-f', '--data', dataDir])).toBe(0);
+  expect(said.out).toContain('HELLO');
+  expect(await skein('logs', String(run['runId']), 'nothing', '-f')).toMatchObject({ code: 2 });
+});
+
 test('a project that is not valid starts nothing', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'skein-fleet-bad-'));
   try {
@@ -140,9 +240,8 @@ test('a stop leaves no process and no endpoint file', async () => {
 
 test('a command that is killed outright leaves no process either', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'skein-fleet-killed-'));
-  const bin = fileURLToPath(new URL('../../bin/skein.mjs', import.meta.url));
   const flags = ['--json', '--data', dir, '--http', '127.0.0.1:0', '--grpc', '127.0.0.1:0', '--workers', '1'];
-  const up = spawn(process.execPath, [bin, 'up', ...flags], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const up = spawn(process.execPath, [skeinBin, 'up', ...flags], { stdio: ['ignore', 'pipe', 'ignore'] });
   const line = await new Promise<string>((resolve) =>
     up.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())),
   );

@@ -85,6 +85,7 @@ class FleetBuilder {
   readonly #running = new Map<string, Supervisor>();
   #gateway: ReturnType<typeof createGrpcGateway> | undefined;
   #stopped: Promise<void> | undefined;
+  #ready = false;
   #published = false;
 
   constructor(options: FleetOptions, scratch: string) {
@@ -94,6 +95,8 @@ class FleetBuilder {
 
   async start(): Promise<Fleet> {
     const found = await this.#startCoordinator();
+    // The data folder is ours now, so what a crash left there leads nowhere (U1).
+    await rm(join(this.#options.dataDir, 'endpoint.json'), { force: true });
     const token = (await readFile(found.adminTokenFile, 'utf8')).trim();
     const client = createClient({ url: found.http, token });
     const applied = await this.#apply(client);
@@ -141,15 +144,22 @@ class FleetBuilder {
         }),
       onExit: (exit) => {
         ended ??= exit;
+        // It would only fail again the same way; the start ends with what it said.
+        if (!this.#ready) void coordinator.stop();
       },
     });
     this.#running.set('coordinator', coordinator);
     const endpoint = await this.#until('the coordinator', async () => {
       if (ended !== undefined) {
-        throw new DomainError('unavailable', 'the coordinator ended before it was ready; what it said is above');
+        const wrongCall = ended.exitCode === 2;
+        throw new DomainError(
+          wrongCall ? 'invalid_argument' : 'unavailable',
+          'the coordinator ended before it was ready; what it said is above',
+        );
       }
       return readEndpoint(endpointFile);
     });
+    this.#ready = true;
     addresses = { http: new URL(endpoint.http).host, grpc: endpoint.grpc }; // U2
     return endpoint;
   }
@@ -158,7 +168,7 @@ class FleetBuilder {
     const { project, config } = this.#options;
     if (project === undefined) return undefined;
     const files = await readProjectFolder(project);
-    return client.apply({ files, autoModel: config.autoModel, activate: true });
+    return client.apply({ files, autoModel: config.autoModel, activate: 'new', signal: this.#options.signal });
   }
 
   #startScheduler(endpoint: Endpoint): void {
