@@ -165,37 +165,22 @@ const frames: readonly (readonly [string, () => Buffer])[] = [
 ];
 
 /** They name their task: refusing the stream would end a worker, or bring the same result back on the next stream. */
-const results: readonly (readonly [string, () => Buffer])[] = [
-  ['a result with an unknown status', () => frameOf(helloOnWire, { result: { task, status: 'perfect' } })],
-  ['a failed result without an error', () => frameOf(helloOnWire, { result: { task, status: 'failed' } })],
-  [
-    'a result with an error code of no catalog',
-    () => frameOf(helloOnWire, { result: { task, status: 'failed', error: { code: 'toString', message: '' } } }),
-  ],
-  [
-    'outputs that are no JSON',
-    () => frameOf(helloOnWire, { result: { task, status: 'succeeded', valuesJson: '{"outputs":' } }),
-  ],
-  [
-    'outputs that are no value references',
-    () => frameOf(helloOnWire, { result: { task, status: 'succeeded', valuesJson: '{"outputs":{"a":1}}' } }),
-  ],
-  ['outputs that are a list', () => frameOf(helloOnWire, { result: { task, status: 'succeeded', valuesJson: '[]' } })],
-  [
-    'JSON three thousand levels deep',
-    () => frameOf(helloOnWire, { result: { task, status: 'succeeded', valuesJson: deep } }),
-  ],
-  [
-    'a duration that is no number',
-    () => frameOf(helloOnWire, { result: { task, status: 'succeeded', durationMs: Number.NaN } }),
-  ],
-  ['usage below zero', () => frameOf(helloOnWire, { result: { task, status: 'succeeded', usage: { turns: -1 } } })],
+const results: readonly (readonly [string, object])[] = [
+  ['a result with an unknown status', { status: 'perfect' }],
+  ['a failed result without an error', { status: 'failed' }],
+  ['a result with an error code of no catalog', { status: 'failed', error: { code: 'toString', message: '' } }],
+  ['outputs that are no JSON', { valuesJson: '{"outputs":' }],
+  ['outputs that are no value references', { valuesJson: '{"outputs":{"a":1}}' }],
+  ['outputs that are a list', { valuesJson: '[]' }],
+  ['JSON three thousand levels deep', { valuesJson: deep }],
+  ['a duration that is no number', { durationMs: Number.NaN }],
+  ['usage below zero', { usage: { turns: -1 } }],
 ];
 
 describe('takes as the failure of its task', () => {
-  test.each(results)('%s', async (_name, frame) => {
+  test.each(results)('%s', async (_name, fields) => {
     const before = coordinator.streams.length;
-    await callRaw('Work', frame());
+    await callRaw('Work', frameOf(helloOnWire, { result: { task, status: 'succeeded', ...fields } }));
     expect(coordinator.streams[before]?.received[1]).toMatchObject({
       type: 'result',
       result: { ...task, outcome: { status: 'failed', error: { code: 'invalid_argument' } }, outputs: {} },

@@ -169,7 +169,7 @@ test('takes a census by itself while the process lives', async (context) => {
 test('kills those that cleared their environment and stayed in a session of the launch, or hold its file', async (context) => {
   if (process.platform !== 'linux') context.skip('needs /proc');
   const child = launch(
-    `setsid sh -c 'env -i sh -c "echo \\$\\$ >> $DIR/pids; exec sleep 1000" & exec sleep 1000' & ` +
+    `setsid sh -c '(env -i sh -c "echo \\$\\$ >> $DIR/pids; exec sleep 1000" &); exec sleep 1000' & ` +
       `exec 9> "$DIR/.skein-launch.outer+$SKEIN_LAUNCH"; ` +
       `env -i setsid sh -c "echo \\$\\$ >> $DIR/pids; exec sleep 1000" & wait`,
     { censusMs: 0 },

@@ -113,15 +113,6 @@ test('an older lease of a step that runs under a newer one changes nothing', asy
   expect([world.runner.tasks.length, task.signal.aborted]).toEqual([1, false]);
 });
 
-test('counts the offers of each stream from zero', async () => {
-  const world = await joinedWorld();
-  await accept(world, 'a', 1);
-  expect(world.coordinator.stream.of('credits').at(-1)).toMatchObject({ offersSeen: 1 });
-  world.coordinator.stream.cut(lost);
-  await world.clock.advance(1_000);
-  expect(world.coordinator.stream.of('credits')[0]).toMatchObject({ free: 1, offersSeen: 0 });
-});
-
 test('beats at the period of the welcome, also while tasks run', async () => {
   const world = await joinedWorld();
   await accept(world, 'a', 1);
@@ -376,34 +367,6 @@ test('tells the coordinator what left its cache', async () => {
   world.runner.evict(['sha256:old']);
   await world.clock.settle();
   expect(world.coordinator.stream.received.at(-1)).toEqual({ type: 'evicted', digests: ['sha256:old'] });
-});
-
-test('names no more digests in one message than it can carry, the newest first', async () => {
-  const digests = Array.from({ length: 5_000 }, (_, index) => `sha256:${index}`);
-  const world = createEndpointWorld();
-  world.runner.held = () => digests;
-  world.endpoint.start();
-  await world.clock.settle();
-  const [hello] = world.coordinator.stream.of('hello');
-  expect([hello?.held.length, hello?.held[0]]).toEqual([2_048, 'sha256:4999']);
-  world.runner.evict(digests);
-  await world.clock.settle();
-  const evicted = world.coordinator.stream.of('evicted').map((message) => message.digests);
-  expect(evicted.map((named) => named.length)).toEqual([2_048, 2_048, 904]);
-  expect(evicted.flat()).toEqual(digests);
-});
-
-test('takes nothing new while too many results wait, and goes on when they are acknowledged', async () => {
-  const world = await joinedWorld({ slots: 1 });
-  world.coordinator.manners.acknowledges = false;
-  for (let token = 1; token <= 2_048; token += 1) {
-    (await accept(world, `s${token}`, token)).finish();
-    await world.clock.settle();
-  }
-  expect(world.coordinator.stream.of('credits').at(-1)?.free).toBe(0);
-  world.coordinator.acknowledge(world.coordinator.stream, ref('s1', 1));
-  await world.clock.settle();
-  expect(world.coordinator.stream.of('credits').at(-1)?.free).toBe(1);
 });
 
 test('a transfer outlives the stream that it began on', async () => {
