@@ -5,11 +5,11 @@ import { createHash } from 'node:crypto';
 const count = 1_000;
 const seed = 'skein rollout positions 1';
 const alphabets = [
-  [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@'],
-  [...'äöüßéñçøåÆœłžşİıÿ\u007f\u0080\u07ff\u0800\uffff\ue000\ufeff'],
-  [...'日本語中文한국어ไทยहिन्दीالعربيةעברית'],
-  [...'😀🧶🦆👩‍💻🇩🇪𝒳𐍈\u{10000}\u{10ffff}\u{1f3fb}'],
-  [...' \t\n\r\u0001\u001f"\\\'\u00a0\u2028\u2029\u200d\u0301'],
+  Array.from('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@'),
+  Array.from('äöüßéñçøåÆœłžşİıÿ\u007f\u0080\u07ff\u0800\uffff\ue000\ufeff'),
+  Array.from('日本語中文한국어ไทยहिन्दीالعربيةעברית'),
+  Array.from('😀🧶🦆👩‍💻🇩🇪𝒳𐍈\u{10000}\u{10ffff}\u{1f3fb}'),
+  Array.from(' \t\n\r\u0001\u001f"\\\'\u00a0\u2028\u2029\u200d\u0301'),
 ];
 
 let draws = 0;
@@ -20,7 +20,7 @@ const draw = (limit) => {
 const textOf = (length) => {
   const letters = draw(3) === 0 ? alphabets.flat() : alphabets[draw(alphabets.length)];
   let text = '';
-  while ([...text].length < length) text += letters[draw(letters.length)];
+  while (Array.from(text).length < length) text += letters[draw(letters.length)];
   return text;
 };
 const position = (salt, unit) =>
