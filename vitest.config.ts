@@ -18,7 +18,12 @@ export default defineConfig({
         test: {
           name: 'unit',
           pool: 'threads',
-          include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'test/architecture/**/*.test.ts'],
+          include: [
+            'packages/*/src/**/*.test.ts',
+            'apps/*/src/**/*.test.ts',
+            'test/architecture/**/*.test.ts',
+            'test/docs/**/*.test.ts',
+          ],
           exclude: [...ignored, '**/*.int.test.ts'],
           // Pure tests take milliseconds; property tests on a busy machine take longer.
           testTimeout: 30_000,
