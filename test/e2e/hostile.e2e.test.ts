@@ -77,7 +77,7 @@ const joining = (token: string, hello = sampleHello()): Promise<Refusal | undefi
         },
         onClosed: (reason) => {
           gateway.close();
-          resolve(refused ?? reason.error);
+          resolve(refused ?? reason);
         },
       },
     );

@@ -163,7 +163,9 @@ const obedient = (request: ChatRequest): ToolCall => {
     const commits = dataOf(request) as readonly { readonly hash: string }[];
     return {
       name: 'output',
-      input: { commits: commits.map(({ hash }) => ({ hash, category: 'fix', headline: `Told by the model: ${hash}` })) },
+      input: {
+        commits: commits.map(({ hash }) => ({ hash, category: 'fix', headline: `Told by the model: ${hash}` })),
+      },
     };
   }
   if (!asked.includes('load_skill')) return { name: 'load_skill', input: { name: 'release-notes' } };
@@ -192,7 +194,9 @@ describe('the quickstart with a model behind a URL, and --keep', () => {
     key,
     ...[0, 1, 2].map((shift) =>
       // Inside a longer base64 text the key looks like one of three; the ends depend on what is around it.
-      Buffer.from(`${'x'.repeat(shift)}${key}`).toString('base64').slice(4, -6),
+      Buffer.from(`${'x'.repeat(shift)}${key}`)
+        .toString('base64')
+        .slice(4, -6),
     ),
   ];
   const model = new FakeOpenAi(obedient);
@@ -247,7 +251,11 @@ describe('the quickstart with a model behind a URL, and --keep', () => {
       expect(system).toContain('- release-notes: How release notes look in this project.');
       expect(system).toContain('| - Merge commits are listed too');
       expect(system).toContain('Memory is read-only');
-      expect(request.body.tools?.map((tool) => tool.function.name).toSorted()).toEqual(['load_skill', 'output', 'read']);
+      expect(request.body.tools?.map((tool) => tool.function.name).toSorted()).toEqual([
+        'load_skill',
+        'output',
+        'read',
+      ]);
     }
     const triager = model.requests.filter((request) => systemOf(request).includes('You sort git commits'));
     expect(triager).toHaveLength(2);
@@ -257,7 +265,8 @@ describe('the quickstart with a model behind a URL, and --keep', () => {
 
   it('goes on running, and the commands that it prints work', async () => {
     expect(printed().length).toBeGreaterThanOrEqual(2);
-    for (const command of printed()) expect([command, await runSkein(command.split(' '))]).toMatchObject([command, { exitCode: 0 }]);
+    for (const command of printed())
+      expect([command, await runSkein(command.split(' '))]).toMatchObject([command, { exitCode: 0 }]);
     expect((await runSkein(['runs', '--data', dataDir])).out).toMatch(/release-notes\s+succeeded/);
     expect((await runSkein(['workers', '--data', dataDir])).out.match(/connected/g)).toHaveLength(2);
   });
@@ -316,7 +325,9 @@ describe('the quickstart with a model behind a URL, and --keep', () => {
   it('keeps the key out of the processes that need none', async () => {
     if (!existsSync('/proc/self/environ')) return;
     const holders = (await done.left()).filter((pid) => readFileSync(`/proc/${pid}/environ`).includes(key));
-    const names = holders.map((pid) => /apps\/(\w+)\/dist\/main\.js/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[1]);
+    const names = holders.map(
+      (pid) => /apps\/(\w+)\/dist\/main\.js/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[1],
+    );
     // The command itself got it from its caller and gives it to the workers alone.
     expect(names.filter((name) => name !== undefined).toSorted()).toEqual(['worker', 'worker']);
   });

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, folderWith, rootFolder, Stack, signal } from './stack.ts';
@@ -21,7 +21,9 @@ interface FiredRun {
 
 interface SubmittedEvent {
   readonly type: string;
-  readonly data: { readonly source?: { readonly kind: string; readonly scheduleId: string; readonly nominalAt: string } };
+  readonly data: {
+    readonly source?: { readonly kind: string; readonly scheduleId: string; readonly nominalAt: string };
+  };
 }
 
 let folder: string;

@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import type { Random } from '@skein/ports';
+import type { RunJson, Stack } from '../e2e/stack.ts';
+import { stepsOf } from './chaos-project.ts';
+
+/** A run that the coordinator said it took. */
+export interface AcceptedRun {
+  readonly runId: string;
+  readonly dag: string;
+}
+
+const ended = (run: RunJson): boolean => ['succeeded', 'failed', 'cancelled'].includes(run.status);
+
+/** Keeps a number of runs under way. A submit without an answer is repeated with its key until there is one. */
+export class Load {
+  readonly accepted: AcceptedRun[] = [];
+  readonly ends = new Map<string, RunJson>();
+  readonly #stack: Stack;
+  readonly #random: Random;
+  readonly #ledger: string;
+  readonly #width: number;
+  /** Longest time without an answer of the API, and when it was last there. */
+  readonly outagesMs: number[] = [];
+  #answeredAt = performance.now();
+  #away = false;
+
+  constructor(stack: Stack, random: Random, ledger: string, width: number) {
+    this.#stack = stack;
+    this.#random = random;
+    this.#ledger = ledger;
+    this.#width = width;
+  }
+
+  /** Runs accepted and not seen to have ended. */
+  get open(): readonly AcceptedRun[] {
+    return this.accepted.filter((run) => !this.ends.has(run.runId));
+  }
+
+  /** Submits until enough is under way, or `stop` says that it is over. */
+  async fill(stop: () => boolean): Promise<void> {
+    while (!stop() && this.open.length < this.#width) {
+      const dags = Object.keys(stepsOf);
+      const dag = dags[Math.floor(this.#random.next() * dags.length)] ?? 'chain';
+      const pause = (this.#random.next() * 1.5).toFixed(2);
+      await this.#submit(dag, { ledger: this.#ledger, pause });
+    }
+  }
+
+  /** Asks after the open runs. */
+  async look(): Promise<void> {
+    for (const { runId } of this.open) {
+      const answer = await this.#call<RunJson>('GET', `/api/runs/${runId}`);
+      if (answer?.status === 404) throw new Error(`the accepted run ${runId} is unknown`);
+      if (answer?.status === 200 && ended(answer.body)) this.ends.set(runId, answer.body);
+    }
+  }
+
+  async #submit(dag: string, params: Readonly<Record<string, string>>): Promise<void> {
+    const headers = { 'idempotency-key': randomUUID() };
+    for (;;) {
+      const answer = await this.#call<RunJson>('POST', '/api/runs', { dag, params }, headers);
+      if (answer?.status === 200 || answer?.status === 201) {
+        this.accepted.push({ runId: answer.body.runId, dag });
+        return;
+      }
+      if (answer !== undefined && answer.status < 500 && answer.status !== 429) {
+        throw new Error(`a submit was refused: ${answer.status} ${JSON.stringify(answer.body)}`);
+      }
+    }
+  }
+
+  /** An answer, or nothing while the coordinator is away. Gives way to others in any case. */
+  async #call<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<{ readonly status: number; readonly body: T } | undefined> {
+    const answer = await this.#stack
+      .call<T>(method, path, body, headers, AbortSignal.timeout(5_000))
+      .catch(() => undefined);
+    const now = performance.now();
+    if (answer === undefined) {
+      this.#away = true;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+      return undefined;
+    }
+    if (this.#away) this.outagesMs.push(now - this.#answeredAt);
+    this.#away = false;
+    this.#answeredAt = now;
+    return answer;
+  }
+}
