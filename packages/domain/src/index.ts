@@ -59,6 +59,7 @@ export { coerceValue, describeType, matchesType } from './params/value-type.ts';
 export type { PlacementRequest } from './placement/place-task.ts';
 export { placeTask } from './placement/place-task.ts';
 export { shardCount, shardOf } from './placement/shard-of.ts';
+export { priorityAgeMs, waitingPriority } from './placement/waiting-priority.ts';
 export { parseExpression, parseReferences } from './reference/parse-references.ts';
 export type { Reference, ReferenceTarget } from './reference/reference.ts';
 export { runFields } from './reference/reference.ts';

@@ -1,6 +1,7 @@
+import { priorityAgeMs } from '@skein/domain';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FairQueue, priorityAgeMs } from './fair-queue.ts';
+import { FairQueue } from './fair-queue.ts';
 
 const run = (runId: string, tenant = 't', dag = 'd', priority = 0) => ({ runId, tenant, dag, priority });
 
@@ -16,12 +17,24 @@ test('tenants take turns first, then DAGs, then runs by age', () => {
   expect(drain(queue, 5)).toEqual(['a1', 'b1', 'a3', 'a2', '-']);
 });
 
-test('a step of priority is worth its waiting time and no more, so that nobody starves', () => {
+test('a higher priority goes first, whatever the tenant, and a low one is late but never starved', () => {
   const queue = new FairQueue<ReturnType<typeof run>>();
-  queue.set(run('old', 't', 'd', 0), 1, 0);
-  queue.set(run('urgent', 't', 'd', 1), 1, priorityAgeMs - 1);
-  queue.set(run('late', 't', 'd', 1), 1, priorityAgeMs + 1);
-  expect(drain(queue, 3)).toEqual(['urgent', 'old', 'late']);
+  queue.set(run('low', 'a', 'd', 0), 1, 0);
+  const order: string[] = [];
+  for (let at = 0; at <= 4 * priorityAgeMs; at += priorityAgeMs / 2) {
+    queue.set(run(`high ${at}`, 'b', 'd', 2), 1, at);
+    order.push(queue.take(at)?.runId ?? '-');
+  }
+  // After two steps of waiting it is an equal, and its tenant's turn comes at once.
+  expect(order.indexOf('low')).toBe(4);
+});
+
+test('among equals waiting gains nothing over the turns of tenants', () => {
+  const queue = new FairQueue<ReturnType<typeof run>>();
+  for (let index = 0; index < 10; index += 1) queue.set(run(`flood ${index}`, 'a'), 1, 0);
+  queue.set(run('newcomer', 'b'), 1, 100 * priorityAgeMs);
+  const now = 101 * priorityAgeMs;
+  expect([queue.take(now)?.runId, queue.take(now)?.runId]).toContain('newcomer');
 });
 
 test('a run that wants several slots goes behind its equals after each', () => {

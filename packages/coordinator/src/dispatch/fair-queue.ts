@@ -1,5 +1,5 @@
 import type { RunId, TenantId } from '@skein/domain';
-import { Heap } from '../engine/heap.ts';
+import { waitingPriority } from '@skein/domain';
 
 /** A run that waits for slots. */
 export interface WaitingRun {
@@ -11,14 +11,15 @@ export interface WaitingRun {
 
 interface Entry<R> {
   readonly run: R;
-  /** Smaller leaves first: the instant at which it began to wait, moved by its priority. */
-  readonly rank: number;
+  /** Since when it waits, in ms. */
+  readonly since: number;
   wanted: number;
 }
 
 interface Lane<R> {
   served: number;
-  readonly heap: Heap<Entry<R>>;
+  /** By priority; in each those that wait, the longest first. */
+  readonly waiting: Map<number, Map<RunId, Entry<R>>>;
 }
 
 interface TenantLane<R> {
@@ -26,12 +27,25 @@ interface TenantLane<R> {
   readonly dags: Map<string, Lane<R>>;
 }
 
-/** One step of priority is worth so many ms of waiting. */
-export const priorityAgeMs = 10_000;
+interface Candidate<R> {
+  readonly tenant: TenantLane<R>;
+  readonly lane: Lane<R>;
+  readonly entry: Entry<R>;
+  readonly level: number;
+}
+
+/** True when `a` goes before `b`: see `waitingPriority`. */
+const goesBefore = <R>(a: Candidate<R>, b: Candidate<R>): boolean => {
+  if (a.level !== b.level) return a.level > b.level;
+  if (a.tenant !== b.tenant) return a.tenant.served < b.tenant.served;
+  if (a.lane !== b.lane) return a.lane.served < b.lane.served;
+  return a.entry.since < b.entry.since;
+};
 
 /**
- * Who gets the next slot: the tenant that was served longest ago, in it the DAG that was served longest ago, in it the run
- * that waits longest; a step of priority counts like ten seconds of waiting, so that a low one is late but never starved.
+ * Who gets the next slot, by the rule of `waitingPriority`: the higher priority, which rises with waiting, then turns of tenant and DAG,
+ * then the run that waits longest. Costs grow with the tenants, DAGs and priorities that wait, not with the runs; nothing stays of
+ * a run that no longer waits.
  */
 export class FairQueue<R extends WaitingRun> {
   readonly #tenants = new Map<TenantId, TenantLane<R>>();
@@ -42,60 +56,82 @@ export class FairQueue<R extends WaitingRun> {
     return this.#entries.size;
   }
 
+  /** All that wait, in no order. */
+  get runs(): readonly R[] {
+    return [...this.#entries.values()].map(({ run }) => run);
+  }
+
   has(runId: RunId): boolean {
     return this.#entries.has(runId);
   }
 
-  /** The run wants `wanted` slots in all; 0 takes it out. A run that waits already keeps its place. */
+  /** The run wants `wanted` slots in all; 0 takes it out. A run that waits already keeps its place. `now` must not fall. */
   set(run: R, wanted: number, now: number): void {
     const known = this.#entries.get(run.runId);
-    if (wanted <= 0) {
-      if (known !== undefined) known.wanted = 0;
-      this.#entries.delete(run.runId);
-      return;
-    }
-    if (known !== undefined && known.run === run) {
+    if (known !== undefined && known.run === run && wanted > 0) {
       known.wanted = wanted;
       return;
     }
-    if (known !== undefined) known.wanted = 0;
-    const entry: Entry<R> = { run, rank: now - run.priority * priorityAgeMs, wanted };
+    if (known !== undefined) this.#remove(known);
+    if (wanted <= 0) return;
+    const entry: Entry<R> = { run, since: now, wanted };
     this.#entries.set(run.runId, entry);
-    this.#lane(run).heap.push(entry);
+    const { waiting } = this.#lane(run);
+    const level = waiting.get(run.priority) ?? new Map<RunId, Entry<R>>();
+    waiting.set(run.priority, level);
+    level.set(run.runId, entry);
   }
 
   /** The next run; it wants one slot less now, and goes behind its equals if it wants more. */
   take(now: number): R | undefined {
-    const lane = this.#next();
-    const entry = lane?.heap.pop();
-    if (lane === undefined || entry === undefined) return undefined;
-    this.#entries.delete(entry.run.runId);
-    if (entry.wanted > 1) this.set(entry.run, entry.wanted - 1, now);
-    return entry.run;
+    const first = this.#first(now);
+    if (first === undefined) return undefined;
+    const { tenant, lane, entry } = first;
+    this.#served += 1;
+    tenant.served = this.#served;
+    lane.served = this.#served;
+    // Put back before the other is removed, so that its lane keeps its turn.
+    const { run, wanted } = entry;
+    if (wanted > 1) {
+      lane.waiting.get(run.priority)?.delete(run.runId);
+      const again: Entry<R> = { run, since: now, wanted: wanted - 1 };
+      this.#entries.set(run.runId, again);
+      lane.waiting.get(run.priority)?.set(run.runId, again);
+    } else {
+      this.#remove(entry);
+    }
+    return run;
   }
 
-  #next(): Lane<R> | undefined {
-    let best: { readonly tenant: TenantLane<R>; readonly lane: Lane<R> } | undefined;
-    for (const [name, tenant] of this.#tenants) {
-      for (const [dag, lane] of tenant.dags) {
-        while (lane.heap.peek()?.wanted === 0) lane.heap.pop();
-        if (lane.heap.size === 0) {
-          tenant.dags.delete(dag);
-          continue;
+  #first(now: number): Candidate<R> | undefined {
+    let highest = Number.NEGATIVE_INFINITY;
+    for (const { dags } of this.#tenants.values())
+      for (const { waiting } of dags.values())
+        for (const priority of waiting.keys()) highest = Math.max(highest, priority);
+    let best: Candidate<R> | undefined;
+    for (const tenant of this.#tenants.values()) {
+      for (const lane of tenant.dags.values()) {
+        for (const [priority, level] of lane.waiting) {
+          for (const entry of level.values()) {
+            const candidate = { tenant, lane, entry, level: waitingPriority(priority, now - entry.since, highest) };
+            if (best === undefined || goesBefore(candidate, best)) best = candidate;
+            break;
+          }
         }
-        const earlier =
-          best === undefined ||
-          tenant.served < best.tenant.served ||
-          (tenant === best.tenant && lane.served < best.lane.served);
-        if (earlier) best = { tenant, lane };
       }
-      if (tenant.dags.size === 0) this.#tenants.delete(name);
     }
-    if (best === undefined) return undefined;
-    this.#served += 1;
-    best.tenant.served = this.#served;
-    best.lane.served = this.#served;
-    return best.lane;
+    return best;
+  }
+
+  #remove({ run }: Entry<R>): void {
+    this.#entries.delete(run.runId);
+    const tenant = this.#tenants.get(run.tenant);
+    const lane = tenant?.dags.get(run.dag);
+    const level = lane?.waiting.get(run.priority);
+    level?.delete(run.runId);
+    if (level?.size === 0) lane?.waiting.delete(run.priority);
+    if (lane?.waiting.size === 0) tenant?.dags.delete(run.dag);
+    if (tenant?.dags.size === 0) this.#tenants.delete(run.tenant);
   }
 
   #lane(run: R): Lane<R> {
@@ -106,7 +142,7 @@ export class FairQueue<R extends WaitingRun> {
     }
     let lane = tenant.dags.get(run.dag);
     if (lane === undefined) {
-      lane = { served: this.#served, heap: new Heap((a, b) => a.rank < b.rank) };
+      lane = { served: this.#served, waiting: new Map() };
       tenant.dags.set(run.dag, lane);
     }
     return lane;

@@ -1,5 +1,6 @@
 import { DomainError } from '@skein/domain';
-import type { ClaimedHint } from '@skein/ports';
+import type { ClaimedHint, RunHead } from '@skein/ports';
+import { FairQueue } from '../dispatch/fair-queue.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { askRun } from '../run/run-turn.ts';
@@ -12,9 +13,13 @@ const visibilityMs = 10_000;
 /** Hints that are claimed at once. */
 const maxClaim = 64;
 
+/** Runs of the store's order among which the next is chosen. */
+const candidates = 64;
+
 interface Filling {
   running: boolean;
   again: boolean;
+  readonly order: FairQueue<RunHead>;
 }
 
 const fillings = new WeakMap<Engine, Filling>();
@@ -67,21 +72,40 @@ const admitClaimed = async (engine: Engine, hint: ClaimedHint): Promise<boolean>
   }
 };
 
-const publishNext = async (engine: Engine, room: number): Promise<void> => {
+/**
+ * Of the store's candidates those whose turn it is, by the rule that also gives out slots. The order lives on between two looks, so
+ * that a DAG which was served stays behind those that were not.
+ */
+const inTurn = (engine: Engine, order: FairQueue<RunHead>, heads: readonly RunHead[], room: number): RunHead[] => {
+  const queued = new Map(heads.map((head) => [head.runId, head]));
+  for (const run of order.runs) if (!queued.has(run.runId)) order.set(run, 0, 0);
+  for (const head of [...heads].sort((a, b) => a.createdAt - b.createdAt)) {
+    if (!order.has(head.runId) && !engine.runs.isUndrivable(head.runId)) order.set(head, 1, head.createdAt);
+  }
+  const next: RunHead[] = [];
+  while (next.length < room) {
+    const head = order.take(engine.deps.clock.now());
+    if (head === undefined) break;
+    next.push(head);
+  }
+  return next;
+};
+
+const publishNext = async (engine: Engine, order: FairQueue<RunHead>, room: number): Promise<void> => {
   const shards = [...engine.runs.shards];
-  const heads = await engine.deps.runs.nextQueued(shards, room + 1);
+  const heads = await engine.deps.runs.nextQueued(shards, Math.max(room + 1, candidates));
   engine.window.backlog = heads.length > 0;
-  const wanted = heads.slice(0, room).filter(({ runId }) => !engine.runs.isUndrivable(runId));
+  const wanted = inTurn(engine, order, heads, room);
   if (wanted.length === 0) return;
   await engine.deps.queue.publish(
     wanted.map(({ tenant, runId, shard, priority, seq }) => ({ tenant, runId, shard, priority, seq })),
   );
 };
 
-const fillOnce = async (engine: Engine): Promise<void> => {
+const fillOnce = async (engine: Engine, order: FairQueue<RunHead>): Promise<void> => {
   const { queue } = engine.deps;
   while (engine.phase === 'running' && engine.window.room > 0) {
-    await publishNext(engine, engine.window.room);
+    await publishNext(engine, order, engine.window.room);
     const claimed = await queue.claim(Math.min(maxClaim, Math.max(1, engine.window.room)), visibilityMs);
     if (claimed.length === 0) return;
     const settled = await Promise.all(claimed.map(async (hint) => ({ hint, spent: await admitClaimed(engine, hint) })));
@@ -99,7 +123,7 @@ const fillOnce = async (engine: Engine): Promise<void> => {
 export const fillWindow = (engine: Engine): void => {
   let filling = fillings.get(engine);
   if (filling === undefined) {
-    filling = { running: false, again: false };
+    filling = { running: false, again: false, order: new FairQueue() };
     fillings.set(engine, filling);
   }
   if (filling.running) {
@@ -112,7 +136,7 @@ export const fillWindow = (engine: Engine): void => {
     try {
       do {
         own.again = false;
-        await fillOnce(engine);
+        await fillOnce(engine, own.order);
       } while (own.again && engine.phase === 'running');
     } catch (thrown) {
       engine.deps.log.warn('queued runs could not be admitted now', { error: thrown });

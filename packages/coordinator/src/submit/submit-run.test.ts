@@ -106,6 +106,37 @@ describe('admission', () => {
     await scene.close();
   });
 
+  test('queued runs are let in by the rule of the dispatcher: priority first, which rises with waiting, then DAGs in turn', async () => {
+    const named = ['flood', 'calm', 'late'].map((name) => dagOf([stepOf('a')], { name }));
+    const scene = await createScene({ dags: named, config: { minWindow: 1 } });
+    const names = new Map<string, string>();
+    const add = async (dag: string, priority = 0): Promise<void> => {
+      const runId = await scene.submit(dag, { priority });
+      names.set(runId, `${dag} ${priority}`);
+    };
+    await add('flood');
+    for (let count = 0; count < 4; count += 1) await add('flood');
+    await add('calm');
+    await add('late', -1);
+    await scene.clock.advance(15_000);
+    await add('calm', 3);
+    const worker = await scene.join({ slots: 1 });
+    const order: (string | undefined)[] = [];
+    for (let count = 0; count < 8; count += 1) {
+      const offer = worker.offers[count]!;
+      order.push(names.get(offer.runId));
+      worker.finish(offer);
+      worker.credits(1);
+      await scene.settle();
+    }
+    // Two runs fit into the window, so that one may come before another of the same look.
+    expect(order.slice(0, 3)).toContain('calm 3');
+    expect(order.slice(2, 6)).toContain('calm 0');
+    expect(order.slice(2, 6)).toContain('late -1');
+    expect(order.slice(5)).toContain('flood 0');
+    await scene.close();
+  });
+
   test('queued runs survive the loss of the whole queue', async () => {
     const scene = await createScene({ dags: [plain], config: { minWindow: 1 } });
     const first = await scene.submit('plain');
