@@ -1,5 +1,5 @@
 import type { Digest, JsonValue, RunState, StepId, StepState, ValueRef } from '@skein/domain';
-import { canonicalJson, itemPath, maxInlineValueBytes, utf8Length } from '@skein/domain';
+import { canonicalJson, maxInlineValueBytes, utf8Length } from '@skein/domain';
 
 /** Values by digest that are in memory, and those that a resolution found missing. */
 export interface KnownValues {
@@ -76,7 +76,3 @@ export const fanoutResults = (state: RunState, stepId: StepId, known: KnownValue
   });
   return complete ? results : missing;
 };
-
-/** Path of an item, for error texts. */
-export const pathOf = (stepId: StepId, index: number | undefined): string =>
-  index === undefined ? stepId : itemPath(stepId, index);
