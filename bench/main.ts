@@ -29,7 +29,12 @@ if (bullmqPerSecond === undefined) process.stderr.write('SKIPPED: no redis-serve
 
 say('Skein: coordinator process on libSQL with full synchronous writes, one warm worker process, HTTP client …');
 const cluster = await startCluster();
-const skein = await measureSkein(cluster, samples).finally(() => cluster.stop());
+let skein: Awaited<ReturnType<typeof measureSkein>>;
+try {
+  skein = await measureSkein(cluster, samples);
+} finally {
+  await cluster.stop();
+}
 const best = Math.max(...skein.tasksPerSecond.map(({ perSecond }) => perSecond));
 
 const figures: Figure[] = [

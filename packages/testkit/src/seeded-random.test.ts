@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import { createSeededRandom } from './seeded-random.ts';
 import { createSequenceIds } from './sequence-ids.ts';
 
-const draws = (seed: string) => Array.from({ length: 5 }, createSeededRandom(seed).next);
+const draws = (seed: string) => {
+  const random = createSeededRandom(seed);
+  return Array.from({ length: 5 }, () => random.next());
+};
 
 test('the same seed draws the same numbers, another seed others', () => {
   expect(draws('a')).toEqual(draws('a'));

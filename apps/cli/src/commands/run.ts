@@ -50,7 +50,7 @@ export const addRunCommand: AddCommand = (program, cli) => {
           if (!json) cli.note(cli.colors.dim(run.runId));
           const runs = {
             get: (id: string) => patiently(() => client.runs.get(id), cli.signal),
-            watch: client.runs.watch,
+            watch: (id: string, watching?: Parameters<typeof client.runs.watch>[1]) => client.runs.watch(id, watching),
           };
           await showProgress(cli, followRun(runs, run.runId, { signal: cli.signal }), json);
         }

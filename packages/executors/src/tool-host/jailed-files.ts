@@ -19,7 +19,7 @@ export const readJailedFile = async (root: string, path: string, maxBytes: numbe
   const folder = await holdFolder(root, dirname(target), path);
   // Non-blocking, so that a pipe in the place of a file cannot hold the call.
   const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
-  const file = await openFile(folder.child(basename(target)), flags, path).finally(folder.close);
+  const file = await andThen(openFile(folder.child(basename(target)), flags, path), folder.close);
   try {
     const bytes = (await regular(file, path)).size;
     const buffer = Buffer.alloc(Math.min(bytes, maxBytes));
@@ -41,7 +41,7 @@ export const writeJailedFile = async (root: string, path: string, bytes: Uint8Ar
   const target = insideByWords(root, path);
   await makeFolders(root, dirname(target), path);
   const folder = await holdFolder(root, dirname(target), path);
-  const file = await openForWriting(folder.child(basename(target)), path, mode).finally(folder.close);
+  const file = await andThen(openForWriting(folder.child(basename(target)), path, mode), folder.close);
   try {
     await file.truncate(0);
     await file.writeFile(bytes);
@@ -87,7 +87,8 @@ const holdFolder = async (root: string, folder: string, path: string): Promise<H
   let held = await openFile(realRoot, flags, path);
   for (const part of way.split(sep)) {
     if (part === '') continue;
-    held = await openFile(heldPath(held, part), flags, path).finally(() => held.close());
+    const outer = held;
+    held = await andThen(openFile(heldPath(outer, part), flags, path), () => outer.close());
   }
   return { child: (name) => heldPath(held, name), close: () => held.close() };
 };
@@ -178,5 +179,14 @@ const translate = (thrown: unknown, path: string): unknown => {
       return new DomainError('permission_denied', `${shown(path)} may not be opened`);
     default:
       return thrown;
+  }
+};
+
+/** The result, after `end` was done in any case. */
+const andThen = async <T>(result: Promise<T>, end: () => Promise<unknown>): Promise<T> => {
+  try {
+    return await result;
+  } finally {
+    await end();
   }
 };

@@ -94,7 +94,8 @@ export class FileLogStore implements LogStore {
   }
 
   async flush(): Promise<void> {
-    while (this.#open.size > 0) await Promise.all([...this.#open.values()].map(({ writing }) => writing));
+    while (this.#open.size > 0)
+      await Promise.all([...this.#open.values()].map(({ writing }) => writing ?? Promise.resolve()));
   }
 
   /** Waits for the write under way and the one that takes what waits now. L4 */

@@ -151,10 +151,10 @@ const inQueueOrder = (a: SqlRow, b: SqlRow): number =>
   Number(b['priority']) - Number(a['priority']) || Number(a['position']) - Number(b['position']);
 
 const claimedOf = (row: SqlRow): ClaimedHint => ({
-  tenant: String(row['tenant']),
-  runId: String(row['run_id']),
+  tenant: row['tenant'] as string,
+  runId: row['run_id'] as string,
   shard: Number(row['shard']),
   priority: Number(row['priority']),
   seq: Number(row['seq']),
-  claim: String(row['claim']),
+  claim: row['claim'] as string,
 });

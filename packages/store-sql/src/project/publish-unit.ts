@@ -35,7 +35,7 @@ export const createPublishUnit = (
     return (results: Results) => ({
       agentId,
       versionId,
-      alias: `v${rowOf(results, number)?.['number']}`,
+      alias: `v${Number(rowOf(results, number)?.['number'])}`,
       created: changed(results, created),
       activated: activated !== undefined && changed(results, activated),
     });

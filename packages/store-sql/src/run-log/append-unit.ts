@@ -206,5 +206,5 @@ const outcomeOf = (outcome: UnitOutcome, guards: readonly Guard[], pinsSnapshot:
   if (row === undefined) return { status: 'conflict', seq: 0 };
   if (Number(row['mine']) > 0) return { status: 'appended' };
   if (row['run_id'] === undefined) return { status: 'conflict', seq: Number(row['seq']) };
-  return { status: 'duplicate', runId: String(row['run_id']), sameBody: Number(row['same_body']) === 1 };
+  return { status: 'duplicate', runId: row['run_id'] as string, sameBody: Number(row['same_body']) === 1 };
 };
