@@ -71,18 +71,21 @@ test('forgets failures after 30 s of health', async () => {
   await supervisor.stop();
 });
 
-test('takes a start that throws for an immediate end', async () => {
+test('takes a start that throws for an immediate end, and reports it', async () => {
   const { clock, shared } = supervise();
   let attempts = 0;
+  const exits: unknown[] = [];
   const supervisor = superviseProcess({
     ...shared,
     launch: () => {
       attempts++;
       throw new Error('no such program');
     },
+    onExit: (exit) => exits.push(exit),
   });
   await clock.advanceUntil(() => attempts === 4);
   await supervisor.stop();
+  expect(exits).toEqual(Array.from({ length: attempts }, () => ({ exitCode: 127 })));
   expect(clock.pending).toBe(0);
 });
 

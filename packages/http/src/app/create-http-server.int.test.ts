@@ -238,6 +238,16 @@ test('a body just over its limit is refused and the connection goes on', async (
   expect(seen.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 413', 'HTTP/1.1 200']);
 });
 
+test('a body that is announced as too large is refused before a byte of it comes', async () => {
+  const { port } = await listen();
+  const socket = connect(port, '127.0.0.1');
+  closers.push(() => void socket.destroy());
+  const head = `Host: x\r\nAuthorization: Bearer ${apiToken}\r\nContent-Type: application/json\r\n`;
+  socket.write(`POST /api/runs HTTP/1.1\r\n${head}Content-Length: 1000000\r\n\r\n`);
+  const answer = await new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(chunk.toString())));
+  expect(answer).toMatch(/^HTTP\/1\.1 413/);
+});
+
 test('a body of 100 MB is answered before it is sent, is not kept, and leaves the server well', async () => {
   const { port, get } = await listen();
   const before = process.memoryUsage().rss;
