@@ -65,7 +65,16 @@ export class FakeOpenAi {
       port: request.socket.remotePort ?? 0,
     };
     this.requests.push(got);
-    const { name, input } = script(got);
+    let said: ToolCall;
+    try {
+      said = script(got);
+    } catch (error) {
+      // A script that does not know what to say fails the turn, and so the test, at once.
+      response.writeHead(400, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ error: { message: String(error), type: 'invalid_request_error' } }));
+      return;
+    }
+    const { name, input } = said;
     const call = {
       index: 0,
       id: `call_${this.requests.length}`,
