@@ -145,3 +145,17 @@ describe('whatever a worker reports becomes a fact that fits', () => {
     await scene.close();
   });
 });
+
+test('a lease whose append was in doubt was never offered: it is given up at once and the attempt is not charged', async () => {
+  const scene = await createScene({ dags: [single] });
+  const worker = await scene.join();
+  scene.onAppend = async (request, append) => {
+    await append(request);
+    scene.onAppend = (later, own) => own(later);
+    throw new DomainError('unavailable', 'the answer was lost');
+  };
+  await scene.coordinator.submitRun('default', { dag: 'single' });
+  await scene.clock.advance(500);
+  expect(worker.offers.map(({ attempt }) => attempt)).toEqual([1]);
+  await scene.close();
+});
