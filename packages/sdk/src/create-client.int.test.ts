@@ -164,3 +164,10 @@ test('reads whole lists page by page', async () => {
   expect(await client.dags.list()).toEqual([1, 2]);
   expect(seen[1]?.url).toBe('/api/dags?limit=1000&cursor=o1');
 });
+
+test('a coordinator that is not ready says so; that is an answer, asked for once', async () => {
+  const checks = { store: { ok: false } };
+  const { client, seen } = await serve(json({ status: 'not_ready', checks }, 503));
+  expect(await client.readiness()).toEqual({ status: 'not_ready', checks });
+  expect(seen).toHaveLength(1);
+});
