@@ -32,8 +32,8 @@ export const defaultHttpLimits: HttpLimits = {
   heartbeatMs: 15_000,
   logPollMs: 200,
   stallMs: 120_000,
-  maxStreams: 1_000,
-  maxWaits: 1_000,
+  maxStreams: 500,
+  maxWaits: 500,
   maxConnections: 4_000,
 };
 
