@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DomainError } from '@skein/domain';
@@ -37,6 +37,15 @@ test('a private file is for its owner only, replaces what was there, and leaves 
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   expect(await readPrivateFile(path)).toBe('two');
   expect(await readdir(join(dir, 'deep'))).toEqual(['token']);
+});
+
+test('whoever reads a private file while it is replaced reads all of the old text', async () => {
+  const path = join(await folder(), 'token');
+  await writePrivateFile(path, 'one\n');
+  const reader = await open(path);
+  await writePrivateFile(path, 'two\n');
+  expect(await reader.readFile('utf8')).toBe('one\n');
+  await reader.close();
 });
 
 test('the first start makes a token, later ones keep it', async () => {

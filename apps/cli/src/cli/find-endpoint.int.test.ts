@@ -1,9 +1,10 @@
-import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { captureCli, runCommand } from '../../test/capture.ts';
-import { findEndpoint } from './find-endpoint.ts';
+import { writeEndpoint } from '../up/write-endpoint.ts';
+import { findEndpoint, readEndpoint } from './find-endpoint.ts';
 
 const project = async () => {
   const dir = await mkdtemp(join(tmpdir(), 'skein-find-'));
@@ -59,6 +60,18 @@ test('a named data folder wins over the variables of another coordinator', async
   const { data } = await project();
   const { cli } = captureCli({ env: { SKEIN_URL: 'http://env' } });
   expect((await findEndpoint(cli, { data })).url).toBe('http://127.0.0.1:1');
+});
+
+test('whoever reads the endpoint while it is replaced reads all of the old one, and only its owner may', async () => {
+  const { data } = await project();
+  const path = join(data, 'endpoint.json');
+  const reader = await open(path);
+  await writeEndpoint(path, { http: 'http://127.0.0.1:3', grpc: '127.0.0.1:4', adminTokenFile: 'x' });
+  expect(await reader.readFile('utf8')).toContain('127.0.0.1:1');
+  await reader.close();
+  expect((await readEndpoint(path))?.http).toBe('http://127.0.0.1:3');
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  expect((await readdir(data)).toSorted()).toEqual(['admin-token', 'endpoint.json']);
 });
 
 test('nothing to be found is 3, and says where it looked', async () => {
