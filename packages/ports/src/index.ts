@@ -51,7 +51,7 @@ export type {
   TaskSink,
   TaskTransfers,
 } from './step-executor.ts';
-export type { TokenKind, TokenRecord, TokenStore } from './token-store.ts';
 export type { TextPattern, TextPatterns } from './text-pattern.ts';
+export type { TokenKind, TokenRecord, TokenStore } from './token-store.ts';
 export type { BashRequest, BashResult, ReadFile, ToolHost } from './tool-host.ts';
 export type { WorkDirs } from './work-dirs.ts';

@@ -91,7 +91,7 @@ export interface StepEncoder {
 export const createStepEncoder = (): StepEncoder => {
   const texts = new WeakMap<Step, string>();
   const slots = new Map<string, number>();
-  const filled: string[] = [];
+  const filled: (string | undefined)[] = [];
   let next = 0;
   const slotOf = (step: Step): StepSlot => {
     let text = texts.get(step);
@@ -113,7 +113,7 @@ export const createStepEncoder = (): StepEncoder => {
     const text = texts.get(step) ?? '';
     const slot = slots.get(text);
     slots.delete(text);
-    if (slot !== undefined) delete filled[slot];
+    if (slot !== undefined) filled[slot] = undefined;
   };
   return { slotOf, unsent };
 };
