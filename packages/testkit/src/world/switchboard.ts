@@ -22,9 +22,12 @@ interface Credit {
   offersSent: number;
   /** Results since: each gives its slot back before the worker says so. */
   results: number;
+  draining: boolean;
 }
 
-const over = (credit: Credit): boolean => credit.offersSent - credit.offersSeen > credit.free + credit.results;
+/** A worker that begins to drain takes its slots back while a lease may be on its way to the disk; it hands such an offer back. */
+const over = (credit: Credit): boolean =>
+  !credit.draining && credit.offersSent - credit.offersSeen > credit.free + credit.results;
 
 /** What a switchboard works with. */
 export interface SwitchboardDeps {
@@ -61,7 +64,7 @@ export class Switchboard implements CoordinatorGateway {
     const { leases, mutant } = this.#deps;
     let closed = false;
     let running: readonly TaskRef[] = [];
-    const credit: Credit = { free: 0, offersSeen: 0, offersSent: 0, results: 0 };
+    const credit: Credit = { free: 0, offersSeen: 0, offersSent: 0, results: 0, draining: false };
     const guarded: StreamListener<CoordinatorMessage> = {
       onMessage: (message) => {
         if (!process.alive || closed) return;
@@ -84,6 +87,7 @@ export class Switchboard implements CoordinatorGateway {
         if (message.type === 'hello') this.#links.set(message.worker.workerId, link);
         if (message.type === 'hello') running = message.running;
         if (message.type === 'credits') Object.assign(credit, { ...message, results: 0 });
+        if (message.type === 'draining') credit.draining = true;
         if (message.type === 'result') {
           const { runId, step, token } = message.result;
           this.#deps.arrived.add(`${runId} ${step} ${token}`);
