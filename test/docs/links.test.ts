@@ -41,14 +41,11 @@ test('every path in backticks that begins in a folder of the repository exists',
   const dead = pages.flatMap((page) =>
     inlineCodeOf(page)
       .filter((code) => ours.test(code) && /^(docs|examples|README|AGENTS|ARCHITECTURE|CONTRIBUTING)/.test(page.path))
-      .filter((code) => !isFuture(code) && !existsSync(join(root, code)))
+      .filter((code) => !existsSync(join(root, code)))
       .map((code) => `${page.path}: ${code}`),
   );
   expect(dead).toEqual([]);
 });
-
-/** A tier whose folder comes with its first test. */
-const isFuture = (path: string): boolean => path.startsWith('test/chaos/');
 
 test('every page of docs/ is linked from another page', () => {
   const linked = new Set(
