@@ -148,4 +148,5 @@ const judge = async (
 
 /** A step that lost its worker three times is given up; with random kills that may happen to the innocent. */
 const isPoison = (end: RunJson, events: readonly Event[]): boolean =>
-  end.status === 'failed' && events.some((event) => event.type === 'step_lost' && event.data.error !== undefined);
+  end.status === 'failed' &&
+  events.some((event) => event.type === 'step_lost' && event.data.error?.message.startsWith('poison: '));
