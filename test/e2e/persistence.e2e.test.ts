@@ -111,9 +111,10 @@ describe('skein up on a data folder that it had before', () => {
     const keys = Array.from({ length: 12 }, (_, index) => `killed-${index}`);
     const runs = await Promise.all(keys.map((key) => first.submit('chain', { ledger, key })));
     await eventually('some run, some wait', () => keys.filter((key) => startsOf(key, 'hold') > 0).length >= 4);
-    const before = new Map(keys.map((key) => [key, startsOf(key, 'first')]));
     const recorded = new Map<string, RunJson>();
     for (const run of runs) recorded.set(run.runId, await first.run(run.runId));
+    // Read after the records: a step that is recorded has written its start.
+    const before = new Map(keys.map((key) => [key, startsOf(key, 'first')]));
     await first.kill();
 
     for (const key of keys) release(key);

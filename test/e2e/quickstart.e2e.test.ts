@@ -213,7 +213,7 @@ describe('the quickstart with a model behind a URL, and --keep', () => {
     await model.start();
     done = await quickstart(['--repo', repo, '--last', '40', '--keep'], {
       OPENAI_API_KEY: key,
-      OPENAI_BASE_URL: model.url,
+      SKEIN_MODEL_BASE_URL: model.url,
       SKEIN_MODEL: 'fake-model-1',
     });
     text = done.stdout;

@@ -22,6 +22,17 @@ const child = `
   import { createHash } from 'node:crypto';
   const [dataDir, round] = process.argv.slice(1);
   const ignore = () => {};
+  // The pipe is full while the parent is busy: an acknowledgement is said again until it is taken.
+  const say = (line) => {
+    for (;;) {
+      try {
+        writeSync(1, line);
+        return;
+      } catch (error) {
+        if (error.code !== 'EAGAIN') throw error;
+      }
+    }
+  };
   let count = 0;
   const { runs } = await openSqlStores({
     dataDir,
@@ -40,7 +51,7 @@ const child = `
     for (let turn = 0; ; turn += 1) {
       const outcome = await runs.append(request);
       if (outcome.status !== 'appended') throw new Error(outcome.status);
-      writeSync(1, runId + ' ' + request.head.seq + '\\n');
+      say(runId + ' ' + request.head.seq + '\\n');
       const { seq } = request.head;
       const more = facts(seq, 1 + (turn % 2));
       const head = { ...first, seq: seq + more.length, dueAt: turn };

@@ -44,5 +44,11 @@ test('auto is the provider whose key is set, and names the variable, not the key
     secretName: 'OPENAI_API_KEY',
     baseUrl: 'http://127.0.0.1:1/v1',
   });
+  const local = { SKEIN_MODEL_BASE_URL: 'http://127.0.0.1:1/v1', SKEIN_MODEL: 'm' };
+  expect(autoModelFrom(local)).toEqual({ provider: 'openai-compatible', model: 'm', baseUrl: 'http://127.0.0.1:1/v1' });
+  expect(autoModelFrom({ ...local, OPENAI_API_KEY: 'sk-1', ANTHROPIC_API_KEY: 'sk-2' })).toMatchObject({
+    provider: 'openai-compatible',
+    secretName: 'OPENAI_API_KEY',
+  });
   expect(autoModelFrom({ OPENAI_API_KEY: 'sk-1', ANTHROPIC_API_KEY: 'sk-2' }).provider).toBe('anthropic');
 });
