@@ -52,6 +52,8 @@ export type ThreadTask =
     }
   | { readonly type: 'query'; readonly sql: string; readonly params: readonly SqlValue[] }
   | { readonly type: 'checkpoint' }
+  /** Only wakes a thread that was told to end. */
+  | { readonly type: 'end' }
   | { readonly type: 'close' };
 
 /** What it answers, in the order of the requests. */

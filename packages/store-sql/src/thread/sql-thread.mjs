@@ -5,6 +5,7 @@
 // T1 A reply to a batch leaves only after COMMIT returned: synchronous=FULL has put it on disk.
 // T2 A unit whose guard changes nothing leaves no trace; the others in its batch are not touched.
 // T3 A batch that fails is undone and repeated unit by unit, so that one unit never costs another.
+// T4 The thread ends itself, between calls of libSQL: one that is ended from outside within such a call takes the process with it.
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'libsql';
 
@@ -17,8 +18,8 @@ import Database from 'libsql';
 const idleCheckpointMs = 100;
 const maxPrepared = 500;
 
-/** @type {{ path: string, mode: 'writer' | 'reader', maxPages?: number }} */
-const { path, mode, maxPages } = workerData;
+/** @type {{ path: string, mode: 'writer' | 'reader', maxPages?: number, ended: Int32Array }} */
+const { path, mode, maxPages, ended } = workerData;
 const port = parentPort;
 if (port === null) throw new Error('not a worker thread');
 
@@ -174,6 +175,8 @@ const answer = (request) => {
     }
     case 'checkpoint':
       return checkpoint();
+    case 'end':
+      return undefined;
     case 'close':
       clearTimeout(idle);
       prepared.clear();
@@ -182,7 +185,13 @@ const answer = (request) => {
   }
 };
 
+/** T4: an answer that is not sent yet is lost, as it would be with a crash. */
+const endIfTold = () => {
+  if (Atomics.load(ended, 0) === 1) process.exit(1);
+};
+
 port.on('message', (/** @type {ThreadRequest} */ request) => {
+  endIfTold();
   /** @type {ThreadReply} */
   let reply;
   try {
@@ -190,6 +199,7 @@ port.on('message', (/** @type {ThreadRequest} */ request) => {
   } catch (error) {
     reply = { id: request.id, failed: failureOf(error) };
   }
+  endIfTold();
   port.postMessage(reply);
   if (request.type === 'close') port.close();
   else if (mode === 'writer' && request.type === 'commit') {

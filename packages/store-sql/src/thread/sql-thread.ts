@@ -18,17 +18,21 @@ export interface SqlThreadOptions {
 export class SqlThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  /** 1 tells the thread to end between two calls of libSQL. */
+  readonly #ended = new Int32Array(new SharedArrayBuffer(4));
+  readonly #exited: Promise<void>;
   #count = 0;
   #lost: ThreadLost | undefined;
 
   private constructor(options: SqlThreadOptions) {
     this.#worker = new Worker(new URL('./sql-thread.mjs', import.meta.url), {
       name: `skein-sql-${options.mode}`,
-      workerData: options,
+      workerData: { ...options, ended: this.#ended },
       // The thread runs plain JavaScript: no loader of the main thread is needed, and one would only slow its start.
       execArgv: [],
     });
     this.#worker.unref();
+    this.#exited = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
     this.#worker.on('message', (reply: ThreadReply) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#lose(new ThreadLost(error)));
     this.#worker.on('exit', (code) => this.#lose(new ThreadLost(new Error(`the thread ended with ${code}`))));
@@ -75,9 +79,16 @@ export class SqlThread {
     await this.terminate();
   }
 
-  /** Ends the thread at once, as a crash would. */
+  /**
+   * Ends the thread as a crash would: what it did not answer yet is in doubt. It ends itself between two calls of libSQL, because a
+   * thread that is terminated within such a call aborts the whole process (T4 of the thread).
+   */
   async terminate(): Promise<void> {
-    await this.#worker.terminate();
+    if (this.#lost !== undefined) return;
+    Atomics.store(this.#ended, 0, 1);
+    this.#worker.ref();
+    this.#worker.postMessage({ id: 0, type: 'end' });
+    await this.#exited;
   }
 
   #settle(reply: ThreadReply): void {
