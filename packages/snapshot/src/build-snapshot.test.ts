@@ -137,7 +137,7 @@ describe('building a snapshot', () => {
       (thrown: { details: { problems: { message: string }[] } }) => thrown.details.problems,
     );
     expect((problems as { message: string }[]).map(({ message }) => message)).toEqual([
-      'step "use-other" of DAG "d" asks for the agent "other", which has no active version',
+      'step "use-other" of DAG "d" asks for the agent "other", which has no active version (make one active: skein apply --activate, or skein versions activate)',
       `agent "main" (of step "use-main" of DAG "d") needs the model ${gone}, which does not exist`,
       `agent "main" (of step "use-main" of DAG "d") needs the soul ${gone}, which does not exist`,
       `agent "main" (of step "use-main" of DAG "d") needs the skill "dig" ${gone}, which does not exist`,

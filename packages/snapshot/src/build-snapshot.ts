@@ -99,7 +99,10 @@ const gatherAgents = async (deps: BuildDeps, request: BuildRequest, gathered: Ga
   for (const { agentId, askedBy } of request.requirements.agents) {
     const versionId = Object.hasOwn(request.versions, agentId) ? request.versions[agentId] : undefined;
     if (versionId !== undefined) open.push({ agentId, versionId, askedBy });
-    else gathered.problems.push({ message: `${askedBy} asks for the agent "${agentId}", which has no active version` });
+    else
+      gathered.problems.push({
+        message: `${askedBy} asks for the agent "${agentId}", which has no active version (make one active: skein apply --activate, or skein versions activate)`,
+      });
   }
   const seen = new Set<string>();
   for (let wanted = open.shift(); wanted !== undefined; wanted = open.shift()) {

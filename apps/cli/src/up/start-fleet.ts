@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DomainError } from '@skein/domain';
@@ -66,6 +66,8 @@ export const startFleet = async (options: FleetOptions): Promise<Fleet> => {
     throw new DomainError('unavailable', `not built: ${missing.join(', ')}; run npm run build`);
   }
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  // The folder holds tokens, and may lie in a repository of the user's.
+  await writeFile(join(options.dataDir, '.gitignore'), '*\n', { mode: 0o600 });
   const scratch = await mkdtemp(join(tmpdir(), 'skein-up-'));
   const builder = new FleetBuilder(options, scratch);
   try {

@@ -45,16 +45,14 @@ export class Health {
     return now;
   }
 
-  appendEnds(beganAt: number, durable: boolean): void {
+  /** `refused` is an answer of a store that works: a repeated submit, a lost race, facts that no store would take. */
+  appendEnds(beganAt: number, end: 'durable' | 'refused' | 'unknown'): void {
     const now = this.#clock.monotonicMs();
     this.waiting -= 1;
     this.oldestWaitingAt = this.waiting === 0 ? undefined : now;
-    if (durable) {
-      this.lastCommitAt = now;
-      this.failures = 0;
-    } else {
-      this.failures += 1;
-    }
+    if (end === 'durable') this.lastCommitAt = now;
+    if (end === 'unknown') this.failures += 1;
+    else this.failures = 0;
     this.#meter.observe(metric.appendSeconds, (now - beganAt) / 1000);
   }
 

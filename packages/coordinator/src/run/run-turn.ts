@@ -88,6 +88,15 @@ const requestOf = (actor: RunActor, draft: TurnDraft): AppendRequest => ({
   ...(actor.pins === undefined ? {} : { pinsSnapshot: actor.pins }),
 });
 
+/** What an outcome says of the store's health: an input that it refuses is no failure of the store. */
+const endOf = (
+  outcome: AppendOutcome | { readonly status: 'unknown'; readonly error: DomainError },
+): 'durable' | 'refused' | 'unknown' => {
+  if (outcome.status === 'appended') return 'durable';
+  if (outcome.status !== 'unknown') return 'refused';
+  return outcome.error.code === 'too_large' || outcome.error.code === 'invalid_argument' ? 'refused' : 'unknown';
+};
+
 const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promise<void> => {
   const { health, deps } = engine;
   const beganAt = health.appendBegins();
@@ -99,7 +108,7 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
     if (!isDomainError(thrown)) deps.log.error('append of a run failed', { runId: actor.runId, error: thrown });
     outcome = { status: 'unknown', error };
   }
-  health.appendEnds(beganAt, outcome.status === 'appended');
+  health.appendEnds(beganAt, endOf(outcome));
   if (engine.phase === 'stopped') {
     giveBackSlots(engine, draft);
     settleAll(engine, draft.batch, () => ({

@@ -88,7 +88,11 @@ const decideAgent = async (
     ...(earlier === undefined ? {} : { earlier }),
     ...(active === undefined ? {} : { active: active.versionId }),
   });
-  return decision ?? { message: `${agent.askedBy} asks for the agent "${agent.agentId}", which has no active version` };
+  return (
+    decision ?? {
+      message: `${agent.askedBy} asks for the agent "${agent.agentId}", which has no active version (make one active: skein apply --activate, or skein versions activate)`,
+    }
+  );
 };
 
 const sealSnapshot = async (

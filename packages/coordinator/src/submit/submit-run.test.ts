@@ -66,6 +66,19 @@ describe('submit', () => {
     await scene.close();
   });
 
+  test('a repeated submit and a refused one say nothing against the store', async () => {
+    const scene = await createScene({ dags: [single] });
+    const submit = (count: number) =>
+      scene.coordinator.submitRun('default', { dag: 'single', params: { count }, idempotencyKey: 'k' });
+    await submit(1);
+    expect(scene.coordinator.readiness().checks['store']?.ok).toBe(true);
+    await submit(1);
+    expect(scene.coordinator.readiness().checks['store']?.ok).toBe(true);
+    await expect(submit(2)).rejects.toMatchObject({ code: 'already_exists' });
+    expect(scene.coordinator.readiness().checks['store']?.ok).toBe(true);
+    await scene.close();
+  });
+
   test('a fire of a schedule makes one run, however often it is submitted', async () => {
     const scene = await createScene({ dags: [plain] });
     const fire = { scheduleId: 'nightly', nominalAt: 1_000 };
