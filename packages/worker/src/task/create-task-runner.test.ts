@@ -61,7 +61,7 @@ const createWorld = (behaviour: Behaviour = () => succeeded) => {
     },
     workDirs: {
       create: () => {
-        seen.created.push(`/work/${seen.created.length}`);
+        seen.created.push(`/folder/${seen.created.length}`);
         return Promise.resolve(seen.created.at(-1) as string);
       },
       remove: (path) => {
