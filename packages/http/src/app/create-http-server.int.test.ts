@@ -144,10 +144,20 @@ test('a stream whose reader takes nothing any more is ended and its place is fre
 });
 
 test('a reader that waits for news is not taken for one that stalls', async () => {
-  const { coordinator, send, get } = await listen({ stallMs: 20 });
+  const { coordinator, send, get, port } = await listen({ stallMs: 20 });
+  await send('POST', '/api/runs', { body: { dag: 'hello' } });
   await send('POST', '/api/runs', { body: { dag: 'hello' } });
   const whole = (await get('/api/runs/run_1/events')).text();
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await eventually(() => coordinator.watching === 1);
+  // A reader that does stall, and began later, tells when the time of the first is over.
+  const stuck: Socket = connect(port, '127.0.0.1');
+  closers.push(() => void stuck.destroy());
+  stuck.pause();
+  stuck.write(`GET /api/runs/run_2/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${apiToken}\r\n\r\n`);
+  await eventually(() => coordinator.watching === 2);
+  const large = 'x'.repeat(20_000);
+  for (let count = 0; count < 1_000; count += 1) coordinator.emit('run_2', 'noise', { large });
+  await eventually(() => coordinator.watching === 1);
   coordinator.finish('run_1');
   expect(await whole).toContain('event: run_finished');
 });
