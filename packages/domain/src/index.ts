@@ -1,18 +1,20 @@
 export type {
   AgentContent,
   AgentVersion,
+  McpServer,
   ModelContent,
   ModelProvider,
+  PinnedTool,
   SkillContent,
   SkillFile,
   SoulContent,
-  ToolPolicy,
+  ToolsContent,
 } from './agent/agent-content.ts';
 export { defaultAgentLimits } from './agent/agent-content.ts';
 export { collidingSkillPath, skillPathDefect } from './agent/skill-path.ts';
 export { versionIdOf } from './agent/version-id.ts';
 export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
-export { findStep } from './dag/dag.ts';
+export { findStep, handlerStepId } from './dag/dag.ts';
 export { dagDigest } from './dag/dag-digest.ts';
 export type { DagIndex } from './dag/dag-index.ts';
 export { indexDag } from './dag/dag-index.ts';
@@ -30,6 +32,7 @@ export type {
   Step,
   StepAction,
   StepKind,
+  StepSecret,
 } from './dag/step.ts';
 export { ancestorsOf } from './dag/step-graph.ts';
 export { validateDag } from './dag/validate-dag.ts';
@@ -56,6 +59,14 @@ export type { JsonObject, JsonSchema, JsonValue } from './json/json-value.ts';
 export type { Params } from './params/resolve-params.ts';
 export { checkParam, resolveParams } from './params/resolve-params.ts';
 export { coerceValue, describeType, matchesType } from './params/value-type.ts';
+export type {
+  MemoryOperation,
+  MemoryPolicy,
+  MemoryProposal,
+  ProposalStatus,
+  StoredProposal,
+} from './memory/memory-proposal.ts';
+export { maxMemoryBytes, maxProposalBytes, maxProposals } from './memory/memory-proposal.ts';
 export type { PlacementRequest } from './placement/place-task.ts';
 export { placeTask } from './placement/place-task.ts';
 export { shardCount, shardOf } from './placement/shard-of.ts';
@@ -83,14 +94,15 @@ export { cloneRunState, decodeRunState, encodeRunState, markStarted } from './ru
 export type { KeptStep, RunCommand } from './run/run-command.ts';
 export type {
   AgentDecision,
+  CallTargets,
   LossReason,
   RecordedResult,
   RunFact,
   RunFactType,
   RunSource,
 } from './run/run-fact.ts';
-export type { ReadyTask, RunPlan, TaskToCancel } from './run/run-plan.ts';
-export type { FanoutState, LeaseState, RunState, StepState } from './run/run-state.ts';
+export type { CallToCancel, ReadyTask, RunPlan, TaskToCancel } from './run/run-plan.ts';
+export type { CallState, FanoutState, LeaseState, RunState, StepState } from './run/run-state.ts';
 export type { RunStatus, SkipReason, StepStatus, WaitReason } from './run/run-status.ts';
 export { isSettledStep, isTerminalRun } from './run/run-status.ts';
 export type { RunView, StepView } from './run/run-view.ts';

@@ -3,7 +3,7 @@ import type { DagIndex } from '../dag/dag-index.ts';
 import type { ErrorData } from '../errors/domain-error.ts';
 import type { Digest, FencingToken, RunId, SessionId, StepId, StepPath, TenantId, WorkerId } from '../identity/ids.ts';
 import type { JsonObject, JsonValue } from '../json/json-value.ts';
-import type { AgentDecision, RecordedResult, RunSource } from './run-fact.ts';
+import type { AgentDecision, CallTargets, RecordedResult, RunSource } from './run-fact.ts';
 import type { RunStatus, SkipReason, StepStatus } from './run-status.ts';
 import type { ValueRef } from './value-ref.ts';
 
@@ -17,7 +17,15 @@ export interface LeaseState {
   startedAt?: number;
 }
 
-/** State of one step, or of one item of a fan-out. */
+/** A child run under way: its step is `waiting`. */
+export interface CallState {
+  readonly childRunId: RunId;
+  readonly dag: string;
+  readonly dagDigest: Digest;
+  readonly calledAt: number;
+}
+
+/** State of one step, of one item of a fan-out, or of a handler. */
 export interface StepState {
   readonly path: StepPath;
   status: StepStatus;
@@ -32,6 +40,10 @@ export interface StepState {
   /** The earlier lease reached `started`, so that the next lease is a new attempt (R2). */
   attemptStarted: boolean;
   lease?: LeaseState;
+  /** Like a lease, it counts among the `leases` of the run and the `leased` of a fan-out. */
+  call?: CallState;
+  /** The last child run, also when it ended. */
+  childRunId?: RunId;
   /** While `retrying`: not before this instant (ms). */
   notBefore?: number;
   workerId?: WorkerId;
@@ -85,6 +97,16 @@ export interface RunState {
   source: RunSource;
   agents: { readonly [agentId: string]: AgentDecision };
   snapshotDigest?: Digest;
+  calls?: CallTargets;
+  memory?: { readonly [scope: string]: number };
+  timeoutMs?: number;
+  untrustedInput?: true;
+  /** Set once all steps are settled and handlers follow. */
+  closing?: {
+    readonly status: 'succeeded' | 'failed' | 'cancelled';
+    readonly partial: boolean;
+    readonly error?: ErrorData;
+  };
   createdAt: number;
   startedAt?: number;
   finishedAt?: number;
@@ -96,8 +118,9 @@ export interface RunState {
     readonly reason: 'requested' | 'timeout';
     readonly message?: string;
   };
+  /** Steps of the graph in its order, then the handlers that the DAG has, under `@name`. */
   readonly steps: Map<StepId, StepState>;
-  /** Steps not settled yet. */
+  /** Steps of the graph, without handlers, that are not settled yet. */
   openSteps: number;
   /** Leases held now, in steps and items. */
   leases: number;
