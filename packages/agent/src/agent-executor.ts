@@ -7,6 +7,7 @@ import {
   type SkillContent,
   type StepAction,
   type TaskOutcome,
+  type ToolsContent,
   toErrorData,
 } from '@skein/domain';
 import type {
@@ -132,6 +133,7 @@ interface Session {
   readonly model: ReturnType<AgentStores['model']>;
   readonly limits: AgentLimits;
   readonly skills: ReadonlyMap<string, SkillContent>;
+  readonly tools: ToolsContent;
 }
 
 /** The agent version that the run pinned, with its parts, from the snapshot and from nowhere else. */
@@ -147,7 +149,7 @@ const openSession = ({ offer, stores }: ExecutionContext): Session => {
   const names = Object.keys(agent.skills).toSorted();
   const skills = new Map(names.map((name) => [name, stores.skill(agent.skills[name] as string)]));
   const limits = { ...defaultAgentLimits, ...agent.limits, ...action.limits };
-  return { action, stores, agent, model: stores.model(agent.model), limits, skills };
+  return { action, stores, agent, model: stores.model(agent.model), limits, skills, tools: stores.tools(agent.tools) };
 };
 
 const prepare = async (
@@ -158,13 +160,13 @@ const prepare = async (
   stepLog: StepLog,
   deadline: Deadline,
 ): Promise<Conversation> => {
-  const { action, stores, agent, model, skills } = session;
+  const { action, stores, agent, model, skills, tools } = session;
   const { offer, inputs, workDir: root } = context;
   const schema = action.outputSchema ?? agent.outputSchema;
   const patterns = deps.patterns ?? plainPatterns;
   const answer = schema === undefined ? undefined : compileAnswerSchema(schema, patterns);
-  const policy = compilePolicy(agent.tools, patterns);
-  warnOfUnknownTools(deps.log, agent);
+  const policy = compilePolicy(tools, patterns);
+  warnOfUnknownTools(deps.log, agent.agentId, tools);
   const system = assembleSystem({
     agent,
     ...(agent.soul === undefined ? {} : { soul: stores.soul(agent.soul) }),
@@ -207,11 +209,10 @@ const environmentFacts = ({ offer }: ExecutionContext): readonly (readonly [stri
   ['run', `${offer.run.id}, created at ${offer.run.createdAt}`],
 ];
 
-const warnOfUnknownTools = (log: Log, agent: AgentContent): void => {
+const warnOfUnknownTools = (log: Log, agentId: string, tools: ToolsContent): void => {
   const known: readonly string[] = [...grantableTools, 'load_skill', 'output'];
-  const unknown = agent.tools.allow.filter((tool) => !known.includes(tool));
-  if (unknown.length > 0)
-    log.warn('agent allows tools that do not exist here', { agentId: agent.agentId, tools: unknown });
+  const unknown = tools.allow.filter((tool) => !known.includes(tool));
+  if (unknown.length > 0) log.warn('agent allows tools that do not exist here', { agentId, tools: unknown });
 };
 
 const report = (meter: Meter, budget: Budget): void => {

@@ -10,7 +10,7 @@ const sources: SystemSources = {
     instructions: 'Write release notes.\n',
     model: 'sha256:m',
     skills: {},
-    tools: { allow: [], bash: { allow: [], deny: [] } },
+    tools: 'sha256:t',
     limits: {},
     subAgents: {},
   },

@@ -1,4 +1,4 @@
-import { DomainError, type JsonValue, type SkillContent, type ToolPolicy } from '@skein/domain';
+import { DomainError, type JsonValue, type SkillContent, type ToolsContent } from '@skein/domain';
 import type { ToolCall } from '@skein/ports';
 import {
   agentContextOf,
@@ -33,7 +33,7 @@ const runCalls = async (
     skills = [],
     toolHost = createMemoryToolHost(),
   }: {
-    policy?: Partial<ToolPolicy>;
+    policy?: Partial<ToolsContent>;
     skills?: readonly SkillContent[];
     toolHost?: ReturnType<typeof createMemoryToolHost>;
   } = {},
@@ -41,7 +41,7 @@ const runCalls = async (
   const model = createScriptedModel([{ toolCalls: calls }, { text: 'done' }]);
   const log = createMemoryLog();
   const stores = agentStoresOf({
-    agent: { tools: { allow: [], bash: { allow: [], deny: [] }, ...policy } },
+    tools: policy,
     skills,
   });
   const context = agentContextOf({ stores });

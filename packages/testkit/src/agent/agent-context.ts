@@ -1,4 +1,4 @@
-import type { JsonValue, Step, StepAction } from '@skein/domain';
+import { DomainError, type JsonValue, type Step, type StepAction } from '@skein/domain';
 import type { AgentStores, ExecutionContext } from '@skein/ports';
 import { stepOf } from '../fixtures/dag-fixtures.ts';
 
@@ -18,6 +18,8 @@ export interface AgentContextChanges {
   readonly upstreamEnv?: { readonly [name: string]: JsonValue };
   readonly item?: { readonly index: number; readonly value: JsonValue };
   readonly workDir?: string;
+  /** By name; a name that is not here is refused with `permission_denied`. */
+  readonly secrets?: { readonly [name: string]: string };
 }
 
 /** A context of the step `help` of the DAG `demo`, whose agent is `helper`. */
@@ -67,6 +69,12 @@ export const agentContextOf = (changes: AgentContextChanges = {}): AgentContext 
       log: (bytes) => {
         logged += decoder.decode(bytes);
       },
+    },
+    readSecret: async (name) => {
+      const value = changes.secrets?.[name];
+      if (value === undefined)
+        throw new DomainError('permission_denied', `the task does not declare the secret ${name}`);
+      return value;
     },
     logged: () => logged,
     startedCount: () => started,
