@@ -43,6 +43,8 @@ export interface ApplyProject {
   readonly autoModel: AutoModel;
   /** Make the published versions the active ones; `new`: only those that are new, or whose agent has no active one yet. */
   readonly activate: boolean | 'new';
+  /** Name the published versions the candidates of their agents; not together with `activate: true`. */
+  readonly candidate?: boolean;
   /** Validate and say what would change; change nothing. */
   readonly dryRun: boolean;
 }

@@ -12,6 +12,8 @@ export interface SnapshotStore {
     at: number,
   ): Promise<void>;
   find(tenant: TenantId, digest: Digest): Promise<Manifest | undefined>;
+  /** Digests of stored snapshots that begin with `prefix` (`sha256:` and hex), sorted, at most `limit`. */
+  listDigests(tenant: TenantId, prefix: string, limit: number): Promise<readonly Digest[]>;
   readPart(tenant: TenantId, digest: Digest): Promise<Uint8Array | undefined>;
   /**
    * Removes, at most `limit` of them, snapshots to which no open run refers and whose last use (its sealing, or the end of a run that

@@ -26,6 +26,7 @@ const preview = async (engine: Engine, publication: Publication): Promise<Public
         alias,
         created: known === undefined,
         activated: publication.activate.includes(agentId),
+        candidate: publication.candidates.includes(agentId),
       };
     }),
   );
@@ -36,7 +37,9 @@ const preview = async (engine: Engine, publication: Publication): Promise<Public
       return { name, digest, change } as const;
     }),
   );
-  return { agents, dags };
+  const scopes = publication.memory.map(({ scope }) => scope);
+  const existing = new Set((await projects.readMemory(tenant, scopes)).map(({ scope }) => scope));
+  return { agents, dags, memory: scopes.map((scope) => ({ scope, seeded: !existing.has(scope) })) };
 };
 
 /** Publishes a project in one transaction, or says what that would do. See `Coordinator.applyProject`. */
@@ -48,13 +51,15 @@ export const applyProject = async (engine: Engine, tenant: TenantId, apply: Appl
     const message = count === 1 ? first : `${count} problems in the project; first: ${first}`;
     throw new DomainError('invalid_argument', message, { problems: read.error });
   }
-  const { dags, parts, agents, memory, warnings } = read.value;
+  const { dags, subDags, parts, agents, memory, warnings } = read.value;
   const publication: Publication = {
     tenant,
     dags,
     parts,
     agents,
     activate: await agentsToActivate(engine.deps.projects, tenant, agents, apply.activate),
+    candidates: apply.candidate === true ? agents.map(({ content }) => content.agentId) : [],
+    subDags,
     memory,
     at: engine.deps.clock.now(),
   };
