@@ -93,7 +93,7 @@ describe('a whole project', () => {
       model: model?.digest,
       soul: soul?.digest,
       skills: { 'git-log': skill?.digest },
-      tools: { allow: ['bash', 'read', 'write'], bash: { allow: ['git .*'], deny: ['push'] } },
+      tools: partOf(project, 'tools', 'tools')?.digest,
       limits: { maxTurns: 5, timeoutMs: 30_000 },
       outputSchema: { type: 'object', properties: { label: { type: 'string' } } },
       subAgents: {},
@@ -102,6 +102,14 @@ describe('a whole project', () => {
       expect(part.digest).toBe(hasher.digest(part.bytes));
       expect(new TextDecoder().decode(part.bytes)).toBe(canonicalJson(decode<JsonValue>(part)));
     }
+  });
+
+  test('its tools are a part of their own', () => {
+    expect(decode(partOf(project, 'tools', 'tools'))).toEqual({
+      allow: ['bash', 'read', 'write'],
+      bash: { allow: ['git .*'], deny: ['push'] },
+      servers: {},
+    });
   });
 
   test('the version id is the digest of the content, which is a part as well', () => {
@@ -305,7 +313,7 @@ describe('skills', () => {
 
   test('a skill over the part limit is refused by its size', () => {
     const tree = {
-      ...skillTree('---\nname: s\ndescription: d\n---\n', 's', { 'skills/s/big.txt': 'x'.repeat(600 * 1024) }),
+      ...skillTree('---\nname: s\ndescription: d\n---\n', 's', { 'skills/s/big.txt': 'x'.repeat(4 * 1024 * 1024) }),
       'agents/a/agent.yaml': 'skills: s',
       'agents/a/INSTRUCTIONS.md': 'x',
     };
@@ -368,7 +376,7 @@ describe('the rest', () => {
   test('an empty project is a valid project', () => {
     expect(reader.read([], offline)).toEqual({
       ok: true,
-      value: { dags: [], agents: [], memory: [], parts: [], warnings: [] },
+      value: { dags: [], subDags: [], agents: [], memory: [], parts: [], warnings: [] },
     });
   });
 

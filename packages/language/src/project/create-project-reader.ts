@@ -42,7 +42,7 @@ export const createProjectReader = (deps: { readonly hasher: Hasher }): Language
     warnAboutMemory(sorted, dags, findings);
     if (findings.problems.length > 0) return err(sortProblems(findings.problems));
     const memory = [...sorted.memory].map(([scope, { text }]) => ({ scope, text }));
-    return ok({ dags, agents, memory, parts: book.parts(), warnings: sortProblems(findings.warnings) });
+    return ok({ dags, subDags: [], agents, memory, parts: book.parts(), warnings: sortProblems(findings.warnings) });
   },
 });
 

@@ -1,4 +1,4 @@
-import type { AgentContent, ModelContent } from '@skein/domain';
+import type { AgentContent, ModelContent, ToolsContent } from '@skein/domain';
 import type { AutoModel } from '@skein/ports';
 import { limitsShape, memoryShape, outputSchemaShape } from '../dag/agent-fields.ts';
 import type { SourceText, Spot } from '../problem/source-text.ts';
@@ -8,7 +8,7 @@ import { text } from '../shape/scalars.ts';
 import { byKind, mapped, type Shape } from '../shape/shape.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { readModel } from './read-model.ts';
-import { toolPolicyShape } from './tool-policy-shape.ts';
+import { noTools, toolPolicyShape } from './tool-policy-shape.ts';
 
 /** A name that a file gives, and where. */
 export interface NamedUse {
@@ -23,7 +23,8 @@ export interface AgentReading {
   readonly model: { readonly inline: ModelContent } | { readonly use: NamedUse } | undefined;
   readonly soul: NamedUse | undefined;
   readonly skills: readonly NamedUse[];
-  readonly content: Pick<AgentContent, 'agentId' | 'description' | 'tools' | 'outputSchema' | 'limits' | 'subAgents'>;
+  readonly tools: ToolsContent;
+  readonly content: Pick<AgentContent, 'agentId' | 'description' | 'outputSchema' | 'limits' | 'subAgents'>;
 }
 
 /** A node that is read later, with what is known by then. */
@@ -77,10 +78,10 @@ export const readAgent = (
     model: modelOf(agentId, values.model, source, auto),
     soul: values.soul,
     skills: values.skills ?? [],
+    tools: { ...(values.tools ?? noTools), servers: {} },
     content: {
       agentId,
       description: values.description ?? '',
-      tools: values.tools ?? { allow: [], bash: { allow: [], deny: [] } },
       ...(values.output_schema === undefined ? {} : { outputSchema: values.output_schema }),
       limits: values.limits ?? {},
       subAgents: {},

@@ -35,6 +35,7 @@ export const resolveAgent = (
   return {
     ...reading.content,
     instructions,
+    tools: book.add('tools', 'tools', reading.tools, source.file),
     model: book.add('model', model.id, model, source.file),
     ...(soul === undefined ? {} : { soul: book.add('soul', soul.id, soul, `souls/${soul.id}/SOUL.md`) }),
     skills: Object.fromEntries(

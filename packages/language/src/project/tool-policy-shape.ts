@@ -1,4 +1,4 @@
-import type { ToolPolicy } from '@skein/domain';
+import type { ToolsContent } from '@skein/domain';
 import { list } from '../shape/collections.ts';
 import { isPattern } from '../shape/is-pattern.ts';
 import { record } from '../shape/record.ts';
@@ -22,7 +22,11 @@ const rule: Shape<string> = {
 };
 
 const names = list(word(tools, laterTools), 'a list of tools');
-const none: ToolPolicy = { allow: [], bash: { allow: [], deny: [] } };
+/** What agent.yaml says under `tools`; the servers stand beside it. */
+export type ToolPolicy = Omit<ToolsContent, 'servers'>;
+
+/** No tools at all. */
+export const noTools: ToolPolicy = { allow: [], bash: { allow: [], deny: [] } };
 
 const bashRules = record({
   noun: 'bash',
@@ -44,7 +48,7 @@ const policyMap = record({
 /** Tools of an agent: a list of names, or a map with allow and bash rules. None unless it says so. */
 export const toolPolicyShape: Shape<ToolPolicy> = mapped(
   byKind<ToolPolicy>('a list of tools, or a map with allow and bash', {
-    list: mapped(names, (allow) => ({ ...none, allow })),
+    list: mapped(names, (allow) => ({ ...noTools, allow })),
     map: mapped(policyMap, ({ values }) => ({
       allow: values.allow ?? [],
       bash: { allow: values.bash?.values.allow ?? [], deny: values.bash?.values.deny ?? [] },
