@@ -32,6 +32,8 @@ export interface SubmitRun {
   readonly params?: { readonly [name: string]: JsonValue };
   readonly routingContext?: JsonObject;
   readonly priority?: number;
+  /** The input comes from someone who may not write to an agent's memory: what its agents propose waits for review. */
+  readonly untrustedInput?: boolean;
   readonly idempotencyKey?: string;
   /** Set by a scheduler: at most one run per (DAG, schedule, nominal instant). `nominalAt` in ms. */
   readonly fire?: { readonly scheduleId: string; readonly nominalAt: number };
@@ -65,6 +67,8 @@ export interface RunSummary {
   readonly finishedAt?: string;
   readonly partial: boolean;
   readonly retryOf?: RunId;
+  /** The run whose step called this one; absent for the root of a tree. */
+  readonly parentRunId?: RunId;
 }
 
 /** One event of a run, in log order. `seq` is the cursor to resume after. */

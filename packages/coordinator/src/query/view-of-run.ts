@@ -55,6 +55,7 @@ const summaryOf = (head: RunHead): RunSummary => ({
   ...(head.finishedAt === undefined ? {} : { finishedAt: iso(head.finishedAt) }),
   partial: head.partial,
   ...(head.retryOf === undefined ? {} : { retryOf: head.retryOf }),
+  ...(head.parentRunId === undefined ? {} : { parentRunId: head.parentRunId }),
 });
 
 /** One page of the run list, newest first. */

@@ -101,12 +101,12 @@ const sealSnapshot = async (
   requirements: SnapshotRequirements,
   versions: { readonly [agentId: string]: VersionId },
 ): Promise<Digest> => {
-  const { projects, hasher, snapshots } = engine.deps;
+  const { projects, hasher, snapshots, clock } = engine.deps;
   const built = await buildSnapshot(
     { projects, hasher, limits: defaultSnapshotLimits },
     { tenant, requirements, versions },
   );
-  await snapshots.save(tenant, built.digest, built.manifest, built.parts);
+  await snapshots.save(tenant, built.digest, built.manifest, built.parts, clock.now());
   engine.sealed.keep(built);
   return built.digest;
 };
