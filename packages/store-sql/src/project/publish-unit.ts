@@ -38,6 +38,7 @@ export const createPublishUnit = (
       alias: `v${Number(rowOf(results, number)?.['number'])}`,
       created: changed(results, created),
       activated: activated !== undefined && changed(results, activated),
+      candidate: false,
     });
   });
   const dags = publication.dags.map((dag) => {
@@ -50,14 +51,21 @@ export const createPublishUnit = (
       return { name: dag.name, digest: dag.digest, change } as const;
     };
   });
-  for (const { scope, text } of publication.memory) add(seedMemory(queries, tenant, scope, text));
+  const memory = publication.memory.map(({ scope, text }) => {
+    const seeded = add(seedMemory(queries, tenant, scope, text));
+    return (results: Results) => ({ scope, seeded: changed(results, seeded) });
+  });
   add(raiseRevision(queries, tenant));
   return {
     unit: { key: tenant, guards: [], writes, wantsResults: true },
     resultOf: (outcome) => {
       if (outcome.status !== 'done') throw new DomainError('internal', 'a publication has no guard');
       const { results } = outcome;
-      return { agents: agents.map((read) => read(results)), dags: dags.map((read) => read(results)) };
+      return {
+        agents: agents.map((read) => read(results)),
+        dags: dags.map((read) => read(results)),
+        memory: memory.map((read) => read(results)),
+      };
     },
   };
 };

@@ -1,5 +1,5 @@
 import { type Digest, DomainError, type Manifest, type TenantId } from '@skein/domain';
-import type { BlobStore, Hasher, SnapshotStore } from '@skein/ports';
+import type { BlobStore, CollectedSnapshots, Hasher, SnapshotStore } from '@skein/ports';
 import { readStoredPart } from '../files/read-stored-part.ts';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
@@ -56,6 +56,10 @@ export class SqlSnapshotStore implements SnapshotStore {
       .where('digest', '=', digest)
       .executeTakeFirst();
     return row === undefined ? undefined : (JSON.parse(row.manifest) as Manifest);
+  }
+
+  async collect(): Promise<CollectedSnapshots> {
+    return { snapshots: [], parts: 0, bytes: 0 };
   }
 
   readPart(tenant: TenantId, digest: Digest): Promise<Uint8Array | undefined> {

@@ -13,7 +13,7 @@ const contentOf = (agentId: string, instructions = 'Be brief.'): AgentContent =>
   instructions,
   model: digestOf(1),
   skills: {},
-  tools: { allow: [], bash: { allow: [], deny: [] } },
+  tools: digestOf(2),
   limits: {},
   subAgents: {},
 });
@@ -44,6 +44,8 @@ const publication = (change: Partial<Publication>): Publication => ({
   parts: [],
   agents: [],
   activate: [],
+  candidates: [],
+  subDags: [],
   memory: [],
   at: Date.UTC(2026, 0, 2),
   ...change,
@@ -59,13 +61,27 @@ export const describeProjectStore = (name: string, make: MakeHarness): void => {
       const [first, second] = [agentOf('triage'), agentOf('triage', 'Be long.')];
       const once = await projects.publish(publication({ agents: [first, agentOf('other')], activate: ['triage'] }));
       expect(once.agents).toEqual([
-        { agentId: 'triage', versionId: first.versionId, alias: 'v1', created: true, activated: true },
-        { agentId: 'other', versionId: agentOf('other').versionId, alias: 'v1', created: true, activated: false },
+        {
+          agentId: 'triage',
+          versionId: first.versionId,
+          alias: 'v1',
+          created: true,
+          activated: true,
+          candidate: false,
+        },
+        {
+          agentId: 'other',
+          versionId: agentOf('other').versionId,
+          alias: 'v1',
+          created: true,
+          activated: false,
+          candidate: false,
+        },
       ]);
       const again = await projects.publish(publication({ agents: [first], activate: ['triage'] }));
       expect(again.agents[0]).toMatchObject({ alias: 'v1', created: false, activated: false });
       const changed = await projects.publish(publication({ agents: [second] }));
-      expect(changed.agents[0]).toMatchObject({ alias: 'v2', created: true, activated: false });
+      expect(changed.agents[0]).toMatchObject({ alias: 'v2', created: true, activated: false, candidate: false });
       expect((await projects.activeVersion('default', 'triage'))?.alias).toBe('v1');
       expect(await projects.listVersions('default', 'triage')).toEqual([
         { agentId: 'triage', ...first, alias: 'v1', publishedAt: '2026-01-02T00:00:00.000Z' },

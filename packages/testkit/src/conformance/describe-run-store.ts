@@ -139,7 +139,7 @@ const describeAppends = (make: MakeHarness): void => {
     const pinning = { ...creating(runId), pinsSnapshot: digestOf(5) };
     await expect(runs.append(pinning)).rejects.toMatchObject({ code: 'version_conflict' });
     expect(await runs.readHead(tenant, runId)).toBeUndefined();
-    await snapshots.save(tenant, digestOf(5), { formatVersion: 1, parts: [] }, new Map());
+    await snapshots.save(tenant, digestOf(5), { formatVersion: 1, parts: [] }, new Map(), 1_000);
     expect(await runs.append(pinning)).toEqual({ status: 'appended' });
   });
 

@@ -44,11 +44,13 @@ export class MemoryProjectStore implements ProjectStore {
     for (const part of publication.parts) project.parts.set(part.digest, part.bytes.slice());
     const agents = publication.agents.map((agent) => this.#publishAgent(project, agent, publication));
     const dags = publication.dags.map((dag) => this.#publishDag(project, dag));
-    for (const { scope, text } of publication.memory) {
-      if (!project.memory.has(scope)) project.memory.set(scope, { scope, revision: 1, text });
-    }
+    const memory = publication.memory.map(({ scope, text }) => {
+      const seeded = !project.memory.has(scope);
+      if (seeded) project.memory.set(scope, { scope, revision: 1, text });
+      return { scope, seeded };
+    });
     project.revision += 1;
-    return { agents, dags };
+    return { agents, dags, memory };
   }
 
   async findDag(tenant: TenantId, name: string): Promise<StoredDag | undefined> {
@@ -152,7 +154,7 @@ export class MemoryProjectStore implements ProjectStore {
     }
     const activated = activate.includes(agentId) && project.active.get(agentId) !== versionId;
     if (activated) project.active.set(agentId, versionId);
-    return { agentId, versionId, alias, created: known === undefined, activated };
+    return { agentId, versionId, alias, created: known === undefined, activated, candidate: false };
   }
 
   #publishDag(project: Project, dag: StoredDag): PublicationResult['dags'][number] {

@@ -1,6 +1,6 @@
 import type { Digest, Manifest, TenantId } from '@skein/domain';
 import { DomainError } from '@skein/domain';
-import type { Hasher, SnapshotStore } from '@skein/ports';
+import type { CollectedSnapshots, Hasher, SnapshotStore } from '@skein/ports';
 
 /** Sealed snapshots in memory. */
 export class MemorySnapshotStore implements SnapshotStore {
@@ -42,6 +42,10 @@ export class MemorySnapshotStore implements SnapshotStore {
   /** True if the snapshot is stored; for the append that pins it, which must not await. */
   holds(tenant: TenantId, digest: Digest): boolean {
     return this.#manifests.has(`${tenant}\u0000${digest}`);
+  }
+
+  async collect(): Promise<CollectedSnapshots> {
+    return { snapshots: [], parts: 0, bytes: 0 };
   }
 
   async readPart(tenant: TenantId, digest: Digest): Promise<Uint8Array | undefined> {
