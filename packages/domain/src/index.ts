@@ -11,6 +11,9 @@ export type {
   ToolsContent,
 } from './agent/agent-content.ts';
 export { defaultAgentLimits } from './agent/agent-content.ts';
+export type { ExpandedAgent, VersionChange } from './agent/diff-agents.ts';
+export { diffAgents } from './agent/diff-agents.ts';
+export { diffLines } from './agent/diff-lines.ts';
 export { collidingSkillPath, skillPathDefect } from './agent/skill-path.ts';
 export { versionIdOf } from './agent/version-id.ts';
 export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
@@ -59,6 +62,8 @@ export type { JsonObject, JsonSchema, JsonValue } from './json/json-value.ts';
 export type { Params } from './params/resolve-params.ts';
 export { checkParam, resolveParams } from './params/resolve-params.ts';
 export { coerceValue, describeType, matchesType } from './params/value-type.ts';
+export type { FoldableProposal, FoldedMemory, FoldOutcome } from './memory/fold-memory.ts';
+export { cleanMemoryText, foldMemory } from './memory/fold-memory.ts';
 export type {
   MemoryOperation,
   MemoryPolicy,
@@ -67,6 +72,8 @@ export type {
   StoredProposal,
 } from './memory/memory-proposal.ts';
 export { maxMemoryBytes, maxProposalBytes, maxProposals } from './memory/memory-proposal.ts';
+export type { MemoryScope } from './memory/memory-scope.ts';
+export { parseMemoryScope } from './memory/memory-scope.ts';
 export type { PlacementRequest } from './placement/place-task.ts';
 export { placeTask } from './placement/place-task.ts';
 export { shardCount, shardOf } from './placement/shard-of.ts';
@@ -115,10 +122,12 @@ export { maxWorkerLosses } from './run/worker-loss.ts';
 export { compileShellText } from './shell/compile-shell-text.ts';
 export type { ShellProgram, ShellVariable } from './shell/shell-program.ts';
 export { isShellInteger } from './shell/shell-program.ts';
-export { collectRequirements } from './snapshot/collect-requirements.ts';
+export { collectRequirements, maxDagsInTree } from './snapshot/collect-requirements.ts';
+export type { DagSource } from './snapshot/dag-finder.ts';
 export type { Manifest, ManifestPart, PartKind, SnapshotLimits } from './snapshot/manifest.ts';
 export { defaultSnapshotLimits, snapshotFormatVersions } from './snapshot/manifest.ts';
 export type { RequiredAgent, RequiredMemory, SnapshotRequirements } from './snapshot/snapshot-requirements.ts';
+export { maxAskers } from './snapshot/snapshot-requirements.ts';
 export type { SnapshotAttachment, TaskOffer } from './task/task-offer.ts';
 export type { TaskOutcome, TaskRef, TaskResult, Usage } from './task/task-result.ts';
 export { cleanText, hasLoneSurrogate } from './text/clean-text.ts';

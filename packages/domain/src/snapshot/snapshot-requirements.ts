@@ -26,4 +26,9 @@ export interface SnapshotRequirements {
   readonly memory: RequiredMemory;
   /** Digests of the DAGs that the tree may call; empty when nothing is called. */
   readonly calls: CallTargets;
+  /** Every step that is named above, in walk order: which of several askers of a part comes first. Absent means by agent id. */
+  readonly askers?: readonly string[];
 }
+
+/** Most steps that are named as askers of one agent, memory scope or part. */
+export const maxAskers = 4;
