@@ -15,7 +15,8 @@ import type { SecretReader } from './secrets.ts';
 export interface TaskSink {
   /** The step's code begins now; called once, before the first side effect. */
   started(): void;
-  log(bytes: Uint8Array): void;
+  /** `stream` keeps what two sources say at once apart where it matters; the log itself is one. */
+  log(bytes: Uint8Array, stream?: 'stdout' | 'stderr'): void;
 }
 
 /** Values of the offer, with those by digest already fetched. */
@@ -37,6 +38,8 @@ export interface ExecutionContext {
   readonly sink: TaskSink;
   /** For names that the step or its agent declares. */
   readonly readSecret: SecretReader;
+  /** Takes every secret that the task has read out of a value: for what goes to someone else before the result does, such as a model. */
+  readonly redact: (value: JsonValue) => JsonValue;
 }
 
 /** What an executor found; the worker turns it into a `TaskResult` and moves large values to blobs. */

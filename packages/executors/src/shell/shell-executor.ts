@@ -124,13 +124,23 @@ class Attempt {
     return this.#ended === undefined ? { stdout } : { stdout, exitCode: this.#ended.exitCode };
   }
 
-  #environment(outputsPath: string): Promise<StepEnvironment> {
+  /** Read before the step's code begins: what cannot be had charges no attempt. */
+  async #secrets(): Promise<{ readonly [name: string]: string }> {
+    const { offer, readSecret } = this.#context;
+    const wanted = offer.definition.secrets ?? [];
+    return Object.fromEntries(
+      await Promise.all(wanted.map(async ({ env, secret }) => [env, await readSecret(secret)] as const)),
+    );
+  }
+
+  async #environment(outputsPath: string): Promise<StepEnvironment> {
     const { offer, inputs, workDir } = this.#context;
     const { baseEnv, launchMarker } = this.#config;
     return StepEnvironment.create(new ValueFiles(workDir), {
       base: { ...baseEnv, HOME: join(workDir, 'work'), TMPDIR: workDir },
       inputs,
       declared: offer.definition.env,
+      secrets: await this.#secrets(),
       fixed: {
         SKEIN_RUN_ID: offer.runId,
         SKEIN_STEP: offer.step,
@@ -179,23 +189,23 @@ class Attempt {
         killGraceMs: () => (isOrderly(signal.reason) ? killGraceMs : fencedKillGraceMs),
         onStdout: (chunk) => {
           this.#stdout.push(chunk);
-          this.#log(chunk);
+          this.#log(chunk, 'stdout');
         },
         onStderr: (chunk) => {
           this.#stderrTail = Buffer.concat([this.#stderrTail, chunk.subarray(-stderrTailBytes)]).subarray(
             -stderrTailBytes,
           );
-          this.#log(chunk);
+          this.#log(chunk, 'stderr');
         },
       },
       signal,
     );
   }
 
-  #log(chunk: Buffer): void {
+  #log(chunk: Buffer, stream: 'stdout' | 'stderr'): void {
     if (this.#logged > this.#config.maxLogBytes) return;
     this.#logged += chunk.length;
-    this.#context.sink.log(chunk);
+    this.#context.sink.log(chunk, stream);
   }
 
   #noteCut(): void {

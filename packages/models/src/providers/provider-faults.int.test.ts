@@ -49,8 +49,12 @@ const requestFor = (provider: ModelProvider, changes: Partial<TurnRequest> = {})
 });
 
 const turn = (request: TurnRequest, signal = new AbortController().signal, heard: string[] = []) =>
-  createModelRouter({ secrets: (name) => (name === 'KEY' ? secret : undefined), clock, idleTimeoutMs: 1_000 }).turn(
-    request,
+  createModelRouter({ clock, idleTimeoutMs: 1_000 }).turn(
+    {
+      readSecret: (name) =>
+        name === 'KEY' ? Promise.resolve(secret) : Promise.reject(new DomainError('not_found', 'no such secret')),
+      ...request,
+    },
     (text) => heard.push(text),
     signal,
   );
@@ -278,8 +282,8 @@ test('tool arguments that are no JSON come through as text, for the agent to ans
 
 describe('keys', () => {
   const turnWith = (key: string) =>
-    createModelRouter({ secrets: () => key, clock }).turn(
-      requestFor('openai-compatible'),
+    createModelRouter({ clock }).turn(
+      requestFor('openai-compatible', { readSecret: () => Promise.resolve(key) }),
       () => {},
       new AbortController().signal,
     );

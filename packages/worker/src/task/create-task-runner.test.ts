@@ -1,10 +1,26 @@
 import { type Digest, DomainError, type JsonValue, type Step, type TaskOffer, type ValueRef } from '@skein/domain';
-import type { AgentStores, ExecutionContext, ExecutionResult, StepExecutor, TaskTransfers } from '@skein/ports';
+import type {
+  AgentStores,
+  ExecutionContext,
+  ExecutionResult,
+  StepExecutor,
+  TaskTransfers,
+  TextPatterns,
+} from '@skein/ports';
 import { createMemoryLog, createNodeHasher, FakeClock } from '@skein/testkit';
 import { expect, test } from 'vitest';
 import { createTaskRunner } from './create-task-runner.ts';
 
 const hasher = createNodeHasher();
+const patterns: TextPatterns = {
+  compile: (source) => {
+    try {
+      return new RegExp(source, 'u');
+    } catch (cause) {
+      throw new DomainError('invalid_argument', 'no regular expression', {}, cause);
+    }
+  },
+};
 const stores = { digest: 'sha256:s' } as AgentStores;
 
 type Behaviour = (context: ExecutionContext, signal: AbortSignal) => Promise<ExecutionResult> | ExecutionResult;
@@ -27,6 +43,8 @@ const createWorld = (behaviour: Behaviour = () => succeeded) => {
     created: [] as string[],
     removed: [] as string[],
     opened: [] as Digest[],
+    asked: [] as string[],
+    logged: '',
   };
   const executor = (kinds: StepExecutor['kinds']): StepExecutor => ({
     kinds,
@@ -37,6 +55,13 @@ const createWorld = (behaviour: Behaviour = () => succeeded) => {
   });
   const transfers: TaskTransfers = {
     fetchSnapshot: () => Promise.reject(new DomainError('not_found', 'none')),
+    fetchPart: () => Promise.reject(new DomainError('not_found', 'none')),
+    readSecret: (name) => {
+      seen.asked.push(name);
+      return name === 'theirs'
+        ? Promise.resolve('coordinator-value')
+        : Promise.reject(new DomainError('not_found', 'none'));
+    },
     fetchBlob: (digest) => {
       const bytes = blobs.get(digest);
       return bytes === undefined ? Promise.reject(new DomainError('not_found', 'none')) : Promise.resolve(bytes);
@@ -70,10 +95,15 @@ const createWorld = (behaviour: Behaviour = () => succeeded) => {
       },
     },
     hasher,
+    patterns,
+    secretValues: { read: (name) => Promise.resolve(name === 'own' ? 'worker-value' : undefined) },
     clock,
     log,
   });
-  const sink = { started: () => void (seen.started += 1), log: () => undefined };
+  const sink = {
+    started: () => void (seen.started += 1),
+    log: (bytes: Uint8Array) => void (seen.logged += new TextDecoder().decode(bytes)),
+  };
   const run = (task: TaskOffer, signal: AbortSignal = new AbortController().signal) =>
     runner.run(task, sink, transfers, signal);
   return { clock, log, blobs, seen, runner, run, store: (value: JsonValue) => refOf(blobs, value) };
@@ -387,4 +417,45 @@ test('an executor that throws fails its step without telling its message, and th
   });
   expect(log.lines.filter((line) => line.level === 'error')).toHaveLength(1);
   expect(seen.removed).toEqual(seen.created);
+});
+
+test('a secret comes from the worker first, is read once, and is in nothing that the task says', async () => {
+  const { run, seen } = createWorld(async ({ readSecret, sink, redact }) => {
+    const [own, again, theirs] = [await readSecret('own'), await readSecret('own'), await readSecret('theirs')];
+    expect([own, again, theirs]).toEqual(['worker-value', 'worker-value', 'coordinator-value']);
+    sink.log(new TextEncoder().encode(`key ${own.slice(0, 5)}`), 'stdout');
+    sink.log(new TextEncoder().encode('between\n'), 'stderr');
+    sink.log(new TextEncoder().encode(`${own.slice(5)} and ${btoa(`x${theirs}`)}\n`), 'stdout');
+    expect(redact({ [own]: [theirs] })).toEqual({ '[redacted]': ['[redacted]'] });
+    return {
+      outcome: {
+        status: 'failed',
+        error: { code: 'unprocessable', message: `no ${own}`, details: { stderr: theirs } },
+      },
+      stdout: `${own} ${encodeURIComponent(theirs)}`,
+      outputs: { a: own, [theirs]: { deep: [`<${own}>`] } },
+      proposals: [{ scope: 'agent/a', op: 'append', text: `the key is ${theirs}` }],
+    };
+  });
+  const result = await run(offerOf());
+  expect(JSON.stringify(result) + seen.logged).not.toMatch(/worker-value|coordinator-value/);
+  expect(result).toMatchObject({
+    outcome: { error: { message: 'no [redacted]', details: { stderr: '[redacted]' } } },
+    stdout: { inline: '[redacted] [redacted]' },
+    outputs: { a: { inline: '[redacted]' }, '[redacted]': { inline: { deep: ['<[redacted]>'] } } },
+    proposals: [{ text: 'the key is [redacted]' }],
+  });
+  expect(seen.logged).toMatch(/^key between\n\[redacted\] and \S*\[redacted\]\S*\n$/);
+  expect(seen.asked).toEqual(['theirs']);
+});
+
+test('a secret that nobody has is a typed failure that names it', async () => {
+  const { run, seen } = createWorld(async ({ readSecret }) => {
+    await readSecret('nobodys');
+    return succeeded;
+  });
+  expect(await run(offerOf())).toMatchObject({
+    outcome: { status: 'failed', error: { code: 'not_found', message: expect.stringContaining('nobodys') as string } },
+  });
+  expect(seen.asked).toEqual(['nobodys']);
 });

@@ -1,0 +1,125 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Redactor } from './redactor.ts';
+import { secretForms } from './secret-forms.ts';
+
+const redactorOf = (...values: string[]): Redactor => {
+  const redactor = new Redactor();
+  for (const value of values) redactor.add(value);
+  return redactor;
+};
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const throughStream = (redactor: Redactor, chunks: readonly Uint8Array[]): string => {
+  const out: number[] = [];
+  const stream = redactor.stream((piece) => out.push(...piece));
+  for (const chunk of chunks) stream.push(chunk);
+  stream.flush();
+  return new TextDecoder().decode(Uint8Array.from(out));
+};
+const cut = (text: Uint8Array, places: readonly number[]): Uint8Array[] => {
+  const at = [0, ...places.map((place) => place % (text.length + 1)).toSorted((a, b) => a - b), text.length];
+  return at.slice(1).map((end, index) => text.subarray(at[index], end));
+};
+
+const secret = fc.oneof(
+  fc.string({ minLength: 8, maxLength: 60 }).filter((text) => text.trim().length >= 8),
+  fc.string({ minLength: 8, maxLength: 60, unit: 'grapheme' }).filter((text) => text.trim().length >= 8),
+);
+
+const encoders: { readonly [name: string]: (value: string) => string } = {
+  plain: (value) => value,
+  json: (value) => JSON.stringify({ key: value }),
+  base64: (value) => Buffer.from(value).toString('base64'),
+  'base64 after one byte': (value) => Buffer.from(`x${value}`).toString('base64'),
+  'base64 after two bytes and before more': (value) => Buffer.from(`xy${value}zz`).toString('base64'),
+  base64url: (value) => Buffer.from(`x${value}`).toString('base64url'),
+  'wrapped base64': (value) =>
+    (
+      Buffer.from(`user:${value}`)
+        .toString('base64')
+        .match(/.{1,19}/g) ?? []
+    ).join('\n'),
+  hex: (value) => Buffer.from(value).toString('hex'),
+  url: (value) => {
+    try {
+      return encodeURIComponent(value);
+    } catch {
+      return value;
+    }
+  },
+};
+
+describe.each(Object.entries(encoders))('a secret in the form %s', (_name, encode) => {
+  test('is taken out of text, and out of a stream wherever it is cut', () => {
+    fc.assert(
+      fc.property(secret, fc.string(), fc.array(fc.nat(), { maxLength: 5 }), (value, around, places) => {
+        const redactor = redactorOf(value);
+        const whole = `${around}${encode(value)}${around}`;
+        const clean = redactor.text(whole);
+        const streamed = throughStream(redactor, cut(bytes(whole), places));
+        for (const { text, mayWrap } of secretForms(value)) {
+          if ('[redacted]'.includes(text)) continue;
+          const flat = (from: string): string => (mayWrap ? from.replace(/\r?\n/g, '') : from);
+          expect(flat(clean)).not.toContain(text);
+          expect(flat(streamed)).not.toContain(new TextDecoder().decode(bytes(text)));
+        }
+        expect(clean).not.toBe(whole);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+test('text without a secret passes as it is, in pieces of any size', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), fc.array(fc.nat(), { maxLength: 6 }), (text, places) => {
+      const redactor = redactorOf('a-secret-that-is-not-there');
+      const out: number[] = [];
+      const stream = redactor.stream((piece) => out.push(...piece));
+      for (const chunk of cut(text, places)) stream.push(chunk);
+      stream.flush();
+      expect(out).toEqual([...text]);
+    }),
+  );
+});
+
+test('only an end that may begin a secret is held back', () => {
+  const heard: string[] = [];
+  const stream = redactorOf('hunter2!').stream((piece) => heard.push(new TextDecoder().decode(piece)));
+  stream.push(bytes('password: '));
+  stream.push(bytes('hun'));
+  stream.push(bytes('gry\n'));
+  expect(heard).toEqual(['password: ', 'hungry\n']);
+});
+
+test('what was said before a secret was read is not held', () => {
+  const redactor = new Redactor();
+  const heard: string[] = [];
+  const stream = redactor.stream((piece) => heard.push(new TextDecoder().decode(piece)));
+  stream.push(bytes('hunt'));
+  redactor.add('hunter2!');
+  stream.push(bytes('hunter2!'));
+  stream.flush();
+  expect(heard.join('')).toBe('hunt[redacted]');
+});
+
+test('a value that is too short is refused rather than taken out of every word', () => {
+  const redactor = new Redactor();
+  expect(redactor.add('on')).toBe(false);
+  expect(redactor.text('on and on')).toBe('on and on');
+});
+
+test('each long line of a key file is a secret of its own', () => {
+  const key = `-----BEGIN KEY-----\n${'A1b2'.repeat(16)}\n${'C3d4'.repeat(16)}\n-----END KEY-----\n`;
+  const clean = redactorOf(key).text(`> ${'C3d4'.repeat(16)} <`);
+  expect(clean).toBe('> [redacted] <');
+});
+
+test('a number that reads like a secret becomes the mark', () => {
+  expect(redactorOf('12345678').value({ pin: 12_345_678, n: 1 })).toEqual({ pin: '[redacted]', n: 1 });
+});
+
+test('a secret inside another does not save the longer one', () => {
+  expect(redactorOf('abcdefgh', 'abcdefgh-ijklmnop').text('abcdefgh-ijklmnop')).toBe('[redacted]');
+});
