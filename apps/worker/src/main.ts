@@ -1,7 +1,7 @@
+import { scrubEnvironment } from '@skein/launcher';
 import { type ComposedWorker, composeWorker } from './compose.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { secretVariables } from './secrets/environment-secrets.ts';
-import { scrubEnvironment } from './secrets/scrub-environment.ts';
 
 /** After a second signal: how long running steps get to end before the process does. */
 const hurryMs = 3_000;

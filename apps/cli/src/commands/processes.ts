@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DomainError } from '@skein/domain';
 import { createGrpcGateway } from '@skein/grpc';
-import { incarnationVariable, launchProcess, superviseWorker } from '@skein/launcher';
+import { incarnationVariable, launchProcess, scrubEnvironment, superviseWorker } from '@skein/launcher';
 import { createIdSource, createPinoLog, createSystemClock, createSystemRandom } from '@skein/telemetry';
 import type { Command } from 'commander';
 import type { Cli } from '../cli/cli.ts';
 import { type AddCommand, localCommand } from '../cli/command.ts';
 import { readEndpoint } from '../cli/find-endpoint.ts';
-import { childEnv } from '../up/child-env.ts';
+import { childEnv, credentialVariables } from '../up/child-env.ts';
 import { missingPrograms, programPath } from '../up/program-paths.ts';
 
 /** `skein coordinator` and `skein scheduler`: the program itself, with all flags handed on. */
@@ -64,6 +64,7 @@ export const addWorkerCommand: AddCommand = (program, cli) => {
 const runWorker = async (cli: Cli, options: WorkerOptions): Promise<void> => {
   refuseUnbuilt('worker');
   const { address, token } = await joinPoint(cli, options);
+  scrubEnvironment([...credentialVariables(process.env), 'SKEIN_JOIN_TOKEN']);
   cli.hasProcesses = true;
   const log = createPinoLog({ fields: { app: 'launcher' } });
   const gateway = createGrpcGateway({ address, log });
@@ -87,7 +88,14 @@ const runWorker = async (cli: Cli, options: WorkerOptions): Promise<void> => {
       launchProcess({
         command: process.execPath,
         args: [programPath('worker')],
-        env: childEnv(cli.config.env, { ...own, [incarnationVariable]: incarnation }, { keys: true }),
+        env: childEnv(
+          cli.config.env,
+          { ...own, [incarnationVariable]: incarnation },
+          {
+            program: 'worker',
+            secretsAt: 'worker',
+          },
+        ),
         marker: incarnation,
         log,
       }),

@@ -1,6 +1,9 @@
 /** The environment of a process that the command starts. */
 export type Environment = { readonly [name: string]: string | undefined };
 
+/** Which process it is for. */
+export type ChildProgram = 'coordinator' | 'scheduler' | 'worker';
+
 /** Skein's own variables that go on to the children as they are; others would be meant for this process alone. */
 const passedOn = new Set([
   'SKEIN_ADMIN_TOKEN_FILE',
@@ -14,10 +17,27 @@ const passedOn = new Set([
   'SKEIN_SNAPSHOT_CACHE_BYTES',
 ]);
 
-/** What a child sees: the caller's environment without what is not meant for it, and `own` on top. Only workers get API keys (S3). */
-export const childEnv = (env: Environment, own: Environment, options: { readonly keys: boolean }): Environment => {
-  const kept = Object.entries(env).filter(
-    ([name]) => (!name.startsWith('SKEIN_') || passedOn.has(name)) && (options.keys || !name.endsWith('_API_KEY')),
-  );
-  return { ...Object.fromEntries(kept), ...own };
+/** Where secrets are kept. Both kinds of process can keep them; of what one command starts, the coordinator does, and hands out under leases. */
+const isSecretOfSkein = (name: string): boolean =>
+  name.startsWith('SKEIN_SECRET_') || name === 'SKEIN_SECRETS_DIR' || name === 'SKEIN_SECRETS';
+
+/** Variables of this process whose values are credentials for tasks. */
+export const credentialVariables = (env: Environment): readonly string[] =>
+  Object.keys(env).filter((name) => name.endsWith('_API_KEY') || name.startsWith('SKEIN_SECRET_'));
+
+/**
+ * What a child sees: the caller's environment without what is not meant for it, and `own` on top. API keys go to workers only, and all
+ * other secrets to `secretsAt` only (S3).
+ */
+export const childEnv = (
+  env: Environment,
+  own: Environment,
+  { program, secretsAt }: { readonly program: ChildProgram; readonly secretsAt: 'coordinator' | 'worker' },
+): Environment => {
+  const isKept = (name: string): boolean => {
+    if (isSecretOfSkein(name)) return program === secretsAt;
+    if (name.endsWith('_API_KEY')) return program === 'worker';
+    return !name.startsWith('SKEIN_') || passedOn.has(name);
+  };
+  return { ...Object.fromEntries(Object.entries(env).filter(([name]) => isKept(name))), ...own };
 };
