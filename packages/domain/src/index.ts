@@ -43,6 +43,7 @@ export type { ErrorData, ErrorDetails, Problem, SnapshotInvalidReason } from './
 export { DomainError, fromErrorData, isDomainError, toErrorData } from './errors/domain-error.ts';
 export type { ErrorCode, ErrorMapping, Retry } from './errors/error-catalog.ts';
 export { errorCatalog, errorCodes } from './errors/error-catalog.ts';
+export { commonFormat } from './fleet/common-format.ts';
 export type { WorkerInfo, WorkerLoad, WorkerView } from './fleet/worker-info.ts';
 export type { TextHasher } from './hashing/text-hasher.ts';
 export type {

@@ -8,6 +8,8 @@ export interface GrpcLimits {
   readonly maxBufferedBytes: number;
   /** Largest snapshot envelope or blob. */
   readonly maxTransferBytes: number;
+  /** Largest part of a snapshot as it travels, compressed. */
+  readonly maxPartBytes: number;
   /** A ping after this much time … */
   readonly keepaliveMs: number;
   /** … and the connection is dead without an answer within this. */
@@ -25,6 +27,7 @@ export const defaultGrpcLimits: GrpcLimits = {
   maxMessageBytes: 1024 * 1024,
   maxBufferedBytes: 8 * 1024 * 1024,
   maxTransferBytes: 1024 * 1024 * 1024,
+  maxPartBytes: 64 * 1024 * 1024,
   keepaliveMs: 300,
   keepaliveTimeoutMs: 700,
   helloTimeoutMs: 10_000,

@@ -179,3 +179,6 @@ export interface CoordinatorGateway {
 
 /** Versions of the worker protocol that this build speaks, inclusive. */
 export const protocolVersions = { min: 1, max: 1 } as const;
+
+/** Largest value of a secret, in bytes of UTF-8. */
+export const maxSecretBytes = 64 * 1024;

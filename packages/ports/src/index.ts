@@ -13,7 +13,7 @@ export type {
   StreamListener,
   WorkerMessage,
 } from './coordinator-gateway.ts';
-export { protocolVersions } from './coordinator-gateway.ts';
+export { maxSecretBytes, protocolVersions } from './coordinator-gateway.ts';
 export type { Cron } from './cron.ts';
 export type { Log, Meter } from './log.ts';
 export type {
@@ -62,5 +62,5 @@ export type {
 export type { TextPattern, TextPatterns } from './text-pattern.ts';
 export type { TokenKind, TokenRecord, TokenStore } from './token-store.ts';
 export type { BashRequest, BashResult, ReadFile, ToolHost } from './tool-host.ts';
-export type { ServerToolResult, ToolServer, ToolServers } from './tool-servers.ts';
+export type { ServerToolResult, ToolServer, ToolServerContext, ToolServers } from './tool-servers.ts';
 export type { WorkDirs } from './work-dirs.ts';

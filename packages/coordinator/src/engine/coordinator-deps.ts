@@ -1,4 +1,5 @@
 import type { MemoryPolicy } from '@skein/domain';
+import { snapshotFormatVersions } from '@skein/domain';
 import type {
   BlobStore,
   Clock,
@@ -80,6 +81,8 @@ export interface CoordinatorConfig {
   readonly tokenCacheMs: number;
   /** False when other coordinators publish too: then the project's revision is read before each submit. */
   readonly solePublisher: boolean;
+  /** Snapshot formats that this coordinator writes; a worker that reads none of them is refused. */
+  readonly snapshotFormats: readonly number[];
   readonly memory: MemoryConfig;
   /** A snapshot that no open run refers to is removed when it was not used for so long. */
   readonly snapshotRetentionMs: number;
@@ -101,6 +104,7 @@ export const defaultCoordinatorConfig: CoordinatorConfig = {
   maxRoutingContextBytes: 32 * 1024,
   tokenCacheMs: 5_000,
   solePublisher: true,
+  snapshotFormats: snapshotFormatVersions,
   memory: {
     foldIntervalMs: 30_000,
     foldAfter: 100,

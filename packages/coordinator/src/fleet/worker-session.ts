@@ -30,6 +30,8 @@ export class WorkerSession implements WorkerLoad {
   tenant: TenantId;
   tokenId = '';
   info: WorkerInfo | undefined;
+  /** Agreed on with the last welcome. */
+  snapshotFormat = 1;
   sessionId: SessionId;
   link: StreamLink<CoordinatorMessage> | undefined;
   /** Monotonic ms of the last accepted sign of life. */

@@ -63,6 +63,14 @@ export const createGateway = (engine: Engine): CoordinatorGateway => ({
     return envelope.slice();
   },
 
+  fetchPart: async () => {
+    throw new DomainError('unimplemented', 'parts of snapshots travel in envelopes');
+  },
+
+  readSecret: async () => {
+    throw new DomainError('unimplemented', 'this coordinator has no secrets');
+  },
+
   fetchBlob: async (credentials, sessionId, task, digest: Digest) => {
     requireRunning(engine);
     const session = await authorise(engine, credentials, sessionId, task);

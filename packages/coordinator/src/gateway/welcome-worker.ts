@@ -1,5 +1,5 @@
 import type { FencingToken, LeaseState, Result, RunState, StepPath, TaskRef } from '@skein/domain';
-import { DomainError, err, markStarted, ok, snapshotFormatVersions } from '@skein/domain';
+import { commonFormat, DomainError, err, markStarted, ok } from '@skein/domain';
 import type { CoordinatorMessage, StreamLink, HeldTask as ToldTask, WorkerMessage } from '@skein/ports';
 import { protocolVersions } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
@@ -10,8 +10,14 @@ import type { Identity } from '../token/token-cache.ts';
 
 type Hello = Extract<WorkerMessage, { readonly type: 'hello' }>;
 
-/** The highest protocol version that both speak, and a snapshot format that both read. */
-const negotiate = (hello: Hello): Result<number, DomainError> => {
+/** What holds for a session. */
+interface Agreement {
+  readonly protocol: number;
+  readonly snapshotFormat: number;
+}
+
+/** The highest protocol version that both speak, and the highest snapshot format that the coordinator writes and the worker reads. */
+const negotiate = (hello: Hello, written: readonly number[]): Result<Agreement, DomainError> => {
   const { min, max } = hello.protocol;
   const protocol = Math.min(max, protocolVersions.max);
   if (protocol < Math.max(min, protocolVersions.min)) {
@@ -21,16 +27,12 @@ const negotiate = (hello: Hello): Result<number, DomainError> => {
     );
   }
   const { snapshotFormats } = hello.worker;
-  if (!snapshotFormats.some((format) => snapshotFormatVersions.includes(format))) {
-    const message = `no snapshot format in common: the worker reads ${snapshotFormats.join(', ')}, the coordinator writes ${snapshotFormatVersions.join(', ')}`;
-    return err(
-      new DomainError('unimplemented', message, {
-        worker: [...snapshotFormats],
-        coordinator: [...snapshotFormatVersions],
-      }),
-    );
+  const snapshotFormat = commonFormat(snapshotFormats, written);
+  if (snapshotFormat === undefined) {
+    const message = `no snapshot format in common: the worker reads ${snapshotFormats.join(', ')}, the coordinator writes ${written.join(', ')}`;
+    return err(new DomainError('unimplemented', message, { worker: [...snapshotFormats], coordinator: [...written] }));
   }
-  return ok(protocol);
+  return ok({ protocol, snapshotFormat });
 };
 
 const currentLease = (
@@ -83,8 +85,9 @@ export const welcomeWorker = (
   link: StreamLink<CoordinatorMessage>,
 ): Result<WorkerSession, DomainError> => {
   const { fleet, deps, config } = engine;
-  const protocol = negotiate(hello);
-  if (!protocol.ok) return protocol;
+  const agreed = negotiate(hello, config.snapshotFormats);
+  if (!agreed.ok) return agreed;
+  const { protocol, snapshotFormat } = agreed.value;
   const { workerId, incarnation } = hello.worker;
   if (fleet.hasExited(incarnation)) {
     return err(new DomainError('permission_denied', 'this worker process was reported as exited', { workerId }));
@@ -104,6 +107,7 @@ export const welcomeWorker = (
   session.tokenId = identity.tokenId;
   session.sessionId = sessionId;
   session.info = hello.worker;
+  session.snapshotFormat = snapshotFormat;
   session.lastHeardAt = now;
   session.connectedAt = deps.clock.now();
   session.silent = false;
@@ -121,12 +125,13 @@ export const welcomeWorker = (
   const accounted = new Set([...keep, ...hello.unacknowledged].map(taskKey));
   link.send({
     type: 'welcome',
-    protocol: protocol.value,
+    protocol,
     sessionId,
     coordinatorId: config.coordinatorId,
     serverTime: deps.clock.now(),
     heartbeatMs: config.heartbeatMs,
     leaseMs: config.leaseMs,
+    snapshotFormat,
     keep,
   });
   for (const held of session.tasks.values()) {

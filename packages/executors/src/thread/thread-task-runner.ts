@@ -9,7 +9,7 @@ import type { Log, TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import { killMarked } from '../process/kill-escaped.ts';
 import { signalGroup } from '../process/process-groups.ts';
 import { startThread } from './start-thread.ts';
-import type { FromThread, ToThread, TransferRequest } from './thread-messages.ts';
+import type { FromThread, ToThread, TransferRequest, TransferValue } from './thread-messages.ts';
 
 /** What the thread runs and how patient its owner is. Durations in ms. */
 export interface ThreadTaskRunnerOptions {
@@ -223,10 +223,14 @@ class ThreadTaskRunner implements TaskRunner {
 
 const post = (thread: Thread, message: ToThread): void => thread.worker.postMessage(message);
 
-const carryOut = (transfers: TaskTransfers, request: TransferRequest): Promise<Uint8Array | Digest> => {
+const carryOut = (transfers: TaskTransfers, request: TransferRequest): Promise<TransferValue> => {
   switch (request.kind) {
     case 'fetch_snapshot':
       return transfers.fetchSnapshot(request.digest, request.held);
+    case 'fetch_part':
+      return transfers.fetchPart(request.snapshot, request.part);
+    case 'read_secret':
+      return transfers.readSecret(request.secret);
     case 'fetch_blob':
       return transfers.fetchBlob(request.digest);
     case 'store_blob':
