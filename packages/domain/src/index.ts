@@ -17,10 +17,11 @@ export { diffLines } from './agent/diff-lines.ts';
 export { collidingSkillPath, skillPathDefect } from './agent/skill-path.ts';
 export { versionIdOf } from './agent/version-id.ts';
 export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
-export { findStep, handlerStepId } from './dag/dag.ts';
+export { calledNamesOf, isChosenCall, outputNamesOfDag } from './dag/called-dags.ts';
+export { findStep, handlerNames, handlerStepId, isHandlerId } from './dag/dag.ts';
 export { dagDigest } from './dag/dag-digest.ts';
 export type { DagIndex } from './dag/dag-index.ts';
-export { indexDag } from './dag/dag-index.ts';
+export { handlersOf, indexDag } from './dag/dag-index.ts';
 export type { DagPath, DagProblem } from './dag/dag-problem.ts';
 export { interpreterOf, isPosixShell } from './dag/interpreter.ts';
 export type { OutputDef, ParamDef, ValueType } from './dag/param.ts';
@@ -81,10 +82,11 @@ export { shardCount, shardOf } from './placement/shard-of.ts';
 export { priorityAgeMs, waitingPriority } from './placement/waiting-priority.ts';
 export { parseExpression, parseReferences } from './reference/parse-references.ts';
 export type { Reference, ReferenceTarget } from './reference/reference.ts';
-export { runFields } from './reference/reference.ts';
+export { handlerRunFields, runFields } from './reference/reference.ts';
 export type { StepText } from './reference/references-of-step.ts';
 export { referencesOfStep, textsOfStep } from './reference/references-of-step.ts';
 export { referenceText, renderTemplate } from './reference/render-template.ts';
+export { renderValue, wholeReference } from './reference/render-value.ts';
 export type { Result } from './result/result.ts';
 export { err, ok } from './result/result.ts';
 export type { VersionChoices } from './rollout/decide-version.ts';
@@ -93,13 +95,16 @@ export { positionCount, rolloutPosition } from './rollout/rollout-position.ts';
 export { checkAppend } from './run/append-shape.ts';
 export { createRunState, findTarget } from './run/create-run-state.ts';
 export { decide } from './run/decide.ts';
+export { maxCallDepth } from './run/decide-call.ts';
 export { evolve, evolveAll } from './run/evolve.ts';
 export { encodeFact, maxFactBytes } from './run/fact-text.ts';
+export { currentHandler, isStopping } from './run/handler-phase.ts';
 export { nextAttempt } from './run/next-attempt.ts';
 export { defaultReadyLimit, planRun, planRunFully } from './run/plan-run.ts';
 export { maxRetryDelayMs, retryDelayMs } from './run/retry-delay.ts';
 export { cloneRunState, decodeRunState, encodeRunState, markStarted } from './run/run-checkpoint.ts';
 export type { KeptStep, RunCommand } from './run/run-command.ts';
+export { runFieldValue } from './run/run-field.ts';
 export type {
   AgentDecision,
   CallTargets,
@@ -110,7 +115,7 @@ export type {
   RunSource,
 } from './run/run-fact.ts';
 export type { CallToCancel, ReadyTask, RunPlan, TaskToCancel } from './run/run-plan.ts';
-export type { CallState, FanoutState, LeaseState, RunState, StepState } from './run/run-state.ts';
+export type { CallState, CancelState, FanoutState, LeaseState, RunState, StepState } from './run/run-state.ts';
 export type { RunStatus, SkipReason, StepStatus, WaitReason } from './run/run-status.ts';
 export { isSettledStep, isTerminalRun } from './run/run-status.ts';
 export type { RunView, StepView } from './run/run-view.ts';

@@ -17,8 +17,14 @@ export interface ScheduleEntry {
  */
 export type HandlerName = 'init' | 'success' | 'failure' | 'abort' | 'exit' | 'wait';
 
+/** All handler names, in the order in which they may run. */
+export const handlerNames: readonly HandlerName[] = ['init', 'success', 'failure', 'abort', 'exit', 'wait'];
+
 /** Id, and path, of a handler's step: no name of a graph step begins with `@`. */
 export const handlerStepId = (name: HandlerName): StepId => `@${name}`;
+
+/** True for the id, or path, of a handler's step. */
+export const isHandlerId = (id: StepId): boolean => id.startsWith('@');
 
 /**
  * An immutable validated DAG. All defaults are filled in and `depends` is explicit also for `type: chain`.

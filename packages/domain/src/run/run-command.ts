@@ -66,6 +66,8 @@ export type RunCommand =
       readonly started: boolean;
     }
   | { readonly type: 'fail_step'; readonly step: StepPath; readonly error: ErrorData }
+  /** The precondition of a `call` step, or item, is not met; workers say so of other kinds by their result. */
+  | { readonly type: 'skip_step'; readonly step: StepPath }
   | {
       readonly type: 'cancel';
       readonly by: string;

@@ -13,8 +13,18 @@ export interface LeaseState {
   readonly workerId: WorkerId;
   readonly sessionId: SessionId;
   readonly leasedAt: number;
+  /** Secrets that were released under it, each once. */
+  released?: string[];
   /** Set in memory when the worker says `started`; not a fact. */
   startedAt?: number;
+}
+
+/** A request to stop, and who made it. */
+export interface CancelState {
+  readonly at: number;
+  readonly by: string;
+  readonly reason: 'requested' | 'timeout';
+  readonly message?: string;
 }
 
 /** A child run under way: its step is `waiting`. */
@@ -69,7 +79,7 @@ export interface FanoutState {
   readonly again: Set<number>;
   /** Items not settled yet. */
   open: number;
-  /** Items that hold a lease. */
+  /** Items that hold a lease or an open call. */
   leased: number;
   /** Items that ended failed. */
   failed: number;
@@ -99,6 +109,7 @@ export interface RunState {
   snapshotDigest?: Digest;
   calls?: CallTargets;
   memory?: { readonly [scope: string]: number };
+  /** Milliseconds from admission: the smaller of what was asked for at submit and what the DAG says. */
   timeoutMs?: number;
   untrustedInput?: true;
   /** Set once all steps are settled and handlers follow. */
@@ -106,27 +117,25 @@ export interface RunState {
     readonly status: 'succeeded' | 'failed' | 'cancelled';
     readonly partial: boolean;
     readonly error?: ErrorData;
+    /** A request to stop the handlers; one from before this phase is in `cancel` of the run and does not stop them. */
+    readonly cancel?: CancelState;
   };
   createdAt: number;
   startedAt?: number;
   finishedAt?: number;
   partial: boolean;
   error?: ErrorData;
-  cancel?: {
-    readonly at: number;
-    readonly by: string;
-    readonly reason: 'requested' | 'timeout';
-    readonly message?: string;
-  };
+  /** A request from before the closing phase. */
+  cancel?: CancelState;
   /** Steps of the graph in its order, then the handlers that the DAG has, under `@name`. */
   readonly steps: Map<StepId, StepState>;
   /** Steps of the graph, without handlers, that are not settled yet. */
   openSteps: number;
-  /** Leases held now, in steps and items. */
+  /** Leases held and calls open now, in steps, items and handlers. */
   leases: number;
   /**
    * Steps that the planner must look at: all dependencies settled, not settled themselves, and something may be leased, expanded,
-   * skipped or cancelled. A plan reads these only, so its cost does not grow with the DAG.
+   * skipped or cancelled; and the handler whose turn it is. A plan reads these only, so its cost does not grow with the DAG.
    */
   readonly frontier: Set<StepId>;
 }
