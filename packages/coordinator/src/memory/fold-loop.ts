@@ -1,0 +1,62 @@
+import type { TenantId } from '@skein/domain';
+import type { Engine } from '../engine/engine.ts';
+import { metric } from '../engine/metric-names.ts';
+import { foldScope, requireScope } from './fold-scope.ts';
+import type { FoldResult } from './memory-views.ts';
+
+/** Scopes that one look folds at most; the others wait for the next. */
+const maxScopes = 256;
+
+/** Folds the scopes that are due: enough proposals wait, or one has waited for long enough. A scope that fails costs only itself. */
+export const foldDueScopes = async (engine: Engine): Promise<void> => {
+  const { foldIntervalMs, foldAfter } = engine.config.memory;
+  const waiting = await engine.deps.memory.pendingScopes(maxScopes);
+  const now = engine.deps.clock.now();
+  let pending = 0;
+  for (const { tenant, scope, count, oldestAt } of waiting) {
+    pending += count;
+    if (engine.phase !== 'running') return;
+    if (count < foldAfter && now - oldestAt < foldIntervalMs) continue;
+    try {
+      await foldScope(engine, tenant, scope);
+    } catch (thrown) {
+      engine.deps.log.warn('memory cannot be folded now', { tenant, scope, error: thrown });
+    }
+  }
+  engine.deps.meter.gauge(metric.memoryPending, pending);
+};
+
+/** Folds what waits now. See `Coordinator.foldNow`. */
+export const foldNow = async (engine: Engine, tenant: TenantId, scope?: string): Promise<readonly FoldResult[]> => {
+  if (scope !== undefined) requireScope(scope);
+  const scopes =
+    scope === undefined
+      ? (await engine.deps.memory.pendingScopes(maxScopes)).filter((waiting) => waiting.tenant === tenant)
+      : [{ scope }];
+  const results: FoldResult[] = [];
+  for (const waiting of scopes) {
+    const result = await foldScope(engine, tenant, waiting.scope);
+    if (result !== undefined) results.push(result);
+  }
+  return results;
+};
+
+/** Looks at every scope once per `sweepMs` while the coordinator runs. The returned function stops it. */
+export const startFolds = (engine: Engine): (() => void) => {
+  const { clock, log } = engine.deps;
+  let cancel: () => void = () => {};
+  let stopped = false;
+  const plan = (): void => {
+    if (stopped) return;
+    cancel = clock.after(engine.config.sweepMs, () => {
+      foldDueScopes(engine)
+        .catch((thrown: unknown) => log.warn('memory proposals cannot be read now', { error: thrown }))
+        .then(plan, plan);
+    });
+  };
+  plan();
+  return () => {
+    stopped = true;
+    cancel();
+  };
+};
