@@ -30,7 +30,7 @@ class RunnerServer {
   }
 
   listen(): void {
-    this.#runner.onEvicted(() => this.#announceHeld());
+    this.#runner.onEvicted((digests) => this.#announceHeld(digests));
     this.#port.on('message', (message: ToThread) => this.#onMessage(message));
   }
 
@@ -96,10 +96,11 @@ class RunnerServer {
     };
   }
 
-  #announceHeld(): void {
+  /** What came and left between two announcements is named too: the coordinator counts on what it sent. */
+  #announceHeld(evicted: readonly Digest[] = []): void {
     const held = new Set(this.#runner.held());
     const added = [...held].filter((digest) => !this.#announced.has(digest));
-    const removed = [...this.#announced].filter((digest) => !held.has(digest));
+    const removed = [...new Set([...this.#announced, ...evicted])].filter((digest) => !held.has(digest));
     this.#announced = held;
     if (added.length > 0 || removed.length > 0) this.#post({ type: 'held', added, removed });
   }

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { DomainError, type TaskOffer } from '@skein/domain';
 import type { TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import { createMemoryLog } from '@skein/testkit';
@@ -67,7 +68,9 @@ const offer = (...argv: readonly string[]): TaskOffer => {
 const quietSink: TaskSink = { started: () => undefined, log: () => undefined };
 const noTransfers: TaskTransfers = {
   fetchSnapshot: () => Promise.reject(new DomainError('not_found', 'none')),
+  fetchPart: () => Promise.reject(new DomainError('not_found', 'none')),
   fetchBlob: () => Promise.reject(new DomainError('not_found', 'none')),
+  readSecret: () => Promise.reject(new DomainError('permission_denied', 'none')),
   storeBlob: () => Promise.reject(new DomainError('not_found', 'none')),
 };
 const never = new AbortController().signal;
@@ -118,6 +121,33 @@ test('carries transfers and their errors across the threads', async () => {
   });
   await expect(run(offer('transfer', 'd1'))).rejects.toMatchObject({ code: 'not_found' });
   await expect(run(offer('throw'))).rejects.toMatchObject({ code: 'too_large', details: { limit: 1 } });
+});
+
+test('carries parts and secrets across the threads, and no value of a secret into a log', async () => {
+  await runner.close();
+  const log = createMemoryLog();
+  start({ log });
+  const canary = 'canary-thread-51c9';
+  const transfers: TaskTransfers = {
+    ...noTransfers,
+    fetchPart: async (snapshot, part) => Buffer.from(`${snapshot} ${part}`),
+    readSecret: async (secret) => `${canary} of ${secret}`,
+  };
+  expect((await run(offer('part', 'sha256:p'), { transfers })).outcome).toMatchObject({
+    error: { message: `${'sha256:s sha256:p'.length} bytes` },
+  });
+  expect((await run(offer('secret', 'KEY'), { transfers })).outcome).toMatchObject({
+    error: { message: `${`${canary} of KEY`.length} characters` },
+  });
+  await expect(run(offer('secret', 'KEY'))).rejects.toMatchObject({ code: 'permission_denied' });
+  expect(inspect(log.lines, { depth: null })).not.toContain(canary);
+});
+
+test('tells of digests that came and left within one task', async () => {
+  const evicted: string[] = [];
+  runner.onEvicted((digests) => evicted.push(...digests));
+  await run(offer('pass', 'sha256:passing'));
+  expect(evicted).toEqual(['sha256:passing']);
 });
 
 test('forwards the reason of an abort', async () => {
