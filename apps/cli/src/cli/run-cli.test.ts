@@ -18,6 +18,9 @@ test('help and version are answers', async () => {
     'tokens',
     'doctor',
     'worker',
+    'diff',
+    'memory',
+    'snapshot',
   ]) {
     expect(help.out).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
   }
@@ -31,6 +34,11 @@ test.each([
   [['runs', '--status', 'odd']],
   [['up', '--workers', '-1']],
   [['cancel', 'a', 'b']],
+  [['apply', '--activate', '--candidate']],
+  [['diff', 'triager', 'triager@v2']],
+  [['diff', 'triager@v1', 'other@v2']],
+  [['memory', 'proposals', '--status', 'odd']],
+  [['memory', 'show', 'global', '--revision', '0']],
   [['tokens', 'create', 'x', '--kind', 'root']],
 ])('the wrong call %j is 2 and says why, without a stack', async (args) => {
   const { code, err, out } = await runCommand(args);

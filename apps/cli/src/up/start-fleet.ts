@@ -6,8 +6,8 @@ import { createGrpcGateway } from '@skein/grpc';
 import {
   incarnationVariable,
   launchProcess,
-  scrubEnvironment,
   type Supervisor,
+  scrubEnvironment,
   superviseProcess,
   superviseWorker,
 } from '@skein/launcher';
