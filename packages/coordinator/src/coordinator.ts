@@ -47,8 +47,6 @@ export interface SubmitRun {
   /** The input comes from someone who may not write to an agent's memory: what its agents propose waits for review. */
   readonly untrustedInput?: boolean;
   readonly idempotencyKey?: string;
-  /** The input comes from someone who may not write to memory: what the run proposes waits for review. */
-  readonly untrustedInput?: true;
   /** Set by a scheduler: at most one run per (DAG, schedule, nominal instant). `nominalAt` in ms. */
   readonly fire?: { readonly scheduleId: string; readonly nominalAt: number };
 }
@@ -189,7 +187,8 @@ export interface Coordinator {
     tenant: TenantId,
     name: string,
   ): Promise<{ readonly name: string; readonly digest: Digest; readonly dag: Dag; readonly source?: string }>;
-  listSchedules(tenant: TenantId): Promise<readonly ScheduleView[]>;
+  /** Of all DAGs, or of one. Throws `not_found` for a DAG that is not there. */
+  listSchedules(tenant: TenantId, dag?: string): Promise<readonly ScheduleView[]>;
   listAgents(tenant: TenantId): Promise<readonly AgentSummary[]>;
   /** Throws `not_found` for an agent that was never published. */
   listVersions(tenant: TenantId, agentId: string): Promise<readonly AgentVersion[]>;

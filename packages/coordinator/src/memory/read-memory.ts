@@ -3,13 +3,7 @@ import { DomainError, utf8Length } from '@skein/domain';
 import type { MemoryRevision, Page } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { requireScope } from './fold-scope.ts';
-import type {
-  ListProposals,
-  MemoryDocument,
-  MemoryHistoryEntry,
-  MemorySummary,
-  ProposalView,
-} from './memory-views.ts';
+import type { ListProposals, MemoryDocument, MemoryHistoryEntry, MemorySummary, ProposalView } from './memory-views.ts';
 import { currentScope } from './scope-commit.ts';
 
 const entryOf = ({ scope, revision, text, at, change }: MemoryRevision): MemoryHistoryEntry => ({

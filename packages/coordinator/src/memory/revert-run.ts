@@ -123,7 +123,8 @@ const revertScope = async (
 ): Promise<RevertedScope | undefined> => {
   const done = await withCurrentScope(engine, tenant, scope, async (view) => {
     const own: StoredProposal[] = [];
-    for (const member of tree) own.push(...(await readProposals(engine, { tenant, scope, runId: member })).filter(isOpen));
+    for (const member of tree)
+      own.push(...(await readProposals(engine, { tenant, scope, runId: member })).filter(isOpen));
     if (own.length === 0) return undefined;
     const written = own.filter(({ status }) => status === 'folded');
     const waiting = own.filter(({ status }) => status !== 'folded');

@@ -15,7 +15,11 @@ export const readProposals = async (
   let cursor: string | undefined;
   do {
     const limit = Math.min(pageSize, max - found.length);
-    const page = await engine.deps.memory.listProposals({ ...filter, limit, ...(cursor === undefined ? {} : { cursor }) });
+    const page = await engine.deps.memory.listProposals({
+      ...filter,
+      limit,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
     found.push(...page.items);
     cursor = page.nextCursor;
   } while (cursor !== undefined && found.length < max);

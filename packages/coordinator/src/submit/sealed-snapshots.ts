@@ -38,6 +38,12 @@ export class SealedSnapshots {
     this.#sealed.set(sealed.digest, sealed);
   }
 
+  /** Forgets a snapshot that the store no longer has. */
+  drop(digest: Digest): void {
+    this.#sealed.delete(digest);
+    for (const key of this.#envelopes.keys()) if (key.startsWith(`${digest} `)) this.#envelopes.delete(key);
+  }
+
   /** From memory or from the store; those who ask at the same time share one read. Throws `not_found`, `unavailable`. */
   async load(tenant: TenantId, digest: Digest): Promise<SealedSnapshot> {
     const known = this.#sealed.get(digest);

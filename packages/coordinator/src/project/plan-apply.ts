@@ -1,0 +1,140 @@
+import type { AgentContent, AgentVersion, JsonValue, TenantId, VersionChange, VersionId } from '@skein/domain';
+import { canonicalJson, diffAgents } from '@skein/domain';
+import type { AgentSummary, Publication, PublicationResult } from '@skein/ports';
+import type { Engine } from '../engine/engine.ts';
+import { isPassing } from '../engine/is-passing.ts';
+import type { ApplyPlan, PlannedAgent } from './apply-plan.ts';
+import { expandAgent, type PartReader, storedParts } from './expand-agent.ts';
+import { planDag } from './plan-dag.ts';
+import { type ComparedAgent, planParts } from './plan-parts.ts';
+
+/** Characters of one value, and lines of one text, that a plan shows. */
+const maxShown = 120;
+const maxLines = 60;
+
+/** A plan, and what the publication would answer. */
+export interface PlannedApply {
+  readonly plan: ApplyPlan;
+  readonly result: PublicationResult;
+}
+
+/** What the publication does, found against the store without doing it. Throws `unavailable`. */
+export const planApply = async (engine: Engine, publication: Publication): Promise<PlannedApply> => {
+  const { projects } = engine.deps;
+  const { tenant } = publication;
+  const own = new Map(publication.parts.map(({ digest, bytes }) => [digest, bytes]));
+  const stored = storedParts(engine, tenant);
+  const read: PartReader = async (digest) => own.get(digest) ?? stored(digest);
+  const summaries = new Map((await projects.listAgents(tenant)).map((summary) => [summary.agentId, summary]));
+  const agents: AgentOutcome[] = [];
+  for (const agent of publication.agents) {
+    agents.push(await planAgent(engine, publication, agent, summaries.get(agent.content.agentId), read));
+  }
+  const dags = await Promise.all(
+    publication.dags.map(async (dag) => planDag(dag, await projects.findDag(tenant, dag.name))),
+  );
+  const scopes = publication.memory.map(({ scope }) => scope);
+  const existing = new Set((await projects.readMemory(tenant, scopes)).map(({ scope }) => scope));
+  const planned = agents.map((agent) => agent.planned);
+  return {
+    plan: {
+      agents: planned,
+      dags,
+      parts: planParts(agents.flatMap(({ compared }) => compared ?? [])),
+      memory: scopes.map((scope) => ({ scope, change: existing.has(scope) ? 'kept' : 'seeded' })),
+    },
+    result: {
+      agents: agents.map(({ planned: { agentId, versionId, version, active, candidate }, created }) => ({
+        agentId,
+        versionId,
+        alias: version.after ?? '',
+        created,
+        activated: publication.activate.includes(agentId) && active.before !== active.after,
+        candidate: publication.candidates.includes(agentId) && candidate.before !== candidate.after,
+      })),
+      dags: dags.map(({ name, digest, change }) => ({ name, digest, change })),
+      memory: scopes.map((scope) => ({ scope, seeded: !existing.has(scope) })),
+    },
+  };
+};
+
+const alias = (before: string | undefined, after: string | undefined) => ({
+  ...(before === undefined ? {} : { before }),
+  ...(after === undefined ? {} : { after }),
+});
+
+interface AgentOutcome {
+  readonly planned: PlannedAgent;
+  readonly created: boolean;
+  readonly compared: ComparedAgent | undefined;
+}
+
+const planAgent = async (
+  engine: Engine,
+  publication: Publication,
+  { versionId, content }: { readonly versionId: VersionId; readonly content: AgentContent },
+  summary: AgentSummary | undefined,
+  read: PartReader,
+): Promise<AgentOutcome> => {
+  const { agentId } = content;
+  const versions = await engine.deps.projects.listVersions(publication.tenant, agentId);
+  const known = versions.find((version) => version.versionId === versionId);
+  const before = versions.find((version) => version.versionId === summary?.activeVersionId) ?? versions.at(-1);
+  const after = known?.alias ?? `v${versions.length + 1}`;
+  const isUpdate = before !== undefined && before.versionId !== versionId;
+  const compared = isUpdate ? await compare(engine, publication.tenant, before, content, read) : undefined;
+  const planned: PlannedAgent = {
+    agentId,
+    change: before === undefined ? 'created' : isUpdate ? 'updated' : 'unchanged',
+    versionId,
+    version: alias(before?.alias, after),
+    active: alias(summary?.activeAlias, publication.activate.includes(agentId) ? after : summary?.activeAlias),
+    candidate: alias(
+      summary?.candidateAlias,
+      publication.candidates.includes(agentId) ? after : summary?.candidateAlias,
+    ),
+    changes: compared === undefined ? [] : diffAgents(compared.before, compared.after).map(shortened),
+  };
+  return { planned, created: known === undefined, compared };
+};
+
+/** Undefined when the earlier version cannot be read here: that is no reason not to publish a new one. */
+const compare = async (
+  engine: Engine,
+  tenant: TenantId,
+  before: AgentVersion,
+  content: AgentContent,
+  read: PartReader,
+): Promise<ComparedAgent | undefined> => {
+  const { agentId } = content;
+  try {
+    return { agentId, before: await expandAgent(before.content, read), after: await expandAgent(content, read) };
+  } catch (thrown) {
+    if (isPassing(thrown)) throw thrown;
+    engine.deps.log.warn('an agent version cannot be compared', { tenant, agentId, error: thrown });
+    return undefined;
+  }
+};
+
+/** A change as a plan shows it: lines instead of long texts, and the beginning of long values. */
+const shortened = ({ path, kind, before, after, lines }: VersionChange): VersionChange => ({
+  path,
+  kind,
+  ...(before === undefined || lines !== undefined ? {} : { before: short(before) }),
+  ...(after === undefined || lines !== undefined ? {} : { after: short(after) }),
+  ...(lines === undefined
+    ? {}
+    : { lines: lines.length > maxLines ? [...lines.slice(0, maxLines).map(shortText), '@@'] : lines.map(shortText) }),
+});
+
+const short = (value: JsonValue): JsonValue => {
+  if (typeof value === 'string') return shortText(value);
+  const text = canonicalJson(value);
+  return text.length <= maxShown ? value : shortText(text);
+};
+
+const shortText = (text: string): string => {
+  if (text.length <= maxShown) return text;
+  // Not in the middle of a surrogate pair.
+  return `${text.slice(0, maxShown).replace(/[\uD800-\uDBFF]$/, '')}…`;
+};
