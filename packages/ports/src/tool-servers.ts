@@ -14,22 +14,30 @@ export interface ServerToolResult {
 export interface ToolServer {
   /** What it offers and its definition allows, names without the server's. At most 256 tools. */
   readonly tools: readonly ToolDefinition[];
-  /** Throws `not_found` (no such tool), `unavailable` (it died, or broke the protocol), `deadline_exceeded`, `too_large`. */
+  /**
+   * Throws `not_found` (no such tool), `invalid_argument` (the input is no object), `unavailable` (it died, or broke the protocol),
+   * `deadline_exceeded` (`callTimeoutMs`), `too_large` (it flooded, and is gone), and the signal's reason after an abort.
+   */
   call(tool: string, input: JsonValue, signal: AbortSignal): Promise<ServerToolResult>;
   /** Idempotent; when it resolves, the server's process and all that it started are gone. Never throws. */
   close(): Promise<void>;
 }
 
-/** Starts, or connects to, the MCP servers of an agent. */
+/** What a server of one task works with. */
+export interface ToolServerContext {
+  /** The task's private directory, in which a stdio server runs. */
+  readonly root: string;
+  readonly readSecret: SecretReader;
+  /** Gets single lines for the step's log: what the server wrote to stderr, and what of it was left out. Bounded; never throws. */
+  readonly log: (line: string) => void;
+}
+
+/** Starts, or connects to, the MCP servers of an agent. All that a server says is data: cleaned, bounded, and never trusted. */
 export interface ToolServers {
   /**
-   * `root` is the task's private directory, in which a stdio server runs. Throws `unavailable` (does not start, does not speak MCP, offers
-   * another schema than the pinned one), `deadline_exceeded` (`startTimeoutMs`), and what `readSecret` throws.
+   * Throws `unavailable` (does not start, does not speak MCP, offers another schema than the pinned one), `deadline_exceeded`
+   * (`startTimeoutMs`), `too_large` (it floods), `permission_denied` (an address that is never connected to, a redirect to another
+   * origin, a secret that is not declared), and what `readSecret` throws. After a throw nothing of the server is left.
    */
-  open(
-    name: string,
-    server: McpServer,
-    context: { readonly root: string; readonly readSecret: SecretReader },
-    signal: AbortSignal,
-  ): Promise<ToolServer>;
+  open(name: string, server: McpServer, context: ToolServerContext, signal: AbortSignal): Promise<ToolServer>;
 }
