@@ -5,6 +5,8 @@ import { metric } from '../engine/metric-names.ts';
 import { adoptLeases } from './adopt-leases.ts';
 import { loadRun } from './load-run.ts';
 import type { PendingCommand, RunActor } from './run-actor.ts';
+import { adoptCalls } from './tend-call.ts';
+import { rootOf } from './tree-sizes.ts';
 
 /** Waits between two tries to read a run whose last append is in doubt, in ms. */
 const firstRetryMs = 50;
@@ -59,7 +61,10 @@ export const recoverRun = async (
   }
   actor.creation = undefined;
   actor.pins = undefined;
+  actor.expectsRevision = undefined;
   actor.preparations.clear();
+  actor.called.clear();
+  engine.trees.forget(rootOf(actor.state));
   const again = batch.filter((pending) => !isAdmission(pending) || actor.state.status === 'running');
   for (const pending of batch) {
     if (!again.includes(pending)) pending.settle?.({ status: 'failed', error: cause });
@@ -72,6 +77,7 @@ export const recoverRun = async (
   });
   actor.mailbox = [...open, ...actor.mailbox];
   adoptLeases(engine, actor, 'after_conflict');
+  adoptCalls(engine, actor);
   // Plans again also when nobody asked: the facts that the failed turn had planned are still due.
   engine.wheel.set(actor.runId, engine.deps.clock.now());
 };

@@ -1,27 +1,18 @@
-import type { Digest, JsonValue, KeptStep, RunCommand, RunId, RunSource, RunView, TenantId } from '@skein/domain';
-import {
-  canonicalJson,
-  createRunState,
-  DomainError,
-  maxInlineValueBytes,
-  resolveParams,
-  shardCount,
-  shardOf,
-  utf8Length,
-  viewRun,
-} from '@skein/domain';
+import type { JsonValue, KeptStep, RunCommand, RunSource, RunView, TenantId } from '@skein/domain';
+import { canonicalJson, createRunState, DomainError, resolveParams, shardOf, utf8Length, viewRun } from '@skein/domain';
 import type { RunCreation } from '@skein/ports';
 import type { SubmitRun } from '../coordinator.ts';
-import { storeValue } from '../dispatch/stored-values.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
 import type { IndexedDag } from '../project/dag-cache.ts';
 import { viewOfRun } from '../query/view-of-run.ts';
+import { newRunId } from '../run/new-run-id.ts';
 import type { Settlement } from '../run/run-actor.ts';
 import { RunActor } from '../run/run-actor.ts';
 import { askRun } from '../run/run-turn.ts';
 import { fillWindow } from './fill-window.ts';
+import { storeLargeParams } from './large-params.ts';
 import type { Admission, EarlierAdmission } from './prepare-admission.ts';
 import { forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
 
@@ -42,15 +33,6 @@ export interface NewRun {
 /** Tries of a creation whose snapshot was collected between its sealing and its use. */
 const maxSealings = 3;
 
-/** An id whose shard is at home here, so that no other coordinator has to drive the run. */
-const newRunId = (engine: Engine): RunId => {
-  const { shards } = engine.runs;
-  for (let tries = 0; ; tries += 1) {
-    const runId = engine.deps.ids.next('run');
-    if (shards.size === shardCount || shards.has(shardOf(runId)) || tries > 64 * shardCount) return runId;
-  }
-};
-
 const admissionCommand = (admission: Admission): RunCommand => {
   if (admission.kind === 'reject') return { type: 'reject', error: admission.error };
   const { agents, snapshotDigest } = admission;
@@ -70,22 +52,6 @@ const admissionNow = async (engine: Engine, run: NewRun): Promise<Admission | un
     });
     return undefined;
   }
-};
-
-/** Inline bytes of params and routing context together, so that the fact that holds them stays within 64 KiB. */
-const maxInlineRequestBytes = 48 * 1024;
-
-/** Params that do not fit into a fact go to the blob store before the append that names them; undefined when they fit. */
-const storeLargeParams = async (
-  engine: Engine,
-  { tenant, params, routingContext }: NewRun,
-): Promise<{ readonly digest: Digest; readonly bytes: number } | undefined> => {
-  const text = canonicalJson(params);
-  const bytes = utf8Length(text);
-  const fits =
-    bytes <= maxInlineValueBytes && bytes + utf8Length(canonicalJson(routingContext)) <= maxInlineRequestBytes;
-  if (fits) return undefined;
-  return storeValue(engine, tenant, params);
 };
 
 const tryCreate = async (
