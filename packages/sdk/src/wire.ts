@@ -25,7 +25,7 @@ export interface SubmitRunInput {
   /** Higher runs first; default 0. */
   readonly priority?: number;
   /** The input comes from someone who may not write to memory: what the run proposes waits for review. */
-  readonly untrustedInput?: true;
+  readonly untrustedInput?: boolean;
   /** Set by a scheduler: at most one run per DAG, schedule and nominal instant (ISO 8601). */
   readonly fire?: { readonly scheduleId: string; readonly nominalAt: string };
 }
