@@ -41,6 +41,7 @@ export type { ScriptedStream } from './gateway/scripted-coordinator.ts';
 export { ScriptedCoordinator, scriptedToken } from './gateway/scripted-coordinator.ts';
 export { MemoryBlobStore } from './memory/memory-blob-store.ts';
 export { MemoryLogStore } from './memory/memory-log-store.ts';
+export { MemoryMemoryStore } from './memory/memory-memory-store.ts';
 export { MemoryProjectStore } from './memory/memory-project-store.ts';
 export { MemoryRunQueue } from './memory/memory-run-queue.ts';
 export { MemoryRunStore } from './memory/memory-run-store.ts';

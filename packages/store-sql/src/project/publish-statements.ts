@@ -1,4 +1,4 @@
-import type { TenantId } from '@skein/domain';
+import { cleanText, type TenantId } from '@skein/domain';
 import type { Publication, StoredDag } from '@skein/ports';
 import { sql } from 'kysely';
 import { bound } from '../sql/prepared.ts';
@@ -82,6 +82,15 @@ export const upsertDag = (queries: Queries, tenant: TenantId, { digest, name, da
       ),
   );
 
+/** Keeps a DAG that is current under no name, at least not by this; one that is there keeps its text. */
+export const keepDag = (queries: Queries, tenant: TenantId, { digest, name, dag, source }: StoredDag): Bound =>
+  bound(
+    queries
+      .insertInto('dag')
+      .values({ tenant, digest, name, dag: JSON.stringify(dag), source: source ?? null })
+      .onConflict((conflict) => conflict.columns(['tenant', 'digest']).doNothing()),
+  );
+
 /** Makes the DAG current under its name. */
 export const makeCurrent = (queries: Queries, tenant: TenantId, { digest, name }: StoredDag): Bound =>
   bound(
@@ -94,10 +103,104 @@ export const makeCurrent = (queries: Queries, tenant: TenantId, { digest, name }
   );
 
 /** Writes a note where there is none. */
-export const seedMemory = (queries: Queries, tenant: TenantId, scope: string, text: string): Bound =>
+export const seedMemory = (
+  queries: Queries,
+  tenant: TenantId,
+  { scope, text }: Publication['memory'][number],
+  commitId: string,
+): Bound =>
   bound(
     queries
       .insertInto('memory')
-      .values({ tenant, scope, revision: 1, text })
+      .values({ tenant, scope, revision: 1, text: cleanText(text), commit_id: commitId })
       .onConflict((conflict) => conflict.columns(['tenant', 'scope']).doNothing()),
+  );
+
+/** The history of a note that this commit seeded, and nothing when the note is another's. */
+export const seedHistory = (queries: Queries, tenant: TenantId, scope: string, at: number, commitId: string): Bound =>
+  bound(
+    queries
+      .insertInto('memory_history')
+      .columns(['tenant', 'scope', 'revision', 'text', 'at', 'change', 'commit_id'])
+      .expression((eb) =>
+        eb
+          .selectFrom('memory')
+          .select([
+            'tenant',
+            'scope',
+            'revision',
+            'text',
+            sql<number>`${at}`.as('at'),
+            sql<string>`'{"kind":"seed"}'`.as('change'),
+            'commit_id',
+          ])
+          .where('tenant', '=', tenant)
+          .where('scope', '=', scope)
+          .where('commit_id', '=', commitId),
+      )
+      .onConflict((conflict) => conflict.columns(['tenant', 'scope', 'revision']).doNothing()),
+  );
+
+/** A row when this commit seeded the note. */
+export const seededBy = (queries: Queries, tenant: TenantId, scope: string, commitId: string): Bound =>
+  bound(
+    queries
+      .selectFrom('memory_history')
+      .select('revision')
+      .where('tenant', '=', tenant)
+      .where('scope', '=', scope)
+      .where('revision', '=', 1)
+      .where('commit_id', '=', commitId),
+  );
+
+/** Makes a version its agent's candidate, unless it is the active one. */
+export const nameCandidate = (queries: Queries, tenant: TenantId, agentId: string, versionId: string): Bound =>
+  bound(
+    queries
+      .insertInto('agent_candidate')
+      .columns(['tenant', 'agent_id', 'version_id'])
+      .expression((eb) =>
+        eb
+          .selectFrom('agent_version')
+          .select(['tenant', 'agent_id', 'version_id'])
+          .where('tenant', '=', tenant)
+          .where('agent_id', '=', agentId)
+          .where('version_id', '=', versionId)
+          .where((version) =>
+            version.not(
+              version.exists(
+                version
+                  .selectFrom('agent_active')
+                  .select('version_id')
+                  .where('tenant', '=', tenant)
+                  .where('agent_id', '=', agentId)
+                  .where('version_id', '=', versionId),
+              ),
+            ),
+          ),
+      )
+      .onConflict((conflict) =>
+        conflict.columns(['tenant', 'agent_id']).doUpdateSet((eb) => ({ version_id: eb.ref('excluded.version_id') })),
+      ),
+  );
+
+/** A row when the version is its agent's candidate. */
+export const findCandidate = (queries: Queries, tenant: TenantId, agentId: string, versionId: string): Bound =>
+  bound(
+    queries
+      .selectFrom('agent_candidate')
+      .select('version_id')
+      .where('tenant', '=', tenant)
+      .where('agent_id', '=', agentId)
+      .where('version_id', '=', versionId),
+  );
+
+/** A version that became the active one is no candidate any more. */
+export const clearCandidate = (queries: Queries, tenant: TenantId, agentId: string, versionId: string): Bound =>
+  bound(
+    queries
+      .deleteFrom('agent_candidate')
+      .where('tenant', '=', tenant)
+      .where('agent_id', '=', agentId)
+      .where('version_id', '=', versionId),
   );

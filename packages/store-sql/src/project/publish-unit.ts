@@ -5,21 +5,28 @@ import type { UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
 import type { SqlRow } from '../thread/sql-thread-messages.ts';
 import {
   activateVersion,
+  clearCandidate,
   currentDigest,
+  findCandidate,
   insertVersion,
+  keepDag,
   makeCurrent,
+  nameCandidate,
   numberOfVersion,
   raiseRevision,
+  seededBy,
+  seedHistory,
   seedMemory,
   upsertDag,
 } from './publish-statements.ts';
 
 type Results = readonly (readonly SqlRow[] | number)[];
 
-/** A publication as one unit, and how to read what it did. */
+/** A publication as one unit, and how to read what it did. `commitId` is unique for ever. */
 export const createPublishUnit = (
   queries: Queries,
   publication: Publication,
+  commitId: string,
 ): { readonly unit: WriteUnit; readonly resultOf: (outcome: UnitOutcome) => PublicationResult } => {
   const { tenant, at } = publication;
   const writes: Write[] = [];
@@ -32,15 +39,20 @@ export const createPublishUnit = (
     const number = add({ ...numberOfVersion(queries, tenant, agentId, versionId), answers: 'rows' });
     const active = publication.activate.includes(agentId);
     const activated = active ? add(activateVersion(queries, tenant, agentId, versionId)) : undefined;
+    if (active) add(clearCandidate(queries, tenant, agentId, versionId));
+    const wanted = publication.candidates.includes(agentId);
+    if (wanted) add(nameCandidate(queries, tenant, agentId, versionId));
+    const candidate = add({ ...findCandidate(queries, tenant, agentId, versionId), answers: 'rows' });
     return (results: Results) => ({
       agentId,
       versionId,
       alias: `v${Number(rowOf(results, number)?.['number'])}`,
       created: changed(results, created),
       activated: activated !== undefined && changed(results, activated),
-      candidate: false,
+      candidate: wanted && rowOf(results, candidate) !== undefined,
     });
   });
+  for (const dag of publication.subDags) add(keepDag(queries, tenant, dag));
   const dags = publication.dags.map((dag) => {
     const before = add({ ...currentDigest(queries, tenant, dag.name), answers: 'rows' });
     add(upsertDag(queries, tenant, dag));
@@ -51,9 +63,12 @@ export const createPublishUnit = (
       return { name: dag.name, digest: dag.digest, change } as const;
     };
   });
-  const memory = publication.memory.map(({ scope, text }) => {
-    const seeded = add(seedMemory(queries, tenant, scope, text));
-    return (results: Results) => ({ scope, seeded: changed(results, seeded) });
+  const memory = publication.memory.map((seed) => {
+    const { scope } = seed;
+    add(seedMemory(queries, tenant, seed, commitId));
+    add(seedHistory(queries, tenant, scope, at, commitId));
+    const seeded = add({ ...seededBy(queries, tenant, scope, commitId), answers: 'rows' });
+    return (results: Results) => ({ scope, seeded: rowOf(results, seeded) !== undefined });
   });
   add(raiseRevision(queries, tenant));
   return {
