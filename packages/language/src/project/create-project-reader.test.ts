@@ -332,12 +332,13 @@ describe('the rest', () => {
 
   test('words of features to come are known in agent files too', () => {
     const tree = {
-      'agents/a/agent.yaml': 'sub_agents: [b]\nmcp: {}\nscorers: []\ntools: [read, delegate, raed]\n',
+      'agents/a/agent.yaml':
+        'sub_agents: [b@v2, { agent: a, floating: true }]\nenvironment: {}\nscorers: []\ntools: [read, ask, raed]\n',
       'agents/a/INSTRUCTIONS.md': 'x',
     };
     const read = reader.read(filesOf(tree), offline);
     const problems = read.ok ? [] : read.error;
-    expect(problems.filter(({ code }) => code === 'unimplemented').map(({ line }) => line)).toEqual([1, 2, 3, 4]);
+    expect(problems.filter(({ code }) => code === 'unimplemented').map(({ line }) => line)).toEqual([1, 1, 2, 3, 4]);
     expect(renderProblems(problems).split('\n').at(-1)).toContain('did you mean read?');
   });
 

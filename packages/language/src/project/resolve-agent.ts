@@ -17,13 +17,13 @@ export interface ProjectParts {
   readonly auto: AutoModel;
 }
 
-/** The closed content of an agent; each name that it gives and that does not exist is reported where it is given. */
+/** The closed content of an agent without its sub-agents; each name that it gives and that does not exist is reported where it is given. */
 export const resolveAgent = (
   reading: AgentReading,
   instructions: string,
   parts: ProjectParts,
   book: PartBook,
-): AgentContent | undefined => {
+): Omit<AgentContent, 'subAgents'> | undefined => {
   const { agentId, source } = reading;
   const model = modelOf(reading, parts);
   const soul = reading.soul === undefined ? undefined : find(reading.soul, 'soul', parts.souls, agentId, source);

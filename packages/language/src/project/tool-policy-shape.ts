@@ -6,8 +6,8 @@ import { quoted, text, word } from '../shape/scalars.ts';
 import { byKind, mapped, type Shape } from '../shape/shape.ts';
 
 /** `load_skill` comes with skills and `output` with a schema; naming them is allowed and changes nothing. */
-const tools = ['read', 'write', 'bash', 'load_skill', 'output'] as const;
-const laterTools = ['patch', 'http', 'think', 'remember', 'ask', 'delegate'] as const;
+const tools = ['read', 'write', 'patch', 'bash', 'think', 'load_skill', 'remember', 'delegate', 'output'] as const;
+const laterTools = ['http', 'ask'] as const;
 
 const rule: Shape<string> = {
   expected: 'a regular expression',
@@ -42,7 +42,7 @@ const policyMap = record({
     allow: { shape: names, about: 'Tools that the agent may use.' },
     bash: { shape: bashRules, about: 'Rules for the commands of the bash tool.' },
   },
-  later: ['deny', 'network', 'mcp', 'isolation', 'functions'],
+  later: ['deny', 'network', 'isolation', 'functions'],
 });
 
 /** Tools of an agent: a list of names, or a map with allow and bash rules. None unless it says so. */
