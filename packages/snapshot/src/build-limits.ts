@@ -1,5 +1,7 @@
 import { type Digest, DomainError, type Manifest, type SnapshotLimits } from '@skein/domain';
-import { encodeEnvelope, fullPayloadBytes } from './envelope.ts';
+import { encodeEnvelope } from './envelope.ts';
+import { fullPayloadBytes } from './format-one.ts';
+import { gzipOverheadBytes } from './gzip.ts';
 import { partLimit } from './part-codec.ts';
 import { partLabel } from './part-content.ts';
 
@@ -14,15 +16,12 @@ export const checkSize = (manifest: Manifest, parts: ReadonlyMap<Digest, Uint8Ar
   }
   const total = fullPayloadBytes(manifest);
   if (total > limits.maxBytes) throw overLimit('the snapshot, uncompressed', limits.maxBytes, total, manifest);
-  if (total + deflateOverheadBytes(total) <= limits.maxCompressedBytes) return;
+  if (total + gzipOverheadBytes(total) <= limits.maxCompressedBytes) return;
   const compressed = encodeEnvelope(manifest, parts, { ...limits, maxCompressedBytes: Number.MAX_SAFE_INTEGER }).length;
   if (compressed > limits.maxCompressedBytes) {
     throw overLimit('the snapshot, compressed', limits.maxCompressedBytes, compressed, manifest);
   }
 };
-
-/** Generous bound on what gzip adds to bytes that do not compress. */
-const deflateOverheadBytes = (bytes: number): number => 64 + Math.ceil(bytes / 256);
 
 const listedParts = 5;
 

@@ -30,6 +30,9 @@ export const gzip = (content: Uint8Array): Uint8Array => {
   return bytes;
 };
 
+/** Generous bound on what gzip adds to bytes that do not compress. */
+export const gzipOverheadBytes = (bytes: number): number => 64 + Math.ceil(bytes / 256);
+
 /** Input goes in slices of this size; deflate makes at most 1,032 bytes of one. @source https://zlib.net/zlib_tech.html */
 const sliceBytes = 2 * 1024;
 
@@ -37,7 +40,7 @@ const sliceBytes = 2 * 1024;
  * The content of one gzip member. Throws `too_large` at the first byte over `maxBytes`, and `snapshot_invalid` with the reasons `bad_gzip`,
  * `truncated`, `bad_crc`, `bad_length`, `trailing_bytes` or `second_member`.
  */
-export const gunzip = (bytes: Uint8Array, maxBytes: number): Uint8Array => {
+export const gunzip = (bytes: Uint8Array, maxBytes: number, what = 'the snapshot'): Uint8Array => {
   checkHeader(bytes);
   // What the trailer says is only a hint: what does not fit is counted, not kept, and refused at the end.
   const content = new Uint8Array(Math.min(maxBytes, trailerAt(bytes, bytes.length).getUint32(4, true)));
@@ -47,7 +50,7 @@ export const gunzip = (bytes: Uint8Array, maxBytes: number): Uint8Array => {
   const stream = new Gunzip((chunk) => {
     const start = inflated;
     inflated += chunk.length;
-    if (inflated > maxBytes) throw tooLarge('the snapshot, uncompressed', maxBytes, inflated);
+    if (inflated > maxBytes) throw tooLarge(`${what}, uncompressed`, maxBytes, inflated);
     crc = crc32(chunk, crc);
     if (inflated <= content.length) content.set(chunk, start);
   });
@@ -76,6 +79,28 @@ export const gunzip = (bytes: Uint8Array, maxBytes: number): Uint8Array => {
   }
   checkEnd(bytes, memberEnd, crc, inflated);
   return content;
+};
+
+/** Input for the beginning goes in slices of this size. */
+const startSliceBytes = 64;
+
+/** At least the first `wanted` bytes of what a member holds, or fewer when it ends before. Throws `snapshot_invalid` as `gunzip` does. */
+export const inflateStart = (bytes: Uint8Array, wanted: number): Uint8Array => {
+  checkHeader(bytes);
+  const start = new Uint8Array(wanted);
+  let inflated = 0;
+  const stream = new Gunzip((chunk) => {
+    if (inflated < wanted) start.set(chunk.subarray(0, wanted - inflated), inflated);
+    inflated += chunk.length;
+  });
+  for (let at = 0; at < bytes.length && inflated < wanted; at += startSliceBytes) {
+    try {
+      stream.push(bytes.slice(at, at + startSliceBytes));
+    } catch (thrown) {
+      throw inflateError(thrown);
+    }
+  }
+  return start.subarray(0, inflated);
 };
 
 /** Thrown out of the stream to stop it at a member's end; never leaves this file. */

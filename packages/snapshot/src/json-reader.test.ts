@@ -1,7 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { scanJson } from './json-scanner.ts';
+import { peekProperty } from './deferred-text.ts';
+import { type JsonBudget, JsonDefect, JsonReader } from './json-reader.ts';
 
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+const readBytes = (bytes: Uint8Array, budget: JsonBudget, deferOver = Number.POSITIVE_INFINITY): unknown =>
+  new JsonReader(bytes, budget, deferOver).read();
+/** What is wrong with a text, or undefined. */
+const scanJson = (text: string, budget: JsonBudget) => {
+  try {
+    readBytes(bytesOf(text), budget);
+    return undefined;
+  } catch (thrown) {
+    if (thrown instanceof JsonDefect) return thrown;
+    throw thrown;
+  }
+};
 const defectOf = (text: string, maxDepth = 64, nodes = 1_000) => scanJson(text, { maxDepth, nodes })?.message;
 const parses = (text: string): boolean => {
   try {
@@ -12,14 +26,55 @@ const parses = (text: string): boolean => {
   }
 };
 
-describe('scanning JSON', () => {
+describe('reading JSON', () => {
   test('passes whatever is ordinary', () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         const surprising = /__proto__|constructor|prototype/.test(text);
-        if (!surprising) expect(defectOf(text)).toBeUndefined();
+        if (surprising) return;
+        for (const deferOver of [0, 3, Number.POSITIVE_INFINITY]) {
+          const value = readBytes(bytesOf(text), { maxDepth: 64, nodes: 1_000 }, deferOver);
+          expect(value).toEqual(JSON.parse(text));
+          expect(JSON.stringify(value)).toBe(JSON.stringify(JSON.parse(text)));
+        }
       }),
     );
+  });
+
+  test('agrees with the decoder about what is UTF-8', () => {
+    const byte = fc.oneof(
+      fc.nat(255),
+      fc.constantFrom(0xc2, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0x80, 0x90, 0x9f, 0xa0, 0xbf),
+    );
+    const text = fc.oneof(
+      fc.array(byte, { maxLength: 6 }),
+      fc.string({ unit: 'binary', maxLength: 3 }).map((chars) => [...new TextEncoder().encode(chars)]),
+    );
+    fc.assert(
+      fc.property(text, (inner) => {
+        fc.pre(!inner.some((one) => one < 0x20 || one === 0x22 || one === 0x5c));
+        const bytes = Uint8Array.of(0x22, ...inner, 0x22);
+        let expected: string | undefined;
+        try {
+          expected = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).slice(1, -1);
+        } catch {}
+        const budget = { maxDepth: 1, nodes: 1 };
+        if (expected === undefined) expect(() => readBytes(bytes, budget)).toThrow('not UTF-8');
+        else expect(readBytes(bytes, budget)).toBe(expected);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test('leaves long text of fields in the bytes until it is read', () => {
+    const long = 'x\n\u{1f600}'.repeat(20);
+    const value = readBytes(bytesOf(JSON.stringify({ long, list: [long], short: 'x' })), { maxDepth: 8, nodes: 9 }, 40);
+    const object = value as { long: string; list: string[] };
+    expect(typeof peekProperty(object, 'long')).toBe('object');
+    expect(peekProperty(object, 'short')).toBe('x');
+    expect(object).toEqual({ long, list: [long], short: 'x' });
+    expect(Object.keys(object)).toEqual(['long', 'list', 'short']);
+    expect(structuredClone(object)).toEqual({ long, list: [long], short: 'x' });
   });
 
   test('agrees with the parser about what is JSON', () => {
@@ -66,6 +121,9 @@ describe('scanning JSON', () => {
     ['[{"x":{"constructor":1}}]', 'the key "constructor" is not allowed'],
     ['{"prototype":1}', 'the key "prototype" is not allowed'],
     ['"\\ud800"', 'a string holds a lone surrogate'],
+    ['"\\ud800\\ud800"', 'a string holds a lone surrogate'],
+    ['"\\ud800\\n"', 'a string holds a lone surrogate'],
+    ['"\\ud800\\u00zz"', 'JSON syntax error in a string'],
     ['{"\\udc00":1}', 'a string holds a lone surrogate'],
     ['1e999', 'a number is too large'],
     ['1 2', 'text follows the JSON value'],
