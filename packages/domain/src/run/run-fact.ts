@@ -57,6 +57,11 @@ export type LossReason = 'worker_exited' | 'lease_lapsed' | 'worker_forgot' | 'r
 /**
  * One immutable fact of a run's log. `at` is the coordinator's wall clock in ms since the epoch; `v` is the version of the type.
  * A fact has the sequence number of its place in the log, from 1; it is not repeated inside.
+ *
+ * A released type and version keeps its meaning for ever. Golden logs in `test-data/run-logs` hold every one of them: a file has
+ * `description`, `dag` and `turns` (each `now` with a `command`, or `settle: true` for what plans write by themselves), and from these
+ * `log`, every fact byte for byte as it was written, and `view`, the run as it was read. A new type, version or optional field needs a
+ * log with it; a log that was committed is never written again.
  */
 export type RunFact =
   | {
