@@ -1,14 +1,5 @@
-import {
-  type ContinueOn,
-  isName,
-  parseReferences,
-  type Precondition,
-  type RetryPolicy,
-  type StepAction,
-} from '@skein/domain';
+import { type ContinueOn, type Precondition, parseReferences, type RetryPolicy, type StepAction } from '@skein/domain';
 import type { SourceText } from '../problem/source-text.ts';
-import { quoted } from '../shape/scalars.ts';
-import type { YamlNode } from '../yaml/yaml-node.ts';
 import type { DefaultFields } from './step-fields.ts';
 import type { RawStep } from './steps-shape.ts';
 
@@ -49,8 +40,7 @@ export const buildCall = (raw: RawStep, source: SourceText): StepAction => {
     return { kind: 'noop' };
   }
   const dag = values.call ?? '';
-  checkName(raw, dag, nodes.call, source);
-  refuseEnvironment(JSON.stringify([dag, values.params ?? {}]), nodes.params ?? nodes.call, source);
+  checkChoices(raw, dag, source);
   return {
     kind: 'call',
     dag,
@@ -59,28 +49,11 @@ export const buildCall = (raw: RawStep, source: SourceText): StepAction => {
   };
 };
 
-const checkName = ({ values, nodes, keys }: RawStep, dag: string, node: YamlNode, source: SourceText): void => {
-  if (values.call === undefined) return;
-  if (parseReferences(dag).length > 0) {
-    if (nodes.choices !== undefined) return;
-    source.report(node, {
-      message: 'a call whose name holds references needs choices',
-      expected: 'choices: every name that it may become',
-    });
-  } else if (!isName(dag)) {
-    const expected = 'a name, or a text with ${…} references and choices beside it';
-    source.report(node, { message: `${quoted(dag)} is not the name of a DAG`, expected });
-  } else if (nodes.choices !== undefined) {
-    const message = 'choices is only for a call whose name holds references';
-    source.report(keys.choices ?? node, { message, expected: 'call: a text with ${…}, or no choices' });
-  }
-};
-
-const refuseEnvironment = (text: string, node: YamlNode, source: SourceText): void => {
-  const found = parseReferences(text).find(({ target }) => target.kind === 'env');
-  if (found === undefined) return;
-  const message = `\${${found.expression}}: a call has no environment`;
-  source.report(node, { message, expected: 'a reference to a parameter or to an output' });
+/** The name itself is judged with the rest of the DAG. */
+const checkChoices = ({ nodes, keys, node }: RawStep, dag: string, source: SourceText): void => {
+  if (nodes.choices === undefined || dag === '' || parseReferences(dag).length > 0) return;
+  const message = 'choices is only for a call whose name holds references';
+  source.report(keys.choices ?? node, { message, expected: 'call: a text with ${…}, or no choices' });
 };
 
 /** What a call shares with other steps, as far as it came from the step itself or from the defaults. */
@@ -100,13 +73,10 @@ export const checkCallPolicies = (
   const { nodes } = raw;
   const at = nodes.preconditions ?? defaults?.nodes.preconditions ?? raw.node;
   policies.preconditions.forEach((precondition, index) => {
-    const problem = preconditionProblem(precondition);
-    if (problem === undefined) return;
+    if (!needsShell(precondition)) return;
     const item = at.kind === 'list' ? (at.items[index] ?? at) : at;
-    source.report(item, {
-      message: `a precondition of a call ${problem}`,
-      expected: 'condition and expected, as texts',
-    });
+    const message = 'a precondition of a call cannot use the shell';
+    source.report(item, { message, expected: 'condition and expected, as texts' });
   });
   if (nodes.retry_policy !== undefined && (policies.retryPolicy?.exitCodes.length ?? 0) > 0) {
     source.report(nodes.retry_policy, {
@@ -123,18 +93,14 @@ export const checkCallPolicies = (
   }
 };
 
-const preconditionProblem = ({ condition, expected }: Precondition): string | undefined => {
-  if (expected === undefined) return 'cannot be a command';
-  if (expected.startsWith('re:')) return 'cannot use re:';
-  const references = parseReferences(condition);
-  if ([...references, ...parseReferences(expected)].some(({ target }) => target.kind === 'env')) {
-    return 'has no environment to refer to';
-  }
+/** True for a text to compare that a shell would have to expand first. */
+const needsShell = ({ condition, expected }: Precondition): boolean => {
+  if (expected === undefined) return false;
   let literal = '';
   let from = 0;
-  for (const { start, end } of references) {
+  for (const { start, end } of parseReferences(condition)) {
     literal += condition.slice(from, start);
     from = end;
   }
-  return /[$`]/.test(literal + condition.slice(from)) ? 'cannot use the shell' : undefined;
+  return /[$`]/.test(literal + condition.slice(from));
 };

@@ -7,7 +7,6 @@ import type { RawStep } from './steps-shape.ts';
 const notForHandlers = {
   id: 'no id: the name of the handler',
   depends: 'no depends: a handler runs when its time comes',
-  foreach: 'a step without foreach',
 } as const;
 
 /** The handlers of a DAG, each as a step with the id `@` and its name; undefined without any. */

@@ -23,7 +23,6 @@ export const choicesShape: Shape<readonly string[]> = mapped(
   (names, node, source) => {
     const twin = names.find((name, index) => names.indexOf(name) !== index);
     if (twin !== undefined) source.report(node, { message: `${twin} is given twice`, expected: 'each name once' });
-    if (names.length === 0) source.report(node, { message: 'the list is empty', expected: 'names of DAGs' });
     return [...new Set(names)];
   },
 );

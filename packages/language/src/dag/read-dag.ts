@@ -4,7 +4,6 @@ import { maxTextBytes, tooLarge } from '../yaml/decode-text.ts';
 import { readYamlDocuments } from '../yaml/read-yaml.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { type BuiltDag, buildDag } from './build-dag.ts';
-import { findParamProblems } from './check-params.ts';
 import { dagRecord } from './dag-fields.ts';
 import { spotOfWord } from './places.ts';
 import { type AgentUse, agentsOf, type CallUse, callsOf } from './uses.ts';
@@ -31,12 +30,7 @@ export const readDag = (text: string, file: string): DagReading => {
   const documents = [root, ...rest.filter((built) => built !== undefined)];
   const inline = inlineDags(documents, source);
   const calls = documents.flatMap(callsOf);
-  const outside = calls.filter((call) => {
-    const target = inline.get(call.dag);
-    if (target === undefined) return true;
-    for (const [spot, finding] of findParamProblems(call, target.dag)) source.report(spot, finding);
-    return false;
-  });
+  const outside = calls.filter((call) => !inline.has(call.dag));
   const subDags = Object.fromEntries([...inline].map(([name, { dag }]) => [name, dag] as const));
   const dag: Dag = inline.size === 0 ? root.dag : { ...root.dag, subDags };
   reportDagProblems(dag, root, inline, source);

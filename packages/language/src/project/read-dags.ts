@@ -1,8 +1,8 @@
 import { type Dag, dagDigest, suggest } from '@skein/domain';
 import type { Hasher, ReadProject } from '@skein/ports';
-import { findParamProblems } from '../dag/check-params.ts';
 import { type DagReading, readDag, reportUnknownAgents } from '../dag/read-dag.ts';
 import { topOfFile } from '../problem/source-text.ts';
+import { findParamProblems } from './check-params.ts';
 import type { Findings } from './findings.ts';
 import type { TextFile } from './project-files.ts';
 import type { AgentReading } from './read-agent.ts';

@@ -1,10 +1,9 @@
-import type { Spot } from '../problem/source-text.ts';
+import type { SourceText, Spot } from '../problem/source-text.ts';
 import { list } from '../shape/collections.ts';
 import { record } from '../shape/record.ts';
 import { flag, text } from '../shape/scalars.ts';
 import { byKind, mapped, notSupportedYet, type Shape } from '../shape/shape.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
-import type { SourceText } from '../problem/source-text.ts';
 
 /** An agent that another may delegate to, and where its file says so. */
 export interface SubAgentUse {

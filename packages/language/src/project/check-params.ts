@@ -1,6 +1,6 @@
 import { checkParam, type Dag, suggest } from '@skein/domain';
+import type { CallUse } from '../dag/uses.ts';
 import type { Finding, Spot } from '../problem/source-text.ts';
-import type { CallUse } from './uses.ts';
 
 /** What is wrong with the parameters that a call hands to this DAG, as far as it shows without running: names, and values without references. */
 export const findParamProblems = (
