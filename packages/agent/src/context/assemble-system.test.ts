@@ -19,6 +19,7 @@ const sources: SystemSources = {
     { name: 'style', description: 'House style.\nUse it for notes.', body: 'SECRET BODY', metadata: {}, files: [] },
   ],
   memory: [{ scope: 'dag/notes', revision: 3, text: 'Call it Skein.\n# Not a heading' }],
+  mayPropose: false,
   environment: [
     ['DAG', 'notes'],
     ['step', 'write'],
@@ -98,10 +99,12 @@ test('whatever memory says, each of its lines stays quoted', () => {
   fc.assert(
     fc.property(hostile, (pieces) => {
       const text = `x${pieces.join('')}`;
-      const header = quoteMemory([{ scope: 'global', revision: 1, text: 'x' }])
+      const header = quoteMemory([{ scope: 'global', revision: 1, text: 'x' }], false)
         .split('\n')
         .slice(0, -1);
-      const lines = quoteMemory([{ scope: 'global', revision: 1, text }]).split(/\r\n|[\n\r\v\f\u0085\u2028\u2029]/);
+      const lines = quoteMemory([{ scope: 'global', revision: 1, text }], false).split(
+        /\r\n|[\n\r\v\f\u0085\u2028\u2029]/,
+      );
       expect(lines.slice(0, header.length - 1)).toEqual(header.slice(0, -1));
       expect(lines.slice(header.length).every((line) => line.startsWith('| '))).toBe(true);
     }),
@@ -109,11 +112,11 @@ test('whatever memory says, each of its lines stays quoted', () => {
 }, 30_000);
 
 test('a long memory is cut, and the cut is said', () => {
-  const quoted = quoteMemory([{ scope: 'global', revision: 1, text: 'line\n'.repeat(1_000) }]);
+  const quoted = quoteMemory([{ scope: 'global', revision: 1, text: 'line\n'.repeat(1_000) }], false);
   expect(quoted).toContain('revision 1 (cut: the rest is not shown)');
   expect(quoted.split('\n').filter((line) => line === '| line')).toHaveLength(400);
 });
 
 test('empty memory leaves no section', () => {
-  expect(quoteMemory([{ scope: 'global', revision: 1, text: ' \n' }])).toBe('');
+  expect(quoteMemory([{ scope: 'global', revision: 1, text: ' \n' }], false)).toBe('');
 });

@@ -128,7 +128,7 @@ describe('files', () => {
         order.push(`start ${path}`);
         await Promise.resolve();
         order.push(`end ${path}`);
-        return { text: '', bytes: 0, truncated: false };
+        return { text: '', bytes: 0, truncated: false, mode: 0o644 };
       },
       writeFile: async () => void order.push('write'),
     };
@@ -154,7 +154,7 @@ test('a read waits for the write before it', async () => {
     },
     readFile: async () => {
       order.push('read');
-      return { text: '', bytes: 0, truncated: false };
+      return { text: '', bytes: 0, truncated: false, mode: 0o644 };
     },
   };
   const calls = [call('write', { path: 'a', content: '' }), call('read', { path: 'a' }, 'c2')];
@@ -210,12 +210,13 @@ describe('skills', () => {
     expect(tools).toEqual(['load_skill']);
     expect(results[0]?.output).toEqual({
       name: 'style',
+      directory: 'skills/style',
       body: 'Write short lines.',
       files: ['skills/style/references/list.md', 'skills/style/scripts/run.sh'],
     });
     expect([...toolHost.files]).toEqual([
-      ['skills/style/references/list.md', { text: 'a list', mode: 0o644 }],
-      ['skills/style/scripts/run.sh', { text: 'echo hi\n', mode: 0o755 }],
+      ['skills/style/references/list.md', { text: 'a list', mode: 0o444 }],
+      ['skills/style/scripts/run.sh', { text: 'echo hi\n', mode: 0o555 }],
     ]);
   });
 
