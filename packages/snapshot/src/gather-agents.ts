@@ -29,23 +29,18 @@ export const gatherAgents = async (deps: BuildDeps, request: BuildRequest, gathe
     });
     return;
   }
+  const seen = new Set<string>();
   const brought = new Map<Digest, readonly Digest[]>();
   // The list grows while it is walked.
   for (const wanted of open) {
-    const own = partOfVersion(wanted.versionId);
-    if (brought.has(own)) continue;
+    const name = `${wanted.agentId}@${wanted.versionId}`;
+    if (seen.has(name)) continue;
+    seen.add(name);
     const content = await findAgent(deps, request, wanted, gathered);
-    brought.set(
-      own,
-      content === undefined
-        ? []
-        : [
-            ...referencesOf(content).map((reference) => reference.digest),
-            ...Object.values(content.subAgents).map(partOfVersion),
-          ],
-    );
     if (content === undefined) continue;
-    gathered.add('agent', `${content.agentId}@${wanted.versionId}`, encodePart('agent', content), wanted.versionId);
+    const subAgents = Object.values(content.subAgents).map(partOfVersion);
+    brought.set(partOfVersion(wanted.versionId), [...referencesOf(content).map(({ digest }) => digest), ...subAgents]);
+    gathered.add('agent', name, encodePart('agent', content), wanted.versionId);
     const asker = (): string => `agent "${wanted.agentId}" (of ${wanted.asker()})`;
     await gatherReferences(deps, request, content, asker, gathered);
     for (const [agentId, versionId] of Object.entries(content.subAgents)) open.push({ agentId, versionId, asker });
