@@ -1,6 +1,6 @@
-import type { AgentContent, Dag, ModelContent, Step, StepAction, TenantId } from '@skein/domain';
+import type { AgentContent, Dag, ModelContent, Step, StepAction, TenantId, ToolsContent } from '@skein/domain';
 import { dagDigest, versionIdOf } from '@skein/domain';
-import type { Hasher, ProjectStore, Random } from '@skein/ports';
+import type { Hasher, ProjectStore, Publication, Random, StoredDag } from '@skein/ports';
 import { encodePart } from '@skein/snapshot';
 import { dagOf, stepOf } from '../fixtures/dag-fixtures.ts';
 
@@ -76,6 +76,14 @@ export const randomDag = (random: Random, name: string): Dag => {
 
 const model: ModelContent = { id: 'plain', provider: 'offline', model: 'rules', parameters: {} };
 
+/** DAGs as a publication holds them, with the inline ones that they bring. */
+export const storedDags = (dags: readonly Dag[], hasher: Hasher): Pick<Publication, 'dags' | 'subDags'> => {
+  const stored = (dag: Dag): StoredDag => ({ name: dag.name, digest: dagDigest(dag, hasher), dag });
+  return { dags: dags.map(stored), subDags: dags.flatMap(({ subDags = {} }) => Object.values(subDags).map(stored)) };
+};
+
+const tools: ToolsContent = { allow: [], bash: { allow: [], deny: [] }, servers: {} };
+
 /** Publishes these DAGs and the one agent, `scout`, that their agent steps run. */
 export const publishProject = async (
   projects: ProjectStore,
@@ -86,22 +94,28 @@ export const publishProject = async (
 ): Promise<void> => {
   const bytes = encodePart('model', model);
   const modelDigest = hasher.digest(bytes);
+  const toolsBytes = encodePart('tools', tools);
+  const toolsDigest = hasher.digest(toolsBytes);
   const content: AgentContent = {
     agentId: 'scout',
     description: 'Looks around.',
     instructions: 'Look around and say what you see.',
     model: modelDigest,
     skills: {},
-    tools: { allow: [], bash: { allow: [], deny: [] } },
+    tools: toolsDigest,
     limits: {},
     subAgents: {},
   };
   await projects.publish({
     tenant,
-    dags: dags.map((dag) => ({ name: dag.name, digest: dagDigest(dag, hasher), dag })),
-    parts: [{ kind: 'model', name: model.id, digest: modelDigest, bytes }],
+    ...storedDags(dags, hasher),
+    parts: [
+      { kind: 'model', name: model.id, digest: modelDigest, bytes },
+      { kind: 'tools', name: 'tools', digest: toolsDigest, bytes: toolsBytes },
+    ],
     agents: [{ versionId: versionIdOf(content, hasher), content }],
     activate: ['scout'],
+    candidates: [],
     memory: [{ scope: 'global', text: 'The sky is blue.' }],
     at,
   });

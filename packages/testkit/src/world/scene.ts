@@ -1,7 +1,7 @@
 import type { Coordinator, CoordinatorConfig, CoordinatorDeps } from '@skein/coordinator';
 import { createCoordinator } from '@skein/coordinator';
 import type { Dag, RunFact, TaskOffer, TaskOutcome, TaskRef, ValueRef, WorkerInfo } from '@skein/domain';
-import { dagDigest, defaultTenant } from '@skein/domain';
+import { defaultTenant } from '@skein/domain';
 import type { AppendRequest, CoordinatorMessage, RunStore, StreamLink, WorkerMessage } from '@skein/ports';
 import { FakeClock } from '../fake-clock.ts';
 import type { MemoryStores } from '../memory/memory-stores.ts';
@@ -10,6 +10,7 @@ import type { LoggedLine } from '../memory-log.ts';
 import { createMemoryLog } from '../memory-log.ts';
 import { createNodeHasher } from '../node-hasher.ts';
 import { createSequenceIds } from '../sequence-ids.ts';
+import { storedDags } from './random-project.ts';
 import { SimProcess } from './sim-process.ts';
 
 type Offered = Extract<CoordinatorMessage, { readonly type: 'offer' }>['offer'];
@@ -140,10 +141,11 @@ export class Scene {
   async publish(dags: readonly Dag[]): Promise<void> {
     await this.stores.projects.publish({
       tenant: defaultTenant,
-      dags: dags.map((dag) => ({ name: dag.name, digest: dagDigest(dag, this.hasher), dag })),
+      ...storedDags(dags, this.hasher),
       parts: [],
       agents: [],
       activate: [],
+      candidates: [],
       memory: [],
       at: this.clock.now(),
     });
