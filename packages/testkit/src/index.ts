@@ -6,6 +6,8 @@ export type { MemoryToolHost } from './agent/memory-tool-host.ts';
 export { createMemoryToolHost } from './agent/memory-tool-host.ts';
 export type { ScriptedModel, ScriptedTurn } from './agent/scripted-model.ts';
 export { createScriptedModel } from './agent/scripted-model.ts';
+export type { ScriptedServer, ScriptedToolServers } from './agent/scripted-tool-servers.ts';
+export { createScriptedToolServers } from './agent/scripted-tool-servers.ts';
 export { describeBlobStore } from './conformance/describe-blob-store.ts';
 export { describeLogStore } from './conformance/describe-log-store.ts';
 export { describeMemoryStore } from './conformance/describe-memory-store.ts';

@@ -1,22 +1,10 @@
-import type { Digest, Manifest } from '@skein/domain';
+import type { Digest } from '@skein/domain';
 import { describe, expect, test } from 'vitest';
-import { createNodeHasher } from '../node-hasher.ts';
+import { describeSnapshotCollection } from './describe-snapshot-collection.ts';
+import { describeSnapshotReferences } from './describe-snapshot-references.ts';
 import { digestOf } from './run-fixtures.ts';
+import { sealed } from './snapshot-fixtures.ts';
 import { durableTest, type MakeHarness, useHarness } from './store-harness.ts';
-
-const hasher = createNodeHasher();
-
-const sealed = (...texts: readonly string[]) => {
-  const parts = new Map<Digest, Uint8Array>();
-  const listed = texts.map((text, index) => {
-    const bytes = new TextEncoder().encode(text);
-    const digest = hasher.digest(bytes);
-    parts.set(digest, bytes);
-    return { kind: 'soul', name: `s${index}`, size: bytes.length, digest, askedBy: ['demo/a'] } as const;
-  });
-  const manifest: Manifest = { formatVersion: 1, parts: listed };
-  return { digest: hasher.digest(JSON.stringify(manifest)), manifest, parts };
-};
 
 /** Conformance of the snapshot store. */
 export const describeSnapshotStore = (name: string, make: MakeHarness): void => {
@@ -52,6 +40,24 @@ export const describeSnapshotStore = (name: string, make: MakeHarness): void => 
       });
       expect(await snapshots.find('default', digest)).toBeUndefined();
     });
+
+    test('lists digests by how they begin, sorted, at most so many, of one tenant', async () => {
+      const { snapshots } = await harness.open();
+      const made = ['a', 'b', 'c', 'd', 'e', 'f'].map((text) => sealed(text));
+      for (const { digest, manifest, parts } of made) await snapshots.save('default', digest, manifest, parts, 1_000);
+      const other = sealed('theirs');
+      await snapshots.save('other', other.digest, other.manifest, other.parts, 1_000);
+      const all = made.map(({ digest }) => digest).toSorted();
+      expect(await snapshots.listDigests('default', 'sha256:', 10)).toEqual(all);
+      expect(await snapshots.listDigests('default', 'sha256:', 2)).toEqual(all.slice(0, 2));
+      const prefix = (all[2] as string).slice(0, 9);
+      expect(await snapshots.listDigests('default', prefix, 10)).toEqual(all.filter((each) => each.startsWith(prefix)));
+      expect(await snapshots.listDigests('default', all[3] as string, 10)).toEqual([all[3]]);
+      expect(await snapshots.listDigests('default', 'sha256:%', 10)).toEqual([]);
+    });
+
+    describeSnapshotReferences(harness);
+    describeSnapshotCollection(harness);
 
     durableTest(harness, 'a snapshot survives a restart', async (reopen) => {
       const { snapshots } = await harness.open();
