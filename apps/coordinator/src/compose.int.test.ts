@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { composeCoordinator } from './compose.ts';
 import type { Config } from './config.ts';
 import { readPrivateFile } from './private-files.ts';
+import { environmentSecrets } from './secrets/environment-secrets.ts';
 
 const example = fileURLToPath(new URL('../../../examples/release-notes', import.meta.url));
 
@@ -29,6 +30,10 @@ const setUp = async () => {
     logLevel: 'silent',
     heartbeatMs: 1_500,
     leaseMs: 6_000,
+    secrets: { values: environmentSecrets({}) },
+    memoryPolicies: { global: 'review', dag: 'review', agent: 'auto' },
+    foldIntervalMs: 30_000,
+    snapshotRetentionMs: 3_600_000,
   };
   /** One life of a coordinator, and what `use` made of it. */
   const live = async <T>(use: (client: ReturnType<typeof createClient>) => Promise<T>): Promise<T> => {

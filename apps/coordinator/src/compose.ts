@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { createCoordinator } from '@skein/coordinator';
+import { createCoordinator, defaultCoordinatorConfig } from '@skein/coordinator';
 import { DomainError, defaultTenant } from '@skein/domain';
 import { serveGateway } from '@skein/grpc';
 import { createHttpServer } from '@skein/http';
@@ -17,6 +17,7 @@ import {
 import { formatAddress } from './address.ts';
 import type { Config } from './config.ts';
 import { ensureToken } from './first-tokens.ts';
+import { createSecretSource } from './secrets/create-secret-source.ts';
 
 /** A coordinator that serves. */
 export interface RunningCoordinator {
@@ -63,11 +64,18 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
         meter,
         ...stores,
         projectReader: createProjectReader({ hasher }),
+        secretValues: createSecretSource(config.secrets.values, config.secrets.folder),
       },
       {
         coordinatorId: 'coordinator',
         heartbeatMs: config.heartbeatMs,
         leaseMs: config.leaseMs,
+        memory: {
+          ...defaultCoordinatorConfig.memory,
+          foldIntervalMs: config.foldIntervalMs,
+          policies: config.memoryPolicies,
+        },
+        snapshotRetentionMs: config.snapshotRetentionMs,
       },
     );
     await coordinator.start();

@@ -1,9 +1,10 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { err, ok, type Result } from '@skein/domain';
+import { err, type MemoryPolicy, ok, type Result } from '@skein/domain';
 import { type AutoModelChoice, autoModelFrom } from '@skein/sdk';
 import { z } from 'zod';
 import { type Address, isLoopback, parseAddress } from './address.ts';
+import { environmentSecrets, type SecretValues } from './secrets/environment-secrets.ts';
 
 /** Settings of the coordinator process. */
 export interface Config {
@@ -19,6 +20,12 @@ export interface Config {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly heartbeatMs: number;
   readonly leaseMs: number;
+  /** Secrets that tasks may be given: from the environment, then from the folder. */
+  readonly secrets: { readonly values: SecretValues; readonly folder?: string };
+  /** How proposals of each kind of memory become memory. */
+  readonly memoryPolicies: { readonly global: MemoryPolicy; readonly dag: MemoryPolicy; readonly agent: MemoryPolicy };
+  readonly foldIntervalMs: number;
+  readonly snapshotRetentionMs: number;
 }
 
 /** Longest stop before the process ends anyway, in ms. */
@@ -34,6 +41,8 @@ const address = z.string().transform((text, context) => {
 const flag = z.enum(['0', '1', 'true', 'false', '']).transform((text) => text === '1' || text === 'true');
 const milliseconds = (min: number) => z.coerce.number().int().min(min).max(3_600_000);
 
+const policy = z.enum(['auto', 'review', 'off']);
+
 const variables = z.object({
   SKEIN_DATA: z.string().min(1).default('.skein'),
   SKEIN_HTTP: address.prefault('127.0.0.1:7420'),
@@ -45,6 +54,16 @@ const variables = z.object({
   SKEIN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   SKEIN_HEARTBEAT_MS: milliseconds(50).default(1_500),
   SKEIN_LEASE_MS: milliseconds(200).default(6_000),
+  SKEIN_SECRETS_DIR: z.string().min(1).optional(),
+  SKEIN_MEMORY_GLOBAL: policy.default('review'),
+  SKEIN_MEMORY_DAG: policy.default('review'),
+  SKEIN_MEMORY_AGENT: policy.default('auto'),
+  SKEIN_MEMORY_FOLD_MS: milliseconds(10).default(30_000),
+  SKEIN_SNAPSHOT_RETENTION_HOURS: z.coerce
+    .number()
+    .min(0)
+    .max(24 * 3_650)
+    .default(168),
   SKEIN_INSECURE: flag.default(false),
 });
 
@@ -107,6 +126,17 @@ export const readConfig = (
       logLevel: read.SKEIN_LOG_LEVEL,
       heartbeatMs: read.SKEIN_HEARTBEAT_MS,
       leaseMs: read.SKEIN_LEASE_MS,
+      secrets: Object.freeze({
+        values: environmentSecrets(env),
+        ...(read.SKEIN_SECRETS_DIR === undefined ? {} : { folder: resolve(read.SKEIN_SECRETS_DIR) }),
+      }),
+      memoryPolicies: Object.freeze({
+        global: read.SKEIN_MEMORY_GLOBAL,
+        dag: read.SKEIN_MEMORY_DAG,
+        agent: read.SKEIN_MEMORY_AGENT,
+      }),
+      foldIntervalMs: read.SKEIN_MEMORY_FOLD_MS,
+      snapshotRetentionMs: Math.round(read.SKEIN_SNAPSHOT_RETENTION_HOURS * 3_600_000),
     }),
   );
 };

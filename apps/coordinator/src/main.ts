@@ -1,9 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { isDomainError, type Problem } from '@skein/domain';
+import { scrubEnvironment } from '@skein/launcher';
 import { createPinoLog } from '@skein/telemetry';
 import { composeCoordinator } from './compose.ts';
 import { readConfig, stopDeadlineMs } from './config.ts';
 import { writePrivateFile } from './private-files.ts';
+import { secretVariables } from './secrets/environment-secrets.ts';
 
 // What this process writes (database, lock, files of blobs) is for its owner only, also in a data folder that was there before.
 process.umask(0o077);
@@ -14,7 +16,10 @@ if (!config.ok) {
   process.exit(2);
 }
 const { value } = config;
+// Whatever this process starts, or whoever looks at it, finds no secret in its environment.
+const isScrubbed = scrubEnvironment(secretVariables(process.env));
 const log = createPinoLog({ level: value.logLevel, fields: { app: 'coordinator' } });
+if (!isScrubbed) log.warn('the environment that this process was started with stays readable for its user');
 
 process.on('unhandledRejection', (error) => log.error('a rejection was not handled', { error }));
 process.on('uncaughtException', (error) => {
