@@ -36,7 +36,7 @@ const declaredBy = async (
   const agent = state.agents[step.action.agent];
   if (snapshotDigest === undefined || agent === undefined) return [];
   const sealed = await engine.sealed.load(actor.tenant, snapshotDigest);
-  return [...declaredSecrets(sealed, step.action.agent, agent.versionId)];
+  return [...declaredSecrets(sealed.parts, sealed.manifest, step.action.agent, agent.versionId)];
 };
 
 const stepOf = (state: RunState, path: string): Step | undefined => {
