@@ -1,7 +1,7 @@
 import type { Digest } from '@skein/domain';
 import { expect, test } from 'vitest';
+import { agentOf, goodParts, hasher, type LoosePart, seal } from '../test/sealed.ts';
 import { declaredSecrets } from './declared-secrets.ts';
-import { agentOf, goodParts, hasher, type LoosePart, seal } from './fixtures/sealed.ts';
 import { encodePart } from './part-codec.ts';
 
 const model = encodePart('model', {

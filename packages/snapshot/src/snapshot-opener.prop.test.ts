@@ -1,7 +1,7 @@
 import type { Digest } from '@skein/domain';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { hasher, type LoosePart, limits, type Sealed, seal } from './fixtures/sealed.ts';
+import { hasher, type LoosePart, limits, type Sealed, seal } from '../test/sealed.ts';
 import { maxAttachedPartBytes, missingPartsBySize } from './manifest.ts';
 import { encodePart } from './part-codec.ts';
 import { encodePartMember } from './part-member.ts';

@@ -1,6 +1,6 @@
 import { type Digest, DomainError, type SnapshotAttachment } from '@skein/domain';
 import { describe, expect, test } from 'vitest';
-import { goodParts, hasher, type LoosePart, limits, seal, skillOf } from './fixtures/sealed.ts';
+import { goodParts, hasher, type LoosePart, limits, seal, skillOf } from '../test/sealed.ts';
 import { maxAttachedPartBytes, missingPartsBySize } from './manifest.ts';
 import { encodePart } from './part-codec.ts';
 import { encodePartMember } from './part-member.ts';

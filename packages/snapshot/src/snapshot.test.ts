@@ -2,8 +2,8 @@ import { canonicalBytes, type Digest, DomainError, type JsonValue } from '@skein
 import { createSeededRandom } from '@skein/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { bytesOf, goodParts as entries, hasher, limits, seal, skillOf } from '../test/sealed.ts';
 import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
-import { bytesOf, goodParts as entries, hasher, limits, seal, skillOf } from './fixtures/sealed.ts';
 import { fullPayloadBytes } from './format-one.ts';
 import { gunzip, gzip } from './gzip.ts';
 import { hydrate } from './hydrate.ts';
