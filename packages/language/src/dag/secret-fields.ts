@@ -66,6 +66,9 @@ const oneSecret: Shape<LocatedSecret> = byKind<LocatedSecret>(expected, {
   }),
 });
 
+const expectedList = `a list of secrets: ${expected}`;
+const secretList = list(oneSecret, expectedList);
+
 const reportTwins = (secrets: readonly LocatedSecret[], source: SourceText): void => {
   const seen = new Set<string>();
   for (const { env, node } of secrets) {
@@ -75,13 +78,19 @@ const reportTwins = (secrets: readonly LocatedSecret[], source: SourceText): voi
 };
 
 /** Secrets: a list of `NAME` or `{ name, source }`. */
-export const secretsShape: Shape<readonly LocatedSecret[]> = mapped(
-  list(oneSecret, `a list of secrets: ${expected}`),
-  (secrets, _node, source) => {
+export const secretsShape: Shape<readonly LocatedSecret[]> = {
+  expected: expectedList,
+  schema: secretList.schema,
+  read: (node, source) => {
+    if (node.kind !== 'list') {
+      source.report(node, { message: 'secrets is not a list', expected: expectedList });
+      return undefined;
+    }
+    const secrets = secretList.read(node, source) ?? [];
     reportTwins(secrets, source);
     return secrets;
   },
-);
+};
 
 /** The secrets of a step: its own list, in which a plain name may be one of the DAG's; without a list, the DAG's. Sorted by variable. */
 export const mergeSecrets = (

@@ -20,8 +20,12 @@ export const composeDocuments = (source: SourceText): readonly Document.Parsed<P
   const documents: Document.Parsed<ParsedNode>[] = [];
   for (const document of composer.compose(tokens, false, source.text.length)) {
     documents.push(document as Document.Parsed<ParsedNode>);
+    // Empty ones at the end are forgiven, but not without end.
+    if (documents.length > 10 * maxDocuments) break;
   }
-  while (documents.length > 0 && documents.at(-1)?.errors.length === 0 && isEmpty(documents.at(-1))) documents.pop();
+  const isCut = documents.length > 10 * maxDocuments;
+  while (!isCut && documents.length > 0 && documents.at(-1)?.errors.length === 0 && isEmpty(documents.at(-1)))
+    documents.pop();
   for (const document of documents) {
     for (const { message, pos } of document.errors) {
       const start = Math.min(pos[0], source.text.length);
