@@ -364,6 +364,12 @@ describe('memory', () => {
   });
 });
 
+test('the model gets the reader of secrets that the task has', async () => {
+  const { run, model } = setUp([{ text: 'ok' }], { context: { secrets: { KEY: 'value' } } });
+  await run();
+  expect(await model.requests[0]?.readSecret?.('KEY')).toBe('value');
+});
+
 test('metrics name turns and tokens by model', async () => {
   const { run, counts } = setUp([{ text: 'ok' }]);
   await run();

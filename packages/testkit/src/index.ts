@@ -2,6 +2,7 @@ export type { AgentContext, AgentContextChanges } from './agent/agent-context.ts
 export { agentContextOf } from './agent/agent-context.ts';
 export type { AgentParts } from './agent/agent-stores-of.ts';
 export { agentStoresOf } from './agent/agent-stores-of.ts';
+export { injectionTexts } from './agent/injection-texts.ts';
 export type { MemoryToolHost } from './agent/memory-tool-host.ts';
 export { createMemoryToolHost } from './agent/memory-tool-host.ts';
 export type { ScriptedModel, ScriptedTurn } from './agent/scripted-model.ts';

@@ -220,6 +220,21 @@ describe('skills', () => {
     ]);
   });
 
+  test('a second load says so, and neither repeats the body nor writes again', async () => {
+    const calls = [
+      call('load_skill', { name: 'style' }),
+      call('write', { path: 'skills/style/references/list.md', content: 'mine' }, 'c2'),
+      call('load_skill', { name: 'style' }, 'c3'),
+    ];
+    const { results, toolHost } = await runCalls(calls, { skills: [skill], policy: { allow: ['write'] } });
+    expect(results[2]?.output).toEqual({
+      name: 'style',
+      directory: 'skills/style',
+      note: 'This skill is loaded already; its text is further up.',
+    });
+    expect(toolHost.files.get('skills/style/references/list.md')?.text).toBe('mine');
+  });
+
   test('no file is there before the skill is loaded', async () => {
     expect((await runCalls([], { skills: [skill] })).toolHost.files.size).toBe(0);
   });
@@ -238,6 +253,28 @@ describe('skills', () => {
       expect(toolHost.files.size).toBe(0);
     },
   );
+});
+
+test('a thought has no effect but a line of the log', async () => {
+  const { results, logged, toolHost } = await runCalls([call('think', { thought: 'First\nlook.' })], {
+    policy: { allow: ['think'] },
+  });
+  expect(results[0]).toMatchObject({ isError: false, output: {} });
+  expect(logged.split('\n')[0]).toBe('[think] First look.');
+  expect([toolHost.files.size, toolHost.commands.length]).toEqual([0, 0]);
+});
+
+test('patch changes a file of the private directory', async () => {
+  const { results, toolHost } = await runCalls(
+    [
+      call('write', { path: 'a', content: 'one two' }),
+      call('patch', { path: 'a', edits: [{ find: 'two', replace: '2' }] }, 'c2'),
+      call('patch', { path: 'a', edits: [{ find: 'two', replace: '2' }] }, 'c3'),
+    ],
+    { policy: { allow: ['patch', 'write'] } },
+  );
+  expect(results.map(({ isError }) => isError)).toEqual([false, false, true]);
+  expect(toolHost.files.get('a')?.text).toBe('one 2');
 });
 
 test('tool calls are one short line each in the log', async () => {
