@@ -1,172 +1,20 @@
-import { dagOf, stepOf } from '@skein/testkit';
 import { describe, expect, it } from 'vitest';
 import { failed, refusal, start, startWithCalls } from '../../test/driven-run.ts';
-import type { Dag, HandlerName, RunCommand, Step } from '../index.ts';
 import {
-  currentHandler,
-  decodeRunState,
-  encodeRunState,
-  findTarget,
-  handlerStepId,
-  isStopping,
-  runFieldValue,
-  viewRun,
-} from '../index.ts';
-
-type Fields = { readonly [name in HandlerName]?: Partial<Step> };
-
-/** A DAG of `a` and then `b`, with these handlers. */
-const dagWith = (handlers: Fields, fields: Partial<Dag> = {}): Dag =>
-  dagOf([stepOf('a'), stepOf('b', { depends: ['a'] })], {
-    handlers: Object.fromEntries(
-      Object.entries(handlers).map(([name, own]) => [name, stepOf(handlerStepId(name as HandlerName), own)]),
-    ),
-    ...fields,
-  });
-
-const tolerant = { failure: true, skipped: false, exitCodes: [], output: [], markSuccess: false };
-const cancel: RunCommand = { type: 'cancel', by: 'someone', reason: 'requested' };
-const types = (run: ReturnType<typeof start>) => run.log.map(({ type }) => type);
-const ready = (run: ReturnType<typeof start>, now = 1_000) => run.settle(now).ready.map(({ step }) => step);
-const handlers = (run: ReturnType<typeof start>) =>
-  (viewRun(run.state).handlers ?? []).map(({ id, status }) => `${id} ${status}`);
-
-/** Leases and finishes steps one after the other. */
-const runThrough = (run: ReturnType<typeof start>, ...steps: readonly string[]): void => {
-  for (const step of steps) {
-    expect(ready(run)).toContain(step);
-    run.lease(step);
-    run.finish(step);
-  }
-};
-
-describe('@init', () => {
-  it('runs after admission and before any step', () => {
-    const run = start(dagWith({ init: {} }));
-    expect(ready(run)).toEqual(['@init']);
-    expect(refusal(run.state, { type: 'lease', step: 'a', workerId: 'w', sessionId: 's' })).toBe('illegal_transition');
-    expect(handlers(run)).toEqual(['@init ready']);
-    run.lease('@init');
-    expect([ready(run), currentHandler(run.state)]).toEqual([[], '@init']);
-    run.finish('@init');
-    runThrough(run, 'a', 'b');
-    run.settle();
-    expect([run.state.status, types(run).includes('run_closing')]).toEqual(['succeeded', false]);
-  });
-
-  it('does not begin before admission', () => {
-    const run = start(dagWith({ init: {} }), undefined, cancel);
-    run.settle();
-    expect(run.state.status).toBe('cancelled');
-    expect(types(run)).toEqual(['run_submitted', 'cancel_requested', 'run_finished']);
-  });
-
-  it('that fails lets no step run, whatever steps tolerate, and the run fail', () => {
-    const continueOn = { failure: true, skipped: true, exitCodes: [], output: [], markSuccess: true };
-    const run = start(
-      dagOf([stepOf('a', { continueOn }), stepOf('b', { depends: ['a'], continueOn })], {
-        handlers: { init: stepOf('@init'), failure: stepOf('@failure') },
-      }),
-    );
-    run.lease('@init');
-    run.finish('@init', failed);
-    expect(ready(run)).toEqual(['@failure']);
-    expect(viewRun(run.state).steps.map(({ status, skipReason }) => [status, skipReason])).toEqual([
-      ['skipped', 'upstream_failed'],
-      ['skipped', 'upstream_failed'],
-    ]);
-    runThrough(run, '@failure');
-    run.settle();
-    expect(viewRun(run.state)).toMatchObject({
-      status: 'failed',
-      error: { code: 'internal', message: 'handler failure: init: boom', details: { step: '@init' } },
-    });
-  });
-
-  it('that fails under continue_on lets the graph run, and the run be partial unless it is to count as success', () => {
-    for (const markSuccess of [false, true]) {
-      const run = start(dagWith({ init: { continueOn: { ...tolerant, markSuccess } } }));
-      run.lease('@init');
-      run.finish('@init', failed);
-      runThrough(run, 'a', 'b');
-      run.settle();
-      expect([run.state.status, run.state.partial]).toEqual(['succeeded', !markSuccess]);
-    }
-  });
-
-  it('that is skipped lets no step run and the run fail, unless it continues on skipped', () => {
-    const run = start(dagWith({ init: {} }));
-    run.lease('@init');
-    run.finish('@init', { status: 'skipped' });
-    run.settle();
-    expect(viewRun(run.state)).toMatchObject({
-      status: 'failed',
-      error: { message: 'handler failure: init: it was skipped' },
-    });
-    expect(run.state.steps.get('a')?.skipReason).toBe('upstream_failed');
-    const skippedOk = start(dagWith({ init: { continueOn: { ...tolerant, skipped: true } } }));
-    skippedOk.lease('@init');
-    skippedOk.finish('@init', { status: 'skipped' });
-    expect(ready(skippedOk)).toEqual(['a']);
-  });
-
-  it('is retried, lost and leased again like a step', () => {
-    const run = start(dagWith({ init: { retryPolicy: { limit: 1, intervalMs: 500, backoff: 1, exitCodes: [] } } }));
-    run.lease('@init');
-    run.finish('@init', failed);
-    expect([ready(run), run.settle().dueAt]).toEqual([[], 1_500]);
-    expect(ready(run, 1_500)).toEqual(['@init']);
-    run.act({ type: 'lose', step: '@init', token: run.lease('@init', 1_500), reason: 'worker_exited', started: true });
-    expect(run.settle(1_500).ready).toEqual([{ step: '@init', stepId: '@init', attempt: 3 }]);
-    expect(findTarget(run.state, '@init')?.target.losses).toBe(1);
-  });
-
-  it('is stopped with the run, which is then cancelled though no step began', () => {
-    const run = start(dagWith({ init: {}, abort: {} }));
-    const token = run.lease('@init');
-    run.act(cancel);
-    expect(run.settle().cancel).toEqual([{ step: '@init', token, workerId: 'wrk_1' }]);
-    expect(run.state.steps.get('a')?.status).toBe('cancelled');
-    expect(types(run).includes('run_closing')).toBe(false);
-    run.finish('@init', { status: 'cancelled' });
-    runThrough(run, '@abort');
-    run.settle();
-    expect([run.state.status, handlers(run)]).toEqual(['cancelled', ['@init cancelled', '@abort succeeded']]);
-  });
-
-  it('that nobody holds is cancelled with the run at once', () => {
-    const run = start(dagWith({ init: {} }));
-    run.act(cancel);
-    run.settle();
-    expect([run.state.status, handlers(run)]).toEqual(['cancelled', ['@init cancelled']]);
-  });
-
-  it('counts for the timeout of the run', () => {
-    const run = start(dagWith({ init: {} }, { timeoutMs: 5_000 }));
-    expect(run.settle().dueAt).toBe(6_000);
-    run.settle(6_000);
-    expect(viewRun(run.state)).toMatchObject({ status: 'failed', error: { code: 'deadline_exceeded' } });
-  });
-
-  it('runs again in a retry run, and the steps that are kept do not', () => {
-    const result = { outcome: { status: 'succeeded' }, outputs: {}, durationMs: 3 } as const;
-    const run = start(dagWith({ init: {}, exit: {} }), {
-      type: 'submit',
-      dagDigest: 'sha256:00',
-      params: {},
-      routingContext: {},
-      priority: 0,
-      source: { kind: 'retry', retryOf: 'run_0' },
-      kept: ['a', 'b'].map((step) => ({ step, result, attempt: 1 })),
-    });
-    runThrough(run, '@init', '@exit');
-    run.settle();
-    expect(run.state.status).toBe('succeeded');
-  });
-});
+  cancel,
+  dagWith,
+  type HandlerFields,
+  handlers,
+  ready,
+  runThrough,
+  tolerant,
+  types,
+} from '../../test/handler-run.ts';
+import type { RunCommand } from '../index.ts';
+import { decodeRunState, encodeRunState, isStopping, runFieldValue, viewRun } from '../index.ts';
 
 describe('the handlers that follow', () => {
-  const all: Fields = { init: {}, success: {}, failure: {}, abort: {}, exit: {} };
+  const all: HandlerFields = { init: {}, success: {}, failure: {}, abort: {}, exit: {} };
 
   it('are @success and then @exit when the run succeeded, which is recorded first', () => {
     const run = start(dagWith(all));

@@ -17,48 +17,67 @@ import {
 
 const isOpen = (state: RunState, id: string): boolean => !isSettledStep(state.steps.get(id)?.status ?? 'succeeded');
 
-const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+const same = (one: readonly string[], other: readonly string[]): boolean =>
+  one.toSorted().join() === other.toSorted().join();
 
-/** What holds between any two facts of any run. */
-const checkState = (state: RunState, plan: RunPlan): void => {
+const pathsOf = (list: readonly { readonly step: StepPath }[]): readonly StepPath[] => list.map(({ step }) => step);
+
+/** Counters say what is there. */
+const countFaults = (state: RunState): readonly string[] => {
+  const faults: string[] = [];
+  const held = leasedPaths(state).length + calledPaths(state).length;
+  if (state.leases !== held) faults.push(`leases ${state.leases}, held ${held}`);
+  let open = 0;
+  for (const { path, status, fanout } of state.steps.values()) {
+    if (!isHandlerId(path) && !isSettledStep(status)) open += 1;
+    if (fanout === undefined) continue;
+    const items = fanout.states.filter(({ lease, call }) => lease !== undefined || call !== undefined).length;
+    const most = state.graph.byId.get(path)?.foreach?.maxConcurrent ?? 0;
+    if (fanout.leased !== items || items > most) faults.push(`${path}: leased ${fanout.leased}, held ${items}`);
+  }
+  if (state.openSteps !== open) faults.push(`openSteps ${state.openSteps}, open ${open}`);
+  return faults;
+};
+
+/** Calls are for nobody to lease, and the other way round; what is to stop is all that is held; a run is never stuck. */
+const planFaults = (state: RunState, plan: RunPlan): readonly string[] => {
+  const faults: string[] = [];
+  const isCall = (path: StepPath) =>
+    state.graph.byId.get(findTarget(state, path)?.step.path ?? '')?.action.kind === 'call';
+  if (!pathsOf(plan.calls).every(isCall) || pathsOf(plan.ready).some(isCall)) faults.push('calls among tasks');
+  const begins = plan.ready.length + plan.calls.length + plan.expand.length;
+  const isRunning = state.status === 'running' && plan.facts.length === 0;
+  if (isRunning && isStopping(state)) {
+    if (begins > 0) faults.push('something begins that is to stop');
+    if (!same(pathsOf(plan.cancel), leasedPaths(state))) faults.push('not every lease is told to stop');
+    if (!same(pathsOf(plan.cancelCalls), calledPaths(state))) faults.push('not every child is told to stop');
+  } else if (plan.cancel.length + plan.cancelCalls.length > 0) faults.push('something is stopped for no reason');
+  if (isRunning && state.leases + begins === 0 && plan.dueAt === undefined) faults.push('stuck');
+  return faults;
+};
+
+/** H1 and H2: before the graph there is `@init` alone, after it one handler at a time, of the outcome. */
+const phaseFaults = (state: RunState): readonly string[] => {
+  const faults: string[] = [];
   const graph = [...state.steps.values()].filter(({ path }) => !isHandlerId(path));
   const handlers = [...state.steps.values()].filter(({ path }) => isHandlerId(path));
-  const leased = leasedPaths(state);
-  const called = calledPaths(state);
-  expect(state.leases).toBe(leased.length + called.length);
-  expect(state.openSteps).toBe(graph.filter(({ status }) => !isSettledStep(status)).length);
-  for (const { path, fanout } of graph) {
-    if (fanout === undefined) continue;
-    const held = fanout.states.filter(({ lease, call }) => lease !== undefined || call !== undefined).length;
-    expect(fanout.leased).toBe(held);
-    expect(held).toBeLessThanOrEqual(state.graph.byId.get(path)?.foreach?.maxConcurrent ?? 0);
-  }
-  // Calls are for nobody to lease, and the other way round.
-  const kindOf = (path: StepPath) => state.graph.byId.get(findTarget(state, path)?.step.path ?? '')?.action.kind;
-  for (const { step } of plan.calls) expect(kindOf(step)).toBe('call');
-  for (const { step } of plan.ready) expect(kindOf(step)).not.toBe('call');
-  if (isStopping(state) && !isTerminalRun(state.status) && state.status !== 'queued' && plan.facts.length === 0) {
-    expect([plan.ready, plan.calls, plan.expand]).toEqual([[], [], []]);
-    expect(plan.cancel.map(({ step }) => step).toSorted()).toEqual(leased.toSorted());
-    expect(plan.cancelCalls.map(({ step }) => step).toSorted()).toEqual(called.toSorted());
-  } else expect([plan.cancel, plan.cancelCalls]).toEqual([[], []]);
-  // H1 and H2: before the graph there is `@init` alone, after it one handler at a time.
-  const begun = handlers.filter(({ status }) => status !== 'pending' && !isSettledStep(status));
-  expect(begun.length).toBeLessThanOrEqual(1);
+  const begun = handlers.filter(({ status }) => status !== 'pending');
+  if (begun.filter(({ status }) => !isSettledStep(status)).length > 1) faults.push('two handlers at once');
   if (isOpen(state, '@init') && state.cancel === undefined) {
-    for (const { status } of graph) expect(['pending', 'succeeded']).toContain(status);
+    if (graph.some(({ status }) => status !== 'pending' && status !== 'succeeded')) faults.push('graph before @init');
   }
-  if (state.closing !== undefined) {
-    expect([state.openSteps, isOpen(state, '@init')]).toEqual([0, false]);
-    const other = handlers.filter(({ path }) => !['@init', '@exit'].includes(path));
-    const own = { succeeded: '@success', failed: '@failure', cancelled: '@abort' }[state.closing.status];
-    for (const { path, status } of other) if (path !== own) expect(status).toBe('pending');
-  } else for (const { path, status } of handlers) if (path !== '@init') expect(status).toBe('pending');
-  // A run is never stuck: something is held, may begin, follows by itself or comes due.
-  if (state.status === 'running' && state.leases === 0) {
-    const ways = [plan.facts, plan.expand, plan.ready, plan.calls].map((list) => list.length);
-    expect(sum(ways) > 0 || plan.dueAt !== undefined).toBe(true);
-  }
+  if (state.closing !== undefined && (state.openSteps > 0 || isOpen(state, '@init'))) faults.push('closing too early');
+  const turns = ['@init'];
+  if (state.closing !== undefined)
+    turns.push({ succeeded: '@success', failed: '@failure', cancelled: '@abort' }[state.closing.status], '@exit');
+  for (const { path } of begun) if (!turns.includes(path)) faults.push(`${path} out of turn`);
+  return faults;
+};
+
+/** Throws unless all holds that must hold between any two facts of any run. */
+const checkState = (state: RunState, plan: RunPlan): void => {
+  const faults = [...countFaults(state), ...planFaults(state, plan), ...phaseFaults(state)];
+  if (faults.length > 0) throw new Error(faults.join('; '));
 };
 
 /** What holds for every run that is over. */
