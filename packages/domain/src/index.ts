@@ -130,6 +130,8 @@ export type { ShellProgram, ShellVariable } from './shell/shell-program.ts';
 export { isShellInteger } from './shell/shell-program.ts';
 export { collectRequirements, maxDagsInTree } from './snapshot/collect-requirements.ts';
 export type { DagSource } from './snapshot/dag-finder.ts';
+export type { ManifestDiff, ManifestDiffPart } from './snapshot/diff-manifests.ts';
+export { diffManifests } from './snapshot/diff-manifests.ts';
 export type { Manifest, ManifestPart, PartKind, SnapshotLimits } from './snapshot/manifest.ts';
 export { defaultSnapshotLimits, snapshotFormatVersions } from './snapshot/manifest.ts';
 export type { RequiredAgent, RequiredMemory, SnapshotRequirements } from './snapshot/snapshot-requirements.ts';
