@@ -96,6 +96,8 @@ export class ScriptedWorker {
 export interface SceneOptions {
   readonly dags: readonly Dag[];
   readonly config?: Partial<CoordinatorConfig>;
+  /** In the place of the scene's own. */
+  readonly deps?: Partial<CoordinatorDeps>;
   /** Called before an append reaches the store; may reject instead, and is told how to do it. */
   readonly onAppend?: (request: AppendRequest, append: RunStore['append']) => ReturnType<RunStore['append']>;
 }
@@ -242,6 +244,7 @@ export class Scene {
       ...stores,
       runs,
       projectReader: { read: () => ({ ok: false, error: [{ message: 'no files here' }] }) },
+      ...this.#options.deps,
     };
     return createCoordinator(deps, { coordinatorId: 'coordinator', ...this.#options.config });
   }
