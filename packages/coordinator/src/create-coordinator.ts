@@ -45,13 +45,14 @@ const maxValueBytes = 64 * 1024 * 1024;
 
 const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine => {
   const fleet = new Fleet();
+  const sealed = new SealedSnapshots(deps.snapshots);
   const wake: Engine['wake'] = (actor) => wakeRun(engine, actor);
   const engine: Engine = {
     deps,
     config,
     fleet,
     runs: new RunTable(),
-    dispatcher: new Dispatcher(fleet, deps.clock, wake),
+    dispatcher: new Dispatcher(fleet, sealed, deps.clock, wake),
     classes: new TaskClasses(),
     wheel: new DueWheel(deps.clock, (runId) => {
       const actor = engine.runs.find(runId);
@@ -61,7 +62,7 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
     calls: new OpenCalls(deps.clock, (call, failures) => lookAtCall(engine, call, failures)),
     trees: new TreeSizes(),
     dags: new DagCache(deps.projects, config.solePublisher),
-    sealed: new SealedSnapshots(deps.snapshots),
+    sealed,
     window: new AdmissionWindow(
       () => Math.max(config.minWindow, 2 * fleet.slots),
       () => fillWindow(engine),

@@ -1,5 +1,4 @@
 import type { MemoryPolicy } from '@skein/domain';
-import { snapshotFormatVersions } from '@skein/domain';
 import type {
   BlobStore,
   Clock,
@@ -19,6 +18,8 @@ import type {
   SnapshotStore,
   TokenStore,
 } from '@skein/ports';
+import type { SnapshotFormat } from '@skein/snapshot';
+import { snapshotFormats } from '@skein/snapshot';
 
 /** Everything of the outside world that a coordinator uses. */
 export interface CoordinatorDeps {
@@ -82,7 +83,7 @@ export interface CoordinatorConfig {
   /** False when other coordinators publish too: then the project's revision is read before each submit. */
   readonly solePublisher: boolean;
   /** Snapshot formats that this coordinator writes; a worker that reads none of them is refused. */
-  readonly snapshotFormats: readonly number[];
+  readonly snapshotFormats: readonly SnapshotFormat[];
   readonly memory: MemoryConfig;
   /** A snapshot that no open run refers to is removed when it was not used for so long. */
   readonly snapshotRetentionMs: number;
@@ -104,7 +105,7 @@ export const defaultCoordinatorConfig: CoordinatorConfig = {
   maxRoutingContextBytes: 32 * 1024,
   tokenCacheMs: 5_000,
   solePublisher: true,
-  snapshotFormats: snapshotFormatVersions,
+  snapshotFormats,
   memory: {
     foldIntervalMs: 30_000,
     foldAfter: 100,

@@ -2,8 +2,11 @@ import type { FencingToken, LeaseState, Result, RunState, StepPath, TaskRef } fr
 import { commonFormat, DomainError, err, markStarted, ok } from '@skein/domain';
 import type { CoordinatorMessage, StreamLink, HeldTask as ToldTask, WorkerMessage } from '@skein/ports';
 import { protocolVersions } from '@skein/ports';
+import type { SnapshotFormat } from '@skein/snapshot';
+import { formatOf } from '@skein/snapshot';
 import type { Engine } from '../engine/engine.ts';
 import { detachStream, loseTask } from '../fleet/end-session.ts';
+import { Holdings } from '../fleet/holdings.ts';
 import { taskKey, WorkerSession } from '../fleet/worker-session.ts';
 import { leaseAt } from '../run/lease-at.ts';
 import type { Identity } from '../token/token-cache.ts';
@@ -13,11 +16,11 @@ type Hello = Extract<WorkerMessage, { readonly type: 'hello' }>;
 /** What holds for a session. */
 interface Agreement {
   readonly protocol: number;
-  readonly snapshotFormat: number;
+  readonly snapshotFormat: SnapshotFormat;
 }
 
 /** The highest protocol version that both speak, and the highest snapshot format that the coordinator writes and the worker reads. */
-const negotiate = (hello: Hello, written: readonly number[]): Result<Agreement, DomainError> => {
+const negotiate = (hello: Hello, formats: readonly SnapshotFormat[]): Result<Agreement, DomainError> => {
   const { min, max } = hello.protocol;
   const protocol = Math.min(max, protocolVersions.max);
   if (protocol < Math.max(min, protocolVersions.min)) {
@@ -27,12 +30,13 @@ const negotiate = (hello: Hello, written: readonly number[]): Result<Agreement, 
     );
   }
   const { snapshotFormats } = hello.worker;
-  const snapshotFormat = commonFormat(snapshotFormats, written);
-  if (snapshotFormat === undefined) {
+  const written = formats.map(({ version }) => version);
+  const common = commonFormat(snapshotFormats, written);
+  if (common === undefined) {
     const message = `no snapshot format in common: the worker reads ${snapshotFormats.join(', ')}, the coordinator writes ${written.join(', ')}`;
     return err(new DomainError('unimplemented', message, { worker: [...snapshotFormats], coordinator: [...written] }));
   }
-  return ok({ protocol, snapshotFormat });
+  return ok({ protocol, snapshotFormat: formatOf(common, formats) });
 };
 
 const currentLease = (
@@ -116,7 +120,8 @@ export const welcomeWorker = (
   session.credits = 0;
   session.offersSeen = 0;
   session.offersSent = 0;
-  session.holdings = new Set(hello.held);
+  session.holdings = new Holdings(hello.held);
+  session.partsSent.clear();
   session.link = link;
   fleet.register(session);
   fleet.connectionsChanged();
@@ -131,7 +136,7 @@ export const welcomeWorker = (
     serverTime: deps.clock.now(),
     heartbeatMs: config.heartbeatMs,
     leaseMs: config.leaseMs,
-    snapshotFormat,
+    snapshotFormat: snapshotFormat.version,
     keep,
   });
   for (const held of session.tasks.values()) {
