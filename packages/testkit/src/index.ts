@@ -22,6 +22,8 @@ export { describeTokenStore } from './conformance/describe-token-store.ts';
 export { createFolderHarness } from './conformance/folder-harness.ts';
 export type { RunSketch } from './conformance/run-fixtures.ts';
 export { creating, digestOf, going, note, proposing, submitted } from './conformance/run-fixtures.ts';
+export type { SealedSnapshot } from './conformance/snapshot-fixtures.ts';
+export { sealed } from './conformance/snapshot-fixtures.ts';
 export type { MakeHarness, StoreHarness, StoresUnderTest } from './conformance/store-harness.ts';
 export { FakeClock } from './fake-clock.ts';
 export { dagOf, stepOf } from './fixtures/dag-fixtures.ts';

@@ -1,8 +1,7 @@
 import { cleanText, type StoredProposal, type TenantId } from '@skein/domain';
 import type { Selectable } from 'kysely';
 import { param, prepare } from '../sql/prepared.ts';
-import type { MemoryProposalTable } from '../sql/schema.ts';
-import type { Queries } from '../sql/schema.ts';
+import type { MemoryProposalTable, Queries } from '../sql/schema.ts';
 import type { Bound } from '../sql/write-unit.ts';
 
 /** A row of `memory_proposal` as the value that the ports know. */

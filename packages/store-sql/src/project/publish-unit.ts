@@ -1,22 +1,18 @@
 import { DomainError } from '@skein/domain';
 import type { Publication, PublicationResult } from '@skein/ports';
+import { seededBy, seedHistory, seedMemory } from '../memory/seed-statements.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
 import type { SqlRow } from '../thread/sql-thread-messages.ts';
+import { clearCandidate, findCandidate, nameCandidate } from './candidate-statements.ts';
 import {
   activateVersion,
-  clearCandidate,
   currentDigest,
-  findCandidate,
   insertVersion,
   keepDag,
   makeCurrent,
-  nameCandidate,
   numberOfVersion,
   raiseRevision,
-  seededBy,
-  seedHistory,
-  seedMemory,
   upsertDag,
 } from './publish-statements.ts';
 

@@ -14,7 +14,8 @@ import { readStoredPart } from '../files/read-stored-part.ts';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Committer } from '../sql/write-unit.ts';
-import { clearCandidate, raiseRevision } from './publish-statements.ts';
+import { clearCandidate } from './candidate-statements.ts';
+import { raiseRevision } from './publish-statements.ts';
 import { createPublishUnit } from './publish-unit.ts';
 
 /** What the project store works with. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defaultTenant as tenant, isTerminalRun } from '@skein/domain';
+import { isTerminalRun, defaultTenant as tenant } from '@skein/domain';
 import type { AppendRequest, RunHead } from '@skein/ports';
 import { createSeededRandom, createSequenceIds, creating, digestOf, going, note, proposing } from '@skein/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';

@@ -1,8 +1,8 @@
 import type { StoredDag } from '@skein/ports';
 import { describe, expect, test } from 'vitest';
 import { createNodeHasher } from '../node-hasher.ts';
-import { agentOf, publication, storedDag } from './project-fixtures.ts';
 import { describeCandidates, describeSubDags } from './describe-candidates.ts';
+import { agentOf, publication, storedDag } from './project-fixtures.ts';
 import { digestOf } from './run-fixtures.ts';
 import { durableTest, type MakeHarness, useHarness } from './store-harness.ts';
 
