@@ -1,12 +1,12 @@
-import { type EnvEntry, isName, type Step, type StepAction, type StepId, type StepSecret } from '@skein/domain';
+import { isName, type Step, type StepAction, type StepId, textsOfStep } from '@skein/domain';
 import type { SourceText } from '../problem/source-text.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { buildAction } from './build-action.ts';
 import { checkCallPolicies } from './build-call.ts';
+import { environmentOf } from './build-environment.ts';
 import type { DagFields } from './dag-fields.ts';
-import { isEnvName, type LocatedEnv } from './env-fields.ts';
-import type { LocatedParam } from './param-fields.ts';
-import type { Places, ValuePath } from './places.ts';
+import type { LocatedEnv } from './env-fields.ts';
+import { type Places, spotOfWord, type ValuePath } from './places.ts';
 import { defaultContinueOn } from './policy-fields.ts';
 import { mergeSecrets } from './secret-fields.ts';
 import type { DefaultFields } from './step-fields.ts';
@@ -85,7 +85,7 @@ export const buildStepAt = (raw: RawStep, position: StepPosition, context: StepC
   const runsPrograms = isShellKind(action) || preconditions.length > 0;
   const env = isCall ? [] : environmentOf(raw, runsPrograms, secrets, context);
   putPlaces(raw, position.path, env, context);
-  return {
+  const step: Step = {
     ...position.named,
     ...(own.description === undefined ? {} : { description: own.description }),
     depends: position.depends,
@@ -105,41 +105,25 @@ export const buildStepAt = (raw: RawStep, position: StepPosition, context: StepC
     ...(own.foreach === undefined ? {} : { foreach: own.foreach }),
     ...(secrets.length === 0 ? {} : { secrets }),
   };
+  refuseSecretReferences(step, position.path, context);
+  return step;
+};
+
+/** The shell would find no such reference either. A script may be in a language in which this means something else. */
+const refuseSecretReferences = (step: Step, at: ValuePath, { places, source }: StepContext): void => {
+  for (const { path, text } of textsOfStep(step)) {
+    const [, name] = /(?<!\$)\$\{secrets\.([\w.-]*)/.exec(text) ?? [];
+    const node = places.find([...at, ...path]);
+    if (name === undefined || node === undefined || (step.action.kind === 'script' && path[0] === 'action')) continue;
+    const expected = isShellKind(step.action) ? `${name} under secrets, and $${name}` : 'a step that runs a program';
+    source.report(spotOfWord(node, `\${secrets.${name}}`, source.text), {
+      message: 'a secret is a variable, not a reference',
+      expected,
+    });
+  }
 };
 
 const isShellKind = ({ kind }: StepAction): boolean => kind === 'shell' || kind === 'script' || kind === 'exec';
-
-/**
- * Parameters first, then the DAG's variables, then the step's own: later ones win and may use earlier ones. A secret is the only
- * variable of its name.
- */
-const environmentOf = (
-  raw: RawStep,
-  runsPrograms: boolean,
-  secrets: readonly StepSecret[],
-  { dag, defaults, source }: StepContext,
-): readonly LocatedEnv[] => {
-  const hidden = new Set(secrets.map(({ env }) => env));
-  const params = runsPrograms ? (dag.values.params ?? []).flatMap(asVariable) : [];
-  const written = [...(dag.values.env ?? []), ...(raw.values.env ?? defaults?.values.env ?? [])];
-  for (const { entry, node } of written) {
-    if (!hidden.has(entry.name)) continue;
-    source.report(node, { message: `${entry.name} is a variable and a secret of one step`, expected: 'one of them' });
-  }
-  return [...params.filter(({ entry }) => !hidden.has(entry.name)), ...written];
-};
-
-/** Variables that decide which program runs or what it loads; whoever submits a run may not set them by a parameter. */
-const steersPrograms =
-  /^(?:PATH|IFS|PS4|CDPATH|BASH_ENV|BASHOPTS|SHELLOPTS|NODE_OPTIONS|NODE_PATH|JAVA_TOOL_OPTIONS|PERL5(?:LIB|OPT)|RUBY(?:LIB|OPT)|(?:LD|DYLD|SKEIN|GIT)_.*|PYTHON(?:PATH|HOME|STARTUP))$/;
-
-/** A parameter is also a variable of its name, as in Dagu; one that may be absent is not. */
-const asVariable = ({ param, node }: LocatedParam): readonly LocatedEnv[] => {
-  if (!isEnvName(param.name) || steersPrograms.test(param.name)) return [];
-  if (!param.required && param.default === undefined) return [];
-  const entry: EnvEntry = { name: param.name, value: `\${params.${param.name}}` };
-  return [{ entry, node }];
-};
 
 const dependsOf = (raw: RawStep, index: number, context: StepContext): readonly StepId[] => {
   const { names, idByWord, chain, source } = context;

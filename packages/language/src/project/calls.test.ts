@@ -87,8 +87,24 @@ describe('calls in a project', () => {
     const warnings = warningsOf({ a: calling('b'), b: calling('c'), c: calling('b'), d: calling('a') });
     expect(warnings.map((line) => line.split(' (')[0])).toEqual([
       'dags/b.yaml:1:1: these DAGs call each other: b -> c -> b',
-      'dags/c.yaml:1:1: these DAGs call each other: c -> b -> c',
     ]);
+  });
+
+  test('inline sub-DAGs that call each other are named with their file', () => {
+    const text = `${calling('x')}---\nname: x\n${calling('y')}---\nname: y\n${calling('x')}`;
+    const warnings = warningsOf({ a: text, x: 'steps: [echo]' });
+    expect(warnings.map((line) => line.split(' (')[0])).toEqual([
+      'dags/a.yaml:1:1: inside this file, its document x hides the DAG x of the project',
+      'dags/a.yaml:1:1: these DAGs call each other: a/x -> a/y -> a/x',
+    ]);
+  });
+
+  test('a project in which every DAG may call every other is answered', () => {
+    const names = Array.from({ length: 120 }, (_, index) => `d${index}`);
+    const text = `params: { x: d1 }\nsteps:\n  - { id: s, call: "\${params.x}", choices: [${names.join(', ')}] }\n`;
+    const warnings = warningsOf(Object.fromEntries(names.map((name) => [name, text])));
+    expect(warnings.length).toBeGreaterThan(0);
+    for (const warning of warnings) expect(warning.length).toBeLessThan(300);
   });
 
   test('an inline sub-DAG that hides a DAG of the project is a warning', () => {

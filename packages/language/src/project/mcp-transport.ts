@@ -32,8 +32,8 @@ const valueSpot = (node: YamlNode | undefined, key: string): Spot => {
 /** Names of the secrets in values that may hold some. Every other `${…}` is refused, and so is a credential that is written down; neither is repeated (S3). */
 export const checkValues = (texts: Texts, node: YamlNode | undefined, source: SourceText): readonly string[] =>
   texts.flatMap(([name, value]) => {
-    const { names, stray } = findSecretReferences(value);
-    if (stray !== undefined) {
+    const { names, isStray } = findSecretReferences(value);
+    if (isStray) {
       const message = `the value of ${name} holds a reference that is not one to a secret`;
       source.report(valueSpot(node, name), { message, expected: '${secrets.NAME}' });
     }

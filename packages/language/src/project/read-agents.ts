@@ -7,7 +7,7 @@ import type { PartBook } from './part-book.ts';
 import type { AgentFiles, ProjectFiles } from './project-files.ts';
 import { type AgentReading, readAgent } from './read-agent.ts';
 import { type ProjectParts, resolveAgent } from './resolve-agent.ts';
-import { findRings } from './rings.ts';
+import { findRings, renderRing } from './rings.ts';
 
 /** Where the readings of agents go, and what they need. */
 export interface AgentsContext {
@@ -102,7 +102,7 @@ const checkSubAgents = (drafts: ReadonlyMap<string, Draft>, known: ReadonlySet<s
     const [first = '', second = first] = ring;
     const reading = drafts.get(first)?.reading;
     const spot = reading?.subAgents.find(({ name }) => name === second)?.spot ?? topOfFile;
-    const message = `these agents are sub-agents of each other: ${[...ring, first].join(' -> ')}`;
+    const message = `these agents are sub-agents of each other: ${renderRing(ring)}`;
     reading?.source.report(spot, { message, expected: 'sub-agents that end somewhere' });
   }
 };

@@ -6,7 +6,7 @@ import { findParamProblems } from './check-params.ts';
 import type { Findings } from './findings.ts';
 import type { TextFile } from './project-files.ts';
 import type { AgentReading } from './read-agent.ts';
-import { findRings } from './rings.ts';
+import { findRings, renderRing } from './rings.ts';
 
 /** What the DAGs of a project are checked against. */
 export interface DagsContext {
@@ -34,6 +34,12 @@ export const readDags = (files: readonly TextFile[], context: DagsContext): Pick
   });
   const isWhole = readings.every(({ reading }) => reading.dag !== undefined);
   const current = new Map([...byName].map(([name, { dag }]) => [name, dag]));
+  if (isWhole) {
+    warnAboutRings(
+      readings.map(({ reading }) => reading),
+      current,
+    );
+  }
   for (const { reading } of readings) {
     warnAboutProposals(reading, context.readings);
     // A name that is not known may stand in a file that could not be read.
@@ -81,29 +87,34 @@ const warnAboutCalls = ({ dag, calls, source }: DagReading, current: ReadonlyMap
     if (!current.has(name)) continue;
     source.warn(topOfFile, { message: `inside this file, its document ${name} hides the DAG ${name} of the project` });
   }
-  if (dag !== undefined) warnAboutRings(dag, current, source);
 };
 
 /** Calls that lead back to where they began: they end only by a precondition, or by the limit of nested calls. */
-const warnAboutRings = (dag: Dag, current: ReadonlyMap<string, Dag>, source: DagReading['source']): void => {
-  const inline = new Map(Object.entries(dag.subDags ?? {}));
+const warnAboutRings = (readings: readonly DagReading[], current: ReadonlyMap<string, Dag>): void => {
   const graph = new Map<string, readonly string[]>();
-  const open: (readonly [string, Dag])[] = [[dag.name, dag], ...inline];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const [name, inner] = next;
-    if (graph.has(name)) continue;
-    const targets = targetsOf(inner);
-    graph.set(name, targets);
-    for (const target of targets) {
-      const found = inline.get(target) ?? current.get(target);
-      if (found !== undefined && !graph.has(target)) open.push([target, found]);
+  const sources = new Map<string, DagReading['source']>();
+  for (const { dag, source } of readings) {
+    if (dag === undefined) continue;
+    const inline = new Map(Object.entries(dag.subDags ?? {}));
+    const keyOf = (name: string): string => (inline.has(name) ? `${dag.name}/${name}` : name);
+    for (const [key, inner] of [
+      [dag.name, dag] as const,
+      ...[...inline].map(([name, each]) => [keyOf(name), each] as const),
+    ]) {
+      graph.set(
+        key,
+        targetsOf(inner)
+          .filter((name) => inline.has(name) || current.has(name))
+          .map(keyOf),
+      );
+      sources.set(key, source);
     }
   }
   for (const ring of findRings(graph)) {
-    const mine = ring.some((name) => name === dag.name || inline.has(name));
-    if (!mine) continue;
-    const message = `these DAGs call each other: ${[...ring, ring[0] ?? ''].join(' -> ')}`;
-    source.warn(topOfFile, { message, expected: 'a precondition that ends it; at most 16 calls may nest' });
+    const message = `these DAGs call each other: ${renderRing(ring)}`;
+    sources
+      .get(ring[0] ?? '')
+      ?.warn(topOfFile, { message, expected: 'a precondition that ends it; at most 16 calls may nest' });
   }
 };
 

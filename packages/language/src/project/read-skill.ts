@@ -16,6 +16,7 @@ import { byKind, mapped, type Shape, type ValueOf, wrongValue } from '../shape/s
 import { decodeText } from '../yaml/decode-text.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { readFrontMatter } from './front-matter.ts';
+import { isLink } from './project-files.ts';
 
 /** Text within the standard's limits, counted in characters. */
 const limited = (max: number, expected: string): Shape<string> => ({
@@ -140,9 +141,11 @@ const metadataOf = (values: ValueOf<typeof skillRecord>['values']): { readonly [
 const problemsOfFiles = (folder: string, files: readonly ProjectFile[]): readonly Problem[] => {
   const paths = files.map((file) => file.path.slice(folder.length));
   const problems: Problem[] = paths.flatMap((path, index) => {
-    const defect = isLink(files[index])
-      ? 'is that of a link'
-      : skillPathDefect(path, defaultSnapshotLimits.maxPathBytes);
+    const file = files[index];
+    const defect =
+      file !== undefined && isLink(file)
+        ? 'is that of a link'
+        : skillPathDefect(path, defaultSnapshotLimits.maxPathBytes);
     return defect === undefined ? [] : [{ message: `the path ${defect}`, file: files[index]?.path ?? folder }];
   });
   const twin = collidingSkillPath([...paths].toSorted());
@@ -159,9 +162,6 @@ const problemsOfFiles = (folder: string, files: readonly ProjectFile[]): readonl
   }
   return problems;
 };
-
-/** Type bits of a symbolic link, where the mode has them. A link could lead anywhere on the machine of whoever applies. */
-const isLink = (file: ProjectFile | undefined): boolean => file !== undefined && (file.mode & 0o170000) === 0o120000;
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

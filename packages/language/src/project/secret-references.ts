@@ -4,22 +4,22 @@ import { isSecretName } from '../dag/secret-fields.ts';
 export interface SecretReferences {
   /** Names in `${secrets.NAME}`, in the order of the text. */
   readonly names: readonly string[];
-  /** A `${…}` that is no reference to a secret; undefined when there is none. */
-  readonly stray: string | undefined;
+  /** There is a `${` that begins no reference to a secret. */
+  readonly isStray: boolean;
 }
 
-/** Finds `${secrets.NAME}` in a value of `env` or `headers`. */
+/** Finds `${secrets.NAME}` in a value of `env` or `headers`, up to the first `${` that is something else. */
 export const findSecretReferences = (text: string): SecretReferences => {
   const names: string[] = [];
-  let stray: string | undefined;
   for (let at = text.indexOf('${'); at !== -1; at = text.indexOf('${', at + 2)) {
     const end = text.indexOf('}', at);
     const inner = end === -1 ? '' : text.slice(at + 2, end);
     const name = inner.startsWith('secrets.') ? inner.slice('secrets.'.length) : '';
-    if (isSecretName(name)) names.push(name);
-    else stray ??= end === -1 ? text.slice(at, at + 40) : text.slice(at, Math.min(end + 1, at + 40));
+    // Looking on would take quadratic time for a text of nothing but openings.
+    if (!isSecretName(name)) return { names, isStray: true };
+    names.push(name);
   }
-  return { names, stray };
+  return { names, isStray: false };
 };
 
 const credentialName = /authori[sz]ation|token|secret|passw(?:or)?d|credential|cookie|key$|(?:^|[^a-z])key/i;
