@@ -4,6 +4,7 @@ import type {
   Dag,
   HandlerName,
   JsonValue,
+  RecordedResult,
   RunCommand,
   RunFact,
   RunPlan,
@@ -268,7 +269,21 @@ export const playRun = (
       else end(finishOf(state, lease, outcome));
     } else begin(plan, pick);
   };
-  act({ type: 'submit', dagDigest: 'sha256:0', params: {}, routingContext: {}, priority: 0, source: { kind: 'api' } });
+  const isRetry = (choices[1] ?? 0) % 4 === 3;
+  const kept = [
+    '@init',
+    ...dag.steps.filter(({ depends, foreach }) => depends.length === 0 && !foreach).map(({ id }) => id),
+  ];
+  const result: RecordedResult = { outcome: { status: 'succeeded' }, outputs: {}, durationMs: 1 };
+  act({
+    type: 'submit',
+    dagDigest: 'sha256:0',
+    params: {},
+    routingContext: {},
+    priority: 0,
+    source: { kind: 'api' },
+    kept: isRetry ? kept.map((id) => ({ step: id, result, attempt: 1 })) : [],
+  });
   if (choices[0] === undefined || choices[0] % 40 !== 0)
     act({ type: 'admit', agents: {}, calls: { 'sha256:0': { child: 'sha256:c' } } });
   else act({ type: 'cancel', by: 'x', reason: 'requested' });

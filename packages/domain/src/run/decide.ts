@@ -16,8 +16,10 @@ import type { RunState, StepState } from './run-state.ts';
 import { isSettledStep, isTerminalRun } from './run-status.ts';
 import { countsAsLoss, maxUnstartedLosses, maxWorkerLosses } from './worker-loss.ts';
 
+/** Handlers are never kept: they belong to one run. */
 const keptFacts = (kept: readonly KeptStep[], at: number): RunFact[] =>
   kept.flatMap((step): RunFact[] => {
+    if (isHandlerId(step.step)) return [];
     if (step.expanded !== undefined) {
       return [
         { type: 'fanout_expanded', v: 1, at, step: step.step, count: step.expanded.count, items: step.expanded.items },

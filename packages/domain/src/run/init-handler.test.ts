@@ -25,6 +25,18 @@ describe('@init', () => {
     expect(types(run)).toEqual(['run_submitted', 'cancel_requested', 'run_finished']);
   });
 
+  it('holds back also what follows a step that was failed meanwhile', () => {
+    const dag = dagOf([stepOf('a', { continueOn: tolerant }), stepOf('b', { depends: ['a'] })], {
+      handlers: { init: stepOf('@init') },
+    });
+    const run = start(dag);
+    run.lease('@init');
+    run.act({ type: 'fail_step', step: 'a', error: { code: 'internal', message: 'no' } });
+    expect([ready(run), run.state.steps.get('b')?.status]).toEqual([[], 'pending']);
+    run.finish('@init');
+    expect(ready(run)).toEqual(['b']);
+  });
+
   it('that fails lets no step run, whatever steps tolerate, and the run fail', () => {
     const continueOn = { failure: true, skipped: true, exitCodes: [], output: [], markSuccess: true };
     const run = start(
@@ -121,7 +133,7 @@ describe('@init', () => {
       routingContext: {},
       priority: 0,
       source: { kind: 'retry', retryOf: 'run_0' },
-      kept: ['a', 'b'].map((step) => ({ step, result, attempt: 1 })),
+      kept: ['@init', 'a', 'b', '@exit'].map((step) => ({ step, result, attempt: 1 })),
     });
     runThrough(run, '@init', '@exit');
     run.settle();

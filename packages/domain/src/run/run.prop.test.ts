@@ -100,7 +100,9 @@ const checkEnd = (state: RunState, log: readonly RunFact[]): void => {
   const results = log.filter(
     (fact) => (fact.type === 'step_finished' || fact.type === 'step_returned') && fact.retryAt === undefined,
   );
-  const paths = results.map((fact) => ('step' in fact ? fact.step : ''));
+  const kept = log.flatMap((fact) => (fact.type === 'step_kept' ? [fact.step] : []));
+  expect(kept.filter(isHandlerId)).toEqual([]);
+  const paths = [...kept, ...results.map((fact) => ('step' in fact ? fact.step : ''))];
   expect(new Set(paths).size).toBe(paths.length);
   const children = log.flatMap((fact) => (fact.type === 'step_called' ? [fact.childRunId] : []));
   const returns = log.flatMap((fact) => (fact.type === 'step_returned' ? [fact.childRunId] : []));
@@ -196,6 +198,7 @@ describe('any run under any interleaving', () => {
     const phases = ['init', 'before', 'closing'];
     const types = ['step_leased', 'step_finished', 'step_lost', 'step_called', 'step_returned', 'secret_released'];
     const wanted = [
+      'step_kept before',
       ...[...types, 'child again'].flatMap((type) => phases.map((phase) => `${type} ${phase}`)),
       'cancel_requested before',
       'cancel_requested closing',
