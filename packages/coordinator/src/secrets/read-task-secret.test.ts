@@ -1,0 +1,128 @@
+import type { TaskRef } from '@skein/domain';
+import { DomainError } from '@skein/domain';
+import type { SecretSource } from '@skein/ports';
+import { createScene, dagOf, type Scene, type ScriptedWorker, stepOf } from '@skein/testkit';
+import { describe, expect, test } from 'vitest';
+
+const canary = 'canary-7f3a-value';
+const quiet = dagOf(
+  [stepOf('a', { action: { kind: 'shell', commands: ['true'] }, secrets: [{ env: 'DB', secret: 'DB_PASSWORD' }] })],
+  { name: 'quiet' },
+);
+
+const openScene = async (
+  values: SecretSource = { read: async (name) => (name === 'DB_PASSWORD' ? canary : undefined) },
+) => {
+  const scene = await createScene({ dags: [quiet], deps: { secretValues: values } });
+  const worker = await scene.join();
+  await scene.submit('quiet');
+  const offer = worker.offers[0]!;
+  return { scene, worker, offer, ask: asking(scene, worker, offer) };
+};
+const asking =
+  (scene: Scene, worker: ScriptedWorker, offer: TaskRef) =>
+  (secret: string, changes: Partial<TaskRef> = {}): Promise<string> => {
+    const { runId, step, attempt, token } = offer;
+    const { sessionId } = worker.of('welcome')[0]!;
+    const task = { runId, step, attempt, token, ...changes };
+    return scene.coordinator.gateway.readSecret({ token: scene.joinToken }, sessionId, task, secret);
+  };
+const codeOf = (asked: Promise<string>) =>
+  asked.then(
+    () => 'answered',
+    (thrown: unknown) => (thrown instanceof DomainError ? thrown.code : 'bug'),
+  );
+
+describe('a secret', () => {
+  test('is answered after its release is in the log, which holds no value', async () => {
+    const { scene, offer, ask } = await openScene();
+    let released: () => void = () => undefined;
+    scene.onAppend = (request, append) =>
+      new Promise((resolve, reject) => {
+        released = () => void append(request).then(resolve, reject);
+      });
+    let answer: string | undefined;
+    const asked = ask('DB_PASSWORD').then((value) => {
+      answer = value;
+    });
+    await scene.settle();
+    expect(answer).toBeUndefined();
+    released();
+    await asked;
+    expect(answer).toBe(canary);
+    const facts = await scene.facts(offer.runId);
+    expect(facts.at(-1)).toMatchObject({ type: 'secret_released', secret: 'DB_PASSWORD', token: offer.token });
+    expect(JSON.stringify([facts, scene.lines])).not.toContain(canary);
+    await scene.close();
+  });
+
+  test('is not answered while its release cannot be recorded', async () => {
+    const { scene, offer, ask } = await openScene();
+    scene.onAppend = () => Promise.reject(new DomainError('unavailable', 'the disk is away'));
+    let answer: string | undefined;
+    const asked = ask('DB_PASSWORD').then((value) => {
+      answer = value;
+    });
+    await scene.clock.advance(500);
+    expect(answer).toBeUndefined();
+    scene.onAppend = (request, append) => append(request);
+    await scene.clock.advance(2_000);
+    await asked;
+    expect(answer).toBe(canary);
+    expect((await scene.types(offer.runId)).at(-1)).toBe('secret_released');
+    await scene.close();
+  });
+
+  test('that nobody declares is refused, and each refusal is said without what was asked if it is no name', async () => {
+    const { scene, offer, ask } = await openScene();
+    expect(await codeOf(ask('OTHER'))).toBe('permission_denied');
+    expect(await codeOf(ask('x\n$(canary)'))).toBe('permission_denied');
+    const refused = scene.lines.filter(({ message }) => message === 'secret was not released');
+    expect(refused).toMatchObject([
+      { fields: { secret: 'OTHER', code: 'permission_denied' } },
+      { fields: { secret: '(not a name)' } },
+    ]);
+    expect(JSON.stringify(scene.lines)).not.toContain('$(canary)');
+    expect(await scene.types(offer.runId)).not.toContain('secret_released');
+    await scene.close();
+  });
+
+  test('is for the holder of the lease only', async () => {
+    const { scene, worker, offer, ask } = await openScene();
+    expect(await codeOf(ask('DB_PASSWORD', { token: offer.token + 1 }))).toBe('stale_fencing_token');
+    expect(await codeOf(ask('DB_PASSWORD', { runId: 'run_other' }))).toBe('stale_fencing_token');
+    const other = await scene.join();
+    expect(await codeOf(asking(scene, other, offer)('DB_PASSWORD'))).toBe('stale_fencing_token');
+    worker.finish(offer);
+    await scene.settle();
+    expect(await codeOf(ask('DB_PASSWORD'))).toBe('stale_fencing_token');
+    await scene.close();
+  });
+
+  test('that the source does not have, cannot read or holds too large is a typed error without the value', async () => {
+    const sources: { readonly [code: string]: SecretSource } = {
+      not_found: { read: async () => undefined },
+      unavailable: {
+        read: async () => {
+          throw new Error(canary);
+        },
+      },
+      too_large: { read: async () => canary.repeat(5_000) },
+    };
+    for (const [code, source] of Object.entries(sources)) {
+      const { scene, ask } = await openScene(source);
+      const thrown: unknown = await ask('DB_PASSWORD').catch((error: unknown) => error);
+      expect(thrown).toMatchObject({ code });
+      expect(JSON.stringify([String(thrown), scene.lines])).not.toContain(canary);
+      await scene.close();
+    }
+  });
+
+  test('is answered again to the same task, and recorded once', async () => {
+    const { scene, offer, ask } = await openScene();
+    expect([await ask('DB_PASSWORD'), await ask('DB_PASSWORD')]).toEqual([canary, canary]);
+    const facts = await scene.types(offer.runId);
+    expect(facts.filter((type) => type === 'secret_released')).toHaveLength(1);
+    await scene.close();
+  });
+});
