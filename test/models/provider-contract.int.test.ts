@@ -43,7 +43,11 @@ const requestOf = (provider: ModelProvider, changes: Partial<TurnRequest>): Turn
 
 const router = createModelRouter({ clock: new FakeClock() });
 const turn = (request: TurnRequest, heard: string[] = []) =>
-  router.turn({ readSecret: () => Promise.resolve('test-key'), ...request }, (text) => heard.push(text), new AbortController().signal);
+  router.turn(
+    { readSecret: () => Promise.resolve('test-key'), ...request },
+    (text) => heard.push(text),
+    new AbortController().signal,
+  );
 
 describe.each(['openai', 'openai-compatible', 'anthropic'] as const)('%s', (provider) => {
   test('a text turn is streamed, counted and finished', async () => {

@@ -47,7 +47,8 @@ export const converse = async (
       stepLog,
       servers,
       ...(mayPropose ? { proposals: member.proposals } : {}),
-      scopes: { agent: `agent/${session.agent.agentId}`, dag: `dag/${context.offer.dagName}`, global: 'global' },
+      // A step proposes in the name of its own agent, whoever it delegated to.
+      scopes: { agent: `agent/${action.agent}`, dag: `dag/${context.offer.dagName}`, global: 'global' },
       ...(subAgents.length === 0
         ? {}
         : { delegate: (input: JsonValue, inner: AbortSignal) => delegate(attempt, member, input, inner) }),

@@ -261,13 +261,13 @@ describe('proposals of a sub-agent', () => {
   const propose = call('remember', { op: 'append', text: 'a note' }, 'c2');
   const access = { action: { memory: { read: false, propose: true } } };
 
-  test('are those of its own scope, and of the step', async () => {
+  test('are made in the name of the agent of the step', async () => {
     const { run } = setUp(
       [{ toolCalls: [ask('finder')] }, { toolCalls: [propose] }, { text: 'found' }, { text: 'done' }],
       caller,
       access,
     );
-    expect((await run()).proposals).toEqual([{ scope: 'agent/finder', op: 'append', text: 'a note' }]);
+    expect((await run()).proposals).toEqual([{ scope: 'agent/helper', op: 'append', text: 'a note' }]);
   });
 
   test('are dropped when it fails', async () => {

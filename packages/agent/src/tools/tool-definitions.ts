@@ -64,7 +64,7 @@ const definitions: { readonly [tool in PlainTool]: ToolDefinition } = {
         scope: {
           type: 'string',
           enum: ['agent', 'dag', 'global'],
-          description: 'Whose memory: yours (default), that of this DAG, or that of all.',
+          description: 'Whose memory: that of the agent of this step (default), of this DAG, or of all.',
         },
         op: { type: 'string', enum: ['append', 'replace', 'remove'], description: 'What to do.' },
         text: text('The new text; left out for remove.'),
