@@ -28,10 +28,11 @@ const partOf = (text: string) => ({
   digest: hasher.digest(bytesOf(text)),
   askedBy: [],
 });
-const [held, ended, free] = ['held', 'ended', 'free'].map((text) => ({
+const stored = (text: string) => ({
   digest: hasher.digest(text),
   manifest: { formatVersion: 1 as const, parts: [partOf('shared'), partOf(text)] },
-}));
+});
+const [held, ended, free] = [stored('held'), stored('ended'), stored('free')] as const;
 const memory = [
   ['global', 'be kind'],
   ['agent/triage', 'be brief'],
@@ -55,7 +56,7 @@ beforeEach(async () => {
   for (const [scope, text] of memory)
     await thread.query('insert into memory values (?, ?, 1, ?)', [tenant, scope, text]);
   await thread.query('insert into project values (?, 7)', [tenant]);
-  for (const { digest, manifest } of [held, ended, free] as const) {
+  for (const { digest, manifest } of [held, ended, free]) {
     await thread.query('insert into snapshot values (?, ?, ?)', [tenant, digest, JSON.stringify(manifest)]);
     for (const { name, digest: part } of manifest.parts) {
       const path = join(dataDir, 'blobs', tenant, part.slice(7, 9), part.slice(9));
@@ -67,11 +68,11 @@ beforeEach(async () => {
     values (?, ?, 'demo', 'd', ?, 1, 0, 0, 1000, ?, 0)`;
   const facts = `insert into run_log values (?, ?, 1, 1, ?, 'w.1')`;
   for (const [runId, status, digest] of [
-    ['run_1', 'running', held?.digest],
-    ['run_2', 'queued', held?.digest],
-    ['run_3', 'waiting', held?.digest],
-    ['run_4', 'failed', held?.digest],
-    ['run_5', 'succeeded', ended?.digest],
+    ['run_1', 'running', held.digest],
+    ['run_2', 'queued', held.digest],
+    ['run_3', 'waiting', held.digest],
+    ['run_4', 'failed', held.digest],
+    ['run_5', 'succeeded', ended.digest],
     ['run_6', 'running', undefined],
   ] as const) {
     await thread.query(head, [tenant, runId, status, digest ?? null]);
@@ -133,31 +134,31 @@ test('open runs hold the snapshots that they held, and none is collected before 
   const opened = clock.now();
   expect((await snapshots.collect(opened, 10)).snapshots).toEqual([]);
   const collected = await snapshots.collect(opened + 1, 10);
-  expect(collected.snapshots.map(({ digest }) => digest).toSorted()).toEqual([ended?.digest, free?.digest].toSorted());
+  expect(collected.snapshots.map(({ digest }) => digest).toSorted()).toEqual([ended.digest, free.digest].toSorted());
   for (const runId of ['run_1', 'run_2', 'run_3']) {
     expect((await snapshots.collect(opened + 9, 10)).snapshots, runId).toEqual([]);
     const head = await runs.readHead(tenant, runId);
     if (head === undefined) throw new Error('no head');
     await runs.append(going(head, [note('end')], { status: 'cancelled', finishedAt: 5 }));
   }
-  expect((await snapshots.collect(opened + 1, 10)).snapshots).toEqual([{ tenant, digest: held?.digest }]);
+  expect((await snapshots.collect(opened + 1, 10)).snapshots).toEqual([{ tenant, digest: held.digest }]);
 });
 
 test('parts that lie among the blobs are read there, are repaired in their own place, and outlive every collection', async () => {
   const { snapshots, blobs } = await open();
-  const parts = held?.manifest.parts ?? [];
+  const parts = held.manifest.parts;
   for (const { digest, name } of parts) expect(await snapshots.readPart(tenant, digest)).toEqual(bytesOf(name));
   const { digest: damaged, name } = parts[1] as (typeof parts)[number];
   await writeFile(join(dataDir, 'blobs', tenant, damaged.slice(7, 9), damaged.slice(9)), 'harm');
   await expect(snapshots.readPart(tenant, damaged)).rejects.toMatchObject({ code: 'digest_mismatch' });
   const bytes = new Map(parts.map((part) => [part.digest, bytesOf(part.name)]));
-  await snapshots.save(tenant, held?.digest as string, held?.manifest as never, bytes, clock.now());
+  await snapshots.save(tenant, held.digest, held.manifest, bytes, clock.now());
   expect(await snapshots.readPart(tenant, damaged)).toEqual(bytesOf(name));
   const { digest: shared } = parts[0] as (typeof parts)[number];
   const last = await open();
   await last.snapshots.collect(Number.MAX_SAFE_INTEGER, 10);
   expect(await last.blobs.get(tenant, shared)).toEqual(bytesOf('shared'));
-  expect(await blobs.has(tenant, free?.manifest.parts[1]?.digest as string)).toBe(true);
+  expect(await blobs.has(tenant, free.manifest.parts[1]?.digest as string)).toBe(true);
 });
 
 test('a folder that was brought up to this version is opened again as it is', async () => {
