@@ -2,7 +2,7 @@ import { dagOf, stepOf } from '@skein/testkit';
 import { describe, expect, it } from 'vitest';
 import { failed, refusal, startWithCalls } from '../../test/driven-run.ts';
 import type { RunCommand, Step } from '../index.ts';
-import { createRunState, decide, evolveAll, maxCallDepth, planRun, viewRun } from '../index.ts';
+import { createRunState, decide, evolve, evolveAll, maxCallDepth, planRun, viewRun } from '../index.ts';
 
 const callOf = (id: string, fields: Partial<Step> = {}): Step =>
   stepOf(id, { action: { kind: 'call', dag: 'child' }, ...fields });
@@ -104,6 +104,14 @@ describe('a call', () => {
     run.settle();
     expect(run.act({ ...second, result: { outcome: failed, outputs: {}, durationMs: 1 } } as RunCommand)).toEqual([]);
     expect(run.state.status).toBe('succeeded');
+  });
+
+  it('is not ended by a fact about another child', () => {
+    const run = startWithCalls(dagOf([callOf('a')]));
+    run.call('a', 'run_1');
+    const result = { outcome: { status: 'succeeded' }, outputs: {}, durationMs: 1 } as const;
+    evolve(run.state, { type: 'step_returned', v: 1, at: 1, step: 'a', attempt: 1, childRunId: 'run_0', result });
+    expect([run.state.steps.get('a')?.status, run.state.leases]).toEqual(['waiting', 1]);
   });
 
   it('cannot end as an attempt of a worker might', () => {

@@ -58,7 +58,7 @@ const readGolden = (name: string): GoldenLog & { readonly log: readonly RunFact[
   if (isNew && process.env['UPDATE_GOLDEN'] !== '1') throw new Error(`${name} has no log or no view yet`);
   const { log = [], view, ...rest } = isNew ? { ...golden, ...play(golden) } : golden;
   const whole = { ...rest, log, view: view as RunView };
-  if (isNew) writeFileSync(new URL(name, folder), `${JSON.stringify(whole, undefined, 1)}\n`);
+  if (isNew) writeFileSync(new URL(name, folder), `${JSON.stringify(whole, undefined, 2)}\n`);
   return whole;
 };
 
