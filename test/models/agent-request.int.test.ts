@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { LLMock } from '@copilotkit/aimock';
 import { cleanText, type McpServer, type ModelContent, type SkillContent } from '@skein/domain';
@@ -235,4 +236,35 @@ test('servers that fail in every way are errors that the model sees, and the wor
   ]);
   expect((await worker.runCommand('echo still here')).outcome).toEqual({ status: 'succeeded' });
   expect([worker.pid, worker.isRunning]).toEqual([pid, true]);
+}, 120_000);
+
+test('a worker that is killed in a call leaves no process of a tool server', async (context) => {
+  if (process.platform !== 'linux') context.skip('needs /proc');
+  const mark = `86400.${process.pid}5`;
+  const alive = async (): Promise<number> => {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+    return lines.filter((line) => line.includes(mark)).length;
+  };
+  const doomed = new RealWorker();
+  await doomed.start();
+  play([['web__fork', {}]], [['web__hang', {}]]);
+  const transport = {
+    kind: 'stdio',
+    command: process.execPath,
+    args: [script, 'ok', mark],
+    env: { SLEEP_MARK: mark },
+  } as const;
+  doomed.startAgent({
+    agentId: 'caller',
+    instructions: '',
+    model: model(),
+    tools: { servers: { web: server('ok', { transport, allow: ['fork', 'hang'] }) } },
+  });
+  // The server itself, a child of its, and one that left its group.
+  await expect.poll(alive, { timeout: 60_000 }).toBe(3);
+  await expect.poll(() => requests().length, { timeout: 60_000 }).toBe(2);
+  await doomed.kill();
+  expect(await alive()).toBe(0);
+  await doomed.stop();
 }, 120_000);

@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StepAction, TaskOffer, TaskResult } from '@skein/domain';
 import { type ServedGateway, serveGateway } from '@skein/grpc';
+import { launchProcess } from '@skein/launcher';
 import { createMemoryLog, createNodeHasher, ScriptedCoordinator, sampleStep, scriptedToken } from '@skein/testkit';
 import { vi } from 'vitest';
 import { type AgentSketch, sealAgent } from './sealed-agent.ts';
@@ -23,7 +23,8 @@ const until = (holds: () => boolean): Promise<void> =>
 export class RealWorker {
   readonly #coordinator = new ScriptedCoordinator(createNodeHasher());
   #served: ServedGateway | undefined;
-  #child: ChildProcess | undefined;
+  #launched: ReturnType<typeof launchProcess> | undefined;
+  #isRunning = false;
   #workDir = '';
   #offers = 0;
   #logs = '';
@@ -54,7 +55,9 @@ export class RealWorker {
     this.#served = await serveGateway({ gateway: this.#coordinator, address: '127.0.0.1:0', log, meter });
     this.#workDir = await mkdtemp(join(tmpdir(), 'skein-agent-worker-'));
     const args = ['--conditions', 'skein-source', '--import', 'tsx', main];
-    this.#child = spawn(process.execPath, args, {
+    this.#launched = launchProcess({
+      command: process.execPath,
+      args,
       env: {
         PATH: process.env['PATH'],
         SKEIN_COORDINATOR: this.#served.address,
@@ -62,7 +65,13 @@ export class RealWorker {
         SKEIN_WORK_DIR: this.#workDir,
         SKEIN_LOG_LEVEL: 'error',
       },
-      stdio: ['ignore', 'inherit', 'inherit'],
+      log,
+      marker: `lch_agent_${process.pid}`,
+      censusMs: 0,
+    });
+    this.#isRunning = true;
+    void this.#launched.exited.then(() => {
+      this.#isRunning = false;
     });
     await until(() => this.#heard('credits').length > 0);
   }
@@ -73,11 +82,11 @@ export class RealWorker {
   }
 
   get pid(): number {
-    return this.#child?.pid ?? 0;
+    return this.#launched?.pid ?? 0;
   }
 
   get isRunning(): boolean {
-    return this.#child?.exitCode === null && this.#child.signalCode === null;
+    return this.#isRunning;
   }
 
   setSecret(name: string, value: string): void {
@@ -85,16 +94,28 @@ export class RealWorker {
   }
 
   /** One agent step of the DAG `demo`; resolves with its result. */
-  runAgent(sketch: AgentSketch, action: Partial<Extract<StepAction, { kind: 'agent' }>> = {}): Promise<TaskResult> {
+  async runAgent(
+    sketch: AgentSketch,
+    action: Partial<Extract<StepAction, { kind: 'agent' }>> = {},
+  ): Promise<TaskResult> {
     const { versionId, snapshot } = sealAgent(sketch);
     const { agentId } = sketch;
     const memory = { read: true, propose: true };
     const whole: StepAction = { kind: 'agent', agent: agentId, prompt: 'Begin.', limits: {}, memory, ...action };
-    return this.#run(whole, { agents: { [agentId]: versionId }, snapshot });
+    const step = this.#offer(whole, { agents: { [agentId]: versionId }, snapshot });
+    return this.#resultOf(step);
+  }
+
+  /** Like `runAgent`, without waiting. */
+  startAgent(sketch: AgentSketch): void {
+    const { versionId, snapshot } = sealAgent(sketch);
+    const memory = { read: false, propose: false };
+    const action: StepAction = { kind: 'agent', agent: sketch.agentId, prompt: 'Begin.', limits: {}, memory };
+    this.#offer(action, { agents: { [sketch.agentId]: versionId }, snapshot });
   }
 
   runCommand(command: string): Promise<TaskResult> {
-    return this.#run({ kind: 'shell', commands: [command] }, {});
+    return this.#resultOf(this.#offer({ kind: 'shell', commands: [command] }, {}));
   }
 
   /** What the private directories of tasks hold. */
@@ -103,18 +124,20 @@ export class RealWorker {
     return all.filter((path) => path.split('/').length > 2);
   }
 
+  /** `kill -9`; resolves when the launcher says that nothing is left. */
+  async kill(): Promise<void> {
+    process.kill(this.pid, 'SIGKILL');
+    await this.#launched?.exited;
+  }
+
   async stop(): Promise<void> {
-    const child = this.#child;
-    if (child !== undefined && this.isRunning) {
-      const exited = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await exited;
-    }
+    this.#launched?.kill('SIGTERM');
+    await this.#launched?.exited;
     await this.#served?.close(0);
     await rm(this.#workDir, { recursive: true, force: true });
   }
 
-  async #run(action: StepAction, changes: Partial<TaskOffer>): Promise<TaskResult> {
+  #offer(action: StepAction, changes: Partial<TaskOffer>): string {
     this.#offers += 1;
     const token = this.#offers;
     const step = `s${token}`;
@@ -135,6 +158,10 @@ export class RealWorker {
       ...changes,
     };
     this.#coordinator.streams.at(-1)?.send({ type: 'offer', offer });
+    return step;
+  }
+
+  async #resultOf(step: string): Promise<TaskResult> {
     const find = () => this.#heard('result').find(({ result }) => result.step === step)?.result;
     await until(() => find() !== undefined);
     return find() as TaskResult;

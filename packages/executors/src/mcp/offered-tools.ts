@@ -5,7 +5,7 @@ import { isDeeperThan } from './message-gate.ts';
 import { cleanLine, cleanProse } from './server-text.ts';
 
 /** Most tools of one server, and bounds of each. */
-export const maxTools = 256;
+const maxTools = 256;
 const maxNameLength = 128;
 const maxDescriptionLength = 4_096;
 const maxSchemaLength = 32 * 1024;
