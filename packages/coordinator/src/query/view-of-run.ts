@@ -138,8 +138,13 @@ export const readLog = async (
     const step = targetOf(state, path);
     return { attempt: step.attempt, over: isTerminalRun(state.status) || isSettledStep(step.status) };
   });
-  const attempts = options.attempt === undefined ? await engine.deps.logs.attempts(tenant, runId, path) : [];
-  const attempt = options.attempt ?? Math.max(target.attempt, ...attempts);
+  const wanted = options.attempt;
+  const attempts =
+    wanted === undefined || wanted > target.attempt ? await engine.deps.logs.attempts(tenant, runId, path) : [];
+  const latest = Math.max(target.attempt, ...attempts);
+  if (wanted !== undefined && (wanted < 1 || wanted > latest))
+    throw new DomainError('not_found', `step ${path} has no attempt ${wanted}`, { runId, step: path, attempt: wanted });
+  const attempt = wanted ?? latest;
   const over = target.over || attempt < target.attempt;
   const { bytes, next } = await engine.deps.logs.read(
     { tenant, runId, step: path, attempt },
