@@ -50,6 +50,7 @@ export interface PublicationResult {
     readonly alias: string;
     readonly created: boolean;
     readonly activated: boolean;
+    /** The publication asked for it and it is the candidate now; never the active version. */
     readonly candidate: boolean;
   }[];
   readonly dags: readonly {

@@ -46,7 +46,10 @@ export interface AppendRequest {
   /** The head after this append: `seq` is `expectedSeq + facts.length`. */
   readonly head: RunHead;
   readonly creation?: RunCreation;
-  /** Snapshot that this append pins; refused with `version_conflict` if it is no longer stored. */
+  /**
+   * Snapshot that this append pins; refused with `version_conflict` if it is no longer stored. So is an append by which an open run
+   * begins to name a snapshot that is not stored, pinned or not. An append that lost the race says so before it is refused.
+   */
   readonly pinsSnapshot?: Digest;
   /** The tenant's project revision that the admission was prepared from; refused with `version_conflict` if it has moved. */
   readonly expectsRevision?: number;

@@ -2,7 +2,10 @@ import type { Digest, Manifest, TenantId } from '@skein/domain';
 
 /** Sealed snapshots by digest; parts are shared between snapshots. */
 export interface SnapshotStore {
-  /** Idempotent: the same digest stores once. `parts` are the raw uncompressed bytes of every part in the manifest. */
+  /**
+   * Idempotent: the same digest stores once, and parts whose stored bytes are damaged or gone are stored anew. `parts` are the raw
+   * uncompressed bytes of every part in the manifest.
+   */
   save(
     tenant: TenantId,
     digest: Digest,
