@@ -64,6 +64,7 @@ describe('a call', () => {
     expect([waiting.calls, waiting.dueAt]).toEqual([[], 1_500]);
     expect(run.settle(1_500).calls).toEqual([{ step: 'a', stepId: 'a', attempt: 2 }]);
     run.call('a', 'run_2', 1_500);
+    expect(run.state.steps.get('a')).not.toHaveProperty('notBefore');
     run.returns('a', failed, 1_600);
     run.settle(1_600);
     expect(viewRun(run.state)).toMatchObject({ status: 'failed', error: { message: 'step a failed: boom' } });

@@ -206,6 +206,8 @@ describe('a cancel while handlers run', () => {
       'illegal_transition',
     );
     expect(run.act(cancel)).toEqual([]);
+    // The run itself was not asked to stop.
+    expect([run.state.cancel, run.state.closing?.cancel?.by]).toEqual([undefined, 'someone']);
     run.finish('@success', { status: 'cancelled' });
     run.settle();
     expect([run.state.status, handlers(run)]).toEqual(['succeeded', ['@success cancelled', '@exit cancelled']]);
