@@ -11,7 +11,7 @@ export type CallParams = { readonly [name: string]: JsonValue };
 const expectedName = 'a letter or digit, then at most 63 of A-Z a-z 0-9 _ . -';
 
 /** The name of a DAG. */
-export const dagName: Shape<string> = mapped(text('the name of a DAG'), (name, node, source) => {
+const dagName: Shape<string> = mapped(text('the name of a DAG'), (name, node, source) => {
   if (isName(name)) return name;
   source.report(node, { message: `${quoted(name)} is not the name of a DAG`, expected: expectedName });
   return undefined;

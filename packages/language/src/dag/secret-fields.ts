@@ -39,7 +39,7 @@ const envName = nameShape(
 );
 
 /** The name under which a secret is kept. */
-export const secretName: Shape<string> = nameShape(
+const secretName: Shape<string> = nameShape(
   'the name of a secret: letters, digits, _, . or -, at most 128',
   isSecretName,
   namePattern.source,

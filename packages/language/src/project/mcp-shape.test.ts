@@ -173,6 +173,15 @@ describe('an MCP server', () => {
     expect(problemsOf('mcp: { s: { command: " " } }')).toContain('the command is empty');
   });
 
+  test('whose tools are too large for a snapshot is refused by their size', () => {
+    const tool = `a: { description: "${'x'.repeat(600 * 1024)}", input_schema: { type: object } }`;
+    const project = read(`mcp: { s: { command: x, tools: { ${tool} } } }`);
+    expect(project.ok ? [] : project.error.map(({ code, file }) => [code, file])).toEqual([
+      ['too_large', 'agents/a/agent.yaml'],
+    ]);
+    expect(project.ok ? '' : project.error[0]?.message).toMatch(/^the tools have \d+ bytes$/);
+  });
+
   test('there are at most 32 of an agent', () => {
     const servers = Array.from({ length: 33 }, (_, index) => `s${index}: { command: x }`);
     expect(problemsOf(`mcp: { ${servers.join(', ')} }`)).toContain('too many MCP servers');

@@ -60,7 +60,10 @@ export const record = <const F extends FieldTable>(options: RecordOptions<F>): S
         if (isNothing(entry.value)) continue;
         if (nodes.has(field)) {
           source.report(entry.keySpot, {
-            message: `${entry.key} is ${field} under another name`,
+            message:
+              entry.key === field
+                ? `${field} is also given under another name`
+                : `${entry.key} is ${field} under another name`,
             expected: 'one of them',
           });
           continue;
