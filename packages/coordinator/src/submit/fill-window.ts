@@ -4,8 +4,9 @@ import { FairQueue } from '../dispatch/fair-queue.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { askRun } from '../run/run-turn.ts';
-import type { EarlierAdmission } from './prepare-admission.ts';
-import { forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
+import { admittedWith } from './admitted-with.ts';
+import type { AdmittedWith } from './prepare-admission.ts';
+import { admissionCommand, forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
 
 /** How long a claimed hint stays away from others, in ms; a crash hands it out again. */
 const visibilityMs = 10_000;
@@ -25,15 +26,13 @@ interface Filling {
 const fillings = new WeakMap<Engine, Filling>();
 
 /** What a retry run takes over from the run that it retries. Throws `unavailable`. */
-const earlierOf = async (engine: Engine, hint: ClaimedHint): Promise<EarlierAdmission | undefined> => {
+const earlierOf = async (engine: Engine, hint: ClaimedHint): Promise<AdmittedWith | undefined> => {
   const actor = await engine.runs.open(engine, hint.tenant, hint.runId);
   const { source } = actor.state;
   if (source.kind !== 'retry' || source.latest === true) return undefined;
   const head = await engine.deps.runs.readHead(hint.tenant, source.retryOf);
   if (head === undefined) return undefined;
-  return engine.runs.read(engine, hint.tenant, source.retryOf, ({ agents, snapshotDigest }) =>
-    snapshotDigest === undefined ? { agents } : { agents, snapshotDigest },
-  );
+  return engine.runs.read(engine, hint.tenant, source.retryOf, admittedWith);
 };
 
 /** Admits one queued run. True when its hint is spent. */
@@ -47,18 +46,7 @@ const admitClaimed = async (engine: Engine, hint: ClaimedHint): Promise<boolean>
     const admission = await prepareAdmission(engine, hint.tenant, dag, await earlierOf(engine, hint));
     if (actor.state.status !== 'queued') return true;
     const current = actor.dropped ? await engine.runs.open(engine, hint.tenant, hint.runId) : actor;
-    if (admission.kind === 'admit') current.pins = admission.snapshotDigest;
-    const settlement = await askRun(
-      engine,
-      current,
-      admission.kind === 'reject'
-        ? { type: 'reject', error: admission.error }
-        : {
-            type: 'admit',
-            agents: admission.agents,
-            ...(admission.snapshotDigest === undefined ? {} : { snapshotDigest: admission.snapshotDigest }),
-          },
-    );
+    const settlement = await askRun(engine, current, admissionCommand(current, admission));
     if (settlement.status === 'failed' && settlement.error.code === 'version_conflict')
       forgetAdmissions(engine, hint.tenant);
     return settlement.status !== 'failed';

@@ -1,6 +1,7 @@
 import type { KeptStep, RunId, RunState, RunView, StepState, TenantId } from '@skein/domain';
-import { DomainError } from '@skein/domain';
+import { DomainError, isHandlerId } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
+import { admittedWith } from './admitted-with.ts';
 import { createRun } from './submit-run.ts';
 
 const keptStep = (step: StepState): KeptStep | undefined => {
@@ -9,10 +10,11 @@ const keptStep = (step: StepState): KeptStep | undefined => {
   return step.workerId === undefined ? kept : { ...kept, workerId: step.workerId };
 };
 
-/** What succeeded, in DAG order; of a fan-out its list and the items that succeeded. */
+/** What succeeded of the graph, in DAG order; of a fan-out its list and the items that succeeded. Handlers run anew. */
 export const keptSteps = (state: RunState): readonly KeptStep[] => {
   const kept: KeptStep[] = [];
   for (const step of state.steps.values()) {
+    if (isHandlerId(step.path)) continue;
     const { fanout } = step;
     if (fanout === undefined) {
       const own = keptStep(step);
@@ -45,7 +47,8 @@ export const retryRun = async (
   });
   const dag = await engine.dags.byDigest(tenant, state.dagDigest);
   const latest = options.latest === true;
-  const { agents, snapshotDigest } = state;
+  const { timeoutMs, untrustedInput } = state;
+  const earlier = latest ? undefined : admittedWith(state);
   engine.deps.log.info('run is retried', { runId, by: options.by, latest });
   const created = await createRun(engine, {
     tenant,
@@ -55,7 +58,9 @@ export const retryRun = async (
     priority: state.priority,
     source: latest ? { kind: 'retry', retryOf: runId, latest: true } : { kind: 'retry', retryOf: runId },
     kept: keptSteps(state),
-    ...(latest ? {} : { earlier: snapshotDigest === undefined ? { agents } : { agents, snapshotDigest } }),
+    ...(earlier === undefined ? {} : { earlier }),
+    ...(timeoutMs === undefined || timeoutMs === state.dag.timeoutMs ? {} : { timeoutMs }),
+    ...(untrustedInput === undefined ? {} : { untrustedInput }),
   });
   return created.run;
 };
