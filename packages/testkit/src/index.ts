@@ -27,6 +27,8 @@ export { sealed } from './conformance/snapshot-fixtures.ts';
 export type { MakeHarness, StoreHarness, StoresUnderTest } from './conformance/store-harness.ts';
 export { FakeClock } from './fake-clock.ts';
 export { dagOf, stepOf } from './fixtures/dag-fixtures.ts';
+export type { AgentsToPublish } from './fixtures/publish-agent.ts';
+export { publishAgents } from './fixtures/publish-agent.ts';
 export type { GatewayUnderTest } from './gateway/describe-gateway.ts';
 export { describeGateway } from './gateway/describe-gateway.ts';
 export type { FaultCounts, Faults } from './gateway/faulty-gateway.ts';
@@ -44,7 +46,7 @@ export {
   sampleWorkerMessages,
 } from './gateway/sample-messages.ts';
 export type { ScriptedStream } from './gateway/scripted-coordinator.ts';
-export { ScriptedCoordinator, scriptedToken } from './gateway/scripted-coordinator.ts';
+export { ScriptedCoordinator, scriptedToken, strangeSession } from './gateway/scripted-coordinator.ts';
 export { MemoryBlobStore } from './memory/memory-blob-store.ts';
 export { MemoryLogStore } from './memory/memory-log-store.ts';
 export { MemoryMemoryStore } from './memory/memory-memory-store.ts';
