@@ -59,7 +59,7 @@ export const sealAgent = (
     subAgents: {},
   };
   for (const view of memory) add('memory', view, () => view.scope);
-  const versionId = add('agent', content, (digest) => `${agentId}@${digest}`);
+  const versionId = add('agent', content, (digest) => `${agentId}@${digest}`) as string as VersionId;
   const manifest = makeManifest(parts);
   const envelope = encodeEnvelope(manifest, bytes, defaultSnapshotLimits);
   return { versionId, snapshot: { digest: hasher.digest(manifestBytes(manifest)), envelope } };

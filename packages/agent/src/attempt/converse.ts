@@ -46,6 +46,7 @@ export const converse = async (
       loadedSkills: new Set<string>(),
       stepLog,
       servers,
+      redact: context.redact,
       ...(mayPropose ? { proposals: member.proposals } : {}),
       // A step proposes in the name of its own agent, whoever it delegated to.
       scopes: { agent: `agent/${action.agent}`, dag: `dag/${context.offer.dagName}`, global: 'global' },
@@ -64,7 +65,7 @@ export const converse = async (
           subAgents,
           skillNames: [...session.skills.keys()],
         }),
-        ...servers.definitions,
+        ...(context.redact(servers.definitions as unknown as JsonValue) as unknown as typeof servers.definitions),
         ...(session.answer === undefined ? [] : [answerTool(session.answer.toolSchema)]),
       ],
       ...(session.answer === undefined ? {} : { answer: session.answer }),

@@ -23,6 +23,8 @@ export interface ToolBench extends SkillPlaces {
   readonly scopes: ProposalScopes;
   /** Present exactly when the agent may delegate. */
   readonly delegate?: (input: JsonValue, signal: AbortSignal) => Promise<JsonObject>;
+  /** See `ExecutionContext.redact`: what the model gets to see goes to its provider. */
+  readonly redact: (value: JsonValue) => JsonValue;
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
@@ -82,6 +84,7 @@ const runOne = async (bench: ToolBench, call: ToolCall, signal: AbortSignal): Pr
     }
     result = failed(call, thrown.message, thrown.code);
   }
+  result = { ...result, output: bench.redact(result.output) };
   const took = `${Math.round(clock.monotonicMs() - startedAtMs)} ms`;
   const detail = isServers ? `${took}, ${byteLength(result.output)} bytes` : undefined;
   if (call.tool !== 'think' || result.isError) stepLog.result(call.tool, result.output, result.isError, detail);

@@ -93,6 +93,19 @@ test('a server gets the private directory, the secrets of the task, and a line i
   expect(context.logged()).toContain('[skein] tool server web: stderr: hello\n');
 });
 
+test('the secrets of a server do not reach the provider, whatever the server says', async () => {
+  const web: ScriptedServer = {
+    onOpen: ({ readSecret }) => void readSecret('TOKEN'),
+    tools: [{ name: 'get', description: 'Its key is value.', inputSchema: { type: 'object', title: 'value' } }],
+    call: () => ({ said: ['my token is value'] }),
+  };
+  const { run, model } = setUp([{ toolCalls: [call('web__get')] }, { text: 'done' }], { web });
+  await run();
+  expect(JSON.stringify(model.requests[1]?.messages)).toContain('my token is [redacted]');
+  expect(JSON.stringify(model.requests[0]?.tools)).toContain('Its key is [redacted].');
+  expect(JSON.stringify(model.requests.map(({ tools, messages }) => [tools, messages]))).not.toContain('value');
+});
+
 test('all servers are opened before the first turn, and closed also when the step fails', async () => {
   const { run, toolServers, model } = setUp([new DomainError('unauthenticated', 'no', {})], { b: {}, a: {} });
   expect((await run()).outcome).toMatchObject({ status: 'failed' });

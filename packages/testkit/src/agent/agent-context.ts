@@ -35,6 +35,7 @@ export const agentContextOf = (changes: AgentContextChanges = {}): AgentContext 
   const definition: Step = { ...stepOf('help'), action, ...changes.step };
   let logged = '';
   let started = 0;
+  const read = new Set<string>();
   const decoder = new TextDecoder();
   return {
     offer: {
@@ -74,9 +75,17 @@ export const agentContextOf = (changes: AgentContextChanges = {}): AgentContext 
       const value = changes.secrets?.[name];
       if (value === undefined)
         throw new DomainError('permission_denied', `the task does not declare the secret ${name}`);
+      read.add(value);
       return value;
     },
+    redact: (value) => redacted(value, read),
     logged: () => logged,
     startedCount: () => started,
   };
 };
+
+const redacted = (value: JsonValue, secrets: ReadonlySet<string>): JsonValue =>
+  [...secrets].reduce(
+    (left, secret) => JSON.parse(JSON.stringify(left).replaceAll(secret, '[redacted]')) as JsonValue,
+    value,
+  );
