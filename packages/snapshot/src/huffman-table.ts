@@ -1,0 +1,88 @@
+/** Codes of up to this many bits are found in one step; longer ones bit by bit, so that a table costs little to make. */
+const fastBits = 10;
+const fastMask = (1 << fastBits) - 1;
+/** Longest code of deflate. */
+const maxBits = 15;
+
+/**
+ * A canonical Huffman code of deflate, to be filled again for every block.
+ * @source https://www.rfc-editor.org/rfc/rfc1951#section-3.2.2
+ */
+export class HuffmanTable {
+  /** Symbol and length (`symbol << 4 | length`) by the next bits; 0 for none. */
+  readonly #fast = new Uint16Array(1 << fastBits);
+  readonly #counts = new Uint16Array(maxBits + 1);
+  readonly #symbols: Uint16Array;
+  readonly #next = new Uint16Array(maxBits + 2);
+
+  constructor(maxSymbols: number) {
+    this.#symbols = new Uint16Array(maxSymbols);
+  }
+
+  /**
+   * Takes the code lengths of symbols from `start` to before `end`. False when they are no code: too many, or, unless a code of one bit is all
+   * there is and `mayLack` allows it, too few.
+   */
+  fill(lengths: Uint8Array, start: number, end: number, mayLack: boolean): boolean {
+    const counts = this.#counts.fill(0);
+    for (let at = start; at < end; at++) counts[lengths[at] as number]++;
+    const unused = counts[0] as number;
+    counts[0] = 0;
+    let left = 1;
+    for (let bits = 1; bits <= maxBits; bits++) {
+      left = (left << 1) - (counts[bits] as number);
+      if (left < 0) return false;
+    }
+    const used = end - start - unused;
+    if (left > 0 && !(mayLack && (used === 0 || (used === 1 && counts[1] === 1)))) return false;
+    this.#place(lengths, start, end);
+    return true;
+  }
+
+  #place(lengths: Uint8Array, start: number, end: number): void {
+    const offsets = this.#next.fill(0);
+    const fast = this.#fast.fill(0);
+    for (let bits = 1; bits <= maxBits; bits++)
+      offsets[bits + 1] = (offsets[bits] as number) + (this.#counts[bits] as number);
+    for (let at = start; at < end; at++) {
+      const bits = lengths[at] as number;
+      if (bits > 0) this.#symbols[offsets[bits]++] = at - start;
+    }
+    let code = 0;
+    let index = 0;
+    for (let bits = 1; bits <= fastBits; bits++) {
+      for (let count = this.#counts[bits] as number; count > 0; count--) {
+        const entry = ((this.#symbols[index++] as number) << 4) | bits;
+        for (let at = reversed(code, bits); at <= fastMask; at += 1 << bits) fast[at] = entry;
+        code++;
+      }
+      code <<= 1;
+    }
+  }
+
+  /** `symbol << 4 | length` of the code that the bits begin with, least significant first; 0 for none. Needs 15 bits, or zeros after the last. */
+  lookUp(bits: number): number {
+    return (this.#fast[bits & fastMask] as number) || this.#lookUpLong(bits);
+  }
+
+  #lookUpLong(bits: number): number {
+    let code = 0;
+    let first = 0;
+    let index = 0;
+    for (let length = 1; length <= maxBits; length++) {
+      code |= (bits >> (length - 1)) & 1;
+      const count = this.#counts[length] as number;
+      if (code - count < first) return ((this.#symbols[index + code - first] as number) << 4) | length;
+      index += count;
+      first = (first + count) << 1;
+      code <<= 1;
+    }
+    return 0;
+  }
+}
+
+const reversed = (code: number, bits: number): number => {
+  let result = 0;
+  for (let bit = 0; bit < bits; bit++) result |= ((code >> bit) & 1) << (bits - 1 - bit);
+  return result;
+};

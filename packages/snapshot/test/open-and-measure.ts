@@ -1,0 +1,47 @@
+// Opens snapshots as a worker does, one after the other, in a process of its own, and says how each ended and what memory it took at most: the
+// resident set before the first, and its highest since then. Linux forgets the peak of the start-up when asked; elsewhere that peak counts too,
+// which only makes the test stricter.   open-and-measure.ts LIST   where LIST is a JSON file of { file, digest }
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { type Digest, isDomainError, defaultSnapshotLimits as limits } from '@skein/domain';
+import { createSnapshotOpener } from '@skein/snapshot';
+
+const hasher = {
+  digest: (bytes: Uint8Array | string): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
+};
+const refuse = () => Promise.reject(new Error('nothing is fetched'));
+
+const open = async (digest: Digest, envelope: Uint8Array): Promise<unknown> => {
+  const opener = createSnapshotOpener({ hasher, limits, maxCacheBytes: 2 * limits.maxBytes });
+  try {
+    const stores = await opener.open({ digest, envelope }, { fetchEnvelope: async () => envelope, fetchPart: refuse });
+    return { outcome: 'accepted', stores, opener };
+  } catch (thrown) {
+    if (!isDomainError(thrown)) return { outcome: `threw ${String(thrown)}` };
+    return { outcome: thrown.details?.['reason'] ?? thrown.code };
+  }
+};
+
+const statusBytes = (name: string): number =>
+  Number(new RegExp(`${name}:\\s*(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
+
+const list = JSON.parse(readFileSync(process.argv[2] as string, 'utf8')) as { file: string; digest: Digest }[];
+await open('sha256:'.padEnd(71, '0'), new Uint8Array(20));
+let baseline = process.memoryUsage.rss();
+let peak = (): number => process.resourceUsage().maxRSS * 1024;
+try {
+  writeFileSync('/proc/self/clear_refs', '5');
+  baseline = statusBytes('VmRSS');
+  peak = () => statusBytes('VmHWM');
+} catch {}
+const collect = (globalThis as { gc?: () => void }).gc;
+const outcomes: unknown[] = [];
+let kept: unknown;
+for (const { file, digest } of list) {
+  // What the one before left behind is not this one's; within one opening nobody collects on purpose.
+  kept = undefined;
+  if (process.memoryUsage.rss() - baseline > 8 * 1024 * 1024) collect?.();
+  kept = await open(digest, new Uint8Array(readFileSync(file)));
+  outcomes.push((kept as { outcome: unknown }).outcome);
+}
+process.stdout.write(JSON.stringify({ outcomes, taken: peak() - baseline }));
