@@ -1,7 +1,7 @@
-import { canonicalJson } from '../json/canonical-json.ts';
-import type { JsonSchema, JsonValue } from '../json/json-value.ts';
 import type { AgentLimits } from '../dag/step.ts';
 import type { VersionId } from '../identity/ids.ts';
+import { canonicalJson } from '../json/canonical-json.ts';
+import type { JsonSchema, JsonValue } from '../json/json-value.ts';
 import type { ModelContent, SkillContent, SkillFile, SoulContent, ToolsContent } from './agent-content.ts';
 import { diffLines } from './diff-lines.ts';
 
