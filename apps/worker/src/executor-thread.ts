@@ -8,6 +8,7 @@ import {
   createNoopExecutor,
   createPortProcessGroups,
   createShellExecutor,
+  createToolServers,
   createWorkDirs,
   serveTaskRunner,
 } from '@skein/executors';
@@ -30,6 +31,7 @@ const patterns = createBoundedPatterns();
 
 const agent = createAgentExecutor({
   model: createModelRouter({ clock }),
+  toolServers: createToolServers({ path: data.stepEnv['PATH'] ?? '', groups, ...marked }),
   toolHost: createNodeToolHost({ path: data.stepEnv['PATH'] ?? '', groups, ...marked }),
   clock,
   random: createSystemRandom(),
