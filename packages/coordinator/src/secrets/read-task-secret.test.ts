@@ -1,6 +1,7 @@
 import type { TaskRef } from '@skein/domain';
-import { DomainError } from '@skein/domain';
+import { DomainError, dagDigest, versionIdOf } from '@skein/domain';
 import type { SecretSource } from '@skein/ports';
+import { encodePart } from '@skein/snapshot';
 import { createScene, dagOf, type Scene, type ScriptedWorker, stepOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
 
@@ -125,4 +126,49 @@ describe('a secret', () => {
     expect(facts.filter((type) => type === 'secret_released')).toHaveLength(1);
     await scene.close();
   });
+});
+
+test('an agent step may ask for what its agent’s model names, and for nothing else', async () => {
+  const scene = await createScene({ dags: [], deps: { secretValues: { read: async () => canary } } });
+  const agent = dagOf(
+    [
+      stepOf('ask', {
+        action: { kind: 'agent', agent: 'asker', prompt: '', limits: {}, memory: { read: false, propose: false } },
+      }),
+    ],
+    { name: 'asks' },
+  );
+  const model = { id: 'm', provider: 'openai' as const, model: 'x', parameters: {}, secretName: 'MODEL_KEY' };
+  const tools = { allow: [], bash: { allow: [], deny: [] }, servers: {} };
+  const parts = [
+    { kind: 'model' as const, name: 'm', bytes: encodePart('model', model) },
+    { kind: 'tools' as const, name: 'tools', bytes: encodePart('tools', tools) },
+  ].map((part) => ({ ...part, digest: scene.hasher.digest(part.bytes) }));
+  const content = {
+    agentId: 'asker',
+    description: '',
+    instructions: '',
+    model: parts[0]!.digest,
+    tools: parts[1]!.digest,
+    skills: {},
+    limits: {},
+    subAgents: {},
+  };
+  await scene.stores.projects.publish({
+    tenant: 'default',
+    dags: [{ name: 'asks', digest: dagDigest(agent, scene.hasher), dag: agent }],
+    subDags: [],
+    parts,
+    agents: [{ versionId: versionIdOf(content, scene.hasher), content }],
+    activate: ['asker'],
+    candidates: [],
+    memory: [],
+    at: scene.clock.now(),
+  });
+  const worker = await scene.join();
+  await scene.submit('asks');
+  const ask = asking(scene, worker, worker.offers[0]!);
+  expect(await ask('MODEL_KEY')).toBe(canary);
+  expect(await codeOf(ask('DB_PASSWORD'))).toBe('permission_denied');
+  await scene.close();
 });
