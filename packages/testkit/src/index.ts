@@ -26,7 +26,7 @@ export type { SealedSnapshot } from './conformance/snapshot-fixtures.ts';
 export { sealed } from './conformance/snapshot-fixtures.ts';
 export type { MakeHarness, StoreHarness, StoresUnderTest } from './conformance/store-harness.ts';
 export { FakeClock } from './fake-clock.ts';
-export { dagOf, stepOf } from './fixtures/dag-fixtures.ts';
+export { callOf, dagOf, stepOf } from './fixtures/dag-fixtures.ts';
 export type { AgentsToPublish } from './fixtures/publish-agent.ts';
 export { publishAgents } from './fixtures/publish-agent.ts';
 export type { GatewayUnderTest } from './gateway/describe-gateway.ts';

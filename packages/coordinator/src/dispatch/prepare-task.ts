@@ -1,4 +1,4 @@
-import type { Digest, JsonValue, RunState, Step, StepPath, ValueRef } from '@skein/domain';
+import type { Digest, JsonValue, Step, StepPath, ValueRef } from '@skein/domain';
 import { DomainError, parseStepPath } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import type { RunActor } from '../run/run-actor.ts';

@@ -1,4 +1,4 @@
-import type { JsonValue, KeptStep, RunCommand, RunSource, RunView, TenantId } from '@skein/domain';
+import type { JsonValue, KeptStep, RunSource, RunView, TenantId } from '@skein/domain';
 import { canonicalJson, createRunState, DomainError, resolveParams, shardOf, utf8Length, viewRun } from '@skein/domain';
 import type { RunCreation } from '@skein/ports';
 import type { SubmitRun } from '../coordinator.ts';

@@ -1,4 +1,4 @@
-import type { Coordinator, CoordinatorConfig, CoordinatorDeps } from '@skein/coordinator';
+import type { Coordinator, CoordinatorConfig, CoordinatorDeps, RunSummary } from '@skein/coordinator';
 import { createCoordinator } from '@skein/coordinator';
 import type { Dag, RunFact, TaskOffer, TaskOutcome, TaskRef, ValueRef, WorkerInfo } from '@skein/domain';
 import { defaultTenant } from '@skein/domain';
@@ -91,6 +91,9 @@ export class ScriptedWorker {
     this.#link.close();
   }
 }
+
+/** Outcome, outputs and stdout of a result. */
+type Answer = Parameters<ScriptedWorker['finish']> extends [unknown, ...infer Rest] ? Rest : never;
 
 /** What kind of scene it is. */
 export interface SceneOptions {
@@ -186,6 +189,24 @@ export class Scene {
     const { run } = await this.coordinator.submitRun(defaultTenant, { dag, ...changes });
     await this.settle();
     return run.runId;
+  }
+
+  view(runId: string): ReturnType<Coordinator['getRun']> {
+    return this.coordinator.getRun(defaultTenant, runId);
+  }
+
+  /** The runs that steps of a run called, newest first. */
+  async children(parentRunId: string): Promise<readonly RunSummary[]> {
+    return (await this.coordinator.listRuns({ tenant: defaultTenant, parentRunId, limit: 100 })).items;
+  }
+
+  /** Answers the offer at this place with a result, gives the slot back and lets everything that follows happen. */
+  async answer(worker: ScriptedWorker, place: number, ...result: Answer): Promise<void> {
+    const offer = worker.offers[place];
+    if (offer === undefined) throw new Error(`there is no offer ${place}`);
+    worker.finish(offer, ...result);
+    worker.credits(1);
+    await this.settle();
   }
 
   async settle(): Promise<void> {
