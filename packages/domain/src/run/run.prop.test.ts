@@ -119,7 +119,16 @@ const checkOutcome = (dag: Dag, state: RunState, log: readonly RunFact[]): void 
     init.status === 'succeeded' ||
     (init.status === 'failed' && tolerance?.failure === true) ||
     (init.status === 'skipped' && tolerance?.skipped === true);
-  if (!letsGo) expect(['failed', 'cancelled']).toContain(state.status);
+  if (!letsGo) {
+    expect(['failed', 'cancelled']).toContain(state.status);
+    const begun = log.filter((fact) => fact.type === 'step_leased' || fact.type === 'step_called');
+    expect(begun.filter(({ step }) => !isHandlerId(step))).toEqual([]);
+  }
+  // H3: a cancel from before does not stop the handlers that follow.
+  if (state.closing?.cancel === undefined) {
+    const follow = [...state.steps.values()].filter(({ path }) => isHandlerId(path) && path !== '@init');
+    expect(follow.filter(({ status }) => status === 'cancelled')).toEqual([]);
+  }
   if (closing === undefined) return;
   const failed = ['@success', '@exit'].some((id) => {
     const name = id === '@exit' ? 'exit' : 'success';
