@@ -22,15 +22,17 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 interface Input {
   readonly digest: Digest;
   readonly envelope: Uint8Array;
+  /** Of those that are damaged in a thousand places, what one leaves behind may add up. */
+  readonly alone?: boolean;
 }
 
 /** Opens all in one child process; how each ended, and the most memory that it took over its baseline, in MiB. */
 const measure = (inputs: Iterable<Input>): { outcomes: readonly string[]; takenMiB: number } => {
-  const list: { file: string; digest: Digest }[] = [];
-  for (const { digest, envelope } of inputs) {
+  const list: { file: string; digest: Digest; alone: boolean }[] = [];
+  for (const { digest, envelope, alone = true } of inputs) {
     const file = join(folder, `envelope-${list.length}`);
     writeFileSync(file, envelope);
-    list.push({ file, digest });
+    list.push({ file, digest, alone });
   }
   writeFileSync(join(folder, 'list'), JSON.stringify(list));
   const program = fileURLToPath(new URL('../test/open-and-measure.ts', import.meta.url));
@@ -47,7 +49,9 @@ const measure = (inputs: Iterable<Input>): { outcomes: readonly string[]; takenM
 test('the whole hostile corpus, one after the other, stays within the limit and 48 MiB, and the process goes on', () => {
   const corpus = hostileSnapshots();
   function* inputs(): Generator<Input> {
-    for (const { digest, make } of corpus) yield { digest, envelope: make() };
+    for (const { name, digest, make } of corpus) {
+      yield { digest, envelope: make(), alone: !/^(cut at|flip) /.test(name) };
+    }
     const good = seal(goodParts);
     yield { digest: good.digest, envelope: good.envelope() };
   }

@@ -78,7 +78,8 @@ const withParts = (name: string, outcome: string, parts: readonly LoosePart[]): 
   return raw(name, outcome, () => sealed.envelope(), sealed.digest);
 };
 
-const damaged = (): readonly Hostile[] => {
+/** Damage to one whole member that is right otherwise. */
+const damaged = (file: Uint8Array): readonly Hostile[] => {
   const random = createSeededRandom(7);
   return [
     raw('nothing', 'truncated', () => new Uint8Array(0)),
@@ -109,7 +110,6 @@ const damaged = (): readonly Hostile[] => {
     raw('a second member', 'second_member', () => joined(file, file)),
     raw('the header of another tool', 'bad_gzip', () => new Uint8Array(gzipSync(bytesOf('x')))),
     raw('text', 'bad_gzip', () => bytesOf('not gzip at all, but long enough to be a member')),
-    raw('another digest', 'digest_mismatch', () => file, anyDigest),
   ];
 };
 
@@ -235,9 +235,28 @@ const parts = (): readonly Hostile[] => [
 
 /** Every kind of damage and malice that we know, as whole envelopes. */
 export const hostileSnapshots = (): readonly Hostile[] => [
-  ...damaged(),
+  ...damaged(file),
+  raw('another digest', 'digest_mismatch', () => file, anyDigest),
   ...bombs(),
   ...framed(),
   ...manifests(),
   ...parts(),
 ];
+
+/** Every kind of damage and malice that we know, as members of one part with these bytes. */
+export const hostileMembers = (content: Uint8Array): readonly Hostile[] => {
+  const member = gzip(content);
+  const other = content.slice();
+  other[other.length >> 1] = 0x7e;
+  return [
+    ...damaged(member),
+    raw('another part of the same size', 'digest_mismatch', () => gzip(other)),
+    raw('a shorter part', 'bad_length', () => gzip(content.subarray(1))),
+    raw('a longer part', 'too_large', () => gzip(joined(content, new Uint8Array(1)))),
+    raw('a bomb', 'too_large', () => bombBehind(content, 64 * MiB)),
+    raw('zeros without end', 'too_large', () => endless(new Uint8Array(MiB), content.length)),
+    raw('a bomb in a second member', 'second_member', () =>
+      joined(member, gzipSync(new Uint8Array(64 * MiB)).subarray(0, 5_000)),
+    ),
+  ];
+};

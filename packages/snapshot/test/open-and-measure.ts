@@ -1,6 +1,6 @@
 // Opens snapshots as a worker does, one after the other, in a process of its own, and says how each ended and what memory it took at most: the
 // resident set before the first, and its highest since then. Linux forgets the peak of the start-up when asked; elsewhere that peak counts too,
-// which only makes the test stricter.   open-and-measure.ts LIST   where LIST is a JSON file of { file, digest }
+// which only makes the test stricter.   open-and-measure.ts LIST   where LIST is a JSON file of { file, digest, alone }
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type Digest, isDomainError, defaultSnapshotLimits as limits } from '@skein/domain';
@@ -25,7 +25,11 @@ const open = async (digest: Digest, envelope: Uint8Array): Promise<unknown> => {
 const statusBytes = (name: string): number =>
   Number(new RegExp(`${name}:\\s*(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024;
 
-const list = JSON.parse(readFileSync(process.argv[2] as string, 'utf8')) as { file: string; digest: Digest }[];
+const list = JSON.parse(readFileSync(process.argv[2] as string, 'utf8')) as {
+  file: string;
+  digest: Digest;
+  alone: boolean;
+}[];
 await open('sha256:'.padEnd(71, '0'), new Uint8Array(20));
 let baseline = process.memoryUsage.rss();
 let peak = (): number => process.resourceUsage().maxRSS * 1024;
@@ -37,10 +41,10 @@ try {
 const collect = (globalThis as { gc?: () => void }).gc;
 const outcomes: unknown[] = [];
 let kept: unknown;
-for (const { file, digest } of list) {
+for (const { file, digest, alone } of list) {
   // What the one before left behind is not this one's; within one opening nobody collects on purpose.
   kept = undefined;
-  if (process.memoryUsage.rss() - baseline > 8 * 1024 * 1024) collect?.();
+  if (alone) collect?.();
   kept = await open(digest, new Uint8Array(readFileSync(file)));
   outcomes.push((kept as { outcome: unknown }).outcome);
 }
