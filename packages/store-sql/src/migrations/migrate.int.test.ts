@@ -132,6 +132,12 @@ test('what is new works on old rows: a fold, a proposal, a called run', async ()
 test('open runs hold the snapshots that they held, and none is collected before its time', async () => {
   const { snapshots, runs } = await open();
   const opened = clock.now();
+  const reader = await SqlThread.open({ path: join(dataDir, 'skein.db'), mode: 'reader' });
+  const listed = await reader.query('select size from snapshot_part order by size', []);
+  expect(listed.rows.map(({ size }) => size)).toEqual(
+    ['free', 'held', 'ended', 'shared', 'shared', 'shared'].map((text) => text.length),
+  );
+  await reader.close();
   expect((await snapshots.collect(opened, 10)).snapshots).toEqual([]);
   const collected = await snapshots.collect(opened + 1, 10);
   expect(collected.snapshots.map(({ digest }) => digest).toSorted()).toEqual([ended.digest, free.digest].toSorted());
