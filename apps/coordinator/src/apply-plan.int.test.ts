@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClient, offlineModel, readProjectFolder } from '@skein/sdk';
+import { environmentSecrets } from '@skein/telemetry';
 import { createMemoryLog } from '@skein/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { composeCoordinator } from './compose.ts';
 import { readPrivateFile } from './private-files.ts';
-import { environmentSecrets } from './secrets/environment-secrets.ts';
 
 const example = fileURLToPath(new URL('../../../examples/release-notes', import.meta.url));
 

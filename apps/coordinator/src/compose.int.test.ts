@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClient, offlineModel } from '@skein/sdk';
+import { environmentSecrets } from '@skein/telemetry';
 import { createMemoryLog } from '@skein/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { composeCoordinator } from './compose.ts';
 import type { Config } from './config.ts';
 import { readPrivateFile } from './private-files.ts';
-import { environmentSecrets } from './secrets/environment-secrets.ts';
 
 const example = fileURLToPath(new URL('../../../examples/release-notes', import.meta.url));
 

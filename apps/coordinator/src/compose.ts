@@ -11,13 +11,13 @@ import {
   createHasher,
   createIdSource,
   createPrometheusMeter,
+  createSecretSource,
   createSecrets,
   createSystemClock,
 } from '@skein/telemetry';
 import { formatAddress } from './address.ts';
 import type { Config } from './config.ts';
 import { ensureToken } from './first-tokens.ts';
-import { createSecretSource } from './secrets/create-secret-source.ts';
 
 /** A coordinator that serves. */
 export interface RunningCoordinator {
@@ -86,6 +86,7 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
     const grpc = await serveGateway({
       gateway: coordinator.gateway,
       address: formatAddress(config.grpc),
+      ...(config.tls === undefined ? {} : { tls: config.tls }),
       log: log.child({ part: 'grpc' }),
       meter,
     });

@@ -47,7 +47,7 @@ test('lists every bad variable at once', () => {
 test('refuses to be reachable from other machines without TLS, unless told to', () => {
   const args = ['--http', '0.0.0.0:1', '--grpc', '[::]:2'];
   expect(problems(args)).toHaveLength(2);
-  expect(problems(args)[0]).toContain('no TLS yet');
+  expect(problems(args)[0]).toContain('in the clear');
   expect(problems([...args, '--insecure'])).toEqual([]);
 });
 

@@ -1,11 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { isDomainError, type Problem } from '@skein/domain';
 import { scrubEnvironment } from '@skein/launcher';
-import { createPinoLog } from '@skein/telemetry';
+import { createPinoLog, secretVariables } from '@skein/telemetry';
 import { composeCoordinator } from './compose.ts';
 import { readConfig, stopDeadlineMs } from './config.ts';
 import { writePrivateFile } from './private-files.ts';
-import { secretVariables } from './secrets/environment-secrets.ts';
 
 // What this process writes (database, lock, files of blobs) is for its owner only, also in a data folder that was there before.
 process.umask(0o077);

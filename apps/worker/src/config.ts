@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { environmentSecrets, type SecretValues } from '@skein/telemetry';
 import { z } from 'zod';
-import { environmentSecrets, type SecretValues } from './secrets/environment-secrets.ts';
 
 /** A value that must not be shown: it prints as `[redacted]` wherever it is written by accident. */
 export class Secret {
@@ -124,7 +124,7 @@ export const readConfig = (args: readonly string[], environment: Environment = p
     hostname: hostname(),
     stepEnv: pick(environment, stepVariables),
     secrets: {
-      values: environmentSecrets(environment, read.SKEIN_SECRETS),
+      values: environmentSecrets(environment, { apiKeys: true, named: read.SKEIN_SECRETS }),
       ...(read.SKEIN_SECRETS_DIR === undefined ? {} : { folder: read.SKEIN_SECRETS_DIR }),
     },
   });

@@ -14,10 +14,15 @@ import {
 } from '@skein/executors';
 import { createModelRouter } from '@skein/models';
 import { createSnapshotOpener } from '@skein/snapshot';
-import { createHasher, createPinoLog, createSystemClock, createSystemRandom } from '@skein/telemetry';
+import {
+  createHasher,
+  createPinoLog,
+  createSecretSource,
+  createSystemClock,
+  createSystemRandom,
+} from '@skein/telemetry';
 import { createTaskRunner } from '@skein/worker';
 import type { ExecutorThreadData } from './executor-thread-data.ts';
-import { createSecretSource } from './secrets/create-secret-source.ts';
 
 const port = parentPort as MessagePort;
 const data = workerData as ExecutorThreadData;
@@ -48,7 +53,7 @@ serveTaskRunner(
     workDirs: createWorkDirs(data.workFolder),
     hasher,
     patterns,
-    secretValues: createSecretSource(data.secretValues, data.secretsFolder),
+    secretValues: createSecretSource(new Map(Object.entries(data.secretValues)), data.secretsFolder),
     clock,
     log,
   }),

@@ -32,6 +32,6 @@ export type {
   PlannedDag,
   PlannedPart,
 } from './project/apply-plan.ts';
-export type { InspectedSnapshot, SnapshotDiff, SnapshotDiffPart } from './project/snapshot-views.ts';
+export type { InspectedSnapshot, SnapshotDiff } from './project/snapshot-views.ts';
 export type { FireSchedulesDeps, Scheduler, ScheduleSource } from './schedule/fire-schedules.ts';
 export { createScheduler } from './schedule/fire-schedules.ts';

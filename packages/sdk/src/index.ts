@@ -17,7 +17,6 @@ export type {
   ApplyPlan,
   PlannedChange,
   SnapshotDiffInfo,
-  SnapshotDiffPart,
   SnapshotInfo,
 } from './plan-wire.ts';
 export type { AutoModelChoice } from './project/auto-model.ts';

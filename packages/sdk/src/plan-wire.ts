@@ -1,4 +1,4 @@
-import type { Digest, Manifest, PartKind, VersionChange, VersionId } from '@skein/domain';
+import type { Digest, Manifest, ManifestDiff, VersionChange, VersionId } from '@skein/domain';
 
 /** What becomes of one thing. */
 export type PlannedChange = 'created' | 'updated' | 'unchanged';
@@ -63,21 +63,8 @@ export interface SnapshotInfo {
   readonly uncompressedBytes: number;
 }
 
-/** One part that two snapshots do not share. */
-export interface SnapshotDiffPart {
-  readonly kind: PartKind;
-  readonly name: string;
-  readonly before?: { readonly digest: Digest; readonly size: number };
-  readonly after?: { readonly digest: Digest; readonly size: number };
-}
-
 /** What changed from snapshot `a` to `b`. */
-export interface SnapshotDiffInfo {
+export interface SnapshotDiffInfo extends ManifestDiff {
   readonly a: Digest;
   readonly b: Digest;
-  readonly added: readonly SnapshotDiffPart[];
-  readonly removed: readonly SnapshotDiffPart[];
-  readonly changed: readonly SnapshotDiffPart[];
-  /** Parts that both hold. */
-  readonly same: number;
 }

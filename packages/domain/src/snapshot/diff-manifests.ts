@@ -44,7 +44,7 @@ export const diffManifests = (a: Manifest, b: Manifest): ManifestDiff => {
   const removed: ManifestDiffPart[] = [];
   const changed: ManifestDiffPart[] = [];
   let same = 0;
-  for (const key of [...new Set([...before.keys(), ...after.keys()])]) {
+  for (const key of new Set([...before.keys(), ...after.keys()])) {
     const was = before.get(key) ?? [];
     const is = after.get(key) ?? [];
     const kept = new Set(was.map(({ digest }) => digest).filter((digest) => is.some((part) => part.digest === digest)));

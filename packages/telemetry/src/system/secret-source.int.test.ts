@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createSecretSource } from './create-secret-source.ts';
 import { environmentSecrets, secretVariables } from './environment-secrets.ts';
+import { createSecretSource } from './secret-source.ts';
 
 const none = environmentSecrets({});
 
@@ -49,7 +49,7 @@ test('a link within the folder is followed, as mounted secrets need it; one that
   const source = createSecretSource(none, folder);
   expect(await source.read('INSIDE')).toBe('mounted');
   const refused = source.read('OUTSIDE').catch((thrown: unknown) => thrown);
-  expect(await refused).toMatchObject({ code: 'unavailable' });
+  expect(await refused).toMatchObject({ code: 'permission_denied' });
   expect(String(await refused)).not.toContain('canary');
 });
 
@@ -65,5 +65,18 @@ test('a folder, and a file that is too large, are refused', async () => {
   await mkdir(join(folder, 'FOLDER'));
   await writeFile(join(folder, 'HUGE'), 'x'.repeat(64 * 1024 + 1));
   const source = createSecretSource(none, folder);
-  for (const name of ['FOLDER', 'HUGE']) await expect(source.read(name)).rejects.toMatchObject({ code: 'unavailable' });
+  for (const name of ['FOLDER', 'HUGE'])
+    await expect(source.read(name)).rejects.toMatchObject({ code: 'permission_denied' });
+});
+
+test('a worker also offers API keys and what it was told to, and never a variable of its own', () => {
+  const environment = {
+    OPENAI_API_KEY: 'k1',
+    SKEIN_SECRET_GITHUB: 'k2',
+    DATABASE_URL: 'k3',
+    SKEIN_JOIN_TOKEN: 'k4',
+    SKEIN_OTHER_API_KEY: 'k5',
+  };
+  const values = environmentSecrets(environment, { apiKeys: true, named: 'DATABASE_URL, SKEIN_JOIN_TOKEN' });
+  expect(values.reveal()).toEqual({ OPENAI_API_KEY: 'k1', GITHUB: 'k2', DATABASE_URL: 'k3' });
 });

@@ -12,10 +12,10 @@ const maxSecretBytes = 64 * 1024;
 const fileName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 
 /**
- * The coordinator's secrets: first these values, then the folder, whose file NAME holds the secret NAME (the form of container secrets).
+ * Secrets of a process: first these values, then the folder, whose file NAME holds the secret NAME (the form of container secrets).
  * The folder is read at each request, so that a rotated secret is seen by the next task; one line break at the end is not part of it.
  */
-export const createSecretSource = (values: SecretValues, folder?: string): SecretSource => ({
+export const createSecretSource = (values: Pick<SecretValues, 'get'>, folder?: string): SecretSource => ({
   read: async (name) => {
     const value = values.get(name);
     if (value !== undefined || folder === undefined || !fileName.test(name)) return value;
@@ -48,4 +48,7 @@ const readSecretFile = async (folder: string, name: string): Promise<string | un
 };
 
 const unreadable = (name: string, reason: string): DomainError =>
-  new DomainError('unavailable', `the file of the secret ${name} cannot be read: ${reason}`, { secret: name, reason });
+  new DomainError('permission_denied', `the file of the secret ${name} cannot be read: ${reason}`, {
+    secret: name,
+    reason,
+  });
