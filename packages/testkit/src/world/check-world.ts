@@ -1,5 +1,6 @@
-import type { RunFact, RunState } from '@skein/domain';
+import type { JsonValue, RunFact, RunState, RunView } from '@skein/domain';
 import {
+  canonicalJson,
   createRunState,
   decodeRunState,
   defaultTenant,
@@ -93,6 +94,8 @@ const checkTokens = (world: World, head: RunHead, facts: readonly RunFact[], rep
 const samePlan = (state: RunState, now: number): boolean =>
   JSON.stringify(planRun(state, now)) === JSON.stringify(planRunFully(state, now));
 
+const textOf = (view: RunView | undefined): string => canonicalJson((view ?? null) as unknown as JsonValue);
+
 /** The log alone gives the state, the head and the plan; a checkpoint at any place changes nothing. */
 const checkReplay = async (world: World, head: RunHead, facts: readonly RunFact[], report: Report): Promise<void> => {
   const stored = await world.stores.projects.findDagByDigest(head.tenant, head.dagDigest);
@@ -120,8 +123,12 @@ const checkReplay = async (world: World, head: RunHead, facts: readonly RunFact[
       if (!isSettledStep(item.status)) report(`run ${head.runId}: item ${item.path} is ${item.status} at the end`);
     }
   }
+  if (state.paramsRef !== undefined) {
+    const bytes = await world.stores.blobs.get(head.tenant, state.paramsRef.digest);
+    state.params = JSON.parse(new TextDecoder().decode(bytes)) as RunState['params'];
+  }
   const shown = await world.coordinator?.api.getRun(head.tenant, head.runId);
-  if (JSON.stringify(shown) !== JSON.stringify(viewRun(state)))
+  if (textOf(shown) !== textOf(viewRun(state)))
     report(`run ${head.runId}: the coordinator shows another state than the log`);
 };
 
