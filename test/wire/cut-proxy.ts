@@ -10,7 +10,7 @@ export interface CutProxy {
   /** New connections go there. */
   lead(port: number): void;
   /** Breaks one connection once so many bytes have gone down on it, and then calls back. One at a time. */
-  cutAfter(bytes: number, then?: () => void): void;
+  cutAfter(bytes: number, tell?: () => void): void;
   /** Breaks every connection. */
   cutAll(): void;
   close(): Promise<void>;
@@ -20,7 +20,7 @@ export interface CutProxy {
 export const openCutProxy = async (port: number): Promise<CutProxy> => {
   let target = port;
   let passed = 0;
-  let trap: { readonly bytes: number; readonly then: () => void } | undefined;
+  let trap: { readonly bytes: number; readonly tell: () => void } | undefined;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1');
@@ -43,12 +43,12 @@ export const openCutProxy = async (port: number): Promise<CutProxy> => {
       passed += bytes.length;
       const goesOn = client.write(bytes);
       if (trap !== undefined && down >= trap.bytes) {
-        const { then } = trap;
+        const { tell } = trap;
         trap = undefined;
         // What was passed on arrives; what is under way behind it does not.
         upstream.destroy();
         client.end();
-        then();
+        tell();
       } else if (!goesOn) {
         upstream.pause();
         client.once('drain', () => upstream.resume());
@@ -65,8 +65,8 @@ export const openCutProxy = async (port: number): Promise<CutProxy> => {
     lead: (next) => {
       target = next;
     },
-    cutAfter: (bytes, then = () => undefined) => {
-      trap = { bytes, then };
+    cutAfter: (bytes, tell = () => undefined) => {
+      trap = { bytes, tell };
     },
     cutAll,
     close: () =>

@@ -35,7 +35,7 @@ afterEach(() => world.close());
 
 /** Reads the large skill, so that a step proves that its bytes arrived. */
 const readAtlas = async ({ offer, stores }: ExecutionContext): Promise<void> => {
-  const [agentId = '', versionId = ''] = Object.entries(offer.agents)[0] ?? [];
+  const [agentId, versionId] = only(Object.entries(offer.agents));
   const digest = stores?.agent(agentId, versionId).skills['atlas'] ?? '';
   const content = stores?.skill(digest).files[0]?.content ?? '';
   if (Buffer.from(content, 'base64').length !== 3 * mebibyte - 4_096) throw new Error('the skill is not whole');

@@ -1,4 +1,4 @@
-import { createCoordinator, type Coordinator, type CoordinatorConfig } from '@skein/coordinator';
+import { type Coordinator, type CoordinatorConfig, createCoordinator } from '@skein/coordinator';
 import { type Digest, defaultSnapshotLimits, defaultTenant, type StepKind } from '@skein/domain';
 import { createGrpcGateway, serveGateway } from '@skein/grpc';
 import type { CoordinatorGateway, ExecutionContext, PartRequest, SecretSource, TaskRunner } from '@skein/ports';
@@ -73,7 +73,7 @@ export class WireWorld {
         ...this.stores,
         ...deps,
         clock: process.clock,
-        ids: createIdSource(process.clock),
+        ids: createIdSource(),
         hasher: this.hasher,
         secrets: createSecrets(),
         log,

@@ -46,7 +46,7 @@ export {
   sampleWorkerMessages,
 } from './gateway/sample-messages.ts';
 export type { ScriptedStream } from './gateway/scripted-coordinator.ts';
-export { ScriptedCoordinator, scriptedToken, strangeSession } from './gateway/scripted-coordinator.ts';
+export { ScriptedCoordinator, scriptedToken } from './gateway/scripted-coordinator.ts';
 export { MemoryBlobStore } from './memory/memory-blob-store.ts';
 export { MemoryLogStore } from './memory/memory-log-store.ts';
 export { MemoryMemoryStore } from './memory/memory-memory-store.ts';
