@@ -45,7 +45,7 @@ const pick = <T>(random: Random, items: readonly T[]): T => items[random.integer
 
 /** Bytes with one to four changes: flips, sets, cuts, repeats, words. */
 export const mutateBytes = (random: Random, bytes: Uint8Array): Uint8Array => {
-  let result = bytes.slice();
+  let result: Uint8Array = bytes.slice();
   for (let left = 1 + random.integer(4); left > 0; left--) result = changeOnce(random, result);
   return result;
 };

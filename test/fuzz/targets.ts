@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import {
   canonicalBytes,
@@ -21,6 +20,7 @@ import {
   manifestBytes,
   parseManifest,
 } from '@skein/snapshot';
+import { createNodeHasher } from '@skein/testkit';
 import { mutateBytes, mutateJson } from './mutate.ts';
 import { type SampleParts, sampleParts } from './sample-parts.ts';
 
@@ -35,9 +35,7 @@ export const limits: SnapshotLimits = {
   maxJsonNodes: 5_000,
 };
 
-const hasher = {
-  digest: (bytes: Uint8Array | string): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
-};
+const hasher = createNodeHasher();
 
 /** Something that reads bytes. `run` throws typed errors for what it refuses, and an `AssertionFailed` for what must never be. */
 export interface Target {

@@ -1,79 +1,13 @@
-import {
-  type AgentContent,
-  type Digest,
-  defaultSnapshotLimits,
-  maxMemoryBytes,
-  type PartKind,
-  type SnapshotLimits,
-  type SnapshotRequirements,
-  versionIdOf,
-} from '@skein/domain';
-import type { MemoryView, ProjectStore } from '@skein/ports';
-import { createNodeHasher } from '@skein/testkit';
+import { type AgentContent, maxMemoryBytes, type SnapshotRequirements } from '@skein/domain';
 import { describe, expect, test } from 'vitest';
+import { project, requiring } from '../test/memory-project.ts';
+import { limits } from '../test/sealed.ts';
 import { type BuildDeps, buildSnapshot } from './build-snapshot.ts';
 import { encodeEnvelope } from './envelope.ts';
 import { hydrate } from './hydrate.ts';
 import { encodePart } from './part-codec.ts';
-import type { PartContents } from './part-content.ts';
 import { verifySnapshot } from './verify-snapshot.ts';
 
-const hasher = createNodeHasher();
-
-/** A project in memory: what was put in, under the digest that it has. */
-const project = (limits: SnapshotLimits = defaultSnapshotLimits) => {
-  const parts = new Map<Digest, Uint8Array>();
-  const agents = new Map<string, AgentContent>();
-  const memory: MemoryView[] = [];
-  const put = <K extends PartKind>(kind: K, content: PartContents[K]): Digest => {
-    const bytes = encodePart(kind, content);
-    const digest = hasher.digest(bytes);
-    parts.set(digest, bytes);
-    return digest;
-  };
-  const model = put('model', { id: 'm', provider: 'offline', model: 'rules-1', parameters: {} });
-  const tools = put('tools', { allow: ['read'], bash: { allow: [], deny: [] }, servers: {} });
-  const agent = (agentId: string, fields: Partial<AgentContent> = {}): string => {
-    const content: AgentContent = {
-      agentId,
-      description: '',
-      instructions: '',
-      model,
-      skills: {},
-      tools,
-      limits: {},
-      subAgents: {},
-      ...fields,
-    };
-    const versionId = versionIdOf(content, hasher);
-    agents.set(`${agentId}@${versionId}`, content);
-    return versionId;
-  };
-  const projects: Required<BuildDeps['projects']> & Pick<ProjectStore, 'findVersion' | 'readPart' | 'readMemory'> = {
-    findVersion: async (_tenant, agentId, version) => {
-      const content = agents.get(`${agentId}@${version}`);
-      return content && { agentId, versionId: version, alias: 'v1', content, publishedAt: '2026-01-01T00:00:00.000Z' };
-    },
-    readPart: async (_tenant, digest) => parts.get(digest),
-    readMemory: async (_tenant, scopes) => memory.filter(({ scope }) => scopes.includes(scope)),
-  };
-  const deps: BuildDeps = { projects, hasher, limits };
-  return { deps, parts, agents, memory, model, tools, put, agent };
-};
-
-const requiring = (
-  agentIds: readonly string[],
-  memory: Partial<SnapshotRequirements['memory']> = {},
-): SnapshotRequirements => ({
-  agents: agentIds.map((agentId) => ({
-    agentId,
-    askedBy: `step "use-${agentId}" of DAG "d"`,
-    steps: [`d/use-${agentId}`],
-  })),
-  memory: { global: false, dags: [], agents: [], steps: {}, ...memory },
-  calls: {},
-  askers: agentIds.map((agentId) => `d/use-${agentId}`),
-});
 const build = (deps: BuildDeps, requirements: SnapshotRequirements, versions: { [agentId: string]: string }) =>
   buildSnapshot(deps, { tenant: 'default', requirements, versions });
 const names = (built: Awaited<ReturnType<typeof build>>) =>
@@ -267,7 +201,7 @@ describe('building a snapshot', () => {
     ['uncompressed', { maxBytes: 3_000 }],
     ['compressed', { maxCompressedBytes: 300 }],
   ])('over the limit %s fails with the largest parts', async (_name, limit) => {
-    const { deps, put, agent } = project({ ...defaultSnapshotLimits, ...limit });
+    const { deps, put, agent } = project({ ...limits, ...limit });
     const soul = put('soul', { id: 'large', name: '', description: '', content: 'x y '.repeat(1_000) });
     const main = agent('main', { soul });
     const building = build(deps, requiring(['main']), { main });

@@ -1,4 +1,3 @@
-import type { Digest } from '@skein/domain';
 import { expect, test } from 'vitest';
 import { agentOf, goodParts, hasher, type LoosePart, seal } from '../test/sealed.ts';
 import { declaredSecrets } from './declared-secrets.ts';
@@ -12,7 +11,7 @@ const model = encodePart('model', {
   parameters: {},
 });
 const sub = agentOf({ agentId: 'sub', model: hasher.digest(model) });
-const top = agentOf({ subAgents: { sub: hasher.digest(sub) } });
+const top = agentOf({ subAgents: { sub: hasher.digest(sub) as string } });
 const stranger = agentOf({ agentId: 'stranger', model: hasher.digest(model) });
 const parts: readonly LoosePart[] = [
   ...goodParts.filter(({ kind }) => kind !== 'agent'),
@@ -22,7 +21,7 @@ const parts: readonly LoosePart[] = [
   { kind: 'agent', name: `stranger@${hasher.digest(stranger)}`, bytes: stranger },
 ];
 const sealed = seal(parts);
-const secretsOf = (agentId: string, version: Digest) =>
+const secretsOf = (agentId: string, version: string) =>
   [...declaredSecrets(sealed.parts, sealed.manifest, agentId, version)].sort();
 
 test('the secrets of an agent are those of its model and tool servers, and of its sub-agents', () => {

@@ -62,7 +62,7 @@ describe('the gzip form', () => {
     const base = new Uint8Array(deflateRawSync(sample(3_000)));
     const flips = fc.array(fc.nat(base.length * 8 - 1), { minLength: 1, maxLength: 3 });
     const any = fc.oneof(
-      flips.map((bits) => bits.reduce((bytes, bit) => changed(bytes, bit >> 3, 1 << (bit & 7)), base)),
+      flips.map((bits) => bits.reduce<Uint8Array>((bytes, bit) => changed(bytes, bit >> 3, 1 << (bit & 7)), base)),
       fc.uint8Array({ maxLength: 60 }),
     );
     fc.assert(

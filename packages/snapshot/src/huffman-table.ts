@@ -25,7 +25,10 @@ export class HuffmanTable {
    */
   fill(lengths: Uint8Array, start: number, end: number, mayLack: boolean): boolean {
     const counts = this.#counts.fill(0);
-    for (let at = start; at < end; at++) counts[lengths[at] as number]++;
+    for (let at = start; at < end; at++) {
+      const bits = lengths[at] as number;
+      counts[bits] = (counts[bits] as number) + 1;
+    }
     const unused = counts[0] as number;
     counts[0] = 0;
     let left = 1;
@@ -46,7 +49,10 @@ export class HuffmanTable {
       offsets[bits + 1] = (offsets[bits] as number) + (this.#counts[bits] as number);
     for (let at = start; at < end; at++) {
       const bits = lengths[at] as number;
-      if (bits > 0) this.#symbols[offsets[bits]++] = at - start;
+      if (bits === 0) continue;
+      const place = offsets[bits] as number;
+      this.#symbols[place] = at - start;
+      offsets[bits] = place + 1;
     }
     let code = 0;
     let index = 0;

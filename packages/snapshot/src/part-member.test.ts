@@ -22,7 +22,9 @@ describe('a part on its own', () => {
     const member = encodePartMember(large.bytes);
     expect(Buffer.compare(decodePartMember(member, part, deps), large.bytes)).toBe(0);
     expect(encodePartMember(large.bytes)).toEqual(member);
-    expect(hasher.digest(member)).toMatchInlineSnapshot(`"sha256:87113d88067e9ce4156d940bf66f60caef187d171fc6d1eea2798646a6b74e64"`);
+    expect(hasher.digest(member)).toMatchInlineSnapshot(
+      `"sha256:87113d88067e9ce4156d940bf66f60caef187d171fc6d1eea2798646a6b74e64"`,
+    );
   });
 
   test('is bounded by the size that the manifest says, not by the limit', () => {

@@ -204,7 +204,7 @@ const parts = (): readonly Hostile[] => [
   ),
   withParts('an agent with a sub-agent that is outside', 'missing_part', [
     ...goodParts.filter(({ kind }) => kind !== 'agent'),
-    { kind: 'agent', bytes: agentOf({ subAgents: { other: anyDigest } }) },
+    { kind: 'agent', bytes: agentOf({ subAgents: { other: anyDigest as string } }) },
   ]),
   withParts('a soul that calls itself otherwise', 'bad_part', [
     {
