@@ -2,15 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultTenant as tenant } from '@skein/domain';
-import {
-  createNodeHasher,
-  createSequenceIds,
-  creating,
-  going,
-  note,
-  type SealedSnapshot,
-  sealed,
-} from '@skein/testkit';
+import { createNodeHasher, type SealedSnapshot, sealed } from '@skein/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FileBlobStore } from '../files/file-blob-store.ts';
 import { FilePartStore } from '../files/file-part-store.ts';
@@ -163,15 +155,16 @@ test('two removals of one part’s files are waited for by a save that comes bet
   const collection = snapshots.collect(always, 10);
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   while (waiting.length === 0) await turn();
-  const saving = save(snapshots, snapshot);
+  const saving: Promise<void>[] = [];
   for (let removed = 0; removed < 2; removed += 1) {
     while (waiting.length === 0) await turn();
+    saving.push(save(snapshots, snapshot));
     // Whoever did not wait would be writing by now.
     for (let turns = 0; turns < 5; turns += 1) await turn();
     expect(puts, `${removed} removed`).toBe(1);
     waiting.shift()?.();
   }
-  await Promise.all([collection, saving]);
+  await Promise.all([collection, ...saving]);
   expect(await readFile(pathOf(part), 'utf8')).toBe('one');
   expect(await snapshots.readPart(tenant, part)).toBeDefined();
 });
