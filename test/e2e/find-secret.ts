@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { constants, gunzipSync } from 'node:zlib';
+import { constants, gunzipSync, inflateRawSync } from 'node:zlib';
 
 /** The forms in which a text may lie somewhere: as it is, in hexadecimal, and in base64 at each of its three alignments. */
 const formsOf = (secret: string): readonly Buffer[] => [
@@ -15,16 +15,24 @@ const formsOf = (secret: string): readonly Buffer[] => [
   }),
 ];
 
+const lenient = { finishFlush: constants.Z_SYNC_FLUSH };
+
 const gzipMagic = Buffer.from([0x1f, 0x8b, 0x08]);
 
 /** Everything that is gzipped inside these bytes, as far as it can be inflated. */
 const inflated = (bytes: Buffer): readonly Buffer[] => {
   const found: Buffer[] = [];
   for (let at = bytes.indexOf(gzipMagic); at !== -1; at = bytes.indexOf(gzipMagic, at + 1)) {
-    try {
-      found.push(gunzipSync(bytes.subarray(at), { finishFlush: constants.Z_SYNC_FLUSH }));
-    } catch {
-      // It only looked like one.
+    // The stream behind a header without extra fields, whatever follows it; and a whole member with any header.
+    for (const inflate of [
+      () => inflateRawSync(bytes.subarray(at + 10), lenient),
+      () => gunzipSync(bytes.subarray(at), lenient),
+    ]) {
+      try {
+        found.push(inflate());
+      } catch {
+        // It only looked like one.
+      }
     }
   }
   return found;

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CaptureProxy, startCaptureProxy } from './capture-proxy.ts';
 import { type ChatRequest, FakeOpenAi, type ToolCall } from './fake-openai.ts';
 import { filesWithSecret, holdsSecret } from './find-secret.ts';
-import { eventually, folderWith, rootFolder, skeinBin } from './stack.ts';
+import { descendantsOf, eventually, folderWith, rootFolder, skeinBin } from './stack.ts';
 
 const canary = (name: string): string => `sk-canary-${name}-${process.pid}-q7Xw2LmZ9v`;
 const modelKey = canary('model');
@@ -93,8 +93,19 @@ interface World {
   readonly data: string;
   readonly runId: string;
   output(): string;
+  /** All processes of it, now. */
+  pids(): readonly number[];
   stop(): Promise<void>;
 }
+
+/** What another process of the same user can read of a process's environment; Linux only. */
+const environmentOf = (pid: number): Buffer => {
+  try {
+    return readFileSync(`/proc/${pid}/environ`);
+  } catch {
+    return Buffer.alloc(0);
+  }
+};
 
 const cleanEnv = (): NodeJS.ProcessEnv =>
   Object.fromEntries(
@@ -151,6 +162,8 @@ const startWorld = async (
     data,
     runId: run.runId,
     output: () => output,
+    pids: () =>
+      children.flatMap(({ pid = 0 }) => [pid, ...descendantsOf(pid).map((line) => line.pid)]).filter((pid) => pid > 0),
     stop: async () => {
       for (const child of children.toReversed()) {
         if (child.exitCode !== null) continue;
@@ -265,6 +278,7 @@ describe.each([
       said['snapshot'] = await client.snapshots.download(run.snapshotDigest ?? '');
       said['metrics'] = await client.metrics();
       said['network'] = proxy.captured();
+      for (const pid of (world as World).pids()) said[`environment of ${pid}`] = environmentOf(pid);
       expect(proxy.captured().length).toBeGreaterThan(1_000);
       expect(Object.keys(said).filter((where) => holdsSecret(said[where] ?? '', secret))).toEqual([]);
       expect(filesWithSecret(data, secret)).toEqual([]);

@@ -17,6 +17,11 @@ const passedOn = new Set([
   'SKEIN_SNAPSHOT_CACHE_BYTES',
 ]);
 
+/** How a worker speaks with its coordinator. */
+const tlsVariables = new Set(
+  ['SKEIN_TLS', 'SKEIN_TLS_CA', 'SKEIN_TLS_CERT', 'SKEIN_TLS_KEY'].flatMap((name) => [name, `${name}_FILE`]),
+);
+
 /** Where secrets are kept. Both kinds of process can keep them; of what one command starts, the coordinator does, and hands out under leases. */
 const isSecretOfSkein = (name: string): boolean =>
   name.startsWith('SKEIN_SECRET_') || name === 'SKEIN_SECRETS_DIR' || name === 'SKEIN_SECRETS';
@@ -37,6 +42,7 @@ export const childEnv = (
   const isKept = (name: string): boolean => {
     if (isSecretOfSkein(name)) return program === secretsAt;
     if (name.endsWith('_API_KEY')) return program === 'worker';
+    if (tlsVariables.has(name)) return program === 'worker' && secretsAt === 'worker';
     return !name.startsWith('SKEIN_') || passedOn.has(name);
   };
   return { ...Object.fromEntries(Object.entries(env).filter(([name]) => isKept(name))), ...own };
