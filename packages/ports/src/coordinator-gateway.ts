@@ -139,6 +139,7 @@ export interface CoordinatorGateway {
   /**
    * One part of the task's snapshot as one gzip member, from `offset` on: `onBytes` gets the pieces in order, and what it got stays good
    * when the call then rejects, so that the next call goes on from there (equal content gives equal bytes on every coordinator).
+   * The pieces are shared with other callers: who wants to keep one copies it, and nobody changes it.
    * Resolves with the size of the whole member. Throws like `fetchSnapshot`, and `invalid_argument` for an offset past the end.
    */
   fetchPart(
