@@ -8,7 +8,7 @@ import { nameOfPart, partOfVersion } from './part-content.ts';
 interface Wanted {
   readonly agentId: string;
   readonly versionId: VersionId;
-  asker(): string;
+  readonly asker: () => string;
 }
 
 /** A part that an agent refers to. */

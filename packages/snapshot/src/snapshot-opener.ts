@@ -16,9 +16,9 @@ export interface OpenerDeps extends VerifyDeps {
 /** How the bytes of one task's snapshot are fetched; both throw what the coordinator's gateway throws. */
 export interface SnapshotFetchers {
   /** An envelope with the manifest and the small parts that are not held. */
-  fetchEnvelope(held: readonly Digest[]): Promise<Uint8Array>;
+  readonly fetchEnvelope: (held: readonly Digest[]) => Promise<Uint8Array>;
   /** One part as one gzip member, as `encodePartMember` makes it. */
-  fetchPart(part: Digest): Promise<Uint8Array>;
+  readonly fetchPart: (part: Digest) => Promise<Uint8Array>;
 }
 
 /** Turns the snapshots of offers into read-only stores; shared by all tasks of a worker. */

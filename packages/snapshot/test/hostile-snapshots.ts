@@ -13,7 +13,7 @@ export interface Hostile {
   readonly name: string;
   readonly outcome: string | RegExp;
   readonly digest: Digest;
-  make(): Uint8Array;
+  readonly make: () => Uint8Array;
 }
 
 const anyDigest: Digest = 'sha256:'.padEnd(71, '0');
@@ -51,7 +51,7 @@ const bombBehind = (start: Uint8Array, zeros: number): Uint8Array => {
 };
 
 /** The good file with its inner bytes changed and everything around them right. */
-const repacked = (change: (payload: Uint8Array, view: DataView) => Uint8Array | undefined): Uint8Array => {
+const repacked = (change: (payload: Uint8Array, view: DataView) => Uint8Array | void): Uint8Array => {
   const payload = gunzip(file, limits.maxBytes);
   return gzip(change(payload, new DataView(payload.buffer)) ?? payload);
 };
@@ -134,20 +134,20 @@ const bombs = (): readonly Hostile[] => {
 };
 
 const framed = (): readonly Hostile[] => [
-  raw('another magic', 'bad_manifest', () => repacked((payload) => void payload.fill(0, 0, 1))),
-  raw('format version 2', 'unknown_version', () => repacked((_, view) => void view.setUint16(8, 2))),
-  raw('format version 65535', 'unknown_version', () => repacked((_, view) => void view.setUint16(8, 65_535))),
-  raw('an overlong manifest', 'bad_length', () => repacked((_, view) => void view.setUint32(10, 0xffffffff))),
-  raw('four billion parts', 'bad_length', () => repacked((_, view) => void view.setUint32(14, 0xffffffff))),
-  raw('too few parts', 'trailing_bytes', () => repacked((_, view) => void view.setUint32(14, 1))),
+  raw('another magic', 'bad_manifest', () => repacked((payload) => payload.fill(0, 0, 1))),
+  raw('format version 2', 'unknown_version', () => repacked((_, view) => view.setUint16(8, 2))),
+  raw('format version 65535', 'unknown_version', () => repacked((_, view) => view.setUint16(8, 65_535))),
+  raw('an overlong manifest', 'bad_length', () => repacked((_, view) => view.setUint32(10, 0xffffffff))),
+  raw('four billion parts', 'bad_length', () => repacked((_, view) => view.setUint32(14, 0xffffffff))),
+  raw('too few parts', 'trailing_bytes', () => repacked((_, view) => view.setUint32(14, 1))),
   raw('bytes after the last part', 'trailing_bytes', () => repacked((payload) => joined(payload, new Uint8Array(1)))),
   raw('a part that no manifest lists', 'unexpected_part', () =>
-    repacked((_, view) => void view.setUint32(18 + view.getUint32(10), 99)),
+    repacked((_, view) => view.setUint32(18 + view.getUint32(10), 99)),
   ),
   raw('a part of an overlong length', 'bad_length', () =>
-    repacked((_, view) => void view.setUint32(22 + view.getUint32(10), 0xffffffff)),
+    repacked((_, view) => view.setUint32(22 + view.getUint32(10), 0xffffffff)),
   ),
-  raw('another byte in a part', 'digest_mismatch', () => repacked((payload) => void payload.fill(0x20, -1))),
+  raw('another byte in a part', 'digest_mismatch', () => repacked((payload) => payload.fill(0x20, -1))),
   raw('too few bytes for a head', 'bad_manifest', () => repacked((payload) => payload.slice(0, 17))),
   raw('an empty content', 'bad_manifest', () => gzip(new Uint8Array(0))),
 ];
