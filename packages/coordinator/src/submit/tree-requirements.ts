@@ -1,5 +1,5 @@
 import type { CallTargets, Dag, Digest, Problem, Result, SnapshotRequirements, TenantId } from '@skein/domain';
-import { collectRequirements, dagDigest, isDomainError } from '@skein/domain';
+import { collectRequirements, dagDigest } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import type { IndexedDag } from '../project/dag-cache.ts';
 import { callsDags } from '../run/call-steps.ts';
@@ -73,13 +73,10 @@ export const requirementsOf = async (
 ): Promise<TreeRequirements> => {
   const known = plain.get(dag);
   if (known !== undefined) return known;
+  // Not by the cache of names, which learns of a publication only after it has happened.
   const collected = await collect(engine, dag, async (name) => {
-    try {
-      return (await engine.dags.byName(tenant, name)).dag;
-    } catch (thrown) {
-      if (isDomainError(thrown) && thrown.code === 'not_found') return undefined;
-      throw thrown;
-    }
+    const stored = await engine.deps.projects.findDag(tenant, name);
+    return stored === undefined ? undefined : (await engine.dags.byDigest(tenant, stored.digest)).dag;
   });
   if (!callsDags(dag)) plain.set(dag, collected);
   return collected;
