@@ -1,5 +1,6 @@
 import type { RunState, Step, TaskRef } from '@skein/domain';
 import { DomainError, isDomainError, parseStepPath, utf8Length } from '@skein/domain';
+import { maxSecretBytes } from '@skein/ports';
 import { declaredSecrets } from '@skein/snapshot';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
@@ -13,9 +14,6 @@ import { askRun } from '../run/run-turn.ts';
  *  S2 only a name that the task's step, or its agents, declare
  *  S3 the release is a durable fact before the value leaves the source; the value itself is in no fact, log line, metric or error
  */
-
-/** Largest value, in bytes of UTF-8. */
-export const maxSecretBytes = 64 * 1024;
 
 /** Names of secrets that stand in log lines; any other is said to be strange. */
 const loggable = /^[A-Za-z0-9_.-]{1,128}$/;

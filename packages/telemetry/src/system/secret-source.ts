@@ -2,11 +2,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { DomainError } from '@skein/domain';
-import type { SecretSource } from '@skein/ports';
+import { maxSecretBytes, type SecretSource } from '@skein/ports';
 import type { SecretValues } from './environment-secrets.ts';
-
-/** Largest secret, in bytes. */
-const maxSecretBytes = 64 * 1024;
 
 /** A name that is one file of a folder and nothing else. */
 const fileName = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
