@@ -86,12 +86,17 @@ describe('a called DAG', () => {
   });
 
   test('never waits for the admission window, and takes no place in it', async () => {
-    const scene = await createScene({ dags: [calling(), plainInner], config: { minWindow: 1 } });
-    const worker = await scene.join({ slots: 4, kinds: [] });
-    worker.credits(0);
-    const runs = [await scene.submit('outer'), await scene.submit('outer')];
-    expect(await Promise.all(runs.map((runId) => scene.status(runId)))).toEqual(['running', 'running']);
-    for (const runId of runs) expect(await scene.children(runId)).toMatchObject([{ status: 'running' }]);
+    const scene = await createScene({ dags: [calling(), plainInner], config: { minWindow: 2 } });
+    const runs = [await scene.submit('outer'), await scene.submit('outer'), await scene.submit('outer')];
+    const statuses = async () => Promise.all(runs.map((runId) => scene.status(runId)));
+    expect(await statuses()).toEqual(['running', 'running', 'queued']);
+    for (const runId of runs.slice(0, 2)) expect(await scene.children(runId)).toMatchObject([{ status: 'running' }]);
+    await scene.restart();
+    expect(await statuses()).toEqual(['running', 'running', 'queued']);
+    const worker = await scene.join();
+    await scene.answer(worker, 0);
+    await scene.answer(worker, 1);
+    expect(await statuses()).toEqual(['succeeded', 'succeeded', 'running']);
     await scene.close();
   });
 
