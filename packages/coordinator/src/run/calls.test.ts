@@ -96,6 +96,7 @@ describe('a called DAG', () => {
     const worker = await scene.join();
     await scene.answer(worker, 0);
     await scene.answer(worker, 1);
+    await scene.clock.advance(1_500);
     expect(await statuses()).toEqual(['succeeded', 'succeeded', 'running']);
     await scene.close();
   });
