@@ -87,7 +87,8 @@ const loads: readonly Load[] = [
 export const measureWire = async (bytes: number): Promise<readonly Figure[]> => {
   const figures: Figure[] = [];
   for (const load of loads) {
-    const { client, stop } = await startFleet(load.workers, bytes, { [load.dag]: load.text });
+    const fleet = await startFleet(load.workers, bytes, { [load.dag]: load.text });
+    const { client } = fleet;
     try {
       let digest = '';
       await throughput(load.runs, 32, async () => {
@@ -105,7 +106,7 @@ export const measureWire = async (bytes: number): Promise<readonly Figure[]> => 
         target: '<= 1.05',
       });
     } finally {
-      await stop();
+      await fleet.stop();
     }
   }
   return figures;

@@ -16,8 +16,8 @@ export { diffAgents } from './agent/diff-agents.ts';
 export { diffLines } from './agent/diff-lines.ts';
 export { collidingSkillPath, skillPathDefect } from './agent/skill-path.ts';
 export { versionIdOf } from './agent/version-id.ts';
-export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
 export { calledNamesOf, isChosenCall, outputNamesOfDag } from './dag/called-dags.ts';
+export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
 export { findStep, handlerNames, handlerStepId, isHandlerId } from './dag/dag.ts';
 export { dagDigest } from './dag/dag-digest.ts';
 export type { DagIndex } from './dag/dag-index.ts';
@@ -61,9 +61,6 @@ export type {
 export { defaultTenant, isName, itemPath, namePattern, parseStepPath } from './identity/ids.ts';
 export { canonicalBytes, canonicalJson, maxCanonicalDepth } from './json/canonical-json.ts';
 export type { JsonObject, JsonSchema, JsonValue } from './json/json-value.ts';
-export type { Params } from './params/resolve-params.ts';
-export { checkParam, resolveParams } from './params/resolve-params.ts';
-export { coerceValue, describeType, matchesType } from './params/value-type.ts';
 export type { FoldableProposal, FoldedMemory, FoldOutcome } from './memory/fold-memory.ts';
 export { cleanMemoryText, foldMemory } from './memory/fold-memory.ts';
 export type {
@@ -76,6 +73,9 @@ export type {
 export { maxMemoryBytes, maxProposalBytes, maxProposals } from './memory/memory-proposal.ts';
 export type { MemoryScope } from './memory/memory-scope.ts';
 export { parseMemoryScope } from './memory/memory-scope.ts';
+export type { Params } from './params/resolve-params.ts';
+export { checkParam, resolveParams } from './params/resolve-params.ts';
+export { coerceValue, describeType, matchesType } from './params/value-type.ts';
 export type { PlacementRequest } from './placement/place-task.ts';
 export { placeTask } from './placement/place-task.ts';
 export { shardCount, shardOf } from './placement/shard-of.ts';
@@ -104,7 +104,6 @@ export { defaultReadyLimit, planRun, planRunFully } from './run/plan-run.ts';
 export { maxRetryDelayMs, retryDelayMs } from './run/retry-delay.ts';
 export { cloneRunState, decodeRunState, encodeRunState, markStarted } from './run/run-checkpoint.ts';
 export type { KeptStep, RunCommand } from './run/run-command.ts';
-export { runFieldValue } from './run/run-field.ts';
 export type {
   AgentDecision,
   CallTargets,
@@ -114,6 +113,7 @@ export type {
   RunFactType,
   RunSource,
 } from './run/run-fact.ts';
+export { runFieldValue } from './run/run-field.ts';
 export type { CallToCancel, ReadyTask, RunPlan, TaskToCancel } from './run/run-plan.ts';
 export type { CallState, CancelState, FanoutState, LeaseState, RunState, StepState } from './run/run-state.ts';
 export type { RunStatus, SkipReason, StepStatus, WaitReason } from './run/run-status.ts';

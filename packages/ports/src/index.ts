@@ -47,7 +47,7 @@ export type {
   RunStore,
   StateCheckpoint,
 } from './run-store.ts';
-export type { SecretReader, Secrets, SecretSource } from './secrets.ts';
+export type { SecretReader, SecretSource, Secrets } from './secrets.ts';
 export type { ShardHome, ShardStore } from './shard-store.ts';
 export type { CollectedSnapshots, SnapshotStore } from './snapshot-store.ts';
 export type {

@@ -58,7 +58,7 @@ export const openServerTools = async (
     .toSorted()
     .map((name): Slot => ({ name, definition: servers[name] as McpServer, hasWorked: false }));
   await Promise.all(slots.map((slot) => open(deps, slot, signal)));
-  const close = async () => void (await Promise.all(slots.map((slot) => slot.server?.close())));
+  const close = async () => void (await Promise.all(slots.map((slot) => slot.server?.close() ?? Promise.resolve())));
   if (signal.aborted) {
     await close();
     throw signal.reason;

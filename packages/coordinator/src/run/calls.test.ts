@@ -288,7 +288,7 @@ describe('calls in a fan-out', () => {
     const params = await Promise.all(
       (await scene.children(runId)).map(async (child) => (await scene.view(child.runId)).params),
     );
-    expect(params.map(({ count }) => count).toSorted()).toEqual([1, 2, 3]);
+    expect(params.map(({ count }) => Number(count)).toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
     expect(await scene.coordinator.readOutput(defaultTenant, runId, 'each', 'results')).toEqual([
       { item: { n: 1 }, status: 'succeeded', outputs: { sum: 0, text: 'sum 0' } },
       { item: { n: 2 }, status: 'succeeded', outputs: { sum: 1, text: 'sum 1' } },

@@ -7,9 +7,9 @@ import { type LookupAddress, lookup } from 'node:dns';
 import {
   type ClientRequest,
   Agent as HttpAgent,
+  request as httpRequest,
   type IncomingMessage,
   type RequestOptions,
-  request as httpRequest,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';

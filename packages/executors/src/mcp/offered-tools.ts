@@ -1,5 +1,4 @@
-import { canonicalJson, type JsonSchema, type JsonValue, type McpServer } from '@skein/domain';
-import { DomainError } from '@skein/domain';
+import { canonicalJson, DomainError, type JsonSchema, type JsonValue, type McpServer } from '@skein/domain';
 import type { ToolDefinition } from '@skein/ports';
 import { isDeeperThan } from './message-gate.ts';
 import { cleanLine, cleanProse } from './server-text.ts';

@@ -254,9 +254,7 @@ describe('the end', () => {
   test('takes the processes of the server along, also those that left its group', async () => {
     const transport = { kind: 'stdio', command: 'node', args: [script], env: { SLEEP_MARK: mark } } as const;
     const server = await start('ok', { transport });
-    const pids = String((await server.call('fork', {}, never)).output)
-      .split(' ')
-      .map(Number);
+    const pids = ((await server.call('fork', {}, never)).output as string).split(' ').map(Number);
     expect(pids.map(isAlive)).toEqual([true, true]);
     await server.close();
     await server.close();

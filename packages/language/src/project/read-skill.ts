@@ -24,7 +24,8 @@ const limited = (max: number, expected: string): Shape<string> => ({
   schema: { type: 'string', maxLength: max },
   read: (node, source) => {
     const value = text(expected).read(node, source);
-    if (value === undefined || (value.trim() !== '' && (value.length <= max || [...value].length <= max))) return value;
+    if (value === undefined || (value.trim() !== '' && (value.length <= max || Array.from(value).length <= max)))
+      return value;
     source.report(node, { message: value.trim() === '' ? 'the text is empty' : 'the text is too long', expected });
     return undefined;
   },

@@ -176,7 +176,7 @@ test('a folder that was brought up to this version is opened again as it is', as
     proposals: [],
     at: 5,
   });
-  clock.advance(1_000);
+  await clock.advance(1_000);
   const { memory: notes, snapshots } = await open();
   expect((await notes.history(tenant, 'global', 9)).items.map(({ revision }) => revision)).toEqual([2, 1]);
   expect((await snapshots.collect(clock.now(), 10)).snapshots).toHaveLength(2);

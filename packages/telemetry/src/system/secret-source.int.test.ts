@@ -24,7 +24,7 @@ test('variables with the prefix are secrets, and nothing else of the environment
     expect(await source.read(name)).toBeUndefined();
   }
   expect(secretVariables(environment)).toEqual(['SKEIN_SECRET_DB', 'SKEIN_SECRET_EMPTY']);
-  expect(`${values} ${JSON.stringify({ values })}`).not.toContain('canary');
+  expect(`${String(values)} ${JSON.stringify({ values })}`).not.toContain('canary');
 });
 
 test('a file is read at each request, without the line break at its end', async () => {

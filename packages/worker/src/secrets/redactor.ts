@@ -14,7 +14,7 @@ interface Search {
 }
 
 const searchFor = (text: string, mayWrap: boolean): Search => {
-  const characters = [...text].map((character) => character.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  const characters = Array.from(text, (character) => character.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
   return {
     text,
     mayWrap,
@@ -60,21 +60,15 @@ export class Redactor {
   /** Strings and keys; a number that reads like a secret becomes the mark. */
   value(value: JsonValue): JsonValue {
     if (this.isEmpty) return value;
-    switch (typeof value) {
-      case 'string':
-        return this.text(value);
-      case 'number': {
-        const text = String(value);
-        const clean = this.text(text);
-        return clean === text ? value : clean;
-      }
-      case 'boolean':
-        return value;
-      case 'object':
-        if (value === null) return value;
-        if (Array.isArray(value)) return value.map((item) => this.value(item));
-        return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.text(key), this.value(item)]));
+    if (typeof value === 'string') return this.text(value);
+    if (typeof value === 'number') {
+      const text = String(value);
+      const clean = this.text(text);
+      return clean === text ? value : clean;
     }
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map((item) => this.value(item));
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.text(key), this.value(item)]));
   }
 
   /** A filter for one stream of bytes. */

@@ -1,7 +1,7 @@
 import { DomainError, isDomainError } from '@skein/domain';
 import type { SecretReader, SecretSource, TaskTransfers } from '@skein/ports';
-import { minSecretLength } from './secret-forms.ts';
 import type { Redactor } from './redactor.ts';
+import { minSecretLength } from './secret-forms.ts';
 
 /** Where the secrets of one task come from, and what must know of each value. */
 export interface TaskSecretsDeps {

@@ -1,4 +1,5 @@
-import { DomainError } from '@skein/domain';
+import { type Digest, DomainError } from '@skein/domain';
+import type { ExecutionResult } from '@skein/ports';
 import { expect, test } from 'vitest';
 import { agentStep, createWorld, failedWith, offerOf, stores, succeeded, untilAborted } from '../../test/task-world.ts';
 
@@ -253,7 +254,7 @@ test('inputs that cannot be had now hand the task back uncharged', async () => {
   const result = await runner.run(
     offerOf({}, { refs: { a: { digest: 'sha256:x', bytes: 1 } } }),
     { started: () => undefined, log: () => undefined },
-    { fetchSnapshot: away, fetchBlob: away, storeBlob: away },
+    { fetchSnapshot: away, fetchPart: away, readSecret: away, fetchBlob: away, storeBlob: away },
     new AbortController().signal,
   );
   expect(result.outcome.status).toBe('released');
