@@ -263,9 +263,12 @@ describe.each([
     '%s is in no file, log, event, answer, snapshot, proposal, captured byte, or process that others can read',
     async (_name, secret) => {
       if (world === undefined && process.env['CI'] === undefined) return;
-      const { client, runId, data, proxy, output } = world as World;
+      const { client, runId, data, proxy } = world as World;
       const run = await client.runs.get(runId);
-      const said: { [where: string]: Uint8Array | string } = { run: JSON.stringify(run), output: output() };
+      const said: { [where: string]: Uint8Array | string } = {
+        run: JSON.stringify(run),
+        output: (world as World).output(),
+      };
       const events: unknown[] = [];
       for await (const event of client.runs.watch(runId)) events.push(event);
       said['events'] = JSON.stringify(events);
