@@ -145,7 +145,7 @@ describe('tool servers of an agent', () => {
     const names = Object.keys((JSON.parse(env ?? '') as { readonly env: object }).env);
     const known = /^(PATH|HOME|TMPDIR|LANG|LC_ALL|TZ|SKEIN_(TASK|TOOL_SERVER|LAUNCH))$/;
     expect(names.filter((name) => !known.test(name))).toEqual([]);
-    const pids = fork.match(/\d{2,}/g)?.map(Number) ?? [];
+    const pids = fork?.match(/\d{2,}/g)?.map(Number) ?? [];
     expect(pids).toHaveLength(2);
     await eventually('what the server started is gone', () => !pids.some(isAlive));
   });
