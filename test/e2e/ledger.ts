@@ -32,7 +32,7 @@ export class Ledger {
 
   /** Shell text that waits for `release` of that name. */
   hold(name: string): string {
-    return `while [ ! -e "${this.path(name)}.go" ]; do sleep 0.02; done`;
+    return `while [ ! -e "${this.path(name)}.go" ]; do sleep 0.05; done`;
   }
 
   release(name: string): void {
