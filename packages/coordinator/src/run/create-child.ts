@@ -18,6 +18,9 @@ export interface NewChild {
   readonly cancelled: boolean;
 }
 
+/** Who cancels a child: its caller, which is being stopped. */
+export const cancelledBy = (parentRunId: RunId): string => `run ${parentRunId}`;
+
 const sourceOf = (parent: RunState, { step, attempt }: OpenCall): RunSource => ({
   kind: 'call',
   parentRunId: parent.runId,
@@ -57,7 +60,7 @@ export const createChild = async (engine: Engine, parent: RunState, child: NewCh
     ...(untrustedInput === undefined ? {} : { untrustedInput }),
   });
   if (cancelled) {
-    void askRun(engine, actor, { type: 'cancel', by: `run ${parent.runId}`, reason: 'requested' });
+    void askRun(engine, actor, { type: 'cancel', by: cancelledBy(parent.runId), reason: 'requested' });
   } else {
     actor.pins = snapshotDigest;
     void askRun(engine, actor, {

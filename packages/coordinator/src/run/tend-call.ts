@@ -8,7 +8,7 @@ import { isPassing } from '../engine/is-passing.ts';
 import type { OpenCall } from './call-steps.ts';
 import { callAt, openCallsOf } from './call-steps.ts';
 import { refusedCall, resultOfChild } from './child-result.ts';
-import { createChild } from './create-child.ts';
+import { cancelledBy, createChild } from './create-child.ts';
 import type { CallOutcome, CallRef } from './open-calls.ts';
 import type { RunActor } from './run-actor.ts';
 import { askRun } from './run-turn.ts';
@@ -101,12 +101,19 @@ const create = async (engine: Engine, parent: RunActor, open: OpenCall, fresh?: 
   return !cancelled;
 };
 
+/** Tells a child to stop, once in its life: told again while its handlers run, it would stop them too. */
 const stopChild = async (engine: Engine, parent: RunActor, childRunId: RunId): Promise<CallOutcome> => {
   if (!parent.stopping.has(childRunId) || parent.stopped.has(childRunId)) return 'settled';
-  const child = await engine.runs.open(engine, parent.tenant, childRunId);
-  const settlement = await askRun(engine, child, { type: 'cancel', by: `run ${parent.runId}`, reason: 'requested' });
-  // Refused: it is over, and its end makes another look.
-  if (settlement.status === 'failed') return 'later';
+  const by = cancelledBy(parent.runId);
+  const wasTold = await engine.runs.read(engine, parent.tenant, childRunId, ({ cancel, closing }) =>
+    [cancel, closing?.cancel].some((request) => request?.by === by),
+  );
+  if (!wasTold) {
+    const child = await engine.runs.open(engine, parent.tenant, childRunId);
+    const settlement = await askRun(engine, child, { type: 'cancel', by, reason: 'requested' });
+    // Refused: it is over, and its end makes another look.
+    if (settlement.status === 'failed') return 'later';
+  }
   parent.stopped.add(childRunId);
   return 'settled';
 };
