@@ -123,3 +123,85 @@ test('a number that reads like a secret becomes the mark', () => {
 test('a secret inside another does not save the longer one', () => {
   expect(redactorOf('abcdefgh', 'abcdefgh-ijklmnop').text('abcdefgh-ijklmnop')).toBe('[redacted]');
 });
+
+/** Letters and digits in no order, always the same for a seed. */
+const noise = (length: number, seed: number): string => {
+  let state = seed;
+  return Array.from({ length }, () => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+    return 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'[(state >> 8) % 62];
+  }).join('');
+};
+
+test.each([
+  ['hunter2!', 'hunter2!-and-more'],
+  ['-and-more', 'hunter2!-and-more'],
+  ['abcdefgh', 'efghijkl'],
+])('of %j and %j nothing is left where they share characters, in text or in a stream', (one, other) => {
+  const redactor = redactorOf(one, other);
+  const whole = one === 'abcdefgh' ? 'abcdefghijkl' : other;
+  expect(redactor.text(`<${whole}>`)).toBe('<[redacted]>');
+  for (let place = 0; place <= whole.length + 2; place += 1)
+    expect(throughStream(redactor, cut(bytes(`<${whole}>`), [place]))).toBe('<[redacted]>');
+  expect(
+    throughStream(
+      redactor,
+      Array.from(bytes(`<${whole}>`), (byte) => Uint8Array.of(byte)),
+    ),
+  ).toBe('<[redacted]>');
+});
+
+test('a secret of any length that a source may give is taken out, also in base64 and in hexadecimal', () => {
+  const long = noise(64 * 1024, 1);
+  const redactor = redactorOf(long);
+  for (const form of [long, btoa(long), Buffer.from(long).toString('hex'), btoa(long).replace(/.{76}/g, '$&\r\n')]) {
+    expect(redactor.text(`<${form}>`)).toMatch(/^<[^<]{0,4}\[redacted\][^<]{0,4}>$/);
+    expect(throughStream(redactor, cut(bytes(form), [1, 40_000, 64_000])).length).toBeLessThan(20);
+  }
+});
+
+test('a log is read in a time that hardly depends on how long the secrets are', () => {
+  const log = bytes(`2026-01-01 info 8f3a ${'x'.repeat(80)}\n`.repeat(10_000));
+  const timeFor = (length: number): number => {
+    const stream = redactorOf(...[1, 2, 3, 4, 5].map((seed) => noise(length, seed))).stream(() => undefined);
+    const startedAt = performance.now();
+    for (let from = 0; from < log.length; from += 4_096) stream.push(log.subarray(from, from + 4_096));
+    stream.flush();
+    return performance.now() - startedAt;
+  };
+  timeFor(40);
+  expect(timeFor(4_096)).toBeLessThan(20 * Math.max(timeFor(40), 5));
+});
+
+test('the first half of a secret at the end of a stream is taken out; the beginning of a word is not', () => {
+  const redactor = redactorOf('hunter2!-and-more', 'https://example');
+  expect(throughStream(redactor, [bytes('password hunter2!-an')])).toBe('password [redacted]');
+  expect(throughStream(redactor, [bytes('password hunter2')])).toBe('password hunter2');
+  expect(throughStream(redactor, [bytes('password hunter2!-and-more'), bytes('hun')])).toBe('password [redacted]hun');
+});
+
+test.each([
+  ['"quoted" & <more>', (text: string) => JSON.stringify(JSON.stringify({ text }))],
+  [
+    '"quoted" & <more>',
+    (text: string) => JSON.stringify(text).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`),
+  ],
+  ['schlüssel-für-alle', () => '{"k": "schl\\u00fcssel-f\\u00fcr-alle"}'],
+  ['path/of/a/key', () => '"path\\/of\\/a\\/key"'],
+  ['a b/c!d(e)', () => 'https://host/?key=a+b%2Fc%21d%28e%29'],
+  ['a b/c!d(e)', () => 'https://host/a%20b/c!d(e)'],
+  ['a+b/c=d=e', () => 'key=a%2bb%2fc%3dd%3de'],
+])('%j is found as other encoders write it', (value, encode) => {
+  const encoded = encode(value);
+  const clean = redactorOf(value).text(encoded);
+  expect(clean).toContain('[redacted]');
+  expect(clean.length).toBeLessThan(encoded.length);
+  expect(clean).not.toMatch(/quoted|more|key[^=]|lle|\+b|%2b|c%21|c!d/);
+});
+
+test('base64 in an indented block is found', () => {
+  const key = noise(120, 9);
+  const block = btoa(key).replace(/.{30}/g, '$&\n    ');
+  expect(redactorOf(key).text(`key: |\n    ${block}`)).toBe('key: |\n    [redacted]');
+  expect(throughStream(redactorOf(key), cut(bytes(`    ${block}.`), [31, 36, 70]))).toBe('    [redacted].');
+});

@@ -1,41 +1,28 @@
 import { type JsonValue, utf8Bytes } from '@skein/domain';
-import { secretForms } from './secret-forms.ts';
+import { type SecretForm, secretForms } from './secret-forms.ts';
+import { merge, replaceStretches, SecretSearch } from './secret-search.ts';
 
 /** Stands where a secret stood. */
 export const redactedMark = '[redacted]';
 
-/** One form, ready to be searched for. */
-interface Search {
-  readonly text: string;
-  readonly mayWrap: boolean;
-  /** Longest stretch that one occurrence takes. */
-  readonly span: number;
-  readonly pattern: RegExp;
-}
-
-const searchFor = (text: string, mayWrap: boolean): Search => {
-  const characters = Array.from(text, (character) => character.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
-  return {
-    text,
-    mayWrap,
-    span: mayWrap ? text.length * 3 : text.length,
-    pattern: new RegExp(characters.join(mayWrap ? '(?:\\r?\\n)?' : ''), 'g'),
-  };
-};
+/** Shorter beginnings of secrets are let pass at the end of a stream. */
+const minHalfLength = 8;
 
 /**
  * Takes the secrets of one task out of all that the task says (S3).
  * V1 What was added once is taken out for the rest of the task's life, in every form of `secretForms`.
  * V2 A stream is held back only as far as its end may be the beginning of a secret; `flush` gives the rest.
+ * V3 What then still looks like the first half of a secret is taken out too: streams are cut at limits, and programs end in mid-word.
  */
 export class Redactor {
   readonly #known = new Set<string>();
-  /** For texts, and for bytes that are written one character each. */
-  #texts: Search[] = [];
-  #bytes: Search[] = [];
+  #forms: readonly SecretForm[] = [];
+  /** In texts, and in bytes that are written one character each. */
+  #inTexts = new SecretSearch([]);
+  #inBytes = new SecretSearch([]);
 
   get isEmpty(): boolean {
-    return this.#texts.length === 0;
+    return this.#forms.length === 0;
   }
 
   /** False for a value that is too short to be looked for. */
@@ -44,17 +31,15 @@ export class Redactor {
     const forms = secretForms(value);
     if (forms.length === 0) return false;
     this.#known.add(value);
-    const byLength = (a: Search, b: Search): number => b.text.length - a.text.length;
-    this.#texts = [...this.#texts, ...forms.map(({ text, mayWrap }) => searchFor(text, mayWrap))].toSorted(byLength);
-    this.#bytes = [
-      ...this.#bytes,
-      ...forms.map(({ text, mayWrap }) => searchFor(oneCharacterEach(utf8Bytes(text)), mayWrap)),
-    ].toSorted(byLength);
+    this.#forms = [...this.#forms, ...forms];
+    this.#inTexts = new SecretSearch(this.#forms);
+    const ofBytes = ({ text, mayWrap }: SecretForm) => ({ text: oneCharacterEach(utf8Bytes(text)), mayWrap });
+    this.#inBytes = new SecretSearch(this.#forms.map(ofBytes));
     return true;
   }
 
   text(text: string): string {
-    return replaceAll(this.#texts, text);
+    return replaceStretches(text, this.#inTexts.find(text), redactedMark);
   }
 
   /** Strings and keys; a number that reads like a secret becomes the mark. */
@@ -73,39 +58,62 @@ export class Redactor {
 
   /** A filter for one stream of bytes. */
   stream(write: (bytes: Uint8Array) => void): { push(bytes: Uint8Array): void; flush(): void } {
-    let held = '';
+    let held = nothing;
+    /** How much of what is held belongs to a secret whose mark was written. */
+    let covered = 0;
+    const pass = (bytes: Uint8Array, text: string, end: number): void => {
+      held = bytes.slice(end);
+      if (end === 0) return;
+      const known = { from: 0, to: covered };
+      const stretches = merge([...(covered > 0 ? [known] : []), ...this.#inBytes.find(text)]);
+      const clean: Uint8Array[] = [];
+      let from = 0;
+      for (const stretch of stretches) {
+        if (stretch.from >= end) break;
+        clean.push(bytes.subarray(from, stretch.from), covered > 0 && stretch.from === 0 ? nothing : markBytes);
+        from = stretch.to;
+      }
+      covered = Math.max(0, from - end);
+      clean.push(bytes.subarray(from, Math.max(from, end)));
+      const said = joined(clean);
+      if (said.length > 0) write(said);
+    };
     return {
       push: (bytes) => {
-        if (this.isEmpty && held === '') {
+        if (this.isEmpty) {
           write(bytes);
           return;
         }
-        const clean = replaceAll(this.#bytes, held + oneCharacterEach(bytes));
-        const end = openEnd(this.#bytes, clean);
-        held = clean.slice(end);
-        if (end > 0) write(bytesOf(clean.slice(0, end)));
+        const all = joined([held, bytes]);
+        const text = oneCharacterEach(all);
+        pass(all, text, this.#inBytes.openEnd(text));
       },
       flush: () => {
-        if (held !== '') write(bytesOf(replaceAll(this.#bytes, held)));
-        held = '';
+        const text = oneCharacterEach(held);
+        const half = covered + this.#inBytes.openEnd(text.slice(covered));
+        pass(held, text, text.length - half < minHalfLength ? text.length : half);
+        if (held.length > 0) write(markBytes); // V3
+        held = nothing;
+        covered = 0;
       },
     };
   }
 }
 
-const replaceAll = (searches: readonly Search[], text: string): string =>
-  searches.reduce((clean, { pattern }) => clean.replace(pattern, redactedMark), text);
+const nothing = new Uint8Array();
+const markBytes = utf8Bytes(redactedMark);
 
-/** Where the longest end of the text begins that more bytes could make a secret; the text's length when there is none. */
-const openEnd = (searches: readonly Search[], text: string): number => {
-  let earliest = text.length;
-  for (const { text: form, mayWrap, span } of searches) {
-    for (let from = Math.max(0, text.length - span + 1); from < earliest; from += 1) {
-      const tail = mayWrap ? text.slice(from).replace(/\r?\n|\r$/g, '') : text.slice(from);
-      if (tail !== '' && tail.length < form.length && form.startsWith(tail)) earliest = from;
-    }
+/** The bytes one after the other; copied only where there is more than one piece. */
+const joined = (pieces: readonly Uint8Array[]): Uint8Array => {
+  const filled = pieces.filter(({ length }) => length > 0);
+  if (filled.length < 2) return filled[0] ?? nothing;
+  const whole = new Uint8Array(filled.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of filled) {
+    whole.set(piece, at);
+    at += piece.length;
   }
-  return earliest;
+  return whole;
 };
 
 const sliceLength = 8_192;
@@ -114,13 +122,7 @@ const sliceLength = 8_192;
 const oneCharacterEach = (bytes: Uint8Array): string => {
   let text = '';
   for (let at = 0; at < bytes.length; at += sliceLength) {
-    text += String.fromCharCode(...bytes.subarray(at, at + sliceLength));
+    text += String.fromCharCode.apply(undefined, bytes.subarray(at, at + sliceLength) as unknown as number[]);
   }
   return text;
-};
-
-const bytesOf = (text: string): Uint8Array => {
-  const bytes = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
-  return bytes;
 };

@@ -28,7 +28,7 @@ export const secretForms = (value: string): readonly SecretForm[] => {
     if (text.length < minSecretLength) continue;
     const bytes = utf8Bytes(text);
     const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    for (const form of [text, JSON.stringify(text).slice(1, -1), percentEncoded(text)]) plain.add(form);
+    for (const form of [text, ...jsonForms(text), ...urlForms(text)]) plain.add(form);
     if (hex.length >= minPieceLength) for (const form of [hex, hex.toUpperCase()]) wrapped.add(form);
     for (const piece of base64Pieces(bytes)) for (const form of [piece, urlAlphabet(piece)]) wrapped.add(form);
   }
@@ -38,6 +38,28 @@ export const secretForms = (value: string): readonly SecretForm[] => {
     ...[...plain].map((text) => ({ text, mayWrap: false })),
     ...[...wrapped].filter((text) => !plain.has(text)).map((text) => ({ text, mayWrap: true })),
   ].toSorted((a, b) => b.text.length - a.text.length);
+};
+
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** Inside JSON, and JSON inside JSON; as encoders write it that keep to ASCII, or that escape what HTML gives a meaning. */
+const jsonForms = (text: string): readonly string[] => {
+  const json = inJson(text);
+  const ascii = json.replace(/[\u0080-\uffff]/g, escaped);
+  return [json, inJson(json), ascii, json.replace(/[<>&\u2028\u2029]/g, escaped), json.replaceAll('/', '\\/')];
+};
+
+/** In a URL: encoders differ in what they leave as it is, in the case of the digits, and in forms a space is a plus sign. */
+const urlForms = (text: string): readonly string[] => {
+  const usual = percentEncoded(text);
+  const strict = usual.replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  const path = usual.replaceAll('%2F', '/');
+  return [usual, strict, path, strict.replaceAll('%20', '+')].flatMap((form) => [
+    form,
+    form.replace(/%../g, (code) => code.toLowerCase()),
+  ]);
 };
 
 const percentEncoded = (text: string): string => {
