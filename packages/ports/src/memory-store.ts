@@ -55,9 +55,10 @@ export interface MemoryStore {
   history(tenant: TenantId, scope: string, limit: number, cursor?: string): Promise<Page<MemoryRevision>>;
   /** One revision of a scope. */
   readRevision(tenant: TenantId, scope: string, revision: number): Promise<MemoryRevision | undefined>;
-  /** Scopes that have pending proposals, with their number and the age of the oldest, at most `limit`. */
+  /** Scopes that have pending proposals, of all tenants or of one, with their number and the age of the oldest, at most `limit`. */
   pendingScopes(
     limit: number,
+    tenant?: TenantId,
   ): Promise<
     readonly { readonly tenant: TenantId; readonly scope: string; readonly count: number; readonly oldestAt: number }[]
   >;

@@ -1,7 +1,7 @@
 import type { TenantId } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
-import { foldScope, requireScope } from './fold-scope.ts';
+import { foldScope, maxFoldProposals, requireScope } from './fold-scope.ts';
 import type { FoldResult } from './memory-views.ts';
 
 /** Scopes that one look folds at most; the others wait for the next. */
@@ -26,19 +26,45 @@ export const foldDueScopes = async (engine: Engine): Promise<void> => {
   engine.deps.meter.gauge(metric.memoryPending, pending);
 };
 
+/** Folds of one scope, and looks for scopes, that one call does at most: what comes meanwhile waits for the next. */
+const maxRounds = 256;
+
+/** One scope until nothing waits in it. */
+const drain = async (engine: Engine, tenant: TenantId, scope: string): Promise<FoldResult | undefined> => {
+  let sum: FoldResult | undefined;
+  for (let round = 0; round < maxRounds; round += 1) {
+    const result = await foldScope(engine, tenant, scope);
+    if (result === undefined) break;
+    sum = {
+      scope,
+      revision: result.revision,
+      folded: result.folded + (sum?.folded ?? 0),
+      review: result.review + (sum?.review ?? 0),
+      dropped: result.dropped + (sum?.dropped ?? 0),
+    };
+    if (result.folded + result.review + result.dropped < maxFoldProposals) break;
+  }
+  return sum;
+};
+
 /** Folds what waits now. See `Coordinator.foldNow`. */
 export const foldNow = async (engine: Engine, tenant: TenantId, scope?: string): Promise<readonly FoldResult[]> => {
-  if (scope !== undefined) requireScope(scope);
-  const scopes =
-    scope === undefined
-      ? (await engine.deps.memory.pendingScopes(maxScopes)).filter((waiting) => waiting.tenant === tenant)
-      : [{ scope }];
-  const results: FoldResult[] = [];
-  for (const waiting of scopes) {
-    const result = await foldScope(engine, tenant, waiting.scope);
-    if (result !== undefined) results.push(result);
+  if (scope !== undefined) {
+    requireScope(scope);
+    const result = await drain(engine, tenant, scope);
+    return result === undefined ? [] : [result];
   }
-  return results;
+  const results = new Map<string, FoldResult>();
+  for (let round = 0; round < maxRounds; round += 1) {
+    const waiting = await engine.deps.memory.pendingScopes(maxScopes, tenant);
+    const fresh = waiting.filter((one) => !results.has(one.scope));
+    for (const one of fresh) {
+      const result = await drain(engine, tenant, one.scope);
+      if (result !== undefined) results.set(one.scope, result);
+    }
+    if (waiting.length < maxScopes || fresh.length === 0) break;
+  }
+  return [...results.values()];
 };
 
 /** Looks at every scope once per `sweepMs` while the coordinator runs. The returned function stops it. */

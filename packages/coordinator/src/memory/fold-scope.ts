@@ -16,8 +16,8 @@ import { isUntrustedRun } from './untrusted-run.ts';
  *  F3 nothing leaves `pending` unseen: what is not folded is logged and counted, one by one (D4)
  */
 
-/** Proposals of one fold; what is over waits for the next, which follows at once. */
-export const maxFoldProposals = 5_000;
+/** Proposals of one fold; what is over waits for the next, which follows at once: nothing else happens while one is computed. */
+export const maxFoldProposals = 1_000;
 
 type Outcome = FoldOutcome;
 

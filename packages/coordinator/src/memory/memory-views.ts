@@ -53,7 +53,7 @@ export interface RevertedScope {
   readonly reverted: number;
   /** Proposals of the run that were still waiting. */
   readonly rejected: number;
-  /** Proposals of other runs that cannot be folded without those of this one, and wait for a person now. */
+  /** Proposals of other runs that do not stand without those of this one, and wait for a person now. */
   readonly review: number;
   /** The scope was set by hand since: that text stands as it is. */
   readonly setSince: boolean;

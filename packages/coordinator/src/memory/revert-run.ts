@@ -1,9 +1,10 @@
 import type { RunId, StoredProposal, TenantId } from '@skein/domain';
-import { DomainError, foldMemory, maxMemoryBytes } from '@skein/domain';
-import type { MemoryCommit, MemoryRevision, MemoryView } from '@skein/ports';
+import { DomainError } from '@skein/domain';
+import type { MemoryCommit } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { report } from './fold-scope.ts';
 import type { RevertedScope, RevertResult } from './memory-views.ts';
+import { replayScope } from './replay-scope.ts';
 import { withCurrentScope } from './scope-commit.ts';
 import { readProposals } from './stored-proposals.ts';
 
@@ -12,11 +13,9 @@ import { readProposals } from './stored-proposals.ts';
  * later fold without the proposals that do not count any more.
  *  V1 each scope is one transaction; a crash between two leaves work that a repetition finds
  *  V2 a text that a person set later stands as it is: the person saw what the run had written
- *  V3 what depended on the run's words (another run replaced them) goes back to a person, with the reason
+ *  V3 what depended on the run's words (another run replaced them, or said the same and was dropped for it) goes back to a person,
+ *     with the reason
  */
-
-/** Revisions in one page of a history. */
-const pageSize = 100;
 
 /** The run and all that it called, root first. */
 const treeOf = async (engine: Engine, tenant: TenantId, runId: RunId): Promise<readonly RunId[]> => {
@@ -46,73 +45,6 @@ const treeOf = async (engine: Engine, tenant: TenantId, runId: RunId): Promise<r
 const isOpen = ({ status }: StoredProposal): boolean =>
   status === 'folded' || status === 'pending' || status === 'review';
 
-/** Revisions after the last seed or set before `firstRevision`, oldest first, and the text that they begin from. */
-const readSince = async (
-  engine: Engine,
-  tenant: TenantId,
-  view: MemoryView,
-  firstRevision: number,
-): Promise<{ readonly text: string; readonly revisions: readonly MemoryRevision[] }> => {
-  const revisions: MemoryRevision[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await engine.deps.memory.history(tenant, view.scope, pageSize, cursor);
-    for (const revision of page.items) {
-      const { change } = revision;
-      if (revision.revision > view.revision) continue;
-      if (revision.revision < firstRevision && (change.kind === 'seed' || change.kind === 'set')) {
-        return { text: revision.text, revisions: revisions.toReversed() };
-      }
-      revisions.push(revision);
-    }
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
-  return { text: '', revisions: revisions.toReversed() };
-};
-
-interface Replay {
-  readonly text: string;
-  readonly setSince: boolean;
-  /** Folded proposals of others that cannot be folded any more, with the reason. */
-  readonly lost: readonly { readonly proposal: StoredProposal; readonly reason: string }[];
-}
-
-const replay = async (
-  engine: Engine,
-  tenant: TenantId,
-  view: MemoryView,
-  firstRevision: number,
-  tree: ReadonlySet<RunId>,
-  runId: RunId,
-): Promise<Replay> => {
-  const since = await readSince(engine, tenant, view, firstRevision);
-  const folded = await readProposals(engine, { tenant, scope: view.scope, status: 'folded' });
-  const counting = new Map(folded.filter((proposal) => !tree.has(proposal.runId)).map((one) => [one.proposalId, one]));
-  let { text } = since;
-  let setSince = false;
-  let lost: { readonly proposal: StoredProposal; readonly reason: string }[] = [];
-  for (const revision of since.revisions) {
-    const { change } = revision;
-    if (change.kind === 'set' || change.kind === 'seed') {
-      text = revision.text;
-      setSince = true;
-      // Whatever the folds before it gave, this text replaced it.
-      lost = [];
-    }
-    if (change.kind !== 'fold') continue;
-    const proposals = change.proposalIds.flatMap((id) => counting.get(id) ?? []);
-    const again = foldMemory(text, proposals, { maxBytes: maxMemoryBytes });
-    text = again.text;
-    for (const outcome of again.outcomes) {
-      const proposal = counting.get(outcome.proposalId);
-      // Dropped means that the text says it already, so nothing of it is lost.
-      if (outcome.to !== 'review' || proposal === undefined) continue;
-      lost.push({ proposal, reason: `${outcome.reason} since the run ${runId} was reverted` });
-    }
-  }
-  return { text, setSince, lost };
-};
-
 const revertScope = async (
   engine: Engine,
   tenant: TenantId,
@@ -132,7 +64,7 @@ const revertScope = async (
     const again =
       written.length === 0
         ? { text: view.text, setSince: false, lost: [] }
-        : await replay(engine, tenant, view, first, tree, runId);
+        : await replayScope(engine, tenant, view, first, tree, runId);
     const reason = `the run ${runId} was reverted by ${by}`;
     const commit: MemoryCommit = {
       tenant,
@@ -143,7 +75,7 @@ const revertScope = async (
         ...written.map(({ proposalId }) => ({ proposalId, from: 'folded', to: 'reverted', reason }) as const),
         ...waiting.map(({ proposalId, status }) => ({ proposalId, from: status, to: 'rejected', reason }) as const),
         ...again.lost.map((one) => {
-          return { proposalId: one.proposal.proposalId, from: 'folded', to: 'review', reason: one.reason } as const;
+          return { proposalId: one.proposal.proposalId, from: one.from, to: 'review', reason: one.reason } as const;
         }),
       ],
       at: engine.deps.clock.now(),

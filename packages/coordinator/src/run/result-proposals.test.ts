@@ -36,7 +36,7 @@ describe('memory proposals of a result', () => {
     const { agents } = await scene.view(runId);
     expect(await stored(scene)).toMatchObject(
       ['agent/scout', 'dag/daily', 'global'].map((scope, index) => ({
-        proposalId: `${runId}:look:1:${index}`,
+        proposalId: `${runId}:look:1:0${index}`,
         scope,
         runId,
         step: 'look',
@@ -86,7 +86,7 @@ describe('memory proposals of a result', () => {
     const shapeless: MemoryProposal = { scope: 'global', op: 'remove', text: '' };
     await tell(scene, worker, worker.offers[0]!, [note('agent/other'), note('dag/other'), shapeless, note('global')]);
     expect((await stored(scene)).map(({ proposalId, scope }) => [proposalId.split(':').at(-1), scope])).toEqual([
-      ['0', 'global'],
+      ['00', 'global'],
     ]);
     await scene.close();
     const shut = await open(false);

@@ -45,7 +45,8 @@ export const storedProposals = (
   const { at, attempt } = fact;
   return proposals.map((proposal, index) => ({
     ...proposal,
-    proposalId: `${state.runId}:${step}:${attempt}:${index}`,
+    // Two digits, so that ids of one attempt sort as it made them.
+    proposalId: `${state.runId}:${step}:${attempt}:${String(index).padStart(2, '0')}`,
     runId: state.runId,
     step,
     attempt,

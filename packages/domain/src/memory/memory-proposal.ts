@@ -20,7 +20,7 @@ export type ProposalStatus = 'pending' | 'review' | 'folded' | 'rejected' | 'dro
 
 /** A stored proposal, with where it comes from. Instants in ms. */
 export interface StoredProposal extends MemoryProposal {
-  /** `run:step:attempt:index`, unique within the tenant. */
+  /** `run:step:attempt:index`, unique within the tenant; the index has two digits, so that ids of one attempt sort as it made them. */
   readonly proposalId: string;
   readonly runId: string;
   readonly step: string;

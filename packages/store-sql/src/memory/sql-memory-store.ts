@@ -58,6 +58,7 @@ export class SqlMemoryStore implements MemoryStore {
 
   async pendingScopes(
     limit: number,
+    tenant?: TenantId,
   ): Promise<
     readonly { readonly tenant: TenantId; readonly scope: string; readonly count: number; readonly oldestAt: number }[]
   > {
@@ -65,6 +66,7 @@ export class SqlMemoryStore implements MemoryStore {
       .selectFrom('memory_proposal')
       .select((eb) => ['tenant', 'scope', eb.fn.countAll<number>().as('count'), eb.fn.min('at').as('oldest_at')])
       .where(sql<boolean>`status = 'pending'`)
+      .$if(tenant !== undefined, (query) => query.where('tenant', '=', tenant ?? ''))
       .groupBy(['tenant', 'scope'])
       .orderBy('oldest_at')
       .orderBy('tenant')

@@ -210,6 +210,9 @@ const describeProposals = (make: MakeHarness): void => {
     ];
     expect(await memory.pendingScopes(10)).toEqual(waiting);
     expect(await memory.pendingScopes(2)).toEqual(waiting.slice(0, 2));
+    for (const of of [tenant, 'other', 'none']) {
+      expect(await memory.pendingScopes(10, of)).toEqual(waiting.filter((one) => one.tenant === of));
+    }
     const folded = [0, 1].map(
       (index) => ({ proposalId: `${run}:step:1:${index}`, from: 'pending', to: 'folded' }) as const,
     );

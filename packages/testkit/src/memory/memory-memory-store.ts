@@ -85,11 +85,13 @@ export class MemoryMemoryStore implements MemoryStore {
 
   async pendingScopes(
     limit: number,
+    of?: TenantId,
   ): Promise<
     readonly { readonly tenant: TenantId; readonly scope: string; readonly count: number; readonly oldestAt: number }[]
   > {
     const found: { tenant: TenantId; scope: string; count: number; oldestAt: number }[] = [];
     for (const [tenant, { proposals }] of this.#tenants) {
+      if (of !== undefined && tenant !== of) continue;
       const scopes = new Map<string, { tenant: TenantId; scope: string; count: number; oldestAt: number }>();
       for (const { scope, status, at } of proposals.values()) {
         if (status !== 'pending') continue;
