@@ -147,7 +147,7 @@ export interface Coordinator {
   submitRun(tenant: TenantId, submit: SubmitRun): Promise<{ readonly run: RunView; readonly created: boolean }>;
   /** Idempotent while the run is open; `illegal_transition` for a finished one. */
   cancelRun(tenant: TenantId, runId: RunId, by: string, message?: string): Promise<RunView>;
-  /** A new run that keeps what succeeded (R1). `illegal_transition` unless the run failed or was cancelled. `latest` takes today's versions. */
+  /** A new run that keeps what succeeded (R1). `illegal_transition` unless the run failed or was cancelled, and for a called run. `latest` takes today's versions. */
   retryRun(
     tenant: TenantId,
     runId: RunId,

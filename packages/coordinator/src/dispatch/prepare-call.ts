@@ -1,11 +1,10 @@
-import type { Digest, Precondition, RunState, Step, StepPath } from '@skein/domain';
+import type { Digest, JsonValue, ParamDef, Precondition, RunState, Step, StepPath } from '@skein/domain';
 import {
   canonicalJson,
   DomainError,
   isHandlerId,
   maxCallDepth,
   parseStepPath,
-  referenceText,
   resolveParams,
   utf8Length,
 } from '@skein/domain';
@@ -18,7 +17,7 @@ import { itemsOf, missing } from './known-values.ts';
 import type { Prepared } from './preparation.ts';
 import { prepare } from './preparation.ts';
 import type { Lookup, RenderScope } from './render-values.ts';
-import { renderText, renderValue, renderWith } from './render-values.ts';
+import { renderPlain, renderValue, renderWith } from './render-values.ts';
 
 /** What a call runs, and with which params. */
 export interface PreparedCall {
@@ -46,10 +45,8 @@ const scopeOf = (state: RunState, path: StepPath, known: KnownValues): RenderSco
   return { state, item: { index: parsed.index, value: { inline: item } }, lenient };
 };
 
-const isMet = ({ condition, expected = '', negate }: Precondition, lookup: Lookup): boolean => {
-  const text = (template: string): string => referenceText(renderText(template, lookup));
-  return (text(condition) === text(expected)) !== negate;
-};
+const isMet = ({ condition, expected = '', negate }: Precondition, lookup: Lookup): boolean =>
+  (renderPlain(condition, lookup) === renderPlain(expected, lookup)) !== negate;
 
 /** The DAG that a name means for this run, fixed at its admission (R4). Throws `invalid_argument`, `not_found`. */
 const targetOf = (state: RunState, { action }: CallStep, name: string): Digest => {
@@ -77,6 +74,18 @@ const boundTree = (engine: Engine, state: RunState): 'unknown' | undefined => {
   throw new DomainError('resource_exhausted', message, { limit: maxTreeRuns });
 };
 
+type Given = readonly (readonly [name: string, value: JsonValue])[];
+
+/**
+ * In a handler, what a step does not have is null: for a parameter that cannot be null it is the default, else empty text, else nothing.
+ */
+const withoutNulls = (params: readonly ParamDef[], given: Given): Given =>
+  given.flatMap(([name, value]) => {
+    const param = value === null ? params.find((declared) => declared.name === name) : undefined;
+    if (param === undefined || param.type === 'any') return [[name, value] as const];
+    return param.default === undefined && param.type === 'string' ? [[name, ''] as const] : [];
+  });
+
 /**
  * The params of a call as the called DAG declares them; `missing` when values must be fetched first. The same at any time after the
  * call began: what a step may refer to is settled before it begins. Throws `invalid_argument` with every field, `too_large`.
@@ -95,7 +104,8 @@ export const paramsOfCall = (
     Object.entries(step.action.params ?? {}).map(([name, value]) => [name, renderValue(value, lookup)] as const),
   );
   if (given === missing) return missing;
-  const params = resolveParams(dag.dag.params, Object.fromEntries(given));
+  const values = scope.lenient ? withoutNulls(dag.dag.params, given) : given;
+  const params = resolveParams(dag.dag.params, Object.fromEntries(values));
   if (!params.ok) {
     const message = params.error.map((problem) => problem.message).join('; ');
     throw new DomainError('invalid_argument', `DAG "${dag.dag.name}" cannot be called so: ${message}`, {
@@ -126,7 +136,7 @@ export const prepareCall = (
     if (met === missing) return missing;
     if (!met) return 'not_met';
     if (boundTree(engine, state) === 'unknown') wanted.tree = rootOf(state);
-    const name = renderWith(scope, known, (lookup) => referenceText(renderText(step.action.dag, lookup)));
+    const name = renderWith(scope, known, (lookup) => renderPlain(step.action.dag, lookup));
     if (name === missing) return missing;
     const digest = targetOf(state, step, name);
     const dag = preparation?.dags.get(digest);

@@ -5,15 +5,19 @@ import { missing, valueOf } from './known-values.ts';
 import type { CurrentItem } from './resolve-references.ts';
 import { resolveTarget } from './resolve-references.ts';
 
-/** The value of an expression, without the braces. */
-export type Lookup = (expression: string) => JsonValue;
+/** The value of an expression, without the braces; `absent` in the place of one that a handler refers to and that does not exist. */
+export type Lookup = (expression: string, absent: null | '') => JsonValue;
 
 /** A text with its references replaced; one that is exactly one reference keeps the type of its value. */
 export const renderText = (text: string, lookup: Lookup): JsonValue => {
   const [first] = parseReferences(text);
   const whole = first !== undefined && first.start === 0 && first.end === text.length;
-  return whole ? lookup(first.expression) : renderTemplate(text, lookup);
+  return whole ? lookup(first.expression, null) : renderPlain(text, lookup);
 };
+
+/** The same, as a text whatever it refers to. */
+export const renderPlain = (text: string, lookup: Lookup): string =>
+  renderTemplate(text, (expression) => lookup(expression, ''));
 
 /** A written value with the references in all its texts replaced; keys are taken as they are. */
 export const renderValue = (value: JsonValue, lookup: Lookup): JsonValue => {
@@ -27,7 +31,7 @@ export const renderValue = (value: JsonValue, lookup: Lookup): JsonValue => {
 export interface RenderScope {
   readonly state: RunState;
   readonly item: CurrentItem | undefined;
-  /** In a handler, what does not exist is null. */
+  /** In a handler, what does not exist is null, and in a longer text nothing. */
   readonly lenient: boolean;
 }
 
@@ -38,11 +42,11 @@ export const renderWith = <T>(
   render: (lookup: Lookup) => T,
 ): T | typeof missing => {
   let complete = true;
-  const rendered = render((expression) => {
+  const rendered = render((expression, absent) => {
     const found = resolveTarget(state, { expression, target: parseExpression(expression) }, item, known, lenient);
     const value = found === missing || found === undefined ? found : valueOf(found, known);
     if (value === missing) complete = false;
-    return value === missing || value === undefined ? null : value;
+    return value === missing ? null : (value ?? absent);
   });
   return complete ? rendered : missing;
 };

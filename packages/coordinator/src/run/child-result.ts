@@ -8,6 +8,7 @@ import { storeValue } from '../dispatch/stored-values.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { boundError } from './bound-error.ts';
+import { usageOfRun } from './usage-of-run.ts';
 
 /** Inline bytes of all outputs of one result; above it the largest go to the blob store. */
 const maxInlineResultBytes = 40 * 1024;
@@ -91,22 +92,26 @@ export const refusedCall = (name: string, childRunId: RunId, error: ErrorData): 
 });
 
 /**
- * What a call gets from its child run, which is over. Outputs that cannot be resolved make the call fail. Throws `unavailable`.
+ * What a call gets from its child run, which is over, with what the run used. Outputs that cannot be resolved make the call fail. Throws `unavailable`.
  */
 export const resultOfChild = async (engine: Engine, name: string, state: RunState): Promise<RecordedResult> => {
   const { runId, status, error } = state;
-  const durationMs = Math.max(0, (state.finishedAt ?? state.createdAt) - state.createdAt);
-  if (status === 'cancelled') return { outcome: { status: 'cancelled' }, outputs: {}, durationMs };
+  const usage = usageOfRun(state);
+  const spent = {
+    durationMs: Math.max(0, (state.finishedAt ?? state.createdAt) - state.createdAt),
+    ...(usage === undefined ? {} : { usage }),
+  };
+  if (status === 'cancelled') return { outcome: { status: 'cancelled' }, outputs: {}, ...spent };
   if (status !== 'succeeded') {
-    return { outcome: { status: 'failed', error: failedBecause(name, runId, error) }, outputs: {}, durationMs };
+    return { outcome: { status: 'failed', error: failedBecause(name, runId, error) }, outputs: {}, ...spent };
   }
   try {
-    return { outcome: { status: 'succeeded' }, outputs: await outputsOf(engine, state), durationMs };
+    return { outcome: { status: 'succeeded' }, outputs: await outputsOf(engine, state), ...spent };
   } catch (thrown) {
     if (isPassing(thrown)) throw thrown;
     if (!isDomainError(thrown)) engine.deps.log.error('outputs of a run cannot be read', { runId, error: thrown });
     const cause = toErrorData(thrown);
     const failure = { ...cause, message: `its outputs cannot be given back: ${cause.message}` };
-    return { outcome: { status: 'failed', error: failedBecause(name, runId, failure) }, outputs: {}, durationMs };
+    return { outcome: { status: 'failed', error: failedBecause(name, runId, failure) }, outputs: {}, ...spent };
   }
 };

@@ -31,7 +31,7 @@ export const keptSteps = (state: RunState): readonly KeptStep[] => {
   return kept;
 };
 
-/** A new run that keeps what succeeded (R1, R4). See `Coordinator.retryRun`. */
+/** A new run that keeps what succeeded (R1, R4); never of a called run, whose result its caller has. See `Coordinator.retryRun`. */
 export const retryRun = async (
   engine: Engine,
   tenant: TenantId,
@@ -39,6 +39,11 @@ export const retryRun = async (
   options: { readonly latest?: boolean; readonly by: string },
 ): Promise<RunView> => {
   const state = await engine.runs.read(engine, tenant, runId, (current) => {
+    if (current.source.kind === 'call') {
+      const { rootRunId } = current.source;
+      const message = `a called run belongs to its caller and is not retried by itself: retry the root run ${rootRunId}`;
+      throw new DomainError('illegal_transition', message, { runId, rootRunId });
+    }
     if (current.status === 'failed' || current.status === 'cancelled') return current;
     throw new DomainError('illegal_transition', 'only a failed or cancelled run can be retried', {
       runId,
