@@ -184,6 +184,50 @@ describe('a bomb', () => {
   });
 });
 
+describe('a stream that is made to take long', () => {
+  const member = (block: Uint8Array): Uint8Array => {
+    const bytes = new Uint8Array(1024 * 1024);
+    bytes.set(gzip(new Uint8Array(0)).subarray(0, 10));
+    for (let at = 10; at + block.length < bytes.length; at += block.length) bytes.set(block, at);
+    return bytes;
+  };
+
+  // Four empty blocks of ten bits; one of no bytes; eight whose codes have two symbols of one bit. Nothing comes out of any.
+  test.each([
+    ['fixed codes', Uint8Array.of(0x02, 0x08, 0x20, 0x80, 0x00)],
+    ['nothing stored', Uint8Array.of(0, 0, 0, 0xff, 0xff)],
+    ['codes of their own', emptyDynamicBlocks()],
+  ])('by empty blocks of %s takes no time to speak of for a block', (_name, block) => {
+    const bytes = member(block);
+    const beganAt = performance.now();
+    expect(reasonOf(bytes)).toMatch(/bad_gzip|truncated/);
+    expect(performance.now() - beganAt).toBeLessThan(8_000);
+  });
+});
+
+/** Eight empty blocks with the shortest codes that there are, in whole bytes. */
+function emptyDynamicBlocks(): Uint8Array {
+  // Not the last, dynamic; 257 literals, 1 distance, 18 lengths of codes: of 18 and 1 one bit each.
+  const lengths = [0, 0, 1, ...new Array<number>(14).fill(0), 1].map((length) => [length, 3] as const);
+  // 138 and 118 zeros, the end of the block, one distance; then the end.
+  const codes = [
+    [1, 1],
+    [127, 7],
+    [1, 1],
+    [107, 7],
+    [0, 1],
+    [0, 1],
+    [0, 1],
+  ] as const;
+  const block = [[0, 1], [2, 2], [0, 5], [0, 5], [14, 4], ...lengths, ...codes] as const;
+  const bits = Array.from({ length: 8 }, () => block)
+    .flat()
+    .flatMap(([value, count]) => Array.from({ length: count }, (_, bit) => (value >> bit) & 1));
+  return Uint8Array.from({ length: bits.length / 8 }, (_, at) =>
+    bits.slice(8 * at, 8 * at + 8).reduce((byte, bit, index) => byte | (bit << index), 0),
+  );
+}
+
 function createNoise(length: number): Uint8Array {
   let state = 1;
   return Uint8Array.from({ length }, () => {

@@ -1,6 +1,5 @@
 /** Codes of up to this many bits are found in one step; longer ones bit by bit, so that a table costs little to make. */
-const fastBits = 10;
-const fastMask = (1 << fastBits) - 1;
+const maxFastBits = 10;
 /** Longest code of deflate. */
 const maxBits = 15;
 
@@ -10,10 +9,12 @@ const maxBits = 15;
  */
 export class HuffmanTable {
   /** Symbol and length (`symbol << 4 | length`) by the next bits; 0 for none. */
-  readonly #fast = new Uint16Array(1 << fastBits);
+  readonly #fast = new Uint16Array(1 << maxFastBits);
   readonly #counts = new Uint16Array(maxBits + 1);
   readonly #symbols: Uint16Array;
   readonly #next = new Uint16Array(maxBits + 2);
+  /** Of as many bits as the longest code has, but no more than are found in one step: a small code costs little to make. */
+  #mask = 0;
 
   constructor(maxSymbols: number) {
     this.#symbols = new Uint16Array(maxSymbols);
@@ -44,7 +45,9 @@ export class HuffmanTable {
 
   #place(lengths: Uint8Array, start: number, end: number): void {
     const offsets = this.#next.fill(0);
-    const fast = this.#fast.fill(0);
+    const fastBits = this.#fastBits();
+    const fast = this.#fast.fill(0, 0, 1 << fastBits);
+    this.#mask = (1 << fastBits) - 1;
     for (let bits = 1; bits <= maxBits; bits++)
       offsets[bits + 1] = (offsets[bits] as number) + (this.#counts[bits] as number);
     for (let at = start; at < end; at++) {
@@ -59,16 +62,23 @@ export class HuffmanTable {
     for (let bits = 1; bits <= fastBits; bits++) {
       for (let count = this.#counts[bits] as number; count > 0; count--) {
         const entry = ((this.#symbols[index++] as number) << 4) | bits;
-        for (let at = reversed(code, bits); at <= fastMask; at += 1 << bits) fast[at] = entry;
+        for (let at = reversed(code, bits); at <= this.#mask; at += 1 << bits) fast[at] = entry;
         code++;
       }
       code <<= 1;
     }
   }
 
+  #fastBits(): number {
+    let bits = maxFastBits;
+    while (bits > 1 && this.#counts[bits] === 0) bits--;
+    for (let longer = maxFastBits + 1; longer <= maxBits; longer++) if (this.#counts[longer] !== 0) return maxFastBits;
+    return bits;
+  }
+
   /** `symbol << 4 | length` of the code that the bits begin with, least significant first; 0 for none. Needs 15 bits, or zeros after the last. */
   lookUp(bits: number): number {
-    return (this.#fast[bits & fastMask] as number) || this.#lookUpLong(bits);
+    return (this.#fast[bits & this.#mask] as number) || this.#lookUpLong(bits);
   }
 
   #lookUpLong(bits: number): number {

@@ -42,7 +42,7 @@ class Inflater {
       last = this.#take(1) === 1;
       const kind = this.#take(2);
       if (kind === 3) throw damaged();
-      const fits = kind === 0 ? this.#stored() : this.#compressed(kind);
+      const fits = kind === 0 ? this.#stored() : kind === 1 ? this.#fixed() : this.#dynamic();
       if (!fits) return { content: this.#out };
     }
     const content = this.#size === this.#out.length ? this.#out : this.#out.subarray(0, this.#size);
@@ -85,16 +85,14 @@ class Inflater {
     return room === length;
   }
 
-  #compressed(kind: number): boolean {
-    const known = kind === 1 ? this.#fixedCodes() : this.#dynamicCodes();
-    if (!known) throw damaged();
-    return this.#symbols();
+  #fixed(): boolean {
+    const { literals, distances } = fixedCodes();
+    return this.#symbols(literals, distances);
   }
 
-  #fixedCodes(): boolean {
-    const lengths = this.#lengths.fill(8, 0, 144).fill(9, 144, 256).fill(7, 256, 280).fill(8, 280, 288);
-    lengths.fill(5, 288, 320);
-    return this.#literals.fill(lengths, 0, 288, false) && this.#distances.fill(lengths, 288, 320, false);
+  #dynamic(): boolean {
+    if (!this.#dynamicCodes()) throw damaged();
+    return this.#symbols(this.#literals, this.#distances);
   }
 
   #dynamicCodes(): boolean {
@@ -138,22 +136,22 @@ class Inflater {
   }
 
   /** The content of a block; false when it does not fit. */
-  #symbols(): boolean {
+  #symbols(literals: HuffmanTable, distances: HuffmanTable): boolean {
     for (;;) {
-      const symbol = this.#symbol(this.#literals);
+      const symbol = this.#symbol(literals);
       if (symbol < endOfBlock) {
         if (this.#size === this.#out.length && !this.#grow()) return false;
         this.#out[this.#size++] = symbol;
       } else if (symbol === endOfBlock) return true;
-      else if (!this.#match(symbol - endOfBlock - 1)) return false;
+      else if (!this.#match(symbol - endOfBlock - 1, distances)) return false;
     }
   }
 
-  #match(index: number): boolean {
+  #match(index: number, distances: HuffmanTable): boolean {
     const base = lengthBases[index];
     if (base === undefined) throw damaged();
     const length = base + this.#take(lengthExtras[index] as number);
-    const far = this.#symbol(this.#distances);
+    const far = this.#symbol(distances);
     const farBase = distanceBases[far];
     if (farBase === undefined) throw damaged();
     const distance = farBase + this.#take(far < 4 ? 0 : (far >> 1) - 1);
@@ -167,6 +165,25 @@ class Inflater {
     return fits;
   }
 }
+
+interface Codes {
+  readonly literals: HuffmanTable;
+  readonly distances: HuffmanTable;
+}
+
+let knownFixedCodes: Codes | undefined;
+
+/** Made once: a block of fixed codes may be as short as ten bits, and a stream may be all such blocks. */
+const fixedCodes = (): Codes => {
+  if (knownFixedCodes === undefined) {
+    const lengths = new Uint8Array(288 + 32).fill(8, 0, 144).fill(9, 144, 256).fill(7, 256, 280).fill(8, 280, 288);
+    lengths.fill(5, 288);
+    knownFixedCodes = { literals: new HuffmanTable(288), distances: new HuffmanTable(32) };
+    knownFixedCodes.literals.fill(lengths, 0, 288, false);
+    knownFixedCodes.distances.fill(lengths, 288, 320, false);
+  }
+  return knownFixedCodes;
+};
 
 const endOfBlock = 256;
 const codeOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
