@@ -98,6 +98,15 @@ describe('the limit', () => {
   });
 });
 
+test('a passage that was copied with other line breaks is found', () => {
+  expect(fold('one\ntwo\nthree\n', replace('one\r\ntwo', 'four')).after).toBe('four\nthree\n');
+  expect(fold('one\ntwo\nthree\n', remove('two\r\n')).after).toBe('one\nthree\n');
+});
+
+test('half a character is no passage', () => {
+  expect(fold('a 😀 b\n', replace('\ud83d', 'x')).outcomes).toEqual(['its passage is not in the memory any more']);
+});
+
 test('control characters but line breaks and tabs are no part of a memory', () => {
   expect(cleanMemoryText('a\u0000b\u001b[31mc\td\r\ne\u0085\u007f\ud800')).toBe('ab[31mc\td\ne\ufffd');
   expect(fold('', append('red\u001b[31m alert')).after).toBe('red[31m alert\n');
@@ -108,6 +117,14 @@ test('proposals are folded by instant, then by id, in whatever order they come',
   const b = { ...append('b'), at: 8_000, proposalId: 'b' };
   const a = { ...append('a'), at: 8_000, proposalId: 'a' };
   expect(fold('', late, b, a).after).toBe('a\nb\nlate\n');
+});
+
+test('a hostile passage is looked for in no time', () => {
+  const basis = `${'a'.repeat(4_000)}b${'a'.repeat(4_000)}`;
+  const begin = performance.now();
+  const hostile = Array.from({ length: 50 }, () => [remove(basis), append(`a\n${basis}`)]).flat();
+  foldMemory('a'.repeat(60_000), hostile, { maxBytes: 60_000 });
+  expect(performance.now() - begin).toBeLessThan(2_000);
 });
 
 test('a hostile text of spaces is folded in no time', () => {

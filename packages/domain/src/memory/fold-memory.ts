@@ -1,4 +1,5 @@
 import { cleanText } from '../text/clean-text.ts';
+import { findPassage } from '../text/find-passage.ts';
 import { utf8Length } from '../text/utf8.ts';
 import type { MemoryProposal } from './memory-proposal.ts';
 
@@ -41,16 +42,19 @@ export const foldMemory = (
   limits: { readonly maxBytes: number },
 ): FoldedMemory => {
   let folded = text;
+  // Counted by what changes: a whole text of 64 KiB is long to count for each of many notes.
+  let size = utf8Length(text);
   const outcomes = proposals.toSorted(inOrder).map((proposal): FoldOutcome => {
     const { proposalId } = proposal;
     const step = foldOne(folded, proposal);
     if ('to' in step) return { proposalId, ...step };
-    const bytes = utf8Length(step.text);
-    if (bytes > limits.maxBytes && bytes >= utf8Length(folded)) {
+    const bytes = size + step.grows;
+    if (bytes > limits.maxBytes && step.grows >= 0) {
       const reason = `the memory would have ${bytes} bytes; its limit is ${limits.maxBytes}`;
       return { proposalId, to: 'review', reason };
     }
     folded = step.text;
+    size = bytes;
     return { proposalId, to: 'folded' };
   });
   return { text: folded, outcomes };
@@ -59,7 +63,10 @@ export const foldMemory = (
 const inOrder = (a: FoldableProposal, b: FoldableProposal): number =>
   a.at - b.at || (a.proposalId < b.proposalId ? -1 : a.proposalId > b.proposalId ? 1 : 0);
 
-type Step = { readonly text: string } | { readonly to: 'review' | 'dropped'; readonly reason: string };
+/** `grows`: bytes that the text has more than before; negative when it has less. */
+type Step =
+  | { readonly text: string; readonly grows: number }
+  | { readonly to: 'review' | 'dropped'; readonly reason: string };
 
 const foldOne = (text: string, proposal: FoldableProposal): Step => {
   const note = withoutOuterBreaks(cleanMemoryText(proposal.text).trimEnd());
@@ -86,11 +93,12 @@ const append = (text: string, note: string): Step => {
   if (holdsLines(text, note)) return { to: 'dropped', reason: 'the memory says this already' };
   const before = text.trimEnd();
   const isParagraph = note.includes('\n');
-  return { text: before === '' ? `${note}\n` : `${before}${isParagraph ? '\n\n' : '\n'}${note}\n` };
+  const added = `${before === '' ? '' : isParagraph ? '\n\n' : '\n'}${note}\n`;
+  return { text: before + added, grows: utf8Length(added) - utf8Length(text.slice(before.length)) };
 };
 
 /** The note stands in the text as whole lines. */
-const holdsLines = (text: string, note: string): boolean => `\n${text}\n`.includes(`\n${note}\n`);
+const holdsLines = (text: string, note: string): boolean => findPassage(`\n${text}\n`, `\n${note}\n`) !== -1;
 
 const replace = (text: string, note: string, basis: string | undefined): Step => {
   const place = placeOf(text, basis);
@@ -99,8 +107,10 @@ const replace = (text: string, note: string, basis: string | undefined): Step =>
       ? { to: 'dropped', reason: 'the memory says this already' }
       : { to: 'review', reason: place.reason };
   }
-  const next = text.slice(0, place.start) + note + text.slice(place.end);
-  return next === text ? { to: 'dropped', reason: 'it changes nothing' } : { text: next };
+  const { start, end } = place;
+  const passage = text.slice(start, end);
+  if (passage === note) return { to: 'dropped', reason: 'it changes nothing' };
+  return { text: text.slice(0, start) + note + text.slice(end), grows: utf8Length(note) - utf8Length(passage) };
 };
 
 const remove = (text: string, basis: string | undefined): Step => {
@@ -108,19 +118,20 @@ const remove = (text: string, basis: string | undefined): Step => {
   if ('reason' in place) return { to: 'review', reason: place.reason };
   const { start, end } = place;
   const wholeLines = (start === 0 || text[start - 1] === '\n') && (end === text.length || text[end] === '\n');
-  return { text: text.slice(0, start) + text.slice(wholeLines ? end + 1 : end) };
+  const rest = wholeLines ? end + 1 : end;
+  return { text: text.slice(0, start) + text.slice(rest), grows: -utf8Length(text.slice(start, rest)) };
 };
 
 type Place = { readonly start: number; readonly end: number } | { readonly reason: string; readonly gone: boolean };
 
 /** The first place of the passage, word for word. */
 const placeOf = (text: string, basis: string | undefined): Place => {
-  const passage = withoutOuterBreaks(basis ?? '');
+  const passage = withoutOuterBreaks(cleanMemoryText(basis ?? ''));
   if (passage.trim() === '') return { reason: 'it names no passage', gone: false };
-  const start = text.indexOf(passage);
+  const start = findPassage(text, passage);
   if (start === -1) return { reason: 'its passage is not in the memory any more', gone: true };
   let places = 0;
-  for (let at = start; at !== -1 && places <= maxBasisPlaces; at = text.indexOf(passage, at + passage.length))
+  for (let at = start; at !== -1 && places <= maxBasisPlaces; at = findPassage(text, passage, at + passage.length))
     places += 1;
   if (places > maxBasisPlaces)
     return { reason: `its passage stands at more than ${maxBasisPlaces} places`, gone: false };
