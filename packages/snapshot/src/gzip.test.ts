@@ -208,7 +208,7 @@ describe('a stream that is made to take long', () => {
 /** Eight empty blocks with the shortest codes that there are, in whole bytes. */
 function emptyDynamicBlocks(): Uint8Array {
   // Not the last, dynamic; 257 literals, 1 distance, 18 lengths of codes: of 18 and 1 one bit each.
-  const lengths = [0, 0, 1, ...new Array<number>(14).fill(0), 1].map((length) => [length, 3] as const);
+  const lengths = [0, 0, 1, ...Array.from({ length: 14 }, () => 0), 1].map((length) => [length, 3] as const);
   // 138 and 118 zeros, the end of the block, one distance; then the end.
   const codes = [
     [1, 1],

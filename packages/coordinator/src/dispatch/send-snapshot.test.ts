@@ -18,8 +18,17 @@ const dagOfAgent = (name: string, agent: string, steps = 1): Dag =>
 const openScene = async (options: { readonly maxAttachedBytes?: number } = {}): Promise<Scene> => {
   const scene = await createScene({ dags: [], config: options });
   await publishAgents(scene.stores.projects, scene.hasher, {
-    dags: [dagOfAgent('one', 'scout', 1), dagOfAgent('two', 'scout', 2), dagOfAgent('other', 'guide', 1)],
-    agents: { scout: { maps: 10_000, atlas: 200_000 }, guide: { phrases: 9_000, atlas: 200_000 } },
+    dags: [
+      dagOfAgent('one', 'scout', 1),
+      dagOfAgent('two', 'scout', 2),
+      dagOfAgent('other', 'guide', 1),
+      dagOfAgent('apart', 'hermit', 1),
+    ],
+    agents: {
+      scout: { maps: 10_000, atlas: 200_000 },
+      guide: { phrases: 9_000, atlas: 200_000 },
+      hermit: { cave: 90_000 },
+    },
   });
   return scene;
 };
@@ -192,6 +201,21 @@ describe('a part on its own', () => {
     holder.finish(offer);
     await scene.settle();
     expect(await codeOf(fetchPart(scene, holder, offer, digest))).toBe('stale_fencing_token');
+    await scene.close();
+  });
+});
+
+describe('a part of another snapshot than that of the task', () => {
+  test('is refused also when it is in memory because another task was sent it', async () => {
+    const scene = await openScene();
+    const workers = [await scene.join(), await scene.join()];
+    await scene.submit('one');
+    await scene.submit('apart');
+    const holderOf = (dag: string) => workers.find(({ offers }) => offers[0]?.dagName === dag)!;
+    const [own, foreign] = [holderOf('one'), holderOf('apart')];
+    const part = await largePart(scene, foreign.offers[0]!);
+    expect((await fetchPart(scene, foreign, foreign.offers[0]!, part.digest)).bytes.length).toBeGreaterThan(0);
+    await expect(fetchPart(scene, own, own.offers[0]!, part.digest)).rejects.toMatchObject({ code: 'not_found' });
     await scene.close();
   });
 });

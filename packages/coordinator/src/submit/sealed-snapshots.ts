@@ -97,10 +97,10 @@ export class SealedSnapshots {
 
   /** One part on its own, compressed once for all who ask. Shared bytes, as above. Throws `not_found` for a part of another snapshot. */
   async member(sealed: SealedSnapshot, part: Digest): Promise<Uint8Array> {
-    const known = this.#members.get(part);
-    if (known !== undefined) return known;
     const bytes = sealed.parts.get(part);
     if (bytes === undefined) throw new DomainError('not_found', 'the snapshot has no such part', { digest: part });
+    const known = this.#members.get(part);
+    if (known !== undefined) return known;
     const member = encodePartMember(bytes);
     this.#members.set(part, member);
     this.#memberBytes.set(part, member.byteLength);
