@@ -26,7 +26,7 @@ const executeAgent = async (
   signal: AbortSignal,
 ): Promise<ExecutionResult> => {
   const deadline = createDeadline(deps.clock, signal);
-  const stepLog = createStepLog(context.sink);
+  const stepLog = createStepLog(context.sink, context.redact);
   let budget: Budget | undefined;
   try {
     signal.throwIfAborted();

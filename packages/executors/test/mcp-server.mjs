@@ -20,6 +20,8 @@ const names = [
   'fail',
   'fork',
   'image',
+  'refuse_with',
+  'complain',
 ];
 
 const listed = () => {
@@ -46,6 +48,10 @@ const text = (value) => ({ content: [{ type: 'text', text: value }] });
 
 const calls = {
   echo: (input) => text(String(input.text)),
+  complain: (input) => {
+    process.stderr.write(`${input.text}\n`);
+    return text('done');
+  },
   env: () => ({ content: [], structuredContent: { env: process.env, cwd: process.cwd() } }),
   hang: () => undefined,
   die: () => process.exit(7),
@@ -93,6 +99,7 @@ const onRequest = ({ id, method, params }) => {
     if (mode === 'hang_list') return;
     say({ id, result: { tools: listed() } });
   } else if (method === 'tools/call') {
+    if (params.name === 'refuse_with') return say({ id, error: { code: -32_602, message: params.arguments.text } });
     if (params.name === 'refuse') return say({ id, error: { code: -32_602, message: 'no such thing' } });
     if (params.name === 'deep')
       return process.stdout.write(

@@ -30,6 +30,8 @@ export interface ToolServerContext {
   readonly readSecret: SecretReader;
   /** Gets single lines for the step's log: what the server wrote to stderr, and what of it was left out. Bounded; never throws. */
   readonly log: (line: string) => void;
+  /** See `ExecutionContext.redact`; what a server says goes through it before it is cut anywhere. */
+  readonly redact: (value: JsonValue) => JsonValue;
 }
 
 /** Starts, or connects to, the MCP servers of an agent. All that a server says is data: cleaned, bounded, and never trusted. */

@@ -5,8 +5,8 @@
 import { DomainError, isDomainError, type JsonObject, type JsonValue } from '@skein/domain';
 import { assembleSystem } from '../context/assemble-system.ts';
 import { textField } from '../tools/input-fields.ts';
-import { openServerTools, type ServerTools } from '../tools/server-tools.ts';
 import { runToolCalls } from '../tools/run-tool-calls.ts';
+import { openServerTools, type ServerTools } from '../tools/server-tools.ts';
 import { toolDefinitions } from '../tools/tool-definitions.ts';
 import { createModelCaller } from '../turn/call-model.ts';
 import { runTurns } from '../turn/run-turns.ts';
@@ -29,7 +29,14 @@ export const converse = async (
   const { deps, context, action } = attempt;
   const { session, stepLog, budget } = member;
   const servers = await openServerTools(
-    { ...deps, root: context.workDir, readSecret: context.readSecret, stepLog, restarted: attempt.restarted },
+    {
+      ...deps,
+      root: context.workDir,
+      readSecret: context.readSecret,
+      redact: context.redact,
+      stepLog,
+      restarted: attempt.restarted,
+    },
     session.agent.agentId,
     session.tools.servers,
     signal,

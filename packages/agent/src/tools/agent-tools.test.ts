@@ -32,10 +32,12 @@ const runCalls = async (
     policy = {},
     skills = [],
     toolHost = createMemoryToolHost(),
+    redact,
   }: {
     policy?: Partial<ToolsContent>;
     skills?: readonly SkillContent[];
     toolHost?: ReturnType<typeof createMemoryToolHost>;
+    redact?: (value: JsonValue) => JsonValue;
   } = {},
 ) => {
   const model = createScriptedModel([{ toolCalls: calls }, { text: 'done' }]);
@@ -46,7 +48,10 @@ const runCalls = async (
   });
   const context = agentContextOf({ stores });
   const executor = createAgentExecutor({ model, toolHost, clock: new FakeClock(), log, meter });
-  const result = await executor.execute(context, new AbortController().signal);
+  const result = await executor.execute(
+    redact === undefined ? context : { ...context, redact },
+    new AbortController().signal,
+  );
   const message = model.requests[1]?.messages.at(-1);
   return {
     result,
@@ -285,4 +290,21 @@ test('tool calls are one short line each in the log', async () => {
   expect(lines).toHaveLength(3);
   expect(lines[0]).toMatch(/^\[tool\] write \{"path":"a".{1,260}$/);
   expect(lines[1]).toBe('[tool] write ok {"path":"a","bytes":10000}');
+});
+
+test('where a file or an output is cut, not even half a secret is left', async () => {
+  const redact = (value: JsonValue) =>
+    JSON.parse(JSON.stringify(value).replaceAll('hunter2-and-more', '[redacted]')) as JsonValue;
+  const toolHost = createMemoryToolHost(() => ({ output: `${'x'.repeat(64 * 1024 - 8)}hunter2-and-more and more` }));
+  toolHost.files.set('a', { text: `${'y'.repeat(256 * 1024 - 8)}hunter2-and-more and more`, mode: 0o644 });
+  const { results } = await runCalls([call('read', { path: 'a' }), call('bash', { command: 'ls' }, 'c2')], {
+    policy: { allow: ['read', 'bash'], bash: { allow: ['ls'], deny: [] } },
+    toolHost,
+    redact,
+  });
+  const [read, bash] = results.map(({ output }) => output as { text?: string; output?: string; truncated?: string });
+  expect(read?.text?.slice(-10)).toBe('yy[redacte');
+  expect(read?.truncated).toContain('only the first part');
+  expect(bash?.output?.slice(-10)).toBe('xx[redacte');
+  expect(bash?.truncated).toBe('only the first 65536 bytes are shown');
 });

@@ -6,7 +6,7 @@ import { textField } from './input-fields.ts';
 import { jailedPath } from './jailed-path.ts';
 import { loadSkill, type SkillPlaces } from './load-skill.ts';
 import { patchFile } from './patch-file.ts';
-import { type Proposals, type ProposalScopes, performRemember } from './proposals.ts';
+import { type ProposalScopes, type Proposals, performRemember } from './proposals.ts';
 import type { ServerTools } from './server-tools.ts';
 import type { CompiledPolicy } from './tool-policy.ts';
 
@@ -42,6 +42,8 @@ export interface ToolResult {
 const maxReadBytes = 256 * 1024;
 const maxBashOutputBytes = 64 * 1024;
 const bashTimeoutMs = 120_000;
+/** Read beyond these: a secret that lies across a limit is found before the text is cut there. */
+const cutMarginBytes = 16 * 1024;
 
 /** Calls that only read run together; each other call runs alone, in the model's order. Results keep that order. */
 export const runToolCalls = async (
@@ -145,12 +147,20 @@ const mayUse = ({ policy, proposals, delegate }: ToolBench, tool: string): boole
   return tool !== 'delegate' || delegate !== undefined;
 };
 
-const performRead = async ({ toolHost, root }: ToolBench, input: JsonValue): Promise<JsonObject> => {
+const performRead = async ({ toolHost, root, redact }: ToolBench, input: JsonValue): Promise<JsonObject> => {
   const path = jailedPath(textField(input, 'path'));
-  const file = await toolHost.readFile(root, path, maxReadBytes);
-  const told = { path, text: file.text };
-  return file.truncated ? { ...told, truncated: `only the first part of ${file.bytes} bytes is shown` } : told;
+  const file = await toolHost.readFile(root, path, maxReadBytes + cutMarginBytes);
+  const text = redact(file.text) as string;
+  const told = { path, text: file.bytes > maxReadBytes ? firstBytes(text, maxReadBytes) : text };
+  return file.bytes > maxReadBytes
+    ? { ...told, truncated: `only the first part of ${file.bytes} bytes is shown` }
+    : told;
 };
+
+const firstBytes = (text: string, maxBytes: number): string =>
+  new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text).subarray(0, maxBytes), {
+    stream: true,
+  });
 
 const performWrite = async ({ toolHost, root }: ToolBench, input: JsonValue): Promise<JsonObject> => {
   const path = jailedPath(textField(input, 'path'));
@@ -163,7 +173,7 @@ const performBash = async (bench: ToolBench, input: JsonValue, signal: AbortSign
   const command = textField(input, 'command');
   const denial = bench.policy.bash(command);
   if (denial !== undefined) throw new DomainError('permission_denied', denial);
-  const request = { command, timeoutMs: bashTimeoutMs, maxOutputBytes: maxBashOutputBytes };
+  const request = { command, timeoutMs: bashTimeoutMs, maxOutputBytes: maxBashOutputBytes + cutMarginBytes };
   const {
     exitCode,
     signal: endedBy,
@@ -171,11 +181,13 @@ const performBash = async (bench: ToolBench, input: JsonValue, signal: AbortSign
     truncated,
     timedOut,
   } = await bench.toolHost.runBash(bench.root, request, signal);
+  const clean = bench.redact(output) as string;
+  const isCut = truncated || new TextEncoder().encode(output).byteLength > maxBashOutputBytes;
   return {
     ...(exitCode === undefined ? {} : { exit_code: exitCode }),
     ...(endedBy === undefined ? {} : { signal: endedBy }),
-    output,
-    ...(truncated ? { truncated: `only the first ${maxBashOutputBytes} bytes are shown` } : {}),
+    output: isCut ? firstBytes(clean, maxBashOutputBytes) : clean,
+    ...(isCut ? { truncated: `only the first ${maxBashOutputBytes} bytes are shown` } : {}),
     ...(timedOut ? { timed_out: `stopped after ${bashTimeoutMs / 1000} s` } : {}),
   };
 };

@@ -20,6 +20,7 @@ export interface ServerToolsDeps {
   readonly log: Log;
   readonly root: string;
   readonly readSecret: SecretReader;
+  readonly redact: (value: JsonValue) => JsonValue;
   readonly stepLog: StepLog;
   /** Servers of the attempt that were started a second time. */
   readonly restarted: Set<string>;
@@ -79,11 +80,11 @@ export const openServerTools = async (
 };
 
 const open = async (deps: ServerToolsDeps, slot: Slot, signal: AbortSignal): Promise<void> => {
-  const { toolServers, root, readSecret, stepLog } = deps;
+  const { toolServers, root, readSecret, redact, stepLog } = deps;
   try {
     if (toolServers === undefined) throw new DomainError('unimplemented', 'this worker runs no tool servers');
     const log = (line: string) => stepLog.note(`tool server ${slot.name}: ${line}`);
-    slot.server = await toolServers.open(slot.name, slot.definition, { root, readSecret, log }, signal);
+    slot.server = await toolServers.open(slot.name, slot.definition, { root, readSecret, log, redact }, signal);
     slot.hasWorked = true;
     delete slot.failure;
   } catch (thrown) {

@@ -18,8 +18,8 @@ export interface StepLog {
 const maxLine = 240;
 const maxThought = 4_000;
 
-/** Writes to the sink at once; nothing is kept back. */
-export const createStepLog = (sink: TaskSink): StepLog => {
+/** Writes to the sink at once; nothing is kept back. Lines are cut after `redact`: half a secret could not be found in the log. */
+export const createStepLog = (sink: TaskSink, redact: (value: JsonValue) => JsonValue): StepLog => {
   const encoder = new TextEncoder();
   let atLineStart = true;
   // All agents of an attempt share the lines.
@@ -35,7 +35,7 @@ export const createStepLog = (sink: TaskSink): StepLog => {
   const create = (prefix: string): StepLog => {
     const line = (text: string, max = maxLine) => {
       endLine();
-      write(`${compact(text, max)}\n`, prefix);
+      write(`${compact(redact(text) as string, max)}\n`, prefix);
     };
     return {
       text: (text) => write(text, prefix),

@@ -1,23 +1,32 @@
 import { cleanText, DomainError, type JsonValue } from '@skein/domain';
-import type { ServerToolResult } from '@skein/ports';
+import type { ServerToolResult, ToolServerContext } from '@skein/ports';
 import { isDeeperThan } from './message-gate.ts';
 import { cleanLine } from './server-text.ts';
 
 /**
  * The result of a call as the model gets it: the structured content where there is one, else the texts; of what is no text, that it is
- * there. At most `maxBytes` of it as text, with a marker at the cut. Throws `unavailable` for what is no result of a tool.
+ * there. Secrets are taken out, then at most `maxBytes` of it are left as text, with a marker at the cut. Throws `unavailable` for what is no result of a tool.
  */
-export const callResult = (result: { readonly [key: string]: unknown }, maxBytes: number): ServerToolResult => {
+export const callResult = (
+  result: { readonly [key: string]: unknown },
+  maxBytes: number,
+  redact: ToolServerContext['redact'],
+): ServerToolResult => {
   const { content, structuredContent, isError } = result;
   const output = structuredOf(structuredContent) ?? textOf(content);
-  return { ...cut(output, maxBytes), isError: isError === true };
+  return { ...cut(redact(output), maxBytes), isError: isError === true };
 };
 
 /** A JSON-RPC error is the server's word about the call, like a result with `isError`. */
-export const errorResult = (code: number, message: string, maxBytes: number): ServerToolResult => {
+export const errorResult = (
+  code: number,
+  message: string,
+  maxBytes: number,
+  redact: ToolServerContext['redact'],
+): ServerToolResult => {
   const prefix = `MCP error ${code}: `;
   const told = message.startsWith(prefix) ? message.slice(prefix.length) : message;
-  const { output, truncated } = cut(cleanText(told), maxBytes);
+  const { output, truncated } = cut(redact(cleanText(told)), maxBytes);
   return { output: { server_error: code, message: output }, isError: true, truncated };
 };
 

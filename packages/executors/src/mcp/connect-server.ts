@@ -1,7 +1,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { ErrorCode, McpError } from '@modelcontextprotocol/sdk/types.js';
 import { DomainError, isDomainError, type JsonValue, type McpServer } from '@skein/domain';
-import type { ServerToolResult, ToolServer } from '@skein/ports';
+import type { ServerToolResult, ToolServer, ToolServerContext } from '@skein/ports';
 import { z } from 'zod';
 import { callResult, errorResult } from './call-result.ts';
 import { offeredTools } from './offered-tools.ts';
@@ -17,16 +17,16 @@ export const connectServer = async (
   name: string,
   server: McpServer,
   transport: ServerTransport,
-  log: (line: string) => void,
+  { log, redact }: Pick<ToolServerContext, 'log' | 'redact'>,
   signal: AbortSignal,
 ): Promise<ToolServer> => {
   const client = new Client({ name: 'skein', version: '1' }, { capabilities: {} });
-  const link = { name, client, transport };
+  const link = { name, client, transport, redact };
   try {
     const tools = await within(server.startTimeoutMs, signal, async (bound) => {
       const options = { signal: bound, timeout: server.startTimeoutMs };
       await client.connect(transport, options);
-      return offeredTools(await listTools(client, options, log), server, log);
+      return offeredTools(redact(await listTools(client, options, log)) as readonly JsonValue[], server, log);
     });
     return {
       tools,
@@ -48,6 +48,7 @@ interface Link {
   readonly name: string;
   readonly client: Client;
   readonly transport: ServerTransport;
+  readonly redact: ToolServerContext['redact'];
 }
 
 interface RequestBounds {
@@ -56,7 +57,7 @@ interface RequestBounds {
 }
 
 const listTools = async (client: Client, options: RequestBounds, log: (line: string) => void) => {
-  const tools: unknown[] = [];
+  const tools: JsonValue[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < maxPages; page += 1) {
     const params = cursor === undefined ? {} : { params: { cursor } };
@@ -87,11 +88,11 @@ const call = async (
     return await within(server.callTimeoutMs, signal, async (bound) => {
       const options = { signal: bound, timeout: server.callTimeoutMs };
       const request = { method: 'tools/call', params: { name: tool, arguments: input } } as const;
-      return callResult(await link.client.request(request, anyObject, options), server.maxResultBytes);
+      return callResult(await link.client.request(request, anyObject, options), server.maxResultBytes, link.redact);
     });
   } catch (thrown) {
     if (signal.aborted) throw signal.reason;
-    if (isServersWord(thrown)) return errorResult(thrown.code, thrown.message, server.maxResultBytes);
+    if (isServersWord(thrown)) return errorResult(thrown.code, thrown.message, server.maxResultBytes, link.redact);
     throw translate(link, thrown);
   }
 };

@@ -20,6 +20,8 @@ export interface ToolServersDeps {
 
 /** Most lines of one server in the step's log. */
 const maxLogLines = 200;
+/** What of a line is searched for secrets; much more than is shown of it. */
+const maxReadLength = 64 * 1024;
 
 /** MCP servers over stdio and streamable HTTP. The protocol's library is loaded with the first server, not with the worker. */
 export const createToolServers = (deps: ToolServersDeps): ToolServers => {
@@ -28,9 +30,9 @@ export const createToolServers = (deps: ToolServersDeps): ToolServers => {
     open: async (name, server, context, signal) => {
       const { connectServer } = await import('./connect-server.ts');
       opened += 1;
-      const log = boundedLog(context.log);
+      const log = boundedLog(context);
       const transport = await makeTransport(deps, `${opened}`, server, { ...context, log });
-      return connectServer(name, server, transport, log, signal);
+      return connectServer(name, server, transport, { log, redact: context.redact }, signal);
     },
   };
 };
@@ -68,11 +70,11 @@ const makeTransport = async (
 };
 
 /** A server may not fill the log either. */
-const boundedLog = (log: (line: string) => void): ((line: string) => void) => {
+const boundedLog = ({ log, redact }: ToolServerContext): ((line: string) => void) => {
   let lines = 0;
   return (line) => {
     lines += 1;
-    if (lines < maxLogLines) log(cleanLine(line, 500));
+    if (lines < maxLogLines) log(cleanLine(redact(line.slice(0, maxReadLength)) as string, 500));
     if (lines === maxLogLines) log('more lines are not shown');
   };
 };

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { McpServer as SdkServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { DomainError, type McpServer } from '@skein/domain';
+import { DomainError, type JsonValue, type McpServer } from '@skein/domain';
 import type { ToolServer } from '@skein/ports';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -51,7 +51,12 @@ const never = new AbortController().signal;
 
 const start = async (changes: Partial<McpServer> = {}, deps: Partial<ToolServersDeps> = {}): Promise<ToolServer> => {
   const servers = createToolServers({ path: '', ...deps });
-  const context = { root: '/nowhere', readSecret: async () => 'the-value', log: () => undefined };
+  const context = {
+    root: '/nowhere',
+    readSecret: async () => 'the-value',
+    redact: (value: JsonValue) => value,
+    log: () => undefined,
+  };
   const server = await servers.open('web', definition(changes), context, never);
   open.push(server);
   return server;

@@ -45,7 +45,7 @@ export class MessageGate {
     if (this.#strayTexts > maxStrayTexts) {
       throw new DomainError('unavailable', 'the server does not speak MCP: it says what is no message');
     }
-    this.#log(`not a message: ${text.slice(0, 200)}`);
+    this.#log(`not a message: ${text}`);
     return undefined;
   }
 }

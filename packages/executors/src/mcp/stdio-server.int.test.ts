@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DomainError, type McpServer } from '@skein/domain';
+import { DomainError, type JsonValue, type McpServer } from '@skein/domain';
 import type { ToolServer } from '@skein/ports';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createToolServers } from './create-tool-servers.ts';
@@ -29,6 +29,10 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
+/** As the worker's, for one secret. */
+const redact = (value: JsonValue): JsonValue =>
+  JSON.parse(JSON.stringify(value).replaceAll('the-value', '[redacted]')) as JsonValue;
+
 const definition = (mode: string, changes: Partial<McpServer> = {}): McpServer => ({
   transport: { kind: 'stdio', command: process.execPath, args: [script, mode], env: {} },
   secrets: [],
@@ -42,6 +46,7 @@ const start = async (
   mode = 'ok',
   changes: Partial<McpServer> = {},
   signal = new AbortController().signal,
+  clean = (value: JsonValue) => value,
 ): Promise<ToolServer> => {
   const servers = createToolServers({
     path: process.env['PATH'] ?? '',
@@ -52,7 +57,7 @@ const start = async (
     if (name === 'TOKEN') return 'the-value';
     throw new DomainError('permission_denied', `the task does not declare the secret ${name}`);
   };
-  const context = { root, readSecret, log: (line: string) => void logged.push(line) };
+  const context = { root, readSecret, redact: clean, log: (line: string) => void logged.push(line) };
   const server = await servers.open('demo', definition(mode, changes), context, signal);
   open.push(server);
   return server;
@@ -98,6 +103,38 @@ test('it has a clean environment, the private directory, and the secrets that it
       SKEIN_TOOL_SERVER: `${root}:1`,
       SKEIN_LAUNCH: 'launch-1',
     },
+  });
+});
+
+describe('of a secret that a server tells, not even half is left', () => {
+  const transport = { kind: 'stdio', command: 'node', args: [script, 'ok'], env: { API: '${secrets.TOKEN}' } } as const;
+  const startWithSecret = () => start('ok', { transport, secrets: ['TOKEN'], maxResultBytes: 20 }, never, redact);
+
+  test.each(['echo', 'refuse_with'])('where the result of %s is cut', async (tool) => {
+    const server = await startWithSecret();
+    const { output, truncated } = await server.call(tool, { text: `${'x'.repeat(13)}the-value and more` }, never);
+    expect(truncated).toBe(true);
+    expect(JSON.stringify(output)).not.toContain('the-v');
+    expect(JSON.stringify(output)).toContain('[reda');
+  });
+
+  test('where a long line of its stderr would be cut', async () => {
+    const server = await startWithSecret();
+    const text = Array.from({ length: 20 }, (_, index) => `${'y'.repeat(90 + index)}the-value`).join('');
+    await server.call('complain', { text }, never);
+    await server.call('complain', { text: `${'z'.repeat(480)}the-value` }, never);
+    await server.close();
+    expect(logged.filter((line) => line.startsWith('stderr: '))).toHaveLength(2);
+    expect(logged.join('\n')).not.toMatch(/the-|alue/);
+  });
+
+  test('where its stderr is too much', async () => {
+    const server = await startWithSecret();
+    const lines = `${'w'.repeat(4_095)}\n`.repeat(15) + `${'w'.repeat(4_029)}\n`;
+    await server.call('complain', { text: `${lines}${'v'.repeat(60)}the-value` }, never);
+    await server.close();
+    expect(logged.at(-1)).toContain('the rest is not shown');
+    expect(logged.join('\n')).not.toContain('the-');
   });
 });
 

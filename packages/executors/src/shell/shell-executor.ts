@@ -5,7 +5,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DomainError, isDomainError, type JsonObject, maxOutputsBytes, toErrorData } from '@skein/domain';
 import type { ExecutionContext, ExecutionResult, StepExecutor } from '@skein/ports';
-import { OutputCapture } from '../process/output-capture.ts';
+import { cutMarginBytes, OutputCapture } from '../process/output-capture.ts';
 import { type ProcessGroups, unwatchedGroups } from '../process/process-groups.ts';
 import { type ProcessOutcome, runProcess } from '../process/run-process.ts';
 import { commandCount, commandLine } from './command-lines.ts';
@@ -48,6 +48,7 @@ export const createShellExecutor = (config: ShellExecutorConfig): StepExecutor =
 type FullConfig = ShellExecutorConfig & typeof defaults & { readonly groups: ProcessGroups };
 
 const stderrTailBytes = 1_024;
+const keptStderrBytes = stderrTailBytes + cutMarginBytes;
 
 class Attempt {
   readonly #config: FullConfig;
@@ -112,15 +113,25 @@ class Attempt {
       reason: ended.signal === undefined ? 'exit_code' : 'signal',
       exitCode: ended.exitCode,
       ...(ended.signal === undefined ? {} : { signal: ended.signal }),
-      ...(this.#stderrTail.length === 0 ? {} : { stderr: this.#stderrTail.toString('utf8').replaceAll('\0', '') }),
+      ...(this.#stderrTail.length === 0 ? {} : { stderr: this.#stderr() }),
     };
     this.#noteCut();
     const error = { code: 'unprocessable', message: `${which} ${how}`, details } as const;
     return { ...this.#evidence(), outcome: { status: 'failed', error }, outputs };
   }
 
+  /** Secrets are taken out before the text is cut: half of one would not be found any more. */
+  #redact(text: string): string {
+    return this.#context.redact(text) as string;
+  }
+
+  #stderr(): string {
+    const text = this.#redact(this.#stderrTail.toString('utf8').replaceAll('\0', ''));
+    return Buffer.from(text).subarray(-stderrTailBytes).toString('utf8');
+  }
+
   #evidence(): { readonly exitCode?: number; readonly stdout: string } {
-    const stdout = this.#stdout.text().replace(/\r?\n$/, '');
+    const stdout = this.#stdout.text((text) => this.#redact(text)).replace(/\r?\n$/, '');
     return this.#ended === undefined ? { stdout } : { stdout, exitCode: this.#ended.exitCode };
   }
 
@@ -192,8 +203,8 @@ class Attempt {
           this.#log(chunk, 'stdout');
         },
         onStderr: (chunk) => {
-          this.#stderrTail = Buffer.concat([this.#stderrTail, chunk.subarray(-stderrTailBytes)]).subarray(
-            -stderrTailBytes,
+          this.#stderrTail = Buffer.concat([this.#stderrTail, chunk.subarray(-keptStderrBytes)]).subarray(
+            -keptStderrBytes,
           );
           this.#log(chunk, 'stderr');
         },
