@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTerminalRun, type RunView } from '@skein/domain';
+import { isTerminalRun, type RunView, type StepView } from '@skein/domain';
 import type { SkeinClient } from '@skein/sdk';
 import { Option } from 'commander';
 import type { Cli } from '../cli/cli.ts';
@@ -78,17 +78,20 @@ const printLog = async (
   }
 };
 
+/** A call runs nothing of its own: the run that it started has the logs. */
+const hasLog = (step: StepView): boolean => step.attempt > 0 && step.childRunId === undefined;
+
 /** Steps that ran, with the items of fan-outs in place of the step. */
 const stepsWithLogs = async (client: SkeinClient, run: RunView): Promise<readonly string[]> => {
   const paths: string[] = [];
   for (const step of allSteps(run)) {
     if (step.items === undefined) {
-      if (step.attempt > 0) paths.push(step.id);
+      if (hasLog(step)) paths.push(step.id);
       continue;
     }
     for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
       const page = await client.runs.items(run.runId, step.id, cursor === undefined ? {} : { cursor });
-      paths.push(...page.items.filter((item) => item.attempt > 0).map((item) => item.id));
+      paths.push(...page.items.filter(hasLog).map((item) => item.id));
       cursor = page.nextCursor;
     }
   }

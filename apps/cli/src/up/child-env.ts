@@ -22,26 +22,42 @@ const tlsVariables = new Set(
   ['SKEIN_TLS', 'SKEIN_TLS_CA', 'SKEIN_TLS_CERT', 'SKEIN_TLS_KEY'].flatMap((name) => [name, `${name}_FILE`]),
 );
 
+/** Settings of the coordinator that concern what it keeps. */
+const isCoordinatorSetting = (name: string): boolean =>
+  name.startsWith('SKEIN_MEMORY_') || name === 'SKEIN_SNAPSHOT_RETENTION_HOURS';
+
 /** Where secrets are kept. Both kinds of process can keep them; of what one command starts, the coordinator does, and hands out under leases. */
-const isSecretOfSkein = (name: string): boolean =>
-  name.startsWith('SKEIN_SECRET_') || name === 'SKEIN_SECRETS_DIR' || name === 'SKEIN_SECRETS';
+const isSecretOfSkein = (name: string): boolean => name.startsWith('SKEIN_SECRET_') || name === 'SKEIN_SECRETS_DIR';
+
+/** Variables of the caller's own that workers may hand to tasks, because `SKEIN_SECRETS` names them. */
+const namedSecrets = (env: Environment): ReadonlySet<string> =>
+  new Set((env['SKEIN_SECRETS'] ?? '').split(',').map((name) => name.trim()));
 
 /** Variables of this process whose values are credentials for tasks. */
-export const credentialVariables = (env: Environment): readonly string[] =>
-  Object.keys(env).filter((name) => name.endsWith('_API_KEY') || name.startsWith('SKEIN_SECRET_'));
+export const credentialVariables = (env: Environment): readonly string[] => {
+  const named = namedSecrets(env);
+  return Object.keys(env).filter(
+    (name) => name.endsWith('_API_KEY') || name.startsWith('SKEIN_SECRET_') || (named.has(name) && !isOwn(name)),
+  );
+};
+
+const isOwn = (name: string): boolean => name.startsWith('SKEIN_');
 
 /**
- * What a child sees: the caller's environment without what is not meant for it, and `own` on top. API keys go to workers only, and all
- * other secrets to `secretsAt` only (S3).
+ * What a child sees: the caller's environment without what is not meant for it, and `own` on top. API keys, and what `SKEIN_SECRETS`
+ * names, go to workers only, and all other secrets to `secretsAt` only (S3).
  */
 export const childEnv = (
   env: Environment,
   own: Environment,
   { program, secretsAt }: { readonly program: ChildProgram; readonly secretsAt: 'coordinator' | 'worker' },
 ): Environment => {
+  const named = namedSecrets(env);
   const isKept = (name: string): boolean => {
     if (isSecretOfSkein(name)) return program === secretsAt;
-    if (name.endsWith('_API_KEY')) return program === 'worker';
+    if (name.endsWith('_API_KEY') || name === 'SKEIN_SECRETS') return program === 'worker';
+    if (named.has(name) && !isOwn(name)) return program === 'worker';
+    if (isCoordinatorSetting(name)) return program === 'coordinator';
     if (tlsVariables.has(name)) return program === 'worker' && secretsAt === 'worker';
     return !name.startsWith('SKEIN_') || passedOn.has(name);
   };

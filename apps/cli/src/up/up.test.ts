@@ -13,15 +13,29 @@ test('children get the environment without what is meant for others; keys go to 
     SKEIN_URL: 'u',
     SKEIN_LOG_LEVEL: 'debug',
     SKEIN_SECRET_DB: 's',
+    SKEIN_SECRETS: 'GITHUB_TOKEN, SKEIN_TOKEN',
+    GITHUB_TOKEN: 'g',
+    SKEIN_MEMORY_AGENT: 'off',
   };
   const common = { PATH: '/bin', SKEIN_LOG_LEVEL: 'debug' };
   const of = (program: ChildProgram, secretsAt: 'coordinator' | 'worker') =>
     childEnv(env, { SKEIN_DATA: '/d' }, { program, secretsAt });
   expect(of('scheduler', 'coordinator')).toEqual({ ...common, SKEIN_DATA: '/d' });
-  expect(of('coordinator', 'coordinator')).toEqual({ ...common, SKEIN_SECRET_DB: 's', SKEIN_DATA: '/d' });
-  expect(of('worker', 'coordinator')).toEqual({ ...common, OPENAI_API_KEY: 'k', SKEIN_DATA: '/d' });
+  expect(of('coordinator', 'coordinator')).toEqual({
+    ...common,
+    SKEIN_SECRET_DB: 's',
+    SKEIN_MEMORY_AGENT: 'off',
+    SKEIN_DATA: '/d',
+  });
+  expect(of('worker', 'coordinator')).toEqual({
+    ...common,
+    OPENAI_API_KEY: 'k',
+    SKEIN_SECRETS: 'GITHUB_TOKEN, SKEIN_TOKEN',
+    GITHUB_TOKEN: 'g',
+    SKEIN_DATA: '/d',
+  });
   expect(of('worker', 'worker')).toMatchObject({ OPENAI_API_KEY: 'k', SKEIN_SECRET_DB: 's' });
-  expect(credentialVariables(env)).toEqual(['OPENAI_API_KEY', 'SKEIN_SECRET_DB']);
+  expect(credentialVariables(env)).toEqual(['OPENAI_API_KEY', 'SKEIN_SECRET_DB', 'GITHUB_TOKEN']);
 });
 
 test('previews fires across the change of the clocks', () => {
