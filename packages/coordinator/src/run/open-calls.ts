@@ -32,12 +32,14 @@ interface Look {
  *  C1 one look at a call at a time
  *  C2 what happens during a look makes another one
  *  C3 a look that fails is repeated until it does not
+ *  C4 runs that call take turns
  */
 export class OpenCalls {
   readonly #clock: Clock;
   readonly #look: (ref: CallRef, failures: number) => Promise<CallOutcome>;
   readonly #looks = new Map<RunId, Look>();
-  readonly #waiting: Look[] = [];
+  /** By the run that calls; those that call take turns, so that a wide fan-out does not hold up other runs. */
+  readonly #waiting = new Map<RunId, Set<Look>>();
   #busy = 0;
   #closed = false;
 
@@ -57,20 +59,40 @@ export class OpenCalls {
     }
     const look: Look = { ref, again: false, failures: 0 };
     this.#looks.set(ref.childRunId, look);
-    this.#waiting.push(look);
+    this.#wait(look);
     this.#next();
   }
 
   /** Looks no more. */
   close(): void {
     this.#closed = true;
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#looks.clear();
+  }
+
+  #wait(look: Look): void {
+    const { parentRunId } = look.ref;
+    const looks = this.#waiting.get(parentRunId) ?? new Set();
+    looks.add(look);
+    this.#waiting.set(parentRunId, looks);
+  }
+
+  /** The first look of the run whose turn it is, which goes behind the others. */
+  #take(): Look | undefined {
+    for (const [parentRunId, looks] of this.#waiting) {
+      this.#waiting.delete(parentRunId);
+      for (const look of looks) {
+        looks.delete(look);
+        if (looks.size > 0) this.#waiting.set(parentRunId, looks);
+        return look;
+      }
+    }
+    return undefined;
   }
 
   #next(): void {
     while (this.#busy < maxLooks && !this.#closed) {
-      const look = this.#waiting.shift();
+      const look = this.#take();
       if (look === undefined) return;
       this.#busy += 1;
       look.again = false;
@@ -88,12 +110,12 @@ export class OpenCalls {
       const waitMs = Math.min(maxWaitMs, firstWaitMs * 2 ** Math.min(10, look.failures));
       look.failures += 1;
       this.#clock.after(waitMs, () => {
-        this.#waiting.push(look);
+        this.#wait(look);
         this.#next();
       });
     } else if (look.again) {
       look.failures = 0;
-      this.#waiting.push(look);
+      this.#wait(look);
     } else {
       this.#looks.delete(look.ref.childRunId);
     }

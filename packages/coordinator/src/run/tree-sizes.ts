@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
 import { callsDags } from './call-steps.ts';
 
-/** Most runs in one tree, the root included: a DAG that calls itself must come to an end. */
-export const maxTreeRuns = 10_000;
+/** Most runs in one tree, the root included: a DAG that calls itself must come to an end. A fan-out of the largest size fits twice. */
+export const maxTreeRuns = 20_000;
 
 /** Trees whose size stays in memory; that of another one is counted again. */
 const maxTrees = 4_096;
