@@ -60,6 +60,15 @@ const release = async (engine: Engine, session: WorkerSession, task: TaskRef, se
       step: task.step,
     });
   }
+  // Read before it is recorded, so that the record says what was given and not what was asked for.
+  const value = await engine.deps.secretValues?.read(secret);
+  if (value === undefined) {
+    throw new DomainError('not_found', `the coordinator has no secret ${secret}`, { secret });
+  }
+  const actual = utf8Length(value);
+  if (actual > maxSecretBytes) {
+    throw new DomainError('too_large', `the secret ${secret} is too large`, { limit: maxSecretBytes, actual });
+  }
   const { step, token } = task;
   const settlement = await askRun(engine, actor, {
     type: 'release_secret',
@@ -71,14 +80,6 @@ const release = async (engine: Engine, session: WorkerSession, task: TaskRef, se
   if (settlement.status === 'refused' || settlement.status === 'failed') throw settlement.error;
   // The lease may have ended while the fact was written.
   if (settlement.status !== 'recorded' || engine.fleet.held(session, task) === undefined) throw stale(task);
-  const value = await engine.deps.secretValues?.read(secret);
-  if (value === undefined) {
-    throw new DomainError('not_found', `the coordinator has no secret ${secret}`, { secret });
-  }
-  const actual = utf8Length(value);
-  if (actual > maxSecretBytes) {
-    throw new DomainError('too_large', `the secret ${secret} is too large`, { limit: maxSecretBytes, actual });
-  }
   return value;
 };
 
