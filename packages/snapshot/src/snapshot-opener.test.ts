@@ -129,6 +129,53 @@ describe('opening a snapshot', () => {
     }
   });
 
+  test.each(['fetchEnvelope', 'fetchPart'] as const)(
+    'ends at its own abort while another task is at %s, which that finishes for itself',
+    async (slow) => {
+      const opener = openerOf();
+      const one = offered(soul('calm'), largeSkill('big'));
+      let goOn = (): void => undefined;
+      const gate = new Promise<void>((resolve) => (goOn = resolve));
+      const slowly: SnapshotFetchers = {
+        fetchEnvelope: async (held) => {
+          if (slow === 'fetchEnvelope') await gate;
+          return one.fetchers.fetchEnvelope(held);
+        },
+        fetchPart: async (digest) => {
+          if (slow === 'fetchPart') await gate;
+          return one.fetchers.fetchPart(digest);
+        },
+      };
+      const abort = new AbortController();
+      const first = opener.open({ digest: one.digest }, slowly);
+      const waiting = opener.open({ digest: one.digest }, never, abort.signal);
+      const other = offered(soul('kind'), largeSkill('big'));
+      const sharing = opener.open(other.attached, never, abort.signal);
+      abort.abort(cancelled);
+      await expect(waiting).rejects.toBe(cancelled);
+      await expect(sharing).rejects.toBe(cancelled);
+      await expect(opener.open({ digest: one.digest }, never, abort.signal)).rejects.toBe(cancelled);
+      goOn();
+      expect((await first).digest).toBe(one.digest);
+      expect((await opener.open({ digest: one.digest }, never)).digest).toBe(one.digest);
+    },
+  );
+
+  test('ends at its own abort while it fetches itself, also when what it fetches with goes on', async () => {
+    const opener = openerOf();
+    const one = offered(soul('calm'));
+    const abort = new AbortController();
+    let goOn = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (goOn = resolve));
+    const slowly: SnapshotFetchers = { ...never, fetchEnvelope: () => gate.then(() => one.small()) };
+    const first = opener.open({ digest: one.digest }, slowly, abort.signal);
+    const other = opener.open({ digest: one.digest }, never);
+    abort.abort(cancelled);
+    await expect(first).rejects.toBe(cancelled);
+    goOn();
+    expect((await other).digest).toBe(one.digest);
+  });
+
   test('fails each task with its own error when no fetch succeeds, and a later one may', async () => {
     const opener = openerOf();
     const one = offered(soul('calm'));

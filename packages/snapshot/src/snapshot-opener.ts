@@ -27,10 +27,11 @@ export interface CachingSnapshotOpener {
    * Verified stores of exactly this digest (S1); the same ones while the snapshot stays in the cache. The manifest and small parts come
    * attached, from the cache, or by `fetchEnvelope`; larger parts that are missing one by one by `fetchPart`. Tasks that ask at the same time share
    * each transfer, but not its failure. Parts that were verified stay in the cache even if the whole fails.
+   * When `signal` aborts it rejects at once with the signal's reason; a transfer that others share goes on as long as its fetcher does.
    * Throws what `SnapshotFormat.decode`, `decodePartMember` and the fetchers throw; `digest_mismatch`; and `snapshot_invalid` with
    * `bad_json`, `bad_part`, `bad_path` and `missing_part`.
    */
-  open(attachment: SnapshotAttachment, fetchers: SnapshotFetchers): Promise<AgentStores>;
+  open(attachment: SnapshotAttachment, fetchers: SnapshotFetchers, signal?: AbortSignal): Promise<AgentStores>;
   /** Digests of snapshots and parts in the cache. */
   held(): readonly Digest[];
   onEvicted(listener: (digests: readonly Digest[]) => void): void;
@@ -55,7 +56,12 @@ class SnapshotOpener implements CachingSnapshotOpener {
     });
   }
 
-  async open({ digest, envelope }: SnapshotAttachment, fetchers: SnapshotFetchers): Promise<AgentStores> {
+  async open(
+    { digest, envelope }: SnapshotAttachment,
+    fetchers: SnapshotFetchers,
+    signal?: AbortSignal,
+  ): Promise<AgentStores> {
+    signal?.throwIfAborted();
     const known = this.#known(digest);
     if (known !== undefined) return known;
     const assembly = new SnapshotAssembly(this.#deps, this.#cache, digest);
@@ -63,7 +69,7 @@ class SnapshotOpener implements CachingSnapshotOpener {
     assembly.takeHeld();
     const missing = assembly.missing();
     if (missing?.small.length === 0 && missing.large.length === 0) return this.#finish(digest, assembly);
-    return this.#openings.share(digest, () => this.#complete(digest, assembly, fetchers));
+    return this.#openings.share(digest, () => this.#complete(digest, assembly, fetchers, signal), signal);
   }
 
   held(): readonly Digest[] {
@@ -79,7 +85,12 @@ class SnapshotOpener implements CachingSnapshotOpener {
     return stores !== undefined && this.#cache.use(digest) ? stores : undefined;
   }
 
-  async #complete(digest: Digest, assembly: SnapshotAssembly, fetchers: SnapshotFetchers): Promise<AgentStores> {
+  async #complete(
+    digest: Digest,
+    assembly: SnapshotAssembly,
+    fetchers: SnapshotFetchers,
+    signal: AbortSignal | undefined,
+  ): Promise<AgentStores> {
     const known = this.#known(digest);
     if (known !== undefined) return known;
     // Others may have brought something while this task waited.
@@ -90,7 +101,7 @@ class SnapshotOpener implements CachingSnapshotOpener {
     const large = assembly.missing()?.large ?? [];
     if (large.length > 0) assembly.keepParts();
     for (const part of large) {
-      assembly.takePart(part, await this.#transfer(part, fetchers));
+      assembly.takePart(part, await this.#transfer(part, fetchers, signal));
     }
     return this.#finish(digest, assembly);
   }
@@ -100,11 +111,12 @@ class SnapshotOpener implements CachingSnapshotOpener {
     assembly.takeHeld();
   }
 
-  #transfer(part: ManifestPart, fetchers: SnapshotFetchers): Promise<Uint8Array> {
-    return this.#transfers.share(part.digest, async () => {
+  #transfer(part: ManifestPart, fetchers: SnapshotFetchers, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const bring = async (): Promise<Uint8Array> => {
       const held = this.#cache.borrow(part.digest);
       return held ?? decodePartMember(await fetchers.fetchPart(part.digest), part, this.#deps);
-    });
+    };
+    return this.#transfers.share(part.digest, bring, signal);
   }
 
   #finish(digest: Digest, assembly: SnapshotAssembly): AgentStores {

@@ -76,8 +76,12 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
   const runner = createTaskRunner({
     executors: [executor(['shell', 'script', 'exec']), executor(['agent']), executor(['noop'])],
     snapshots: {
-      open: ({ digest }) => {
+      open: async ({ digest }, _fetchers, signal) => {
         seen.opened.push(digest);
+        if (digest === 'sha256:slow' && signal !== undefined) {
+          await untilAborted(signal);
+          throw signal.reason;
+        }
         return digest === 'sha256:bad'
           ? Promise.reject(new DomainError('digest_mismatch', 'damaged'))
           : Promise.resolve(stores);

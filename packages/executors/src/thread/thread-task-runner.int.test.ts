@@ -77,6 +77,11 @@ const never = new AbortController().signal;
 const run = (task: TaskOffer, options: { sink?: TaskSink; transfers?: TaskTransfers; signal?: AbortSignal } = {}) =>
   runner.run(task, options.sink ?? quietSink, options.transfers ?? noTransfers, options.signal ?? never);
 
+test('a transfer that is asked for after its task ended is refused, so that nobody waits for it', async () => {
+  expect((await run(offer('late', 'sha256:p'))).outcome).toEqual({ status: 'succeeded' });
+  expect((await run(offer('await late'))).outcome).toMatchObject({ status: 'failed', error: { code: 'cancelled' } });
+});
+
 test('a step that blocks its thread for 5 s does not hold up the heartbeats of this one', async () => {
   await run(offer('noop'));
   let latest = performance.now();

@@ -169,8 +169,8 @@ class ThreadTaskRunner implements TaskRunner {
 
   async #transfer(thread: Thread, id: number, call: number, request: TransferRequest): Promise<void> {
     const task = thread.tasks.get(id);
-    if (task === undefined) return;
     try {
+      if (task === undefined) throw new DomainError('cancelled', 'the task has ended');
       post(thread, { type: 'transferred', call, value: await carryOut(task.transfers, request) });
     } catch (error) {
       post(thread, { type: 'transfer_failed', call, error: toErrorData(error) });

@@ -70,6 +70,18 @@ test('an agent step whose snapshot does not verify fails with that error', async
   expect(seen.contexts).toEqual([]);
 });
 
+test('a task that waits for its snapshot ends at its own time limit, and at its own cancellation', async () => {
+  const { run, clock, seen } = createWorld();
+  const late = run(offerOf({ ...agentStep, timeoutMs: 2_000 }, { snapshot: { digest: 'sha256:slow' } }));
+  await clock.advance(2_000);
+  expect((await late).outcome).toEqual(failedWith('deadline_exceeded'));
+  const abort = new AbortController();
+  const stopped = run(offerOf(agentStep, { snapshot: { digest: 'sha256:slow' } }), abort.signal);
+  abort.abort(new DomainError('cancelled', 'enough'));
+  expect((await stopped).outcome).toEqual({ status: 'cancelled' });
+  expect(seen.contexts).toEqual([]);
+});
+
 test('a kind of step that nobody runs is unimplemented', async () => {
   const { run } = createWorld();
   expect((await run(offerOf({ action: { kind: 'call', dag: 'd' } }))).outcome).toEqual(failedWith('unimplemented'));

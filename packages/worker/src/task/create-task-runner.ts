@@ -30,7 +30,7 @@ import type {
   TextPatterns,
   WorkDirs,
 } from '@skein/ports';
-import type { CachingSnapshotOpener } from '@skein/snapshot';
+import type { CachingSnapshotOpener, SnapshotFetchers } from '@skein/snapshot';
 import { redactedOutcome } from '../secrets/redacted-outcome.ts';
 import { Redactor } from '../secrets/redactor.ts';
 import { openTaskLog } from '../secrets/task-log.ts';
@@ -111,7 +111,7 @@ const runTask = async (
     const executor = byKind.get(offer.definition.action.kind);
     if (executor === undefined) throw unknownKind(offer.definition.action.kind);
     // The snapshot comes first: a later task of the same run counts on the parts that this one brought.
-    const stores = offer.definition.action.kind === 'agent' ? await openSnapshot(deps, task) : undefined;
+    const stores = offer.definition.action.kind === 'agent' ? await openSnapshot(deps, task, scope.signal) : undefined;
     const inputs = await resolveInputs(deps.hasher, transfers, offer);
     workDir = await deps.workDirs.create();
     scope.signal.throwIfAborted();
@@ -138,15 +138,16 @@ const runTask = async (
 const unknownKind = (kind: StepKind): DomainError =>
   new DomainError('unimplemented', `this worker runs no "${kind}" steps`);
 
-const openSnapshot = (deps: TaskRunnerDeps, { offer, transfers }: Task): Promise<AgentStores> => {
+const openSnapshot = (deps: TaskRunnerDeps, { offer, transfers }: Task, signal: AbortSignal): Promise<AgentStores> => {
   const { snapshot } = offer;
   if (snapshot === undefined) {
     throw new DomainError('snapshot_invalid', 'an agent step came without a snapshot', { reason: 'missing_snapshot' });
   }
-  return deps.snapshots.open(snapshot, {
+  const fetchers: SnapshotFetchers = {
     fetchEnvelope: (held) => transfers.fetchSnapshot(snapshot.digest, held),
     fetchPart: (part) => transfers.fetchPart(snapshot.digest, part),
-  });
+  };
+  return deps.snapshots.open(snapshot, fetchers, signal);
 };
 
 const execute = async (
