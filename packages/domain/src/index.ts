@@ -13,7 +13,8 @@ export type {
 export { defaultAgentLimits } from './agent/agent-content.ts';
 export type { ExpandedAgent, VersionChange } from './agent/diff-agents.ts';
 export { diffAgents } from './agent/diff-agents.ts';
-export { diffLines } from './agent/diff-lines.ts';
+export type { LineDiff } from './agent/diff-lines.ts';
+export { createLineDiff, diffLines } from './agent/diff-lines.ts';
 export { collidingSkillPath, skillPathDefect } from './agent/skill-path.ts';
 export { versionIdOf } from './agent/version-id.ts';
 export { calledNamesOf, isChosenCall, outputNamesOfDag } from './dag/called-dags.ts';

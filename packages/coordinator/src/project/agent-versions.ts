@@ -3,7 +3,7 @@ import { DomainError, diffAgents } from '@skein/domain';
 import type { AgentVersionDiff } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ambiguous, digestPrefix } from './digest-prefix.ts';
-import { expandAgent, storedParts } from './expand-agent.ts';
+import { createExpand, storedParts } from './expand-agent.ts';
 import { published } from './published.ts';
 
 /** Versions of an agent, oldest first. Throws `not_found` for an agent that was never published. */
@@ -72,7 +72,7 @@ export const diffAgentVersions = async (
 ): Promise<AgentVersionDiff> => {
   const before = await findAgentVersion(engine, tenant, agentId, from);
   const after = await findAgentVersion(engine, tenant, agentId, to);
-  const parts = storedParts(engine, tenant);
-  const changes = diffAgents(await expandAgent(before.content, parts), await expandAgent(after.content, parts));
+  const expand = createExpand(storedParts(engine, tenant));
+  const changes = diffAgents(await expand(before.content), await expand(after.content));
   return { agentId, from: nameOf(before), to: nameOf(after), changes };
 };

@@ -1,10 +1,18 @@
-import type { AgentContent, AgentVersion, JsonValue, TenantId, VersionChange, VersionId } from '@skein/domain';
-import { canonicalJson, diffAgents } from '@skein/domain';
+import type {
+  AgentContent,
+  AgentVersion,
+  JsonValue,
+  LineDiff,
+  TenantId,
+  VersionChange,
+  VersionId,
+} from '@skein/domain';
+import { canonicalJson, createLineDiff, diffAgents } from '@skein/domain';
 import type { AgentSummary, Publication, PublicationResult } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import type { ApplyPlan, PlannedAgent } from './apply-plan.ts';
-import { expandAgent, type PartReader, storedParts } from './expand-agent.ts';
+import { createExpand, type Expand, type PartReader, storedParts } from './expand-agent.ts';
 import { planDag } from './plan-dag.ts';
 import { type ComparedAgent, planParts } from './plan-parts.ts';
 
@@ -25,10 +33,11 @@ export const planApply = async (engine: Engine, publication: Publication): Promi
   const own = new Map(publication.parts.map(({ digest, bytes }) => [digest, bytes]));
   const stored = storedParts(engine, tenant);
   const read: PartReader = async (digest) => own.get(digest) ?? stored(digest);
+  const tools = { expand: createExpand(read), lineDiff: createLineDiff() };
   const summaries = new Map((await projects.listAgents(tenant)).map((summary) => [summary.agentId, summary]));
   const agents: AgentOutcome[] = [];
   for (const agent of publication.agents) {
-    agents.push(await planAgent(engine, publication, agent, summaries.get(agent.content.agentId), read));
+    agents.push(await planAgent(engine, publication, agent, summaries.get(agent.content.agentId), tools));
   }
   const dags = await Promise.all(
     publication.dags.map(async (dag) => planDag(dag, await projects.findDag(tenant, dag.name))),
@@ -63,6 +72,12 @@ const alias = (before: string | undefined, after: string | undefined) => ({
   ...(after === undefined ? {} : { after }),
 });
 
+/** What the agents of one plan share. */
+interface Tools {
+  readonly expand: Expand;
+  readonly lineDiff: LineDiff;
+}
+
 interface AgentOutcome {
   readonly planned: PlannedAgent;
   readonly created: boolean;
@@ -74,15 +89,18 @@ const planAgent = async (
   publication: Publication,
   { versionId, content }: { readonly versionId: VersionId; readonly content: AgentContent },
   summary: AgentSummary | undefined,
-  read: PartReader,
+  tools: Tools,
 ): Promise<AgentOutcome> => {
   const { agentId } = content;
-  const versions = await engine.deps.projects.listVersions(publication.tenant, agentId);
-  const known = versions.find((version) => version.versionId === versionId);
-  const before = versions.find((version) => version.versionId === summary?.activeVersionId) ?? versions.at(-1);
-  const after = known?.alias ?? `v${versions.length + 1}`;
+  const { tenant } = publication;
+  const { projects } = engine.deps;
+  const versions = summary?.versions ?? 0;
+  const known = versions === 0 ? undefined : await projects.findVersion(tenant, agentId, versionId);
+  const earlier = summary?.activeVersionId ?? (versions === 0 ? undefined : `v${versions}`);
+  const before = earlier === undefined ? undefined : await projects.findVersion(tenant, agentId, earlier);
+  const after = known?.alias ?? `v${versions + 1}`;
   const isUpdate = before !== undefined && before.versionId !== versionId;
-  const compared = isUpdate ? await compare(engine, publication.tenant, before, content, read) : undefined;
+  const compared = isUpdate ? await compare(engine, tenant, before, content, tools.expand) : undefined;
   const planned: PlannedAgent = {
     agentId,
     change: before === undefined ? 'created' : isUpdate ? 'updated' : 'unchanged',
@@ -93,7 +111,7 @@ const planAgent = async (
       summary?.candidateAlias,
       publication.candidates.includes(agentId) ? after : summary?.candidateAlias,
     ),
-    changes: compared === undefined ? [] : diffAgents(compared.before, compared.after).map(shortened),
+    changes: compared === undefined ? [] : diffAgents(compared.before, compared.after, tools.lineDiff).map(shortened),
   };
   return { planned, created: known === undefined, compared };
 };
@@ -104,11 +122,11 @@ const compare = async (
   tenant: TenantId,
   before: AgentVersion,
   content: AgentContent,
-  read: PartReader,
+  expand: Expand,
 ): Promise<ComparedAgent | undefined> => {
   const { agentId } = content;
   try {
-    return { agentId, before: await expandAgent(before.content, read), after: await expandAgent(content, read) };
+    return { agentId, before: await expand(before.content), after: await expand(content) };
   } catch (thrown) {
     if (isPassing(thrown)) throw thrown;
     engine.deps.log.warn('an agent version cannot be compared', { tenant, agentId, error: thrown });

@@ -35,6 +35,15 @@ interface NamedPart {
   readonly text: string;
 }
 
+/** Agents share their parts: each is written out once. */
+const texts = new WeakMap<object, string>();
+
+const textOf = (content: object): string => {
+  const known = texts.get(content) ?? canonicalJson(content as JsonValue);
+  texts.set(content, known);
+  return known;
+};
+
 const partsOf = ({ model, soul, skills }: ExpandedAgent): ReadonlyMap<string, NamedPart> => {
   const parts: NamedPart[] = [
     named('model', model.id, model),
@@ -47,5 +56,5 @@ const partsOf = ({ model, soul, skills }: ExpandedAgent): ReadonlyMap<string, Na
 const named = (kind: PlannedPart['kind'], name: string, content: object): NamedPart => ({
   kind,
   name,
-  text: canonicalJson(content as JsonValue),
+  text: textOf(content),
 });

@@ -3,7 +3,7 @@ import type { VersionId } from '../identity/ids.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import type { JsonSchema, JsonValue } from '../json/json-value.ts';
 import type { ModelContent, SkillContent, SkillFile, SoulContent, ToolsContent } from './agent-content.ts';
-import { diffLines } from './diff-lines.ts';
+import { createLineDiff, type LineDiff } from './diff-lines.ts';
 
 /** An agent version with all that it refers to in place of the digests. */
 export interface ExpandedAgent {
@@ -25,15 +25,27 @@ export interface VersionChange {
   readonly kind: 'added' | 'removed' | 'changed';
   readonly before?: JsonValue;
   readonly after?: JsonValue;
-  /** For texts of more than one line: what changed, as `diffLines` shows it. */
+  /** For texts of more than one line: what changed, as `diffLines` shows it; beginnings only when it is very much. */
   readonly lines?: readonly string[];
 }
 
 /**
  * How a version differs from another, in the order in which a person would read an agent: description, instructions, soul, model,
- * skills, tools, output schema, limits, sub-agents. Empty for equal ones.
+ * skills, tools, output schema, limits, sub-agents. Empty for equal ones. Those who compare many agents share one `lineDiff`.
  */
-export const diffAgents = (before: ExpandedAgent, after: ExpandedAgent): readonly VersionChange[] => [
+export const diffAgents = (
+  before: ExpandedAgent,
+  after: ExpandedAgent,
+  lineDiff: LineDiff = createLineDiff(),
+): readonly VersionChange[] => changesOf(before, after).map((change) => withLines(change, lineDiff));
+
+const withLines = (change: VersionChange, lineDiff: LineDiff): VersionChange => {
+  const { before, after } = change;
+  if (typeof before !== 'string' || typeof after !== 'string') return change;
+  return before.includes('\n') || after.includes('\n') ? { ...change, lines: lineDiff(before, after) } : change;
+};
+
+const changesOf = (before: ExpandedAgent, after: ExpandedAgent): readonly VersionChange[] => [
   ...changeOf('description', before.description, after.description),
   ...changeOf('instructions', before.instructions, after.instructions),
   ...soulChanges(before.soul, after.soul),
@@ -62,9 +74,8 @@ const changeOf = (
 ): readonly VersionChange[] => {
   if (before === undefined) return after === undefined ? [] : [{ path, kind: 'added', after }];
   if (after === undefined) return [{ path, kind: 'removed', before }];
-  if (canonicalJson(before) === canonicalJson(after)) return [];
-  const isText = typeof before === 'string' && typeof after === 'string' && (before + after).includes('\n');
-  return [{ path, kind: 'changed', before, after, ...(isText ? { lines: diffLines(before, after) } : {}) }];
+  if (before === after || canonicalJson(before) === canonicalJson(after)) return [];
+  return [{ path, kind: 'changed', before, after }];
 };
 
 const sortedKeys = (before: object, after: object): readonly string[] =>

@@ -2,7 +2,16 @@
 const context = 2;
 
 /** Cells of the table that finds the longest common part; beyond it, a text counts as replaced as a whole. */
-const maxCells = 4_000_000;
+const maxCells = 1_000_000;
+
+/** Cells that one `LineDiff` fills altogether. */
+const maxTotalCells = 32_000_000;
+
+/** Lines of each side of a text that was replaced as a whole that are shown; `@@` stands for the others. */
+const maxShown = 5_000;
+
+/** What changed between two texts, line by line. */
+export type LineDiff = (before: string, after: string) => readonly string[];
 
 /** Lines of a text; the line break at its end begins no line of its own. */
 const linesOf = (text: string): readonly string[] => {
@@ -12,10 +21,37 @@ const linesOf = (text: string): readonly string[] => {
 };
 
 /**
- * What changed between two texts, line by line: `-` removed, `+` added, ` ` kept nearby, `@@` where kept lines are left out.
- * Empty for equal texts.
+ * What changed between two texts, line by line: `-` removed, `+` added, ` ` kept nearby, `@@` where lines are left out.
+ * Empty for texts of equal lines.
  */
-export const diffLines = (before: string, after: string): readonly string[] => {
+export const diffLines: LineDiff = (before, after) => diffWithin(before, after, maxCells).lines;
+
+/**
+ * `diffLines` for many texts: remembers what it compared, and takes texts as replaced when all together were too much work,
+ * so that a plan for a thousand agents with one skill, or for a skill of two thousand files, is made in bounded time.
+ */
+export const createLineDiff = (): LineDiff => {
+  const known = new Map<string, Map<string, readonly string[]>>();
+  let cellsLeft = maxTotalCells;
+  return (before, after) => {
+    const ofBefore = known.get(before) ?? new Map<string, readonly string[]>();
+    known.set(before, ofBefore);
+    let lines = ofBefore.get(after);
+    if (lines === undefined) {
+      const found = diffWithin(before, after, Math.min(maxCells, cellsLeft));
+      cellsLeft -= found.cells;
+      lines = found.lines;
+      ofBefore.set(after, lines);
+    }
+    return lines;
+  };
+};
+
+const diffWithin = (
+  before: string,
+  after: string,
+  cellLimit: number,
+): { readonly lines: readonly string[]; readonly cells: number } => {
   const a = linesOf(before);
   const b = linesOf(after);
   let head = 0;
@@ -23,16 +59,33 @@ export const diffLines = (before: string, after: string): readonly string[] => {
   let tail = 0;
   while (tail < a.length - head && tail < b.length - head && a[a.length - 1 - tail] === b[b.length - 1 - tail])
     tail += 1;
-  const marked = [
-    ...a.slice(0, head).map((line) => ` ${line}`),
-    ...diffMiddle(a.slice(head, a.length - tail), b.slice(head, b.length - tail)),
-    ...a.slice(a.length - tail).map((line) => ` ${line}`),
+  if (head + tail === a.length && a.length === b.length) return { lines: [], cells: 0 };
+  const removed = a.slice(head, a.length - tail);
+  const added = b.slice(head, b.length - tail);
+  const cells = removed.length * added.length;
+  const isWhole = cells > cellLimit || removed.length + added.length > maxShown;
+  const kept = (lines: readonly string[]): readonly string[] => lines.map((line) => ` ${line}`);
+  return {
+    lines: [
+      ...(head > context ? ['@@'] : []),
+      ...kept(a.slice(Math.max(0, head - context), head)),
+      ...(isWhole ? replaced(removed, added) : withoutFarLines(diffMiddle(removed, added))),
+      ...kept(a.slice(a.length - tail, a.length - tail + context)),
+      ...(tail > context ? ['@@'] : []),
+    ],
+    cells: isWhole ? 0 : cells,
+  };
+};
+
+const replaced = (removed: readonly string[], added: readonly string[]): readonly string[] => {
+  const shown = (mark: string, lines: readonly string[]): readonly string[] => [
+    ...lines.slice(0, maxShown).map((line) => mark + line),
+    ...(lines.length > maxShown ? ['@@'] : []),
   ];
-  return withoutFarLines(marked);
+  return [...shown('-', removed), ...shown('+', added)];
 };
 
 const diffMiddle = (a: readonly string[], b: readonly string[]): readonly string[] => {
-  if (a.length * b.length > maxCells) return [...a.map((line) => `-${line}`), ...b.map((line) => `+${line}`)];
   const width = b.length + 1;
   // common[i * width + j]: length of the longest common part of a from i on and b from j on.
   const common = new Uint32Array((a.length + 1) * width);
@@ -67,19 +120,19 @@ const diffMiddle = (a: readonly string[], b: readonly string[]): readonly string
   return marked;
 };
 
+/** Begins and ends with a change: of what is kept between two changes, only the lines near them. */
 const withoutFarLines = (marked: readonly string[]): readonly string[] => {
-  const near = new Set<number>();
-  marked.forEach((line, at) => {
-    if (line.startsWith(' ')) return;
-    for (let close = at - context; close <= at + context; close += 1) near.add(close);
-  });
-  if (near.size === 0) return [];
   const shown: string[] = [];
-  let skipped = false;
-  marked.forEach((line, at) => {
-    if (near.has(at)) shown.push(line);
-    else if (!skipped || near.has(at - 1)) shown.push('@@');
-    skipped = !near.has(at);
-  });
+  for (let at = 0; at < marked.length; ) {
+    let end = at;
+    while (end < marked.length && marked[end]?.startsWith(' ') === true) end += 1;
+    if (end === at) shown.push(marked[at++] as string);
+    else {
+      const kept = marked.slice(at, end);
+      if (kept.length <= 2 * context) shown.push(...kept);
+      else shown.push(...kept.slice(0, context), '@@', ...kept.slice(-context));
+      at = end;
+    }
+  }
   return shown;
 };
