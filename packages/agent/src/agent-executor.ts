@@ -9,6 +9,7 @@ import { plainPatterns } from './tools/plain-patterns.ts';
 import { createProposals } from './tools/proposals.ts';
 import { grantableTools } from './tools/tool-definitions.ts';
 import { type Budget, createBudget } from './turn/budget.ts';
+import { stackOf } from './turn/stack-of.ts';
 import { createStepLog } from './turn/step-log.ts';
 
 /**
@@ -53,7 +54,8 @@ const executeAgent = async (
     const outcome = outcomeOf(thrown, signal, deadline.signal);
     if (outcome.status === 'failed') {
       stepLog.note(`failed: ${outcome.error.code}: ${outcome.error.message}`);
-      if (outcome.error.code === 'internal') deps.log.error('agent step broke', { cause: thrown });
+      if (outcome.error.code === 'internal')
+        deps.log.error('agent step broke', { cause: context.redact(stackOf(thrown)) });
     }
     return { outcome, outputs: {}, ...(budget === undefined ? {} : { usage: budget.usage() }) };
   } finally {

@@ -106,6 +106,22 @@ test('the secrets of a server do not reach the provider, whatever the server say
   expect(JSON.stringify(model.requests.map(({ tools, messages }) => [tools, messages]))).not.toContain('value');
 });
 
+test('what breaks quotes no secret in the log of the worker', async () => {
+  const web: ScriptedServer = {
+    onOpen: ({ readSecret }) => void readSecret('TOKEN'),
+    tools: [{ name: 'get' }],
+    call: () => {
+      throw new TypeError('bad header: Bearer value');
+    },
+  };
+  const { run, log } = setUp([{ toolCalls: [call('web__get')] }, new Error('cannot send value')], { web });
+  expect((await run()).outcome).toMatchObject({ error: { code: 'internal', message: 'internal error' } });
+  const said = log.lines.filter(({ level }) => level === 'error').map(({ fields }) => String(fields?.['cause']));
+  expect(said).toHaveLength(2);
+  expect(said[0]).toContain('bad header: Bearer [redacted]');
+  expect(said[1]).toContain('cannot send [redacted]');
+});
+
 test('all servers are opened before the first turn, and closed also when the step fails', async () => {
   const { run, toolServers, model } = setUp([new DomainError('unauthenticated', 'no', {})], { b: {}, a: {} });
   expect((await run()).outcome).toMatchObject({ status: 'failed' });

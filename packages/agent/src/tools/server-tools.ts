@@ -12,6 +12,7 @@ import {
   toErrorData,
 } from '@skein/domain';
 import type { Log, SecretReader, ServerToolResult, ToolDefinition, ToolServer, ToolServers } from '@skein/ports';
+import { stackOf } from '../turn/stack-of.ts';
 import type { StepLog } from '../turn/step-log.ts';
 
 /** What opening servers needs. */
@@ -92,8 +93,8 @@ const open = async (deps: ServerToolsDeps, slot: Slot, signal: AbortSignal): Pro
   }
 };
 
-const fail = ({ log, stepLog }: ServerToolsDeps, slot: Slot, thrown: unknown): void => {
-  if (!isDomainError(thrown)) log.error('a tool server broke', { server: slot.name, cause: thrown });
+const fail = ({ log, redact, stepLog }: ServerToolsDeps, slot: Slot, thrown: unknown): void => {
+  if (!isDomainError(thrown)) log.error('a tool server broke', { server: slot.name, cause: redact(stackOf(thrown)) });
   const { code, message } = toErrorData(thrown);
   slot.failure = new DomainError(code, message, {});
   stepLog.note(`tool server ${slot.name} is unavailable: ${code}: ${message}`);

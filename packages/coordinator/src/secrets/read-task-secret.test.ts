@@ -80,8 +80,8 @@ describe('a secret', () => {
     expect(await codeOf(ask('x\n$(canary)'))).toBe('permission_denied');
     const refused = scene.lines.filter(({ message }) => message === 'secret was not released');
     expect(refused).toMatchObject([
-      { fields: { secret: 'OTHER', code: 'permission_denied' } },
-      { fields: { secret: '(not a name)' } },
+      { fields: { secretName: 'OTHER', code: 'permission_denied' } },
+      { fields: { secretName: '(not a name)' } },
     ]);
     expect(JSON.stringify(scene.lines)).not.toContain('$(canary)');
     expect(await scene.types(offer.runId)).not.toContain('secret_released');
@@ -97,6 +97,22 @@ describe('a secret', () => {
     worker.finish(offer);
     await scene.settle();
     expect(await codeOf(ask('DB_PASSWORD'))).toBe('stale_fencing_token');
+    await scene.close();
+  });
+
+  test('is not answered when the lease ends while the source is asked', async () => {
+    let answer: (value: string) => void = () => undefined;
+    const read = () =>
+      new Promise<string>((resolve) => {
+        answer = resolve;
+      });
+    const { scene, worker, offer, ask } = await openScene({ read });
+    const asked = codeOf(ask('DB_PASSWORD'));
+    await scene.settle();
+    worker.finish(offer);
+    await scene.settle();
+    answer(canary);
+    expect(await asked).toBe('stale_fencing_token');
     await scene.close();
   });
 

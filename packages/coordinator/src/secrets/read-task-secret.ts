@@ -65,6 +65,8 @@ const release = async (engine: Engine, session: WorkerSession, task: TaskRef, se
   if (value === undefined) {
     throw new DomainError('not_found', `the coordinator has no secret ${secret}`, { secret });
   }
+  // The source may have taken its time.
+  if (engine.fleet.held(session, task) === undefined) throw stale(task);
   const actual = utf8Length(value);
   if (actual > maxSecretBytes) {
     throw new DomainError('too_large', `the secret ${secret} is too large`, { limit: maxSecretBytes, actual });
@@ -100,7 +102,8 @@ export const readTaskSecret = async (
     attempt: task.attempt,
     fencingToken: task.token,
     workerId: session.workerId,
-    secret: loggable.test(secret) ? secret : '(not a name)',
+    // Under the plain name the log would hide it.
+    secretName: loggable.test(secret) ? secret : '(not a name)',
   };
   try {
     const value = await release(engine, session, task, secret);

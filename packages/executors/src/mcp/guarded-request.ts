@@ -32,9 +32,15 @@ export type ResolveName = (
 
 const systemResolver: ResolveName = (hostname, answer) => lookup(hostname, { all: true }, answer);
 
+/** Connections to one server at once; a server that asks much is answered slowly. */
+const maxSockets = 16;
+
 /** Requests of one server, over connections of their own. */
 export class GuardedClient {
-  readonly #agents = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
+  readonly #agents = {
+    'http:': new HttpAgent({ keepAlive: true, maxSockets }),
+    'https:': new HttpsAgent({ keepAlive: true, maxSockets }),
+  };
   readonly #lookup: LookupFunction;
 
   constructor(resolve: ResolveName = systemResolver) {

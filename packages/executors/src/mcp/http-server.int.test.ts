@@ -263,6 +263,30 @@ describe('a redirect', () => {
   });
 });
 
+test('a server that asks without end does not take all connections of the worker', async () => {
+  let held = 0;
+  let most = 0;
+  const waiting: ServerResponse[] = [];
+  const speak = speaking((id, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (let ping = 0; ping < 300; ping += 1)
+      response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: `p${ping}`, method: 'ping' })}\n\n`);
+    setTimeout(() => response.end(`data: ${JSON.stringify(answer(id, 'ok'))}\n\n`), 300);
+  });
+  handler = (request, response, body) => {
+    if (!body.includes('"id":"p')) return speak(request, response, body);
+    held += 1;
+    most = Math.max(most, held);
+    waiting.push(response);
+    return undefined;
+  };
+  const server = await start();
+  expect((await server.call('go', {}, never)).output).toBe('ok');
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThan(20);
+  for (const response of waiting) response.destroy();
+});
+
 describe('link-local and metadata addresses', () => {
   test.each([
     'http://169.254.169.254/latest',
@@ -270,6 +294,10 @@ describe('link-local and metadata addresses', () => {
     'http://[fe80::1]/',
     'http://[fd00:ec2::254]/',
     'http://[::ffff:169.254.169.254]/',
+    'http://[::ffff:0:169.254.169.254]/',
+    'http://2852039166/',
+    'http://168.63.129.16/',
+    'http://192.0.0.192/',
     'http://metadata.google.internal/',
     'http://METADATA.google.internal./',
   ])('%s is never connected to', async (url) => {

@@ -5,12 +5,15 @@ import { BlockList, isIP, isIPv4 } from 'node:net';
 const refused = new BlockList();
 refused.addSubnet('169.254.0.0', 16, 'ipv4');
 refused.addAddress('100.100.100.200', 'ipv4');
+refused.addAddress('168.63.129.16', 'ipv4');
+refused.addAddress('192.0.0.192', 'ipv4');
 refused.addSubnet('fe80::', 10, 'ipv6');
 refused.addAddress('fd00:ec2::254', 'ipv6');
 refused.addAddress('fd20:ce::254', 'ipv6');
 // The same IPv4 network in the forms that translate to it.
 refused.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
 refused.addSubnet('::a9fe:0', 112, 'ipv6');
+refused.addSubnet('::ffff:0:a9fe:0', 112, 'ipv6');
 refused.addSubnet('2002:a9fe::', 32, 'ipv6');
 
 const refusedNames: readonly string[] = [
