@@ -48,7 +48,7 @@ const outcomeOf = ({ result }: FactOf<'step_returned'>): string => {
   return outcome.status === 'failed' && outcome.error.code === 'cancelled' ? 'cancelled' : outcome.status;
 };
 
-/** Each call returns once, after its child's end, and says what became of it. */
+/** Each call returns once, after its child's end, and says what became of it; its child was told to stop once at most. */
 const checkReturn = (parent: RunLog, called: FactOf<'step_called'>, logs: Logs, report: Report): void => {
   const name = `run ${called.childRunId}, called by ${parent.head.runId} ${called.step},`;
   const returns = factsOf(parent, 'step_returned').filter(({ childRunId }) => childRunId === called.childRunId);
@@ -61,6 +61,10 @@ const checkReturn = (parent: RunLog, called: FactOf<'step_called'>, logs: Logs, 
   }
   if (returned.step !== called.step || returned.attempt !== called.attempt) report(`${name} returned to another step`);
   if (child === undefined) return;
+  const told = factsOf(logs.get(called.childRunId) ?? parent, 'cancel_requested').filter(
+    ({ by }) => by === `run ${parent.head.runId}`,
+  );
+  if (told.length > 1) report(`${name} was told to stop twice`);
   // A failure may be a cancel further down.
   const agrees =
     child.status === outcomeOf(returned) || (child.status === 'failed' && returned.result.outcome.status === 'failed');
