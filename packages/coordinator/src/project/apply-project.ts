@@ -1,5 +1,5 @@
-import type { Dag, Digest, TenantId } from '@skein/domain';
-import { DomainError } from '@skein/domain';
+import type { Dag, Digest, Problem, TenantId } from '@skein/domain';
+import { cleanMemoryText, DomainError, maxMemoryBytes, utf8Length } from '@skein/domain';
 import type { Publication } from '@skein/ports';
 import type { ApplyProject, ApplyResult, ScheduleView } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -22,6 +22,19 @@ const candidatesOf = async (
     .map(({ content }) => content.agentId);
 };
 
+/** Seeds as memory keeps texts. Throws `invalid_argument` with those that no memory may be as large as. */
+const seedsOf = (memory: Publication['memory']): Publication['memory'] => {
+  const seeds = memory.map(({ scope, text }) => ({ scope, text: cleanMemoryText(text) }));
+  const problems = seeds
+    .filter(({ text }) => utf8Length(text) > maxMemoryBytes)
+    .map(({ scope }): Problem => {
+      const message = `the memory ${scope} is too large`;
+      return { message, field: scope, expected: `at most ${maxMemoryBytes} bytes`, code: 'too_large' };
+    });
+  if (problems.length === 0) return seeds;
+  throw new DomainError('invalid_argument', problems[0]?.message ?? '', { problems });
+};
+
 /** Publishes a project in one transaction, or says what that would do. See `Coordinator.applyProject`. */
 export const applyProject = async (engine: Engine, tenant: TenantId, apply: ApplyProject): Promise<ApplyResult> => {
   if (apply.activate === true && apply.candidate === true) {
@@ -36,7 +49,8 @@ export const applyProject = async (engine: Engine, tenant: TenantId, apply: Appl
     const message = count === 1 ? first : `${count} problems in the project; first: ${first}`;
     throw new DomainError('invalid_argument', message, { problems: read.error });
   }
-  const { dags, subDags, parts, agents, memory, warnings } = read.value;
+  const { dags, subDags, parts, agents, warnings } = read.value;
+  const memory = seedsOf(read.value.memory);
   const activate = await agentsToActivate(engine.deps.projects, tenant, agents, apply.activate);
   const publication: Publication = {
     tenant,

@@ -33,14 +33,15 @@ export const inspectSnapshot = async (engine: Engine, tenant: TenantId, text: st
   const sealed = await engine.sealed.load(tenant, digest);
   let uncompressedBytes = 0;
   for (const bytes of sealed.parts.values()) uncompressedBytes += bytes.byteLength;
-  const bytes = engine.sealed.envelope(sealed, []).byteLength;
+  const { byteLength: bytes } = await engine.sealed.envelope(sealed, []);
   return { digest, manifest: sealed.manifest, bytes, uncompressedBytes };
 };
 
 /** The whole snapshot as a file; the bytes are the caller's own. Throws like `inspectSnapshot`. */
 export const exportSnapshot = async (engine: Engine, tenant: TenantId, text: string): Promise<Uint8Array> => {
   const { digest } = await findSnapshot(engine, tenant, text);
-  return engine.sealed.envelope(await engine.sealed.load(tenant, digest), []).slice();
+  const envelope = await engine.sealed.envelope(await engine.sealed.load(tenant, digest), []);
+  return envelope.slice();
 };
 
 /** What changed from one snapshot to another. Throws like `inspectSnapshot`. */

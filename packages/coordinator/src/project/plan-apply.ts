@@ -59,7 +59,7 @@ export const planApply = async (engine: Engine, publication: Publication): Promi
         alias: version.after ?? '',
         created,
         activated: publication.activate.includes(agentId) && active.before !== active.after,
-        candidate: publication.candidates.includes(agentId) && candidate.before !== candidate.after,
+        candidate: publication.candidates.includes(agentId) && candidate.after === version.after,
       })),
       dags: dags.map(({ name, digest, change }) => ({ name, digest, change })),
       memory: scopes.map((scope) => ({ scope, seeded: !existing.has(scope) })),
@@ -101,16 +101,17 @@ const planAgent = async (
   const after = known?.alias ?? `v${versions + 1}`;
   const isUpdate = before !== undefined && before.versionId !== versionId;
   const compared = isUpdate ? await compare(engine, tenant, before, content, tools.expand) : undefined;
+  const activeAfter = publication.activate.includes(agentId) ? after : summary?.activeAlias;
+  const named = publication.candidates.includes(agentId) ? after : summary?.candidateAlias;
+  // The candidate that becomes the active version is a candidate no more.
+  const candidateAfter = named === activeAfter ? undefined : named;
   const planned: PlannedAgent = {
     agentId,
     change: before === undefined ? 'created' : isUpdate ? 'updated' : 'unchanged',
     versionId,
     version: alias(before?.alias, after),
-    active: alias(summary?.activeAlias, publication.activate.includes(agentId) ? after : summary?.activeAlias),
-    candidate: alias(
-      summary?.candidateAlias,
-      publication.candidates.includes(agentId) ? after : summary?.candidateAlias,
-    ),
+    active: alias(summary?.activeAlias, activeAfter),
+    candidate: alias(summary?.candidateAlias, candidateAfter),
     changes: compared === undefined ? [] : diffAgents(compared.before, compared.after, tools.lineDiff).map(shortened),
   };
   return { planned, created: known === undefined, compared };
