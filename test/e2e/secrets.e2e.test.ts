@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CaptureProxy, startCaptureProxy } from './capture-proxy.ts';
 import { type ChatRequest, FakeOpenAi, type ToolCall } from './fake-openai.ts';
 import { filesWithSecret, holdsSecret } from './find-secret.ts';
-import { descendantsOf, eventually, folderWith, rootFolder, skeinBin } from './stack.ts';
+import { descendantsOf, eventually, folderWith, skeinBin } from './stack.ts';
 
 const canary = (name: string): string => `sk-canary-${name}-${process.pid}-q7Xw2LmZ9v`;
 const modelKey = canary('model');
@@ -130,7 +130,7 @@ const startWorld = async (
       stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
     return child;
   };
-  const coordinator = start([join(rootFolder, 'apps/coordinator/dist/main.js')], {
+  const coordinator = start([skeinBin, 'coordinator'], {
     SKEIN_DATA: data,
     SKEIN_HTTP: '127.0.0.1:0',
     SKEIN_GRPC: '127.0.0.1:0',

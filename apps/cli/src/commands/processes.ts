@@ -9,7 +9,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli/cli.ts';
 import { type AddCommand, localCommand } from '../cli/command.ts';
 import { readEndpoint } from '../cli/find-endpoint.ts';
-import { childEnv, credentialVariables } from '../up/child-env.ts';
+import { childEnv, credentialVariables, programEnv } from '../up/child-env.ts';
 import { missingPrograms, programPath } from '../up/program-paths.ts';
 
 /** `skein coordinator` and `skein scheduler`: the program itself, with all flags handed on. */
@@ -25,7 +25,9 @@ export const addProgramCommands: AddCommand = (program, cli) => {
         refuseUnbuilt(name);
         const args = [programPath(name), ...command.args];
         cli.hasProcesses = true;
-        const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...cli.config.env } });
+        // This process stays, for all to look at.
+        scrubEnvironment(credentialVariables(process.env));
+        const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...programEnv(cli.config.env, name) } });
         cli.signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
         cli.exitCode = await new Promise<number>((done) => {
           child.once('error', () => done(1));

@@ -41,6 +41,14 @@ export const credentialVariables = (env: Environment): readonly string[] => {
   );
 };
 
+/** What a program that is run as it is sees: everything but credentials that are not its own. */
+export const programEnv = (env: Environment, program: 'coordinator' | 'scheduler'): Environment => {
+  const credentials = new Set(credentialVariables(env));
+  const isKept = (name: string): boolean =>
+    !credentials.has(name) || (program === 'coordinator' && name.startsWith('SKEIN_SECRET_'));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => isKept(name)));
+};
+
 const isOwn = (name: string): boolean => name.startsWith('SKEIN_');
 
 /**

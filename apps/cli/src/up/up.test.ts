@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { nextFires } from '../commands/schedule.ts';
 import { readOptions } from '../quickstart/options.ts';
 import { modelText } from '../quickstart/report.ts';
-import { type ChildProgram, childEnv, credentialVariables } from './child-env.ts';
+import { type ChildProgram, childEnv, credentialVariables, programEnv } from './child-env.ts';
 
 test('children get the environment without what is meant for others; keys go to workers, other secrets to who keeps them', () => {
   const env = {
@@ -36,6 +36,20 @@ test('children get the environment without what is meant for others; keys go to 
   });
   expect(of('worker', 'worker')).toMatchObject({ OPENAI_API_KEY: 'k', SKEIN_SECRET_DB: 's' });
   expect(credentialVariables(env)).toEqual(['OPENAI_API_KEY', 'SKEIN_SECRET_DB', 'GITHUB_TOKEN']);
+});
+
+test('a program that is run as it is gets its own variables, and of credentials only what it hands out', () => {
+  const env = {
+    PATH: '/bin',
+    SKEIN_HTTP: ':1',
+    OPENAI_API_KEY: 'k',
+    SKEIN_SECRET_DB: 's',
+    SKEIN_SECRETS: 'URL',
+    URL: 'u',
+  };
+  const common = { PATH: '/bin', SKEIN_HTTP: ':1', SKEIN_SECRETS: 'URL' };
+  expect(programEnv(env, 'scheduler')).toEqual(common);
+  expect(programEnv(env, 'coordinator')).toEqual({ ...common, SKEIN_SECRET_DB: 's' });
 });
 
 test('previews fires across the change of the clocks', () => {

@@ -39,7 +39,7 @@ export const createShellExecutor = (config: ShellExecutorConfig): StepExecutor =
       return await attempt.run(signal);
     } catch (error) {
       if (signal.aborted) return attempt.aborted(signal);
-      if (isDomainError(error)) return attempt.failed(error);
+      if (isDomainError(error) && !(error.code === 'unavailable' && !attempt.hasBegun)) return attempt.failed(error);
       throw error;
     }
   },
@@ -56,11 +56,17 @@ class Attempt {
   readonly #stdout = new OutputCapture(maxOutputsBytes);
   #stderrTail: Buffer = Buffer.alloc(0);
   #logged = 0;
+  #hasBegun = false;
   #ended: ProcessOutcome | undefined;
 
   constructor(config: FullConfig, context: ExecutionContext) {
     this.#config = config;
     this.#context = context;
+  }
+
+  /** Some code of the step ran. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   async run(signal: AbortSignal): Promise<ExecutionResult> {
@@ -73,6 +79,7 @@ class Attempt {
     for (let index = 0; index < count; index += 1) {
       const line = await commandLine(step, index, environment, workDir);
       signal.throwIfAborted();
+      this.#hasBegun = true;
       this.#context.sink.started();
       this.#ended = await this.#runProcess({ ...line, cwd }, signal);
       if (signal.aborted) return this.aborted(signal);

@@ -186,6 +186,16 @@ test('a thread that dies fails its tasks, leaves no process, forgets its cache a
   expect((await run(offer('noop'))).outcome).toEqual({ status: 'succeeded' });
 });
 
+test('a crash is logged by its kind and place, without the words of the error, which may quote what a task had in hand', async () => {
+  await runner.close();
+  const log = createMemoryLog();
+  start({ log });
+  await run(offer('crash'));
+  const crash = log.lines.find(({ message }) => message === 'the executor thread crashed');
+  expect(JSON.stringify(crash)).toContain('test-thread.ts');
+  expect(JSON.stringify(crash)).not.toContain('on purpose');
+});
+
 test('a thread that ignores an abort is ended', async () => {
   await runner.close();
   start({ abortGraceMs: 200 });

@@ -98,7 +98,9 @@ class ThreadTaskRunner implements TaskRunner {
     const worker = startThread(this.#options.entry, { workerData: this.#options.data });
     const thread: Thread = { worker, startedAtMs: performance.now(), tasks: new Map(), groups: new Set() };
     worker.on('message', (message: FromThread) => this.#onMessage(thread, message));
-    worker.on('error', (error) => this.#options.log.error('the executor thread crashed', { error }));
+    worker.on('error', (error: unknown) =>
+      this.#options.log.error('the executor thread crashed', { crash: whereOf(error) }),
+    );
     worker.on('exit', () => void this.#onExit(thread));
     return thread;
   }
@@ -220,6 +222,13 @@ class ThreadTaskRunner implements TaskRunner {
     for (const groupId of thread.groups) signalGroup(groupId, 'SIGKILL'); // H3
   }
 }
+
+/** What kind of error, and where. Not its message: what a task had in hand, a secret too, may be quoted there, and nobody here knows it. */
+const whereOf = (error: unknown): readonly string[] => {
+  if (!(error instanceof Error)) return [typeof error];
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^ {4}at .*:\d+\)?$/.test(line));
+  return [error.name, ...frames.map((line) => line.trim())];
+};
 
 const post = (thread: Thread, message: ToThread): void => thread.worker.postMessage(message);
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ErrorData, JsonValue, TaskOffer } from '@skein/domain';
+import { DomainError, type ErrorData, type JsonValue, type TaskOffer } from '@skein/domain';
 import type { ExecutionResult } from '@skein/ports';
 import { expect, onTestFinished, test } from 'vitest';
 import { createShellExecutor } from './shell-executor.ts';
@@ -9,7 +9,7 @@ import { createShellExecutor } from './shell-executor.ts';
 const secret = 'hunter2-and-more';
 
 /** Runs a command that has the secret in `$DB`. */
-const run = async (command: string): Promise<ExecutionResult> => {
+const run = async (command: string, readSecret = () => Promise.resolve(secret)): Promise<ExecutionResult> => {
   const workDir = await mkdtemp(join(tmpdir(), 'skein-cut-'));
   onTestFinished(() => rm(workDir, { recursive: true, force: true }));
   const offer: TaskOffer = {
@@ -45,7 +45,7 @@ const run = async (command: string): Promise<ExecutionResult> => {
       offer,
       inputs: { refs: {}, upstreamEnv: {} },
       workDir,
-      readSecret: () => Promise.resolve(secret),
+      readSecret,
       redact: (value) => JSON.parse(JSON.stringify(value).replaceAll(secret, '[redacted]')) as JsonValue,
       sink: { started: () => undefined, log: () => undefined },
     },
@@ -64,4 +64,14 @@ test('of a secret that stands where the end of standard error begins, not even h
   const { outcome } = await run(`echo "$DB"${'y'.repeat(1_015)} >&2; exit 1`);
   const { details } = (outcome as { readonly error: ErrorData }).error;
   expect(details?.['stderr']).toBe(`edacted]${'y'.repeat(1_015)}\n`);
+});
+
+test('a secret that cannot be had now is no failure of the step, whose code did not begin', async () => {
+  const away = () => Promise.reject(new DomainError('unavailable', 'the coordinator is away'));
+  await expect(run('true', away)).rejects.toMatchObject({ code: 'unavailable' });
+  const refused = () => Promise.reject(new DomainError('permission_denied', 'not declared', {}));
+  expect((await run('true', refused)).outcome).toMatchObject({
+    status: 'failed',
+    error: { code: 'permission_denied' },
+  });
 });
