@@ -16,7 +16,9 @@ export const foldDueScopes = async (engine: Engine): Promise<void> => {
   for (const { tenant, scope, count, oldestAt } of waiting) {
     pending += count;
     if (engine.phase !== 'running') return;
-    if (count < foldAfter && now - oldestAt < foldIntervalMs) continue;
+    const waitedMs = now - oldestAt;
+    // Less than nothing: it comes from a clock that was ahead.
+    if (count < foldAfter && waitedMs >= 0 && waitedMs < foldIntervalMs) continue;
     try {
       await foldScope(engine, tenant, scope);
     } catch (thrown) {

@@ -86,3 +86,27 @@ test('a fold that is asked for reaches every scope of the tenant, however many w
   );
   await scene.close();
 });
+
+test('a note from a clock that was ahead is folded now, not when that time has come', async () => {
+  const scene = await openScene();
+  const runId = await scene.submit('looks');
+  const at = scene.clock.now() + 3_600_000;
+  scene.stores.memory.propose('default', notes(runId, 1, { at }));
+  await scene.clock.advance(2_500);
+  expect((await scene.coordinator.readMemory('default', 'agent/scout')).text).toBe('0\n');
+  await scene.close();
+});
+
+test('approving twice is fine, also when the memory said it already', async () => {
+  const scene = await openScene();
+  const runId = await scene.submit('looks');
+  await scene.coordinator.setMemory('default', 'dag/looks', 'so it is\n', { by: 'ann' });
+  scene.stores.memory.propose('default', notes(runId, 1, { scope: 'dag/looks', text: 'so it is' }));
+  const approve = () => scene.coordinator.reviewProposal('default', `dag/looks${runId}:look:1:00000`, 'approve', 'ann');
+  const first = await approve();
+  expect(first).toMatchObject({ status: 'dropped', reason: 'the memory says this already' });
+  expect(await approve()).toEqual(first);
+  await scene.coordinator.setMemory('default', 'dag/looks', 'no more\n', { by: 'ann' });
+  await expect(approve()).rejects.toMatchObject({ code: 'illegal_transition' });
+  await scene.close();
+});

@@ -1,4 +1,4 @@
-import type { FoldOutcome, TenantId } from '@skein/domain';
+import type { TenantId } from '@skein/domain';
 import { DomainError, foldMemory, maxMemoryBytes } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { foldCommit, report } from './fold-scope.ts';
@@ -27,16 +27,19 @@ export const reviewProposal = async (
     const proposal = await find();
     const { status } = proposal;
     if (status === (verdict === 'approve' ? 'folded' : 'rejected')) return undefined;
+    const limits = { maxBytes: maxMemoryBytes };
+    const folded = verdict === 'approve' ? foldMemory(view.text, [proposal], limits) : undefined;
+    const outcome = folded?.outcomes[0];
+    // Approved before, when the memory said it already.
+    if (status === 'dropped' && outcome?.to === 'dropped') return undefined;
     if (status !== 'pending' && status !== 'review') {
       throw new DomainError('illegal_transition', `the proposal is ${status}`, { proposalId, status });
     }
     const base = { tenant, scope, expectedRevision: view.revision, at: clock.now() };
-    if (verdict === 'reject') {
+    if (folded === undefined || outcome === undefined) {
       const rejected = { proposalId, from: status, to: 'rejected', reason: `rejected by ${by}` } as const;
       return { commit: { ...base, proposals: [rejected] }, result: undefined };
     }
-    const folded = foldMemory(view.text, [proposal], { maxBytes: maxMemoryBytes });
-    const outcome = folded.outcomes[0] as FoldOutcome;
     if (outcome.to === 'review') {
       throw new DomainError('illegal_transition', `the proposal cannot be folded: ${outcome.reason}`, {
         proposalId,
