@@ -8,6 +8,7 @@ import { defaultCoordinatorConfig } from './engine/coordinator-deps.ts';
 import { DueWheel } from './engine/due-wheel.ts';
 import type { Engine } from './engine/engine.ts';
 import { Health } from './engine/health.ts';
+import { pauseOf } from './engine/pause-of.ts';
 import { readinessOf } from './engine/readiness.ts';
 import { startCoordinator, stopCoordinator } from './engine/start-stop.ts';
 import { Fleet } from './fleet/fleet.ts';
@@ -45,7 +46,7 @@ const maxValueBytes = 64 * 1024 * 1024;
 
 const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine => {
   const fleet = new Fleet();
-  const sealed = new SealedSnapshots(deps.snapshots);
+  const sealed = new SealedSnapshots(deps.snapshots, pauseOf(deps.clock));
   const wake: Engine['wake'] = (actor) => wakeRun(engine, actor);
   const engine: Engine = {
     deps,

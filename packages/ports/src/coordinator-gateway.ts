@@ -129,7 +129,7 @@ export interface CoordinatorGateway {
   ): StreamLink<WorkerMessage>;
   /** Idempotent. Throws `unauthenticated`, `unavailable`. */
   reportExit(credentials: JoinCredentials, report: ExitReport): Promise<void>;
-  /** One gzip envelope with the manifest and those parts not held that are at most 64 KiB; larger ones come by `fetchPart`. Throws `not_found`, `stale_fencing_token`, `unauthenticated`. */
+  /** One gzip envelope with the manifest and those parts not held that are at most 64 KiB; larger ones come by `fetchPart`. The bytes may be shared with other callers: nobody changes them. Throws `not_found`, `stale_fencing_token`, `unauthenticated`. */
   fetchSnapshot(
     credentials: JoinCredentials,
     sessionId: SessionId,

@@ -151,6 +151,25 @@ describe('building a snapshot', () => {
     }
   });
 
+  test('lets others have their turn while it reads and compresses large parts, and is the same snapshot', async () => {
+    const { deps, put, agent } = project();
+    const skills = Object.fromEntries(
+      ['a', 'b', 'c'].map((name) => {
+        const body = `${name} of many `.repeat(150_000);
+        return [name, put('skill', { name, description: '', body, metadata: {}, files: [] })];
+      }),
+    );
+    const main = agent('main', { skills });
+    let pauses = 0;
+    const pause = async (): Promise<void> => {
+      pauses += 1;
+    };
+    const built = await build({ ...deps, pause }, requiring(['main']), { main });
+    // One for each large part, and one for each slice but the first of what has to be compressed to know whether it fits.
+    expect(pauses).toBeGreaterThan(3 + 4_300_000 / (128 * 1024));
+    expect(built.digest).toBe((await build(deps, requiring(['main']), { main })).digest);
+  });
+
   test('is refused for a DAG without agents, which has no snapshot', async () => {
     await expect(build(project().deps, requiring([]), {})).rejects.toMatchObject({ code: 'invalid_argument' });
   });

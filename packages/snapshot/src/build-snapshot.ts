@@ -12,7 +12,8 @@ import { checkSize } from './build-limits.ts';
 import { gatherAgents } from './gather-agents.ts';
 import { gatherMemory } from './gather-memory.ts';
 import { GatheredParts } from './gathered-parts.ts';
-import { makeManifest, manifestBytes, parseManifest } from './manifest.ts';
+import { makeManifest, manifestBytes, maxAttachedPartBytes, parseManifest } from './manifest.ts';
+import type { Pause } from './slices.ts';
 import { SnapshotContents } from './snapshot-contents.ts';
 
 /** What a build reads from: whichever stores the requirements need. One that is needed and not there is a problem that names it. */
@@ -20,6 +21,8 @@ export interface BuildDeps {
   readonly projects: Partial<Pick<ProjectStore, 'findVersion' | 'readPart' | 'readMemory'>>;
   readonly hasher: Hasher;
   readonly limits: SnapshotLimits;
+  /** Taken after every few milliseconds of work on large parts; without it the work is done at once. */
+  readonly pause?: Pause;
 }
 
 /** What to build: the requirements of the DAG and the versions that the run records. */
@@ -57,12 +60,15 @@ export const buildSnapshot = async (deps: BuildDeps, request: BuildRequest): Pro
     throw new DomainError('not_found', message, { problems: gathered.problems });
   }
   const manifest = makeManifest(gathered.entries());
-  checkSize(manifest, gathered.bytes, deps.limits);
+  await checkSize(manifest, gathered.bytes, deps.limits, deps.pause);
   const bytes = manifestBytes(manifest);
   const digest = deps.hasher.digest(bytes);
   parseManifest(bytes, deps.limits);
   const contents = new SnapshotContents(deps.limits);
-  for (const part of manifest.parts) contents.take(part, gathered.bytes.get(part.digest) as Uint8Array);
+  for (const part of manifest.parts) {
+    contents.take(part, gathered.bytes.get(part.digest) as Uint8Array);
+    if (part.size > maxAttachedPartBytes) await deps.pause?.();
+  }
   contents.closed();
   return { digest, manifest, parts: gathered.bytes, memory };
 };

@@ -1,7 +1,8 @@
 import type { Digest, Manifest, SnapshotLimits } from '@skein/domain';
-import { gunzip, gzip } from './gzip.ts';
+import { gunzip, gzipSlices } from './gzip.ts';
 import { manifestBytes, parseManifest } from './manifest.ts';
 import { partLabel } from './part-content.ts';
+import { atOnce, inSlices, type Slices } from './slices.ts';
 import { snapshotInvalid, tooLarge } from './snapshot-error.ts';
 import {
   type ChosenPart,
@@ -31,13 +32,9 @@ const partHeadBytes = 8;
  */
 export const formatOne: SnapshotFormat = {
   version: 1,
-  encode: (manifest, parts, limits, include) => {
-    const compressed = gzip(payload(manifestBytes(manifest), chooseParts(manifest, parts, include)));
-    if (compressed.length > limits.maxCompressedBytes) {
-      throw tooLarge('the snapshot, compressed', limits.maxCompressedBytes, compressed.length);
-    }
-    return compressed;
-  },
+  encode: (manifest, parts, limits, include) => atOnce(encodeFormatOne(manifest, parts, limits, include)),
+  encodeSlowly: (manifest, parts, limits, include, pause) =>
+    inSlices(encodeFormatOne(manifest, parts, limits, include), pause),
   decode: (envelope, limits) => {
     if (envelope.length > limits.maxCompressedBytes) {
       throw tooLarge('the snapshot, compressed', limits.maxCompressedBytes, envelope.length);
@@ -45,6 +42,20 @@ export const formatOne: SnapshotFormat = {
     return readPayload(gunzip(envelope, limits.maxBytes), limits);
   },
 };
+
+/** What `formatOne.encode` does, in slices. */
+export function* encodeFormatOne(
+  manifest: Manifest,
+  parts: ReadonlyMap<Digest, Uint8Array>,
+  limits: SnapshotLimits,
+  include: Iterable<Digest> | undefined,
+): Slices<Uint8Array> {
+  const compressed = yield* gzipSlices(payload(manifestBytes(manifest), chooseParts(manifest, parts, include)));
+  if (compressed.length > limits.maxCompressedBytes) {
+    throw tooLarge('the snapshot, compressed', limits.maxCompressedBytes, compressed.length);
+  }
+  return compressed;
+}
 
 const head = formatHead(formatOne.version);
 

@@ -1,6 +1,7 @@
-import { deflateSync } from 'fflate';
+import { Deflate, deflateSync } from 'fflate';
 import { crc32 } from './crc32.ts';
 import { inflate } from './inflate.ts';
+import { atOnce, type Slices } from './slices.ts';
 import { snapshotInvalid, tooLarge } from './snapshot-error.ts';
 
 /**
@@ -15,20 +16,44 @@ import { snapshotInvalid, tooLarge } from './snapshot-error.ts';
 const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
 const trailerBytes = 8;
 
-/** Part of the format: another value gives other bytes for the same content. A large table costs more to make than small content to compress. */
-const deflateOptions = (bytes: number) => ({ level: 6, mem: bytes > 128 * 1024 ? 8 : 4 }) as const;
+/** Part of the format, as the options are: content of more bytes than this is compressed in slices of so many. */
+const sliceBytes = 128 * 1024;
+
+/** A large table costs more to make than small content to compress. */
+const options = { small: { level: 6, mem: 4 }, large: { level: 6, mem: 8 } } as const;
 
 /** The bytes as one gzip member; a pure function of its argument. */
-export const gzip = (content: Uint8Array): Uint8Array => {
-  const deflated = deflateSync(content, deflateOptions(content.length));
-  const bytes = new Uint8Array(header.length + deflated.length + trailerBytes);
+export const gzip = (content: Uint8Array): Uint8Array => atOnce(gzipSlices(content));
+
+/** The same bytes as `gzip` makes, in slices, because megabytes take a good part of a second. Nobody may change the content meanwhile. */
+export function* gzipSlices(content: Uint8Array): Slices<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let crc = 0;
+  if (content.length <= sliceBytes) {
+    pieces.push(deflateSync(content, options.small));
+    crc = crc32(content);
+  } else {
+    const deflate = new Deflate(options.large, (piece) => pieces.push(piece));
+    for (let at = 0; at < content.length; at += sliceBytes) {
+      if (at > 0) yield;
+      const slice = content.subarray(at, at + sliceBytes);
+      crc = crc32(slice, crc);
+      deflate.push(slice, at + sliceBytes >= content.length);
+    }
+  }
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const bytes = new Uint8Array(header.length + length + trailerBytes);
   bytes.set(header);
-  bytes.set(deflated, header.length);
-  const view = new DataView(bytes.buffer, header.length + deflated.length);
-  view.setUint32(0, crc32(content), true);
+  let end = header.length;
+  for (const piece of pieces) {
+    bytes.set(piece, end);
+    end += piece.length;
+  }
+  const view = new DataView(bytes.buffer, end);
+  view.setUint32(0, crc, true);
   view.setUint32(4, content.length, true);
   return bytes;
-};
+}
 
 /** Generous bound on what gzip adds to bytes that do not compress. */
 export const gzipOverheadBytes = (bytes: number): number => 64 + Math.ceil(bytes / 256);

@@ -15,7 +15,8 @@ export {
 export { PartCache } from './part-cache.ts';
 export { decodePart, encodePart } from './part-codec.ts';
 export type { MemoryContent, PartContents } from './part-content.ts';
-export { decodePartMember, encodePartMember } from './part-member.ts';
+export { decodePartMember, encodePartMember, encodePartMemberSlowly } from './part-member.ts';
+export type { Pause } from './slices.ts';
 export type { Envelope, SnapshotFormat } from './snapshot-format.ts';
 export { formatOf } from './snapshot-format.ts';
 export type { CachingSnapshotOpener, OpenerDeps, SnapshotFetchers } from './snapshot-opener.ts';

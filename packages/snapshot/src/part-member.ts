@@ -1,11 +1,16 @@
 import type { ManifestPart } from '@skein/domain';
-import { gunzip, gzip, gzipOverheadBytes } from './gzip.ts';
+import { gunzip, gzip, gzipOverheadBytes, gzipSlices } from './gzip.ts';
 import { partLabel } from './part-content.ts';
+import { inSlices, type Pause } from './slices.ts';
 import { snapshotInvalid, tooLarge } from './snapshot-error.ts';
 import { checkDigest, type VerifyDeps } from './verify-snapshot.ts';
 
 /** One part on its own, as one gzip member. Equal content gives equal bytes everywhere, so that a broken transfer can go on at another place. */
 export const encodePartMember = (bytes: Uint8Array): Uint8Array => gzip(bytes);
+
+/** The same, with pauses after every few milliseconds of work. Nobody may change the bytes meanwhile. */
+export const encodePartMemberSlowly = (bytes: Uint8Array, pause: Pause): Promise<Uint8Array> =>
+  inSlices(gzipSlices(bytes), pause);
 
 /**
  * The bytes of a part that travelled on its own: exactly as many as the manifest says, with the digest that it says. No more than that and

@@ -2,6 +2,7 @@ import { type Digest, isDomainError, type Manifest, type SnapshotLimits, utf8Byt
 import { inflateStart } from './gzip.ts';
 import { unknownVersion } from './manifest.ts';
 import { partLabel } from './part-content.ts';
+import type { Pause } from './slices.ts';
 import { snapshotInvalid } from './snapshot-error.ts';
 
 /** What an envelope carries. */
@@ -29,6 +30,17 @@ export interface SnapshotFormat {
     limits: SnapshotLimits,
     include?: Iterable<Digest>,
   ): Uint8Array;
+  /**
+   * The same bytes as `encode` makes, with pauses after every few milliseconds of work; a format that has none is encoded at once.
+   * Nobody may change the parts meanwhile.
+   */
+  encodeSlowly?(
+    manifest: Manifest,
+    parts: ReadonlyMap<Digest, Uint8Array>,
+    limits: SnapshotLimits,
+    include: Iterable<Digest> | undefined,
+    pause: Pause | undefined,
+  ): Promise<Uint8Array>;
   /**
    * What an envelope of this format holds, bounded by the limits whatever the bytes say (S2), in bytes of its own. Digests are not checked
    * here. Throws `too_large`, and `snapshot_invalid` with every reason of the gzip and manifest readers, `bad_length` and `unexpected_part`.

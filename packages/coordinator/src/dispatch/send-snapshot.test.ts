@@ -15,6 +15,9 @@ const dagOfAgent = (name: string, agent: string, steps = 1): Dag =>
     { name },
   );
 
+/** More than is packed within a turn. */
+const books = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`book${index}`, 60_000]));
+
 const openScene = async (options: { readonly maxAttachedBytes?: number } = {}): Promise<Scene> => {
   const scene = await createScene({ dags: [], config: options });
   await publishAgents(scene.stores.projects, scene.hasher, {
@@ -23,11 +26,13 @@ const openScene = async (options: { readonly maxAttachedBytes?: number } = {}): 
       dagOfAgent('two', 'scout', 2),
       dagOfAgent('other', 'guide', 1),
       dagOfAgent('apart', 'hermit', 1),
+      dagOfAgent('wide', 'scholar', 1),
     ],
     agents: {
       scout: { maps: 10_000, atlas: 200_000 },
       guide: { phrases: 9_000, atlas: 200_000 },
       hermit: { cave: 90_000 },
+      scholar: books,
     },
   });
   return scene;
@@ -142,6 +147,24 @@ describe('what an offer brings', () => {
     expect(sizes).toEqual(small.slice(1).map(({ size }) => size));
     await scene.close();
   });
+});
+
+test('parts that take long to pack hold up no offer, and come when the worker asks for them', async () => {
+  const scene = await openScene();
+  const worker = await scene.join({ slots: 2 });
+  await scene.submit('wide');
+  const [first] = worker.offers;
+  expect(first?.snapshot).toEqual({ digest: isFor(first!) });
+  const envelope = await fetchSnapshot(scene, worker, first!, []);
+  expect(decodeEnvelope(envelope, defaultSnapshotLimits).parts.size).toBe(
+    (await manifestOf(scene, first!)).parts.length,
+  );
+  const counts = countsOf(scene, worker);
+  expect(counts).toMatchObject({ snapshots: 1, received: envelope.byteLength });
+  await scene.submit('wide');
+  expect(worker.offers[1]?.snapshot).toEqual({ digest: isFor(first!) });
+  expect(countsOf(scene, worker)).toEqual({ ...counts, saved: counts.saved + envelope.byteLength });
+  await scene.close();
 });
 
 describe('a part on its own', () => {

@@ -34,13 +34,14 @@ export const attachSnapshot = (
   const lacking = small.filter((part) => !holdings.has(part.digest));
   const toFetch = large.filter((part) => !holdings.has(part.digest));
   const memberBytes = (part: ManifestPart): number => engine.sealed.memberBytes(part);
-  const whole = engine.sealed.attachment(sealed, digestsOf(small), format).byteLength + sum(large, memberBytes);
-  const envelope =
-    lacking.length === 0 && holdings.has(digest)
-      ? undefined
-      : engine.sealed.attachment(sealed, digestsOf(lacking), format);
+  /** Bytes that an envelope of these parts takes; their uncompressed size when that would take long to find out. */
+  const envelopeBytes = (parts: readonly ManifestPart[]): number =>
+    engine.sealed.attachment(sealed, parts, format)?.byteLength ?? sum(parts, ({ size }) => size);
+  const whole = envelopeBytes(small) + sum(large, memberBytes);
+  const needsEnvelope = lacking.length > 0 || !holdings.has(digest);
+  const envelope = needsEnvelope ? engine.sealed.attachment(sealed, lacking, format) : undefined;
   const fits = envelope !== undefined && envelope.byteLength <= engine.config.maxAttachedBytes;
-  const expected = sum(toFetch, memberBytes) + (fits ? 0 : (envelope?.byteLength ?? 0));
+  const expected = sum(toFetch, memberBytes) + (fits || !needsEnvelope ? 0 : envelopeBytes(lacking));
   const attached = fits ? envelope.byteLength : 0;
   const transfer = { expected, saved: Math.max(0, whole - attached - expected) };
   session.transfers.offered(attached, transfer);
@@ -51,21 +52,20 @@ export const attachSnapshot = (
   return { attachment: { digest, envelope }, transfer };
 };
 
-const digestsOf = (parts: readonly ManifestPart[]): readonly Digest[] => parts.map(({ digest }) => digest);
-
 /** The envelope for a worker that says what it holds; what is believed of it is set right by that. */
-export const sendEnvelope = (
+export const sendEnvelope = async (
   engine: Engine,
   session: WorkerSession,
   task: HeldTask | undefined,
   sealed: SealedSnapshot,
   held: readonly Digest[],
-): Uint8Array => {
+): Promise<Uint8Array> => {
   const holds = new Set(held);
   const { small, large } = splitParts(sealed.manifest);
   for (const { digest } of large) if (!holds.has(digest)) session.partsSent.delete(digest);
   const lacking = small.filter(({ digest }) => !holds.has(digest));
-  const envelope = engine.sealed.attachment(sealed, digestsOf(lacking), session.snapshotFormat);
+  const digests = lacking.map(({ digest }) => digest);
+  const envelope = await engine.sealed.packed(sealed, digests, session.snapshotFormat);
   session.transfers.snapshots += 1;
   count(engine, session, task, envelope.byteLength);
   noteHeld(session, sealed);

@@ -70,7 +70,7 @@ export const createGateway = (engine: Engine): CoordinatorGateway => ({
     requireRunning(engine);
     const { session, held } = await authorise(engine, credentials, sessionId, request.task);
     const sealed = await snapshotOf(engine, session, request);
-    return sendEnvelope(engine, session, held, sealed, request.held).slice();
+    return sendEnvelope(engine, session, held, sealed, request.held);
   },
 
   fetchPart: async (credentials, sessionId, request, onBytes) => {

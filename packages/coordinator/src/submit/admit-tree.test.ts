@@ -211,3 +211,31 @@ describe('a retry', () => {
     await scene.close();
   });
 });
+
+describe('a tree whose calls do not fit into one fact', () => {
+  const names = Array.from({ length: 45 }, (_, at) => `dag-number-${at}`);
+  const dags = names.map((name, at) =>
+    dagOf(
+      names.slice(at + 1).map((called) => callOf(`to-${called}`, called)),
+      { name },
+    ),
+  );
+  const error = { code: 'too_large', message: expect.stringContaining('calls') as string };
+
+  test('fails with an error that says so', async () => {
+    const scene = await createScene({ dags });
+    expect(await scene.view(await scene.submit(names[0]!))).toMatchObject({ status: 'failed', error });
+    await scene.close();
+  });
+
+  test('fails so too when it had to wait', async () => {
+    const scene = await createScene({ dags: [...dags, dagOf([stepOf('work')], { name: 'plain' })], config: { minWindow: 1 } });
+    const first = await scene.submit('plain');
+    const runId = await scene.submit(names[0]!);
+    expect(await scene.status(runId)).toBe('queued');
+    await scene.coordinator.cancelRun(defaultTenant, first, 'someone');
+    await scene.clock.advance(3_000);
+    expect(await scene.view(runId)).toMatchObject({ status: 'failed', error });
+    await scene.close();
+  });
+});

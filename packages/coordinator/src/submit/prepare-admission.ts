@@ -12,6 +12,7 @@ import { DomainError, decideVersion, defaultSnapshotLimits, isDomainError, toErr
 import { buildSnapshot } from '@skein/snapshot';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
+import { pauseOf } from '../engine/pause-of.ts';
 import type { IndexedDag } from '../project/dag-cache.ts';
 import { boundError, boundProblems, messageOf } from '../run/bound-error.ts';
 import type { RunActor } from '../run/run-actor.ts';
@@ -88,7 +89,10 @@ const build = (
 ): Promise<Built> => {
   const { projects, hasher } = deps;
   const versions = Object.fromEntries(Object.entries(agents).map(([id, { versionId }]) => [id, versionId]));
-  return buildSnapshot({ projects, hasher, limits: defaultSnapshotLimits }, { tenant, requirements, versions });
+  return buildSnapshot(
+    { projects, hasher, limits: defaultSnapshotLimits, pause: pauseOf(deps.clock) },
+    { tenant, requirements, versions },
+  );
 };
 
 const store = async (engine: Engine, tenant: TenantId, built: Built): Promise<void> => {
