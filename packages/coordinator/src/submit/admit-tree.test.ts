@@ -229,7 +229,10 @@ describe('a tree whose calls do not fit into one fact', () => {
   });
 
   test('fails so too when it had to wait', async () => {
-    const scene = await createScene({ dags: [...dags, dagOf([stepOf('work')], { name: 'plain' })], config: { minWindow: 1 } });
+    const scene = await createScene({
+      dags: [...dags, dagOf([stepOf('work')], { name: 'plain' })],
+      config: { minWindow: 1 },
+    });
     const first = await scene.submit('plain');
     const runId = await scene.submit(names[0]!);
     expect(await scene.status(runId)).toBe('queued');

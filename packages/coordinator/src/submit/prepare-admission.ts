@@ -8,7 +8,15 @@ import type {
   SnapshotRequirements,
   TenantId,
 } from '@skein/domain';
-import { DomainError, decideVersion, defaultSnapshotLimits, isDomainError, toErrorData } from '@skein/domain';
+import {
+  DomainError,
+  decideVersion,
+  defaultSnapshotLimits,
+  isDomainError,
+  maxFactBytes,
+  toErrorData,
+  utf8Length,
+} from '@skein/domain';
 import { buildSnapshot } from '@skein/snapshot';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
@@ -105,12 +113,27 @@ const problemsOf = (thrown: DomainError): readonly Problem[] => {
   return problems ?? [{ message: thrown.message, code: thrown.code }];
 };
 
-const admitted = (agents: Agents, calls: CallTargets, built: Built | undefined): AdmittedWith => ({
-  agents,
-  ...(built === undefined ? {} : { snapshotDigest: built.digest }),
-  ...(Object.keys(calls).length === 0 ? {} : { calls }),
-  ...(built === undefined || Object.keys(built.memory).length === 0 ? {} : { memory: built.memory }),
-});
+/** Bytes that an admission may take beside what every fact has. */
+const maxAdmissionBytes = maxFactBytes - 1024;
+
+/** What no fact can hold could never be recorded, however often it is tried. */
+const checkSize = (admission: AdmittedWith): AdmittedWith => {
+  const actual = utf8Length(JSON.stringify(admission));
+  if (actual <= maxAdmissionBytes) return admission;
+  const calls = Object.values(admission.calls ?? {}).reduce((sum, names) => sum + Object.keys(names).length, 0);
+  const agents = Object.keys(admission.agents).length;
+  const message = `the tree of the run is too large to be recorded: ${calls} calls of other DAGs and ${agents} agents`;
+  throw new DomainError('too_large', message, { limit: maxAdmissionBytes, actual });
+};
+
+/** Throws `too_large`. */
+const admitted = (agents: Agents, calls: CallTargets, built: Built | undefined): AdmittedWith =>
+  checkSize({
+    agents,
+    ...(built === undefined ? {} : { snapshotDigest: built.digest }),
+    ...(Object.keys(calls).length === 0 ? {} : { calls }),
+    ...(built === undefined || Object.keys(built.memory).length === 0 ? {} : { memory: built.memory }),
+  });
 
 /** Decides everything by the project as it is now, or finds all that is missing. */
 const prepareNew = async (engine: Engine, tenant: TenantId, indexed: IndexedDag): Promise<AdmittedWith | Admission> => {
