@@ -16,7 +16,7 @@ const dagOfAgent = (name: string, agent: string, steps = 1): Dag =>
   );
 
 /** More than is packed within a turn. */
-const books = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`book${index}`, 60_000]));
+const books = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`book${index}`, 45_000]));
 
 const openScene = async (options: { readonly maxAttachedBytes?: number } = {}): Promise<Scene> => {
   const scene = await createScene({ dags: [], config: options });
