@@ -72,6 +72,9 @@ export const sendEnvelope = async (
   return envelope;
 };
 
+/** Parts of which it is remembered that they were sent; forgetting them makes a count of bytes too high. */
+const maxPartsSent = 4_096;
+
 /** Notes that a part leaves from `offset` to its end. One that goes on where a broken transfer ended was counted to its end by that. */
 export const notePart = (
   engine: Engine,
@@ -83,6 +86,7 @@ export const notePart = (
 ): void => {
   session.holdings.add(part);
   if (offset > 0 && session.partsSent.has(part)) return;
+  if (session.partsSent.size >= maxPartsSent) session.partsSent.clear();
   session.partsSent.add(part);
   count(engine, session, task, size - offset);
 };

@@ -5,6 +5,9 @@ import type { SealedSnapshot } from '../submit/sealed-snapshots.ts';
 /** Snapshots of which it is remembered how much the worker lacks. */
 const maxCounted = 256;
 
+/** Most digests that a worker is believed to hold: several caches full of parts of ordinary size. */
+const maxHeld = 16_384;
+
 /** Each digest of a snapshot once, with its uncompressed size; the snapshot's own stands for its manifest. */
 type Sizes = readonly (readonly [Digest, number])[];
 
@@ -22,15 +25,22 @@ const sizesOf = ({ digest, manifest }: SealedSnapshot): Sizes => {
 
 /**
  * The manifests and parts that a worker holds, as far as is known here: what it said when it joined, and what it was sent since, from the
- * moment of sending on, because the stream keeps order; less what it said has left. A wrong belief costs a transfer, no more.
+ * moment of sending on, because the stream keeps order; less what it said has left. A wrong belief costs a transfer, no more; so that it is
+ * bounded, whatever a worker says or keeps to itself.
  */
 export class Holdings {
   readonly #digests: Set<Digest>;
   /** By snapshot; void with every change. */
   readonly #missing = new Map<Digest, number>();
 
+  /** `held`: as a worker says it, newest first. */
   constructor(held: readonly Digest[] = []) {
-    this.#digests = new Set(held);
+    this.#digests = new Set(held.slice(0, maxHeld));
+  }
+
+  /** Digests held now. */
+  get size(): number {
+    return this.#digests.size;
   }
 
   has(digest: Digest): boolean {
@@ -41,6 +51,10 @@ export class Holdings {
     if (this.#digests.has(digest)) return;
     this.#digests.add(digest);
     this.#missing.clear();
+    for (const oldest of this.#digests) {
+      if (this.#digests.size <= maxHeld) return;
+      this.#digests.delete(oldest);
+    }
   }
 
   delete(digest: Digest): void {
