@@ -26,8 +26,8 @@ test('what is lacking are the parts and the manifest, each digest once, and chan
   expect(holdings.missingBytes(sealed)).toBe(200);
 });
 
-test('a worker that says that it holds a million parts is believed the first 16,384, the newest', () => {
-  const holdings = new Holdings(Array.from({ length: 1_000_000 }, (_, index) => digestOf(index)));
+test('a worker that says that it holds a hundred thousand parts is believed the first 16,384, the newest', () => {
+  const holdings = new Holdings(Array.from({ length: 100_000 }, (_, index) => digestOf(index)));
   expect(holdings.size).toBe(16_384);
   expect([holdings.has(digestOf(0)), holdings.has(digestOf(16_383)), holdings.has(digestOf(16_384))]).toEqual([
     true,

@@ -35,7 +35,7 @@ export class Holdings {
 
   /** `held`: as a worker says it, newest first. */
   constructor(held: readonly Digest[] = []) {
-    this.#digests = new Set(held.slice(0, maxHeld));
+    this.#digests = new Set(held.slice(0, maxHeld).toReversed());
   }
 
   /** Digests held now. */
