@@ -144,6 +144,46 @@ describe('a secret', () => {
   });
 });
 
+test('items of a fan-out and handlers have the secrets of their own step, and of no other', async () => {
+  const shell = { action: { kind: 'shell' as const, commands: ['true'] } };
+  const fan = dagOf(
+    [
+      stepOf('f', {
+        ...shell,
+        foreach: { items: ['x', 'y'], maxConcurrent: 2 },
+        secrets: [{ env: 'DB', secret: 'DB_PASSWORD' }],
+      }),
+    ],
+    {
+      name: 'fan',
+      handlers: { failure: stepOf('@failure', { ...shell, secrets: [{ env: 'TELL', secret: 'TELL_KEY' }] }) },
+    },
+  );
+  const scene = await createScene({ dags: [fan], deps: { secretValues: { read: async (name) => `${name}-value` } } });
+  const worker = await scene.join({ slots: 2 });
+  await scene.submit('fan');
+  const items = worker.offers.slice();
+  expect(items.map(({ step }) => step)).toEqual(['f[0]', 'f[1]']);
+  for (const item of items) {
+    const ask = asking(scene, worker, item);
+    expect(await ask('DB_PASSWORD')).toBe('DB_PASSWORD-value');
+    expect(await codeOf(ask('TELL_KEY'))).toBe('permission_denied');
+    // Each has a token of its own.
+    const [one, other] = items as [TaskRef, TaskRef];
+    expect(await codeOf(asking(scene, worker, { ...one, token: other.token })('DB_PASSWORD'))).toBe(
+      'stale_fencing_token',
+    );
+  }
+  for (const place of [0, 1])
+    await scene.answer(worker, place, { status: 'failed', error: { code: 'unprocessable', message: 'no' } });
+  const handler = worker.offers.at(-1)!;
+  expect(handler.step).toBe('@failure');
+  const ask = asking(scene, worker, handler);
+  expect(await ask('TELL_KEY')).toBe('TELL_KEY-value');
+  expect(await codeOf(ask('DB_PASSWORD'))).toBe('permission_denied');
+  await scene.close();
+});
+
 test('an agent step may ask for what its agent’s model names, and for nothing else', async () => {
   const scene = await createScene({ dags: [], deps: { secretValues: { read: async () => canary } } });
   const agent = dagOf(

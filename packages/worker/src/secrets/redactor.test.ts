@@ -41,6 +41,7 @@ const encoders: { readonly [name: string]: (value: string) => string } = {
         .match(/.{1,19}/g) ?? []
     ).join('\n'),
   hex: (value) => Buffer.from(value).toString('hex'),
+  'hex in capitals': (value) => Buffer.from(value).toString('hex').toUpperCase(),
   url: (value) => {
     try {
       return encodeURIComponent(value);
@@ -190,6 +191,7 @@ test.each([
   ['path/of/a/key', () => '"path\\/of\\/a\\/key"'],
   ['a b/c!d(e)', () => 'https://host/?key=a+b%2Fc%21d%28e%29'],
   ['a b/c!d(e)', () => 'https://host/a%20b/c!d(e)'],
+  ['a b/c!d(e)', () => 'https://host/a%20b%2Fc%21d%28e%29'],
   ['a+b/c=d=e', () => 'key=a%2bb%2fc%3dd%3de'],
 ])('%j is found as other encoders write it', (value, encode) => {
   const encoded = encode(value);
@@ -204,4 +206,33 @@ test('base64 in an indented block is found', () => {
   const block = btoa(key).replace(/.{30}/g, '$&\n    ');
   expect(redactorOf(key).text(`key: |\n    ${block}`)).toBe('key: |\n    [redacted]');
   expect(throughStream(redactorOf(key), cut(bytes(`    ${block}.`), [31, 36, 70]))).toBe('    [redacted].');
+});
+
+/** The text in two pieces, cut at each place in turn, and in single bytes. */
+const throughEveryCut = (redactor: Redactor, text: string): ReadonlySet<string> => {
+  const whole = bytes(text);
+  const cuts = Array.from({ length: whole.length + 1 }, (_, place) => cut(whole, [place]));
+  return new Set(
+    [...cuts, Array.from(whole, (byte) => Uint8Array.of(byte))].map((pieces) => throughStream(redactor, pieces)),
+  );
+};
+
+test.each(['\n', '\r\n'])('base64 in lines that end in %j is found wherever the stream is cut', (lineBreak) => {
+  const key = noise(48, 5);
+  const block = btoa(key).replace(/.{4}(?!$)/g, `$&${lineBreak}`);
+  expect(throughEveryCut(redactorOf(key), `<${block}>`)).toEqual(new Set(['<[redacted]>']));
+});
+
+test('a secret that begins again within itself is found wherever the stream is cut', () => {
+  for (const [value, text] of [
+    ['aaaaaaab-key', 'aaaaaaaaaaab-key'],
+    ['abcabcabd-key', 'abcabcabcabd-key'],
+  ] as const) {
+    const expected = text.replace(value, '[redacted]');
+    expect(throughEveryCut(redactorOf(value), text)).toEqual(new Set([expected]));
+  }
+});
+
+test('white space around a value does not hide it', () => {
+  expect(redactorOf(' hunter2!\n').text('it is hunter2!, he said')).toBe('it is [redacted], he said');
 });
