@@ -138,7 +138,7 @@ class GrpcGateway implements CoordinatorGateway {
     if (signal?.aborted) throw abortError(signal);
     const wire = { sessionId, task: encodeTaskRef(request.task), digest: request.digest, held: request.held };
     const call = this.#transferClient().FetchSnapshot(wire, writeCredentials(credentials));
-    return collectBytes(call, this.#limits.maxTransferBytes, signal);
+    return collectBytes(call, this.#limits.maxPartBytes, signal);
   }
 
   async fetchPart(

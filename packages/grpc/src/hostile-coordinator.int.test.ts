@@ -87,6 +87,21 @@ test('rejects transfers with a typed error, and holds no more than the limit', a
   endless.close();
 });
 
+test('takes no more of a snapshot than an envelope may have, long before it would of a blob', async () => {
+  const chunk = messageType<object, object>('FetchSnapshotResponse').serialize({ chunk: Buffer.alloc(60_000) });
+  const small = createGrpcGateway({
+    address: `127.0.0.1:${(server.address() as { port: number }).port}`,
+    limits: { maxPartBytes: 100_000 },
+  });
+  reply = respond(Buffer.concat(Array.from({ length: 20 }, () => grpcFrame(chunk))));
+  const request = { task: sampleTask(), digest: sampleDigest(1), held: [] };
+  await expect(small.fetchSnapshot({ token: 't' }, 'ses_1', request)).rejects.toMatchObject({
+    code: 'too_large',
+    details: { limit: 100_000, actual: 120_000 },
+  });
+  small.close();
+});
+
 test('takes no more of a part than was announced, keeps what came, and says what was wrong', async () => {
   const message = messageType<object, object>('FetchPartResponse');
   const total = (totalBytes: number) => grpcFrame(message.serialize({ totalBytes }));

@@ -6,9 +6,9 @@ export interface GrpcLimits {
   readonly maxMessageBytes: number;
   /** Unsent bytes of one stream; beyond it the stream is cut with `resource_exhausted` (D6). */
   readonly maxBufferedBytes: number;
-  /** Largest snapshot envelope or blob. */
+  /** Largest blob. */
   readonly maxTransferBytes: number;
-  /** Largest part of a snapshot as it travels, compressed. */
+  /** Largest envelope of a snapshot, and largest part, as they travel: compressed. */
   readonly maxPartBytes: number;
   /** A ping after this much time … */
   readonly keepaliveMs: number;
