@@ -1,50 +1,22 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { defaultTenant as tenant } from '@skein/domain';
 import { createMemoryLog, createNodeHasher, createSeededRandom, createSequenceIds, FakeClock } from '@skein/testkit';
 import { expect, test } from 'vitest';
+import { type DoomedProcess, doomOneByOne, startDoomed } from '../test/doomed-process.ts';
 import { openSqlStores } from './open-sql-stores.ts';
 import { SqlThread } from './thread/sql-thread.ts';
 
 const seed = 20_261_121;
 const rounds = 10;
-const packageDir = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * The other process: 12 runs at once are admitted with one of 4 snapshots, propose with every append and end, again and again, while
  * everything unused is collected without a pause. Each acknowledged append is printed.
  */
-const child = `
-  import { writeSync } from 'node:fs';
-  import { openSqlStores } from '@skein/store-sql';
-  import { createHash } from 'node:crypto';
-  const [dataDir, round] = process.argv.slice(1);
-  const ignore = () => {};
-  const say = (line) => {
-    for (;;) {
-      try {
-        writeSync(1, line);
-        return;
-      } catch (error) {
-        if (error.code !== 'EAGAIN') throw error;
-      }
-    }
-  };
-  const digestOf = (bytes) => 'sha256:' + createHash('sha256').update(bytes).digest('hex');
-  let count = 0;
-  const { runs, snapshots } = await openSqlStores({
-    dataDir,
-    clock: { now: Date.now, monotonicMs: () => performance.now(), after: () => ignore },
-    ids: { next: (prefix) => [prefix, round, (count += 1)].join('_') },
-    log: { debug: ignore, info: ignore, warn: ignore, error: ignore },
-    hasher: { digest: digestOf },
-  });
+const script = `
+  const { runs, snapshots } = await openSqlStores(deps);
   const tenant = 'default';
   const sealedOf = (index) => {
     const parts = new Map(['shared', 'own ' + index].map((text) => [digestOf(text), new TextEncoder().encode(text)]));
@@ -83,28 +55,6 @@ const child = `
   await Promise.all([collect(), ...Array.from({ length: 12 }, (_, index) => lane(index))]);
 `;
 
-/** Works in another process until it is killed; answers the last sequence number that it acknowledged, by run. */
-const workUntilKilled = async (dataDir: string, round: number, livesMs: number): Promise<Map<string, number>> => {
-  const flags = ['--conditions', 'skein-source', '--import', 'tsx', '--input-type=module', '-e', child];
-  const worker = spawn(process.execPath, [...flags, dataDir, String(round)], {
-    cwd: packageDir,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const acknowledged = new Map<string, number>();
-  const lines = createInterface({ input: worker.stdout });
-  let doomed: Promise<unknown> | undefined;
-  lines.on('line', (line) => {
-    const [runId, seq] = line.split(' ');
-    acknowledged.set(runId as string, Number(seq));
-    doomed ??= delay(livesMs).then(() => worker.kill('SIGKILL'));
-  });
-  const closed = once(lines, 'close');
-  const [, signal] = await once(worker, 'exit');
-  await closed;
-  expect(signal, `round ${round}`).toBe('SIGKILL');
-  return acknowledged;
-};
-
 /** What must be zero in the tables, whatever was cut off. */
 const defects: readonly (readonly [string, string])[] = [
   [
@@ -135,9 +85,10 @@ const defects: readonly (readonly [string, string])[] = [
 test('after kill -9 at any moment references are exact, no part of an open run is gone, and proposals came with their facts', async () => {
   const random = createSeededRandom(seed);
   const dataDir = await mkdtemp(join(tmpdir(), 'skein-kill-references-'));
-  for (let round = 0; round < rounds; round += 1) {
+  const visit = async (doomed: DoomedProcess, round: number): Promise<void> => {
     const place = `round ${round} of seed ${seed}`;
-    const acknowledged = await workUntilKilled(dataDir, round, random.integer(150));
+    const { signal, acknowledged } = await doomed.work(random.integer(150));
+    expect(signal, place).toBe('SIGKILL');
     expect(acknowledged.size, place).toBeGreaterThan(0);
     const stores = await openSqlStores({
       dataDir,
@@ -162,6 +113,7 @@ test('after kill -9 at any moment references are exact, no part of an open run i
     for (const [what, sql] of defects)
       expect((await thread.query(sql, [])).rows, `${what}: ${place}`).toEqual([{ defects: 0 }]);
     await thread.close();
-  }
+  };
+  await doomOneByOne(rounds, (round) => startDoomed(script, dataDir, round), visit);
   await rm(dataDir, { recursive: true, force: true });
 }, 180_000);
