@@ -210,6 +210,24 @@ describe('unlike earlier designs', () => {
     expect(partsOf(built)).toEqual(['agent ann', 'model m', 'tools tools']);
   });
 
+  test('DAGs come through a declared dependency, asked once for each name, and from nowhere else', () => {
+    const asked: string[] = [];
+    const sub = dagOf([agentStep('s', 'bob')], { name: 'sub' });
+    const top = dagOf([callStep('a', 'sub'), callStep('b', 'sub'), callStep('c', 'none')], { name: 'top' });
+    const walk = (found: Dag | undefined) =>
+      collectRequirements(top, {
+        resolveDag: (name) => {
+          asked.push(name);
+          return name === 'sub' ? found : undefined;
+        },
+        digestOf: (one) => dagDigest(one, hasher),
+      });
+    expect(walk(sub).ok).toBe(false);
+    expect(asked).toEqual(['sub', 'none']);
+    const lacking = walk(undefined);
+    expect(lacking.ok ? [] : lacking.error).toHaveLength(3);
+  });
+
   test('two DAGs of one name do not stand for each other', () => {
     const inline = dagOf([agentStep('i', 'inline')], { name: 'same' });
     const named = dagOf([agentStep('n', 'named')], { name: 'same' });

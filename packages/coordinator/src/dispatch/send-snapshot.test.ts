@@ -1,6 +1,7 @@
 import type { Dag, Digest, Manifest, TaskOffer, WorkerView } from '@skein/domain';
 import { defaultSnapshotLimits } from '@skein/domain';
-import { decodeEnvelope, maxAttachedPartBytes } from '@skein/snapshot';
+import type { SnapshotFormat } from '@skein/snapshot';
+import { decodeEnvelope, maxAttachedPartBytes, snapshotFormats } from '@skein/snapshot';
 import type { ScriptedWorker } from '@skein/testkit';
 import { createScene, dagOf, publishAgents, type Scene, stepOf, taskOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
@@ -147,6 +148,42 @@ describe('what an offer brings', () => {
     expect(sizes).toEqual(small.slice(1).map(({ size }) => size));
     await scene.close();
   });
+});
+
+test('unlike earlier designs, a snapshot is packed once for all tasks and runs, and the queue holds none of its bytes', async () => {
+  const format = snapshotFormats[0]!;
+  let packed = 0;
+  const counting: SnapshotFormat = {
+    version: 1,
+    encode: (...args) => {
+      packed += 1;
+      return format.encode(...args);
+    },
+    decode: format.decode,
+  };
+  const scene = await createScene({ dags: [], config: { snapshotFormats: [counting] } });
+  await publishAgents(scene.stores.projects, scene.hasher, {
+    dags: [dagOfAgent('wide', 'scout', 20)],
+    agents: { scout: { maps: 10_000 } },
+  });
+  const workers = [await scene.join({ slots: 15 }), await scene.join({ slots: 25 })];
+  const runs = [await scene.submit('wide'), await scene.submit('wide')];
+  const offers = workers.flatMap((worker) => worker.offers);
+  expect(offers).toHaveLength(40);
+  expect(packed).toBe(1);
+  const envelopes = offers.flatMap(({ snapshot }) => snapshot?.envelope ?? []);
+  expect(envelopes).toHaveLength(2);
+  const [skill] = [...decodeEnvelope(envelopes[0]!, defaultSnapshotLimits).parts.values()].toSorted(
+    (a, b) => b.length - a.length,
+  );
+  const text = new TextDecoder().decode(skill).slice(5_000, 5_060);
+  const forms = [text, Buffer.from(envelopes[0]!).toString('base64').slice(100, 160)];
+  for (const runId of runs) {
+    const facts = JSON.stringify(await scene.stores.runs.readFacts('default', runId, 0));
+    expect(facts).toContain(isFor(offers[0]!));
+    for (const form of forms) expect(facts).not.toContain(form);
+  }
+  await scene.close();
 });
 
 test('parts that take long to pack hold up no offer, and come when the worker asks for them', async () => {
