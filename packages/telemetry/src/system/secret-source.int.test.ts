@@ -46,8 +46,12 @@ test('a link within the folder is followed, as mounted secrets need it; one that
   await symlink(join('..data', 'INSIDE'), join(folder, 'INSIDE'));
   await writeFile(join(dir, 'private'), 'canary');
   await symlink(join(dir, 'private'), join(folder, 'OUTSIDE'));
+  await mkdir(`${folder}-of-others`);
+  await writeFile(join(`${folder}-of-others`, 'private'), 'canary');
+  await symlink(join(`${folder}-of-others`, 'private'), join(folder, 'BESIDE'));
   const source = createSecretSource(none, folder);
   expect(await source.read('INSIDE')).toBe('mounted');
+  await expect(source.read('BESIDE')).rejects.toMatchObject({ code: 'permission_denied' });
   const refused = source.read('OUTSIDE').catch((thrown: unknown) => thrown);
   expect(await refused).toMatchObject({ code: 'permission_denied' });
   expect(String(await refused)).not.toContain('canary');
