@@ -148,7 +148,7 @@ describe('what an agent remembers for itself', () => {
 describe('what waits for a person', () => {
   it('proposals for the DAG and for all: shown, approved or rejected, and only then seen', async () => {
     const { runId } = await keep(remember('Notes are kept.', 'dag'), remember('Everybody knows.', 'global'));
-    await command('memory', 'fold');
+    await stack.client.memory.fold();
     expect((await look()).system).not.toMatch(/Notes are kept|Everybody knows/);
     const shown = await command('memory', 'proposals', '--status', 'review', '--run', runId);
     expect(shown).toMatch(
@@ -168,7 +168,7 @@ describe('what waits for a person', () => {
     const run = JSON.parse(
       await command('run', 'keep', '--untrusted-input', '--params', notes, '--wait', '--json'),
     ) as RunView;
-    await command('memory', 'fold');
+    await stack.client.memory.fold();
     expect((await look()).system).not.toContain('Strangers');
     expect((await proposalsOf(run.runId)).map(({ status }) => status)).toEqual(['review']);
   });
@@ -180,7 +180,7 @@ describe('what is written to be taken for more than a note', () => {
     const { runId } = await keep('injections');
     const proposals = await proposalsOf(runId);
     expect(proposals).toHaveLength(injectionTexts.length);
-    await command('memory', 'fold');
+    await stack.client.memory.fold();
     const { run, system } = await look();
     const revision = run.memory?.['agent/keeper'];
     // All that is new are quoted lines and the number of the revision; no other line of the prompt came, went or changed.
@@ -193,7 +193,7 @@ describe('what is written to be taken for more than a note', () => {
       ),
     );
     for (const index of injectionTexts.keys()) expect(system).toContain(`| note ${index}: `);
-    await command('memory', 'revert', runId);
+    await stack.client.memory.revertRun(runId);
     expect((await look()).system).not.toContain('| note ');
   });
 });

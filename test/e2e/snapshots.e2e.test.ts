@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Digest, defaultSnapshotLimits, type RunView, type WorkerView } from '@skein/domain';
+import { readProjectFolder } from '@skein/sdk';
 import {
   decodeEnvelope,
   encodeEnvelope,
@@ -9,7 +10,6 @@ import {
   maxAttachedPartBytes,
   verifySnapshot,
 } from '@skein/snapshot';
-import { readProjectFolder } from '@skein/sdk';
 import { createNodeHasher } from '@skein/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FakeOpenAi, textOf } from './fake-openai.ts';
