@@ -182,8 +182,8 @@ describe('a coordinator that dies', () => {
     scene.onAppend = (request, append) => append(request);
     await scene.restart();
     expect(await scene.status(runId)).toBe('cancelled');
-    const children = await scene.children(runId);
-    expect(children.map(({ status }) => status)).toEqual(['cancelled']);
+    const [child] = await scene.children(runId);
+    expect(await scene.types(child!.runId)).toEqual(['run_submitted', 'cancel_requested', 'run_finished']);
     await scene.close();
   });
 
@@ -242,6 +242,23 @@ describe('a store that answers badly', () => {
     await scene.clock.advance(3_000);
     expect((await scene.types(runId)).filter((type) => type === 'step_returned')).toHaveLength(1);
     expect(await scene.status(runId)).toBe('succeeded');
+    await scene.close();
+  });
+
+  test('a run whose creation is refused as out of date is tried a few times, then its step fails', async () => {
+    const scene = await createScene({ dags: [calling(), plainInner] });
+    let tries = 0;
+    scene.onAppend = (request, append) => {
+      if (request.creation?.source.kind !== 'call') return append(request);
+      tries += 1;
+      return Promise.reject(new DomainError('version_conflict', 'the snapshot is gone'));
+    };
+    const runId = await scene.submit('outer');
+    await scene.clock.advance(500);
+    expect(await scene.status(runId)).toBe('running');
+    await scene.clock.advance(20_000);
+    expect((await scene.view(runId)).steps[0]).toMatchObject({ status: 'failed', error: { code: 'version_conflict' } });
+    expect(tries).toBe(6);
     await scene.close();
   });
 

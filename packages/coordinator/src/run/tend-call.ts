@@ -1,5 +1,5 @@
 import type { RecordedResult, RunId, RunState } from '@skein/domain';
-import { DomainError, isDomainError, isTerminalRun, parseStepPath, toErrorData } from '@skein/domain';
+import { DomainError, isDomainError, isTerminalRun, parseStepPath, planRun, toErrorData } from '@skein/domain';
 import { awaitValues } from '../dispatch/await-values.ts';
 import type { PreparedCall } from '../dispatch/prepare-call.ts';
 import { isCall, paramsOfCall } from '../dispatch/prepare-call.ts';
@@ -36,9 +36,12 @@ const refOf = (actor: RunActor, { step, call }: OpenCall): CallRef => ({
 export const tendCall = (engine: Engine, actor: RunActor, open: OpenCall): void =>
   engine.calls.tend(refOf(actor, open));
 
-/** Has every open call of a run looked at that was read from the log. */
+/** Has every open call of a run looked at that was read from the log, which also says whether they are to stop. */
 export const adoptCalls = (engine: Engine, actor: RunActor): void => {
-  for (const open of openCallsOf(actor.state)) tendCall(engine, actor, open);
+  const calls = openCallsOf(actor.state);
+  const { cancelCalls } = calls.length === 0 ? { cancelCalls: [] } : planRun(actor.state, engine.deps.clock.now());
+  actor.stopping = new Set(cancelCalls.map(({ childRunId }) => childRunId));
+  for (const open of calls) tendCall(engine, actor, open);
 };
 
 /** Has the call looked at that made this run, which is over. */
