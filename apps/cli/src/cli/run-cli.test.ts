@@ -1,6 +1,7 @@
 import { errorCodes } from '@skein/domain';
 import { expect, test } from 'vitest';
-import { runCommand } from '../../test/capture.ts';
+import { captureCli, runCommand } from '../../test/capture.ts';
+import { answer } from './cli.ts';
 import { exitCodeOf } from './exit-code.ts';
 
 test('help and version are answers', async () => {
@@ -51,4 +52,15 @@ test('every error code has an exit code, and only nobody there is 3', () => {
   const unreachable = errorCodes.filter((code) => exitCodeOf(code) === 3);
   expect(unreachable).toEqual(['deadline_exceeded', 'unavailable']);
   expect(errorCodes.every((code) => [1, 2, 3].includes(exitCodeOf(code)))).toBe(true);
+});
+
+test('what others wrote cannot steer the terminal as JSON either, and is read back as it was', () => {
+  const { cli, said } = captureCli();
+  const value = { text: 'a\u001b[2J\u009b2Jb\u202e\u2066 c\u007f\u0085\n ü😀' };
+  answer(cli, true, value, () => '');
+  const text = said.out;
+  expect(text).toMatch(/^[\n\u0020-\u007e\u00a0-\u{10ffff}]+$/u);
+  expect(text).not.toMatch(/\p{Bidi_Control}/u);
+  expect(text).toContain('ü😀');
+  expect(JSON.parse(text)).toEqual(value);
 });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { text as textOf } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { DomainError, type ProposalStatus } from '@skein/domain';
 import type { MemoryChangeInfo, ProposalInfo, RevertInfo } from '@skein/sdk';
 import { Option } from 'commander';
@@ -100,7 +100,8 @@ const setCommand = (cli: Cli) =>
       ),
     )
     .action(async (scope: string, file: string, options: AnswerOptions & { readonly expect?: number }) => {
-      const text = file === '-' ? await textOf(process.stdin) : await readText(resolve(cli.cwd, file));
+      const text =
+        file === '-' ? decode('standard input', await buffer(process.stdin)) : await readText(resolve(cli.cwd, file));
       const client = await connect(cli, options);
       const expected = options.expect === undefined ? {} : { expectedRevision: options.expect };
       const memory = await client.memory.set(scope, text, expected);
@@ -111,10 +112,15 @@ const readText = async (path: string): Promise<string> => {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw new DomainError('invalid_argument', `${path} cannot be read (${error.code ?? 'unknown'})`);
   });
+  return decode(path, bytes);
+};
+
+/** Memory is text: bytes that are none would come back as others. */
+const decode = (from: string, bytes: Uint8Array): string => {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new DomainError('invalid_argument', `${path} is not UTF-8 text`);
+    throw new DomainError('invalid_argument', `${from} is not UTF-8 text`);
   }
 };
 
