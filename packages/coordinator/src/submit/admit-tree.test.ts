@@ -45,7 +45,9 @@ describe('admission of a tree', () => {
       dags: { root: view.dagDigest, inner: expect.stringMatching(/^sha256:/) as string },
     });
     const [child] = await scene.children(runId);
-    expect(await scene.view(child!.runId)).toMatchObject({ snapshotDigest: view.snapshotDigest, agents: view.agents });
+    const admittedAs = async (run: string) => (await scene.facts(run)).find((fact) => fact.type === 'run_admitted');
+    expect(await admittedAs(child!.runId)).toEqual(await admittedAs(runId));
+    expect(scene.appends.find((append) => append.runId === child!.runId)?.pinsSnapshot).toBe(view.snapshotDigest);
     expect(worker.offers[0]).toMatchObject({
       dagName: 'inner',
       step: 'look',
