@@ -1,5 +1,6 @@
 // A small MCP server over stdio, spoken by hand so that it can misbehave. The first argument says how it starts, tools say how they fail.
 import { spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const [mode = 'ok'] = process.argv.slice(2);
@@ -22,6 +23,7 @@ const names = [
   'image',
   'refuse_with',
   'complain',
+  'close_input',
 ];
 
 const listed = () => {
@@ -48,6 +50,11 @@ const text = (value) => ({ content: [{ type: 'text', text: value }] });
 
 const calls = {
   echo: (input) => text(String(input.text)),
+  close_input: () => {
+    closeSync(0);
+    setInterval(() => undefined, 1_000);
+    return text('done');
+  },
   complain: (input) => {
     process.stderr.write(`${input.text}\n`);
     return text('done');

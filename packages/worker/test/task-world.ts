@@ -101,7 +101,9 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
     },
     hasher,
     patterns,
-    secretValues: { read: (name) => Promise.resolve(name === 'own' ? 'worker-value' : undefined) },
+    secretValues: {
+      read: (name) => Promise.resolve(({ own: 'worker-value', short: 'ollama' } as { [name: string]: string })[name]),
+    },
     clock,
     log,
   });

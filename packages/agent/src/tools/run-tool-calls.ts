@@ -132,7 +132,8 @@ const perform = async (bench: ToolBench, call: ToolCall, signal: AbortSignal): P
       bench.stepLog.thought(textField(input, 'thought'));
       return {};
     case 'remember':
-      return performRemember(bench.proposals as Proposals, bench.scopes, input);
+      // The limit is for what will be stored.
+      return performRemember(bench.proposals as Proposals, bench.scopes, bench.redact(input));
     case 'delegate':
       return (bench.delegate as NonNullable<ToolBench['delegate']>)(input, signal);
     default:

@@ -266,23 +266,25 @@ describe('a redirect', () => {
 test('a server that asks without end does not take all connections of the worker', async () => {
   let held = 0;
   let most = 0;
+  let finish: () => void = () => undefined;
   const waiting: ServerResponse[] = [];
   const speak = speaking((id, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     for (let ping = 0; ping < 300; ping += 1)
       response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: `p${ping}`, method: 'ping' })}\n\n`);
-    setTimeout(() => response.end(`data: ${JSON.stringify(answer(id, 'ok'))}\n\n`), 300);
+    finish = () => void response.end(`data: ${JSON.stringify(answer(id, 'ok'))}\n\n`);
   });
   handler = (request, response, body) => {
     if (!body.includes('"id":"p')) return speak(request, response, body);
     held += 1;
     most = Math.max(most, held);
+    // Those that would come after it get their time.
+    if (held === 10) setTimeout(finish, 200);
     waiting.push(response);
     return undefined;
   };
   const server = await start();
   expect((await server.call('go', {}, never)).output).toBe('ok');
-  expect(most).toBeGreaterThan(0);
   expect(most).toBeLessThan(20);
   for (const response of waiting) response.destroy();
 });

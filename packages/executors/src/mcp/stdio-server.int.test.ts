@@ -139,8 +139,18 @@ describe('of a secret that a server tells, not even half is left', () => {
 });
 
 test('a secret that the definition does not declare is refused and nothing is started', async () => {
-  const transport = { kind: 'stdio', command: 'node', args: [], env: { A: '${secrets.OTHER}' } } as const;
-  await expect(start('ok', { transport, secrets: ['TOKEN'] })).rejects.toMatchObject({ code: 'permission_denied' });
+  // The task could read it: another server of the same agent declares it.
+  const transport = { kind: 'stdio', command: 'node', args: [], env: { A: '${secrets.TOKEN}' } } as const;
+  await expect(start('ok', { transport, secrets: ['OTHER'] })).rejects.toMatchObject({
+    code: 'permission_denied',
+    message: expect.stringContaining('the server does not declare') as string,
+  });
+});
+
+test('a server that closes its input costs the call its time, and nothing else', async () => {
+  const server = await start('ok', { callTimeoutMs: 400 });
+  await server.call('close_input', {}, never);
+  await expect(server.call('echo', { text: 'hi' }, never)).rejects.toMatchObject({ code: 'deadline_exceeded' });
 });
 
 describe('a server that fails at its start', () => {

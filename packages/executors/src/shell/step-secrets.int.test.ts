@@ -75,3 +75,12 @@ test('a secret that cannot be had now is no failure of the step, whose code did 
     error: { code: 'permission_denied' },
   });
 });
+
+test.each([`${secret}\0`, secret.repeat(5_000)])(
+  'a secret that no variable can hold is refused without its value',
+  async (value) => {
+    const { outcome } = await run('true', () => Promise.resolve(value));
+    expect(outcome).toMatchObject({ status: 'failed', error: { code: 'invalid_argument' } });
+    expect(JSON.stringify(outcome)).not.toContain(secret);
+  },
+);

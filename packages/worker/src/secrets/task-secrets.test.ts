@@ -61,6 +61,16 @@ test('what cannot be stored fails with an error that quotes no secret', async ()
   expect(JSON.stringify(await run(offerOf()))).not.toContain('worker-value');
 });
 
+test('a proposal that the marks make longer than may be stored fails the step instead of being sent for ever', async () => {
+  const { run } = createWorld(async ({ readSecret }) => {
+    await readSecret('short');
+    return { ...succeeded, proposals: [{ scope: 'agent/a', op: 'append', text: 'ollama '.repeat(1_100) }] };
+  });
+  const result = await run(offerOf());
+  expect(result).toMatchObject({ outcome: { status: 'failed', error: { code: 'too_large' } } });
+  expect(result.proposals).toBeUndefined();
+});
+
 test('a secret that nobody has is a typed failure that names it', async () => {
   const { run, seen } = createWorld(async ({ readSecret }) => {
     await readSecret('nobodys');

@@ -10,10 +10,12 @@ import {
   type JsonObject,
   type JsonValue,
   type MemoryProposal,
+  maxProposalBytes,
   type StepKind,
   type TaskOffer,
   type TaskResult,
   toErrorData,
+  utf8Length,
 } from '@skein/domain';
 import type {
   AgentStores,
@@ -230,7 +232,11 @@ const finish = async (
   }
 };
 
-const proposalsOf = (redactor: Redactor, { proposals }: ExecutionResult): Pick<TaskResult, 'proposals'> =>
-  proposals === undefined || proposals.length === 0
-    ? {}
-    : { proposals: redactor.value(proposals as unknown as JsonValue) as unknown as readonly MemoryProposal[] };
+/** Throws `too_large` for one that has become longer than a coordinator takes: the mark may be longer than what it stands for. */
+const proposalsOf = (redactor: Redactor, { proposals = [] }: ExecutionResult): Pick<TaskResult, 'proposals'> => {
+  if (proposals.length === 0) return {};
+  const clean = redactor.value(proposals as unknown as JsonValue) as unknown as readonly MemoryProposal[];
+  const actual = Math.max(...clean.map(({ text, basis = '' }) => Math.max(utf8Length(text), utf8Length(basis))));
+  if (actual <= maxProposalBytes) return { proposals: clean };
+  throw new DomainError('too_large', 'a memory proposal is too long', { limit: maxProposalBytes, actual });
+};
