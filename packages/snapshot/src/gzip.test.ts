@@ -101,24 +101,22 @@ describe('the gzip form', () => {
     ['what repeats at the end of a slice', (length) => repeated(sample(128 * 1024 - 3), length)],
     ['text', (length) => repeated(new TextEncoder().encode('the same text again and again '), length)],
   ])('holds for %s that is packed in slices, up to both sides of the end of a slice', (_name, make) => {
-    for (const length of [128 * 1024, 256 * 1024]) {
-      for (const around of [-1, 0, 1, 3]) {
-        const content = make(length + around);
-        const packed = gzip(content);
-        expect(Buffer.compare(gunzipSync(packed), content)).toBe(0);
-        expect(Buffer.compare(gunzip(packed, content.length), content)).toBe(0);
-      }
+    for (const length of [128 * 1024 + 1, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1]) {
+      const content = make(length);
+      const packed = gzip(content);
+      expect(Buffer.compare(gunzipSync(packed), content)).toBe(0);
+      expect(Buffer.compare(gunzip(packed, content.length), content)).toBe(0);
     }
   });
 
   test('is the same when others have their turn between its slices, and they do', async () => {
-    const content = repeated(sample(70_001), 1_000_000);
+    const content = repeated(sample(70_001), 400_000);
     let pauses = 0;
     const slowly = await inSlices(gzipSlices(content), async () => {
       pauses += 1;
     });
     expect(Buffer.compare(slowly, gzip(content))).toBe(0);
-    expect(pauses).toBe(7);
+    expect(pauses).toBe(3);
   });
 
   test('of large content is the same bytes on every machine too', () => {
