@@ -89,6 +89,24 @@ describe('one request to cancel whose answer is lost', () => {
   });
 });
 
+describe('when the answer to the begin of a call is lost', () => {
+  test.each(['durable', 'not durable'] as const)('and it is %s, one run is created at once', async (what) => {
+    const scene = await createScene({ dags: [calling(), handled] });
+    let failures = 1;
+    scene.onAppend = async (request, append) => {
+      if (!request.facts.some(({ type }) => type === 'step_called') || failures === 0) return append(request);
+      failures -= 1;
+      if (what === 'durable') await append(request);
+      throw new DomainError('unavailable', 'no answer');
+    };
+    const runId = await scene.submit('outer');
+    await scene.clock.advance(500);
+    expect(failures).toBe(0);
+    expect(await scene.children(runId)).toMatchObject([{ status: 'running' }]);
+    await scene.close();
+  });
+});
+
 describe('when the answer to the end of a called run is lost', () => {
   test('its caller gets the result at once, not by a sweep', async () => {
     const scene = await createScene({ dags: [calling(), dagOf([stepOf('work')], { name: 'inner' })] });

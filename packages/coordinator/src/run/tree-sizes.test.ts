@@ -4,16 +4,17 @@ import { maxItems } from './plan-turn.ts';
 import { maxTreeRuns } from './tree-sizes.ts';
 
 const inner = dagOf([stepOf('work')], { name: 'inner' });
-const outer = dagOf([stepOf('first'), callOf('go', 'inner', {}, { depends: ['first'] })], { name: 'outer' });
+const foreach = { items: [1, 2, 3], maxConcurrent: 3 };
+const outer = dagOf([stepOf('first'), callOf('go', 'inner', {}, { depends: ['first'], foreach })], { name: 'outer' });
 
 test('a tree has room for the largest fan-out of calls', () => {
   expect(maxTreeRuns).toBeGreaterThan(maxItems + 1);
 });
 
 test.each([
-  ['a run fewer than it may have', maxTreeRuns - 2, 'waiting'],
-  ['as many runs as it may have', maxTreeRuns - 1, 'failed'],
-])('a tree with %s is counted in the store, page by page, by the next coordinator', async (_what, children, status) => {
+  ['two runs fewer than it may have', maxTreeRuns - 3, { waiting: 2, failed: 1 }],
+  ['as many runs as it may have', maxTreeRuns - 1, { failed: 3 }],
+])('a tree with %s is counted in the store, page by page, and then as it grows', async (_what, children, items) => {
   const scene = await createScene({ dags: [outer, inner] });
   const worker = await scene.join();
   const runId = await scene.submit('outer');
@@ -34,9 +35,8 @@ test.each([
     return from + count < children ? { items, nextCursor: String(from + count) } : { items };
   };
   await scene.answer(worker, 0);
-  const step = (await scene.view(runId)).steps[1];
-  expect(step?.status).toBe(status);
-  if (status === 'failed')
-    expect(step?.error).toMatchObject({ code: 'resource_exhausted', details: { limit: maxTreeRuns } });
+  expect((await scene.view(runId)).steps[1]?.items).toEqual({ count: 3, ...items });
+  const [last] = (await scene.coordinator.listItems('default', runId, 'go', 1, '2')).items;
+  expect(last?.error).toMatchObject({ code: 'resource_exhausted', details: { limit: maxTreeRuns } });
   await scene.close();
 });
