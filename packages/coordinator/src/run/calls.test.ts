@@ -191,6 +191,22 @@ describe('a call that may not be', () => {
     await scene.close();
   });
 
+  test('params that are too large fail the step, and nothing is created', async () => {
+    const takes = dagOf([stepOf('work')], {
+      name: 'inner',
+      params: [{ name: 'text', type: 'string', required: true }],
+    });
+    const gives = dagOf([callOf('go', 'inner', { text: '${params.half}${params.half}' })], {
+      name: 'outer',
+      params: [{ name: 'half', type: 'string', required: true }],
+    });
+    const scene = await createScene({ dags: [gives, takes] });
+    const runId = await scene.submit('outer', { params: { half: 'x'.repeat(150 * 1024) } });
+    expect((await scene.view(runId)).steps[0]).toMatchObject({ status: 'failed', error: { code: 'too_large' } });
+    expect(await scene.children(runId)).toEqual([]);
+    await scene.close();
+  });
+
   test('a name that is none of the choices fails the step, one of them is called', async () => {
     const choosing = dagOf(
       [stepOf('go', { action: { kind: 'call', dag: 'in${params.rest}', choices: ['inner', 'inset'] } })],
