@@ -89,3 +89,24 @@ test('what another run said too, and was dropped because the memory said it, wai
   expect(await text(scene)).toBe('the sky is blue\nthe door is red\n');
   await scene.close();
 });
+
+test('what a text that a person set later replaced is not asked for again, nor what was dropped and changed before', async () => {
+  const { scene, runIds } = await openScene(3);
+  const [bad, other, third] = runIds;
+  const red = proposal(bad, { text: 'the door is red' });
+  const same = proposal(third, { text: 'the door is red' });
+  const blue = proposal(other, { op: 'replace', basis: 'red', text: 'blue' });
+  await fold(scene, red, same, blue);
+  expect(await statusOf(scene, same)).toBe('dropped');
+  await scene.coordinator.setMemory('default', 'agent/scout', 'mine\n', { by: 'ann' });
+  await fold(scene, proposal(bad, { text: 'noise' }));
+  expect((await scene.coordinator.revertRun('default', bad!, 'ann')).scopes).toMatchObject([
+    { reverted: 2, review: 0 },
+  ]);
+  expect([await text(scene), await statusOf(scene, blue), await statusOf(scene, same)]).toEqual([
+    'mine\n',
+    'folded',
+    'dropped',
+  ]);
+  await scene.close();
+});

@@ -1,5 +1,5 @@
 import type { AgentContent, Dag } from '@skein/domain';
-import { dagDigest, defaultTenant as tenant, maxMemoryBytes, ok, versionIdOf } from '@skein/domain';
+import { dagDigest, maxMemoryBytes, ok, defaultTenant as tenant, versionIdOf } from '@skein/domain';
 import type { ReadProject, StoredPart } from '@skein/ports';
 import { encodePart } from '@skein/snapshot';
 import { createNodeHasher, createScene, createSeededRandom, dagOf, type Scene, stepOf } from '@skein/testkit';
@@ -124,6 +124,31 @@ test('applies at the same time each publish all that they say, and no version is
   expect(stored.map(({ alias }) => alias)).toEqual(['v1', 'v2', 'v3', 'v4', 'v5', 'v6']);
   const aliases = new Map(stored.map(({ versionId, alias }) => [versionId, alias]));
   for (const { agents } of done) expect(agents[0]?.alias).toBe(aliases.get(agents[0]?.versionId ?? ''));
+  await scene.close();
+});
+
+test('an agent without an active version gets one by `new`, though its version is there already', async () => {
+  const { scene, apply } = await open();
+  const read = project({ agents: [agentOf('a', 'x')] });
+  await apply(read);
+  expect((await rolesOf(scene, 'a')).active).toBeUndefined();
+  expect((await apply(read, { activate: 'new' })).agents).toMatchObject([{ created: false, activated: true }]);
+  expect((await rolesOf(scene, 'a')).active).toBe('v1');
+  await scene.close();
+});
+
+test('two versions whose ids begin alike are told apart, or named both', async () => {
+  const { scene, apply } = await open();
+  const begin = (versionId: string) => versionId.slice(0, 'sha256:'.length + 6);
+  const real = agentOf('a', 'x');
+  const twin = { ...agentOf('a', 'y'), versionId: `${begin(real.versionId)}${'0'.repeat(58)}` };
+  for (const one of [real, twin]) await apply(project({ agents: [one] }));
+  const activate = (version: string) => scene.coordinator.activateVersion(tenant, 'a', version);
+  await expect(activate(begin(real.versionId))).rejects.toMatchObject({
+    code: 'invalid_argument',
+    details: { reason: 'ambiguous', candidates: [`v1 ${real.versionId}`, `v2 ${twin.versionId}`] },
+  });
+  expect((await activate(twin.versionId.slice('sha256:'.length, 20))).alias).toBe('v2');
   await scene.close();
 });
 

@@ -88,6 +88,23 @@ describe('a sealed snapshot', () => {
     await scene.close();
   });
 
+  test('is removed with hundreds of others in one sweep', async () => {
+    const scene = await openScene();
+    const digest = await finishedRun(scene);
+    const { snapshots } = scene.stores;
+    const manifest = await snapshots.find('default', digest);
+    const parts = new Map<string, Uint8Array>();
+    for (const part of manifest?.parts ?? []) {
+      parts.set(part.digest, (await snapshots.readPart('default', part.digest)) as Uint8Array);
+    }
+    for (let index = 0; index < 350; index += 1) {
+      await snapshots.save('default', `sha256:${index}`, manifest!, parts, scene.clock.now());
+    }
+    await scene.clock.advance(3 * hour);
+    expect(await snapshots.listDigests('default', 'sha256:', 1_000)).toEqual([]);
+    await scene.close();
+  });
+
   test('that an open run uses stays, however old it is', async () => {
     const scene = await openScene();
     const runId = await scene.submit('looks');

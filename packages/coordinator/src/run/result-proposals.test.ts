@@ -1,5 +1,5 @@
 import type { MemoryProposal, TaskOffer } from '@skein/domain';
-import { DomainError, defaultTenant } from '@skein/domain';
+import { DomainError, defaultTenant, maxProposalBytes, maxProposals } from '@skein/domain';
 import type { Scene, ScriptedWorker } from '@skein/testkit';
 import { createScene, dagOf, publishProject, stepOf, taskOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
@@ -94,5 +94,53 @@ describe('memory proposals of a result', () => {
     await tell(shut.scene, shut.worker, shut.worker.offers[0]!, [note('global')]);
     expect(await stored(shut.scene)).toEqual([]);
     await shut.scene.close();
+  });
+
+  test('are counted and measured in bytes: as many and as large as may be are taken, and one more fails the step', async () => {
+    const large = 'ü'.repeat(maxProposalBytes / 2);
+    const remove = (basis: string): MemoryProposal => ({ scope: 'global', op: 'remove', text: '', basis });
+    const most = Array.from({ length: maxProposals }, () => note('global', large));
+    for (const [told, count] of [
+      [most, maxProposals],
+      [[...most, note('global')], 0],
+      [[note('global', `${large}x`)], 0],
+      [[remove(`${large}x`)], 0],
+      [[remove(large)], 1],
+    ] as const) {
+      const { scene, worker } = await open();
+      const runId = await scene.submit('daily');
+      await tell(scene, worker, worker.offers[0]!, told);
+      expect(await stored(scene)).toHaveLength(count);
+      const { status, error } = await scene.view(runId);
+      expect([status, error?.message.includes('memory')]).toEqual(
+        count > 0 ? ['succeeded', undefined] : ['failed', true],
+      );
+      await scene.close();
+    }
+  });
+
+  test('of a handler and of an item are stored under their own names, and can be approved', async () => {
+    const agent = { kind: 'agent', agent: 'scout', prompt: 'Look.', limits: {} } as const;
+    const action = { ...agent, memory: { read: false, propose: true } };
+    const dag = dagOf([stepOf('each', { action, foreach: { items: ['a', 'b'], maxConcurrent: 2 } })], {
+      name: 'daily',
+      handlers: { exit: stepOf('@exit', { action }) },
+    });
+    const scene = await createScene({ dags: [] });
+    await publishProject(scene.stores.projects, scene.hasher, defaultTenant, [dag], 0);
+    const worker = await scene.join({ slots: 4 });
+    const runId = await scene.submit('daily');
+    for (const offer of worker.offers.slice(0, 2)) await tell(scene, worker, offer, [note('global', offer.step)]);
+    await tell(scene, worker, worker.offers[2]!, [note('global', 'exit')]);
+    const ids = (await stored(scene)).map(({ proposalId }) => proposalId);
+    expect(ids.toSorted()).toEqual(
+      [`${runId}:@exit:1:00`, `${runId}:each[0]:1:00`, `${runId}:each[1]:1:00`].toSorted(),
+    );
+    for (const id of ids) {
+      expect(await scene.coordinator.reviewProposal(defaultTenant, id, 'approve', 'ann')).toMatchObject({
+        status: 'folded',
+      });
+    }
+    await scene.close();
   });
 });

@@ -133,6 +133,36 @@ describe('the lines of two texts', () => {
     expect(diffLines('a', 'b')).toEqual(['-a', '+b']);
   });
 
+  test('leave out only what is far from every change', () => {
+    expect(diffLines('1\n2\nx\n3\n4\n5\n6\ny\n7\n8', '1\n2\n3\n4\n5\n6\n7\n8')).toEqual([
+      ' 1',
+      ' 2',
+      '-x',
+      ' 3',
+      ' 4',
+      ' 5',
+      ' 6',
+      '-y',
+      ' 7',
+      ' 8',
+    ]);
+    expect(diffLines('0\n1\n2\nx\n3\n4\n5\n6\n7\ny\n8\n9\n10', '0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10')).toEqual([
+      '@@',
+      ' 1',
+      ' 2',
+      '-x',
+      ' 3',
+      ' 4',
+      '@@',
+      ' 6',
+      ' 7',
+      '-y',
+      ' 8',
+      ' 9',
+      '@@',
+    ]);
+  });
+
   test('keep the longest common part', () => {
     expect(diffLines('a\nb\nc\nd', 'a\nc\nx\nd')).toEqual([' a', '-b', ' c', '+x', ' d']);
   });

@@ -98,6 +98,28 @@ describe('the limit', () => {
   });
 });
 
+test('the limit may be reached exactly, and is counted right over a whole batch', () => {
+  const notes = Array.from({ length: 30 }, (_, index) => append(`é${index + 10}`));
+  const { after, outcomes } = fold(' \n', ...notes);
+  expect(utf8Length(after)).toBe(100);
+  expect(outcomes.filter((outcome) => outcome === 'folded')).toHaveLength(20);
+  const swaps = Array.from({ length: 40 }, (_, index) => replace(`é${index}.`, `é${index + 1}.`));
+  expect(fold(`é0.${'x'.repeat(95)}`, ...swaps).after).toBe(`é40.${'x'.repeat(95)}`);
+});
+
+test('a memory over its limit takes no other text of the same size', () => {
+  expect(fold(`${'z'.repeat(120)} a`, replace(' a', ' b')).outcomes).toEqual([
+    'the memory would have 122 bytes; its limit is 100',
+  ]);
+});
+
+test('a replace without one place waits for review, though the memory says its text', () => {
+  expect(fold('a a a a a\nb\n', replace('a', 'b'), replace('', 'b')).outcomes).toEqual([
+    'its passage stands at more than 4 places',
+    'it names no passage',
+  ]);
+});
+
 test('a passage that was copied with other line breaks is found', () => {
   expect(fold('one\ntwo\nthree\n', replace('one\r\ntwo', 'four')).after).toBe('four\nthree\n');
   expect(fold('one\ntwo\nthree\n', remove('two\r\n')).after).toBe('one\nthree\n');
