@@ -43,6 +43,13 @@ describe('looks at calls', () => {
     expect(begun.slice(66)).toEqual(['wide-65', 'wide-66']);
   });
 
+  test('all have their turn', async () => {
+    const { calls, begun, end } = createCalls();
+    for (let child = 0; child < 100; child += 1) calls.tend(refOf('wide', child));
+    for (let child = 0; child < 100; child += 1) await end(`wide-${child}`);
+    expect(new Set(begun).size).toBe(100);
+  });
+
   test('are one at a time for one call, and one more for all that happened meanwhile', async () => {
     const { calls, begun, end } = createCalls();
     calls.tend(refOf('run', 0));
