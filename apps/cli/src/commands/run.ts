@@ -9,6 +9,7 @@ import { followRun } from '../follow/follow-run.ts';
 import { parseParams } from '../follow/parse-params.ts';
 import { patiently } from '../follow/patiently.ts';
 import { showProgress } from '../follow/show-progress.ts';
+import { safeText } from '../render/format.ts';
 import { renderRun } from '../render/render-run.ts';
 
 interface Options extends AnswerOptions {
@@ -50,6 +51,12 @@ export const addRunCommand: AddCommand = (program, cli) => {
         );
         if (options.wait !== true && options.follow !== true) {
           answer(cli, options.json, run, () => run.runId);
+          // It may have ended already: a DAG that is not there, an agent that is not active.
+          if (run.status === 'failed') {
+            cli.exitCode = exitCodes.failed;
+            if (options.json !== true && run.error !== undefined)
+              cli.note(`${cli.colors.red('failed')} ${safeText(run.error.message)}`);
+          }
           return;
         }
         const json = options.json === true;

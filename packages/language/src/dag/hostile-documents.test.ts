@@ -101,6 +101,18 @@ describe('names', () => {
     ).toHaveLength(1);
   });
 
+  test.each(['ghp_abcdefghijklmnopqrstuvwxyz0123456789', 'AKIAIOSFODNN7EXAMPLE', 'c3VwZXIyc2VjcmV0M3ZhbHVlNGhlcmU'])(
+    'the value %s in the place of a name is refused and not repeated',
+    (value) => {
+      const read = parseDag(`name: a\nsecrets: [${value}]\nsteps:\n  - id: s\n    command: echo\n`, 'a.yaml');
+      expect(read).toMatchObject({
+        ok: false,
+        error: [{ message: 'this looks like a secret, not like its name', line: 2 }],
+      });
+      expect(JSON.stringify(read)).not.toContain(value);
+    },
+  );
+
   test('a value of a misspelt secret is never repeated', () => {
     const canary = 'sk-canary 1234';
     const forms = [

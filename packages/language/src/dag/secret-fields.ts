@@ -20,14 +20,25 @@ const namePattern = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_-])?$/;
 /** True if the text may name a secret: at most 128 of `A-Z a-z 0-9 _ . -`. */
 export const isSecretName = (name: string): boolean => namePattern.test(name) && !name.includes('..');
 
+/** How credentials of well-known services begin, and runs of characters that nobody would type as a name. */
+const valueLike = [
+  /^(?:gh[pousr]_|github_pat_|glpat-|sk[-_]|xox[a-z]-|AKIA|ASIA|AIza|ya29|npm_|pypi-|hf_|eyJ)/,
+  /(?=[A-Za-z0-9]*\d)(?=[A-Za-z0-9]*[a-z])[A-Za-z0-9]{24}/,
+];
+
+/** True for what is more likely a secret than the name of one. */
+const looksLikeValue = (text: string): boolean => valueLike.some((pattern) => pattern.test(text));
+
 /** A name; what is none may be the secret itself, so it is never repeated (S3). */
 const nameShape = (what: string, isValid: (value: string) => boolean, pattern: string): Shape<string> => ({
   expected: what,
   schema: { type: 'string', pattern },
   read: (node, source) => {
     const given = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : undefined;
-    if (given !== undefined && isValid(given)) return given;
-    source.report(node, { message: 'this is not a name', expected: what });
+    if (given !== undefined && isValid(given) && !looksLikeValue(given)) return given;
+    const message =
+      given !== undefined && isValid(given) ? 'this looks like a secret, not like its name' : 'this is not a name';
+    source.report(node, { message, expected: what });
     return undefined;
   },
 });
