@@ -21,8 +21,8 @@ import type { Engine } from '../engine/engine.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
 import { boundError } from './bound-error.ts';
 import { newRunId } from './new-run-id.ts';
-import type { PendingCommand, RunActor, Settlement } from './run-actor.ts';
 import { storedProposals, withAdmissibleProposals } from './result-proposals.ts';
+import type { PendingCommand, RunActor, Settlement } from './run-actor.ts';
 import { rootOf } from './tree-sizes.ts';
 
 /** A task that was leased in this turn and is offered once the lease is durable. */

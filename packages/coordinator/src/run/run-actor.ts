@@ -1,7 +1,7 @@
 import type { Digest, DomainError, RunCommand, RunId, RunState, StepPath, TenantId, WaitReason } from '@skein/domain';
 import type { RunCreation } from '@skein/ports';
-import type { PreparedCall } from '../dispatch/prepare-call.ts';
 import type { Preparation } from '../dispatch/preparation.ts';
+import type { PreparedCall } from '../dispatch/prepare-call.ts';
 import type { TaskClass } from '../dispatch/task-class.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
 
