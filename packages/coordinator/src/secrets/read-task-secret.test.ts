@@ -169,7 +169,8 @@ test('items of a fan-out and handlers have the secrets of their own step, and of
     expect(await ask('DB_PASSWORD')).toBe('DB_PASSWORD-value');
     expect(await codeOf(ask('TELL_KEY'))).toBe('permission_denied');
     // Each has a token of its own.
-    const [one, other] = items as [TaskRef, TaskRef];
+    const one = items[0] as TaskRef;
+    const other = items[1] as TaskRef;
     expect(await codeOf(asking(scene, worker, { ...one, token: other.token })('DB_PASSWORD'))).toBe(
       'stale_fencing_token',
     );
