@@ -102,6 +102,8 @@ describe('a sealed snapshot', () => {
     }
     await scene.clock.advance(3 * hour);
     expect(await snapshots.listDigests('default', 'sha256:', 1_000)).toEqual([]);
+    const said = scene.lines.filter(({ message }) => message === 'unused snapshots were removed');
+    expect(said).toMatchObject([{ fields: { snapshots: 351 } }]);
     await scene.close();
   });
 
