@@ -56,7 +56,8 @@ describe('a queued run whose admission fails by', () => {
 
   test('a bug holds up no other run, however many such runs are before it', async () => {
     const { scene, first, waits } = await fullScene();
-    for (let count = 0; count < 70; count += 1) await scene.coordinator.submitRun(defaultTenant, { dag: 'calls' });
+    for (let count = 0; count < 70; count += 1)
+      await scene.coordinator.submitRun(defaultTenant, { dag: 'calls', priority: 5 });
     const next = await scene.submit('plain');
     breakProject(scene, errors['a bug']);
     await scene.coordinator.cancelRun(defaultTenant, first, 'someone');
