@@ -327,7 +327,9 @@ describe('the quickstart with a model behind a URL, and --keep', () => {
     if (!existsSync('/proc/self/environ')) return;
     const left = await done.left();
     const named = (pids: readonly number[]): readonly (string | undefined)[] =>
-      pids.map((pid) => /apps\/(\w+)\//.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[1]);
+      pids.map(
+        (pid) => /apps\/(\w+)\/(?:dist\/main\.js|bin\/)/.exec(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))?.[1],
+      );
     expect(named(left).filter((name) => name === 'worker')).toHaveLength(2);
     expect(named(left.filter((pid) => readFileSync(`/proc/${pid}/environ`).includes(key)))).toEqual([]);
   });
