@@ -160,6 +160,22 @@ test('an apply reads like a diff: what is new, how it changed, what stays, and w
   ]);
 });
 
+test('an apply that makes a version active says so, and has nothing to note', () => {
+  const agent = {
+    agentId: 'triager',
+    change: 'created',
+    versionId: `sha256:${'b'.repeat(64)}`,
+    version: { after: 'v1' },
+    active: { after: 'v1' },
+    candidate: {},
+    changes: [],
+  } as const;
+  const plan = { agents: [agent], dags: [], parts: [], memory: [] };
+  expect(
+    renderApply(plain, { dryRun: false, agents: [], dags: [], memory: [], warnings: [], plan }).split('\n'),
+  ).toEqual(['+ agent triager v1 sha256:bbbbbbbbbbbb', '    active: none -> v1']);
+});
+
 test('a run shows its handlers, the runs that it called, and the memory that it sees', () => {
   const text = renderRun(
     plain,

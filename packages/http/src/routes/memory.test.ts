@@ -27,6 +27,13 @@ describe('a memory scope', () => {
     expect(await problemOf(again)).toMatchObject({ status: 409, code: 'version_conflict' });
   });
 
+  test('of the largest size is written, also when every character of it is escaped', async () => {
+    const { send, coordinator } = startApi();
+    const body = `{"text":"${'\\u0061'.repeat(64 * 1024)}"}`;
+    expect((await send('PUT', scopes('global'), { body })).status).toBe(200);
+    expect(JSON.stringify([...coordinator.memory.values()])).toContain('a'.repeat(64 * 1024));
+  });
+
   test('that does not exist is not found, and neither is a revision', async () => {
     const { send } = startApi();
     expect((await send('GET', scopes('global'))).status).toBe(404);
@@ -66,6 +73,13 @@ describe('proposals', () => {
     expect(await (await send('POST', `${proposal}/approve`)).json()).toMatchObject({ status: 'folded' });
     expect(await (await send('POST', `${proposal}/reject`)).json()).toMatchObject({ status: 'rejected' });
     expect((await send('POST', '/api/memory/proposals/nothing/approve')).status).toBe(404);
+  });
+
+  test('of a handler can be named', async () => {
+    const { send } = startApi();
+    const ofHandler = encodeURIComponent('run_1:@failure:1:00');
+    const { body } = await problemOf(await send('POST', `/api/memory/proposals/${ofHandler}/approve`));
+    expect(body).toMatchObject({ detail: 'no proposal has this id' });
   });
 });
 
