@@ -36,7 +36,9 @@ export const turnOf = ({ body }: ChatRequest): number =>
 
 /** The text of the first message of a role; empty when there is none. */
 export const textOf = ({ body }: ChatRequest, role: 'system' | 'user'): string =>
-  String(body.messages.find((message) => message.role === role)?.content ?? '');
+  asText(body.messages.find((message) => message.role === role)?.content);
+
+const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? ''));
 
 /** A server that speaks OpenAI's chat completions, streamed, and answers with whatever the script says. */
 export class FakeOpenAi {

@@ -70,7 +70,7 @@ describe('a tree of runs', () => {
         outputs: { number: 7, name: `the name is ${item}` },
       })),
     );
-    const all = JSON.parse(String(stepOf(run, 'gather')?.outputs['ALL']));
+    const all = JSON.parse(stepOf(run, 'gather')?.outputs['ALL'] as string);
     expect(all).toEqual({
       numbers: [7, 7, 7, 7],
       said: 'hello',

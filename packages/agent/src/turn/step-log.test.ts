@@ -25,7 +25,7 @@ test('a line of its own begins a line, also after text without an end', () => {
 });
 
 test('a secret is taken out of a line before the line is cut', () => {
-  const { stepLog, written } = logOf((value) => String(value).replaceAll('hunter2-and-more', '[redacted]'));
+  const { stepLog, written } = logOf((value) => (value as string).replaceAll('hunter2-and-more', '[redacted]'));
   stepLog.call('bash', { command: `${'x'.repeat(206)}hunter2-and-more` });
   expect(written()).not.toContain('hunt');
   expect(written()).toContain('[reda');

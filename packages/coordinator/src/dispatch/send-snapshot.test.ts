@@ -159,7 +159,7 @@ test('unlike earlier designs, a snapshot is packed once for all tasks and runs, 
       packed += 1;
       return format.encode(...args);
     },
-    decode: format.decode,
+    decode: (bytes, limits) => format.decode(bytes, limits),
   };
   const scene = await createScene({ dags: [], config: { snapshotFormats: [counting] } });
   await publishAgents(scene.stores.projects, scene.hasher, {

@@ -21,7 +21,7 @@ const lineOf = async (scene: Scene, root: string): Promise<readonly string[]> =>
 };
 
 /** `d0` calls `d1` calls … `d16`, which works; each gives back what the one below it gave. */
-const deep = (levels: number, handlers: Dag['handlers'] = undefined): readonly Dag[] =>
+const deep = (levels: number, handlers?: Dag['handlers']): readonly Dag[] =>
   Array.from({ length: levels + 1 }, (_, level) =>
     level === levels
       ? dagOf([stepOf('work')], { name: `d${level}`, outputs: { at: '${steps.work.outputs.at}' } })

@@ -86,7 +86,7 @@ const occurrences = (text: string, form: string): readonly Stretch[] => {
 };
 
 /** A text without its line breaks and the indentation behind them, and where its characters stood. */
-const unwrap = (text: string): { readonly flat: string; at(index: number): number } => {
+const unwrap = (text: string): { readonly flat: string; readonly at: (index: number) => number } => {
   if (!text.includes('\n')) return { flat: text, at: (index) => index };
   /** Of each piece between line breaks: where it begins in the flat text, and by how much that is less than in the text. */
   const starts = [0];
