@@ -24,7 +24,7 @@ export default defineConfig({
             'test/architecture/**/*.test.ts',
             'test/docs/**/*.test.ts',
           ],
-          exclude: [...ignored, '**/*.int.test.ts'],
+          exclude: [...ignored, '**/*.int.test.ts', '**/*.slow.test.ts'],
           // Pure tests take milliseconds; property tests on a busy machine take longer.
           testTimeout: 30_000,
         },
@@ -37,6 +37,17 @@ export default defineConfig({
           include: ['packages/*/src/**/*.int.test.ts', 'apps/*/src/**/*.int.test.ts', 'test/**/*.int.test.ts'],
           exclude: ignored,
           testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        ...sourceConditions,
+        test: {
+          name: 'slow',
+          ...realProcesses,
+          include: ['packages/*/src/**/*.slow.test.ts', 'test/**/*.slow.test.ts'],
+          exclude: ignored,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },

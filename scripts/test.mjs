@@ -1,6 +1,6 @@
 // Plain Node, no dependencies: installs what is missing, builds, runs tiers of tests one after the other, adds them up.
 //   node scripts/test.mjs              unit, int, e2e
-//   node scripts/test.mjs long         sim, chaos
+//   node scripts/test.mjs long         slow, sim, chaos
 //   node scripts/test.mjs <tier>...    the named tiers
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { reasonToInstall } from './install.mjs';
 
-const TIERS = ['unit', 'int', 'e2e', 'sim', 'chaos'];
-const GROUPS = { default: ['unit', 'int', 'e2e'], long: ['sim', 'chaos'] };
+const TIERS = ['unit', 'int', 'e2e', 'slow', 'sim', 'chaos'];
+const GROUPS = { default: ['unit', 'int', 'e2e'], long: ['slow', 'sim', 'chaos'] };
 const REPORTS = join('tmp', 'test-report');
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));

@@ -1,8 +1,10 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { DomainError } from '@skein/domain';
 import { createProjectReader } from '@skein/language';
 import { createHasher } from '@skein/telemetry';
 import { expect, test } from 'vitest';
-import { blocksOf, type Page, readPages } from './pages.ts';
+import { blocksOf, type Page, pageAt, readPages, root } from './pages.ts';
 
 /** Files that the shell blocks of a page write with `cat > FILE <<'END'`, without the folder of the project. */
 const filesOf = (page: Page): ReadonlyMap<string, string> => {
@@ -36,4 +38,21 @@ test.each(written)('the project that %s writes has no problem', (_path, files) =
   });
   if (!read.ok) throw new DomainError('invalid_argument', JSON.stringify(read.error));
   expect(read.value.warnings).toEqual([]);
+});
+
+test('the agent that README.md shows is valid in the example that it names', () => {
+  const shown = blocksOf(pageAt('README.md')).find(({ text }) => text.startsWith('# agents/triager/agent.yaml\n'));
+  const folder = join(root, 'examples/support-triage');
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => statSync(join(folder, path)).isFile())
+    .map((path) => ({
+      path,
+      mode: 0o644,
+      bytes:
+        path === 'agents/triager/agent.yaml'
+          ? new TextEncoder().encode(shown?.text ?? '')
+          : readFileSync(join(folder, path)),
+    }));
+  const read = createProjectReader({ hasher: createHasher() }).read(files, { provider: 'offline', model: 'rules-1' });
+  expect(read.ok ? read.value.warnings : read.error).toEqual([]);
 });

@@ -28,12 +28,25 @@ export interface ToolCall {
   readonly input: unknown;
 }
 
+type Script = (request: ChatRequest) => ToolCall | readonly ToolCall[];
+
+/** How often the model has spoken before in the conversation of a request. */
+export const turnOf = ({ body }: ChatRequest): number =>
+  body.messages.filter(({ role }) => role === 'assistant').length;
+
+/** The text of the first message of a role; empty when there is none. */
+export const textOf = ({ body }: ChatRequest, role: 'system' | 'user'): string =>
+  asText(body.messages.find((message) => message.role === role)?.content);
+
+const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? ''));
+
 /** A server that speaks OpenAI's chat completions, streamed, and answers with whatever the script says. */
 export class FakeOpenAi {
   readonly requests: ChatRequest[] = [];
   readonly #server;
 
-  constructor(script: (request: ChatRequest) => ToolCall) {
+  /** The script says one call, or several that the model wants at once. */
+  constructor(script: Script) {
     this.#server = createServer((request, response) => void this.#serve(request, response, script));
   }
 
@@ -50,11 +63,7 @@ export class FakeOpenAi {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  async #serve(
-    request: IncomingMessage,
-    response: ServerResponse,
-    script: (request: ChatRequest) => ToolCall,
-  ): Promise<void> {
+  async #serve(request: IncomingMessage, response: ServerResponse, script: Script): Promise<void> {
     let text = '';
     for await (const chunk of request.setEncoding('utf8')) text += chunk;
     const got: ChatRequest = {
@@ -65,26 +74,25 @@ export class FakeOpenAi {
       port: request.socket.remotePort ?? 0,
     };
     this.requests.push(got);
-    let said: ToolCall;
+    let said: readonly ToolCall[];
     try {
-      said = script(got);
+      said = [script(got)].flat();
     } catch (error) {
       // A script that does not know what to say fails the turn, and so the test, at once.
       response.writeHead(400, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ error: { message: String(error), type: 'invalid_request_error' } }));
       return;
     }
-    const { name, input } = said;
-    const call = {
-      index: 0,
-      id: `call_${this.requests.length}`,
+    const calls = said.map(({ name, input }, index) => ({
+      index,
+      id: `call_${this.requests.length}_${index}`,
       type: 'function',
       function: { name, arguments: JSON.stringify(input) },
-    };
+    }));
     const chunk = (rest: object): string =>
       `data: ${JSON.stringify({ id: 'chat_1', object: 'chat.completion.chunk', created: 1, model: got.body.model, ...rest })}\n\n`;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.write(chunk({ choices: [{ index: 0, delta: { role: 'assistant', tool_calls: [call] } }] }));
+    response.write(chunk({ choices: [{ index: 0, delta: { role: 'assistant', tool_calls: calls } }] }));
     response.write(chunk({ choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] }));
     response.write(chunk({ choices: [], usage: { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 } }));
     response.end('data: [DONE]\n\n');

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findMarked, launchVariable } from '@skein/launcher';
+import { createClient, type SkeinClient } from '@skein/sdk';
 
 /** The project's root folder. */
 export const rootFolder = fileURLToPath(new URL('../..', import.meta.url));
@@ -229,6 +230,11 @@ export class Stack {
     return { status: response.status, body: (await response.json()) as T };
   }
 
+  /** The client that programs use, for what has no method here. */
+  get client(): SkeinClient {
+    return createClient({ url: this.#http, token: this.#token });
+  }
+
   async workers(): Promise<readonly WorkerJson[]> {
     return (await this.call<{ items: readonly WorkerJson[] }>('GET', '/api/workers')).body.items;
   }
@@ -258,6 +264,21 @@ export class Stack {
   /** The process of an app below `skein up`. */
   processOf(app: 'coordinator' | 'scheduler'): ProcessLine | undefined {
     return descendantsOf(this.pid).find((line) => line.command.includes(`apps/${app}/dist/main.js`));
+  }
+
+  /** `kill -9` of the coordinator; resolves when another one took its place and all workers are back. */
+  async killCoordinator(): Promise<void> {
+    const before = this.processOf('coordinator');
+    const workers = (await this.workers()).filter((worker) => worker.state === 'connected').length;
+    signal(before?.pid ?? -1, 'SIGKILL');
+    await eventually('a new coordinator', () => {
+      const now = this.processOf('coordinator');
+      return now !== undefined && now.pid !== before?.pid;
+    });
+    await eventually('workers are back', async () => {
+      const now = await this.workers().catch(() => []);
+      return now.filter((worker) => worker.state === 'connected').length === workers;
+    });
   }
 
   /** Ends it orderly; true if nothing that it started is left. */

@@ -94,6 +94,8 @@ const runTask = async (
     offer: offerOf(project, dag, step),
     inputs: { refs, upstreamEnv: {} },
     workDir,
+    readSecret: (name) => Promise.reject(new Error(`no secret ${name}`)),
+    redact: (value) => value,
     ...(step.action.kind === 'agent' ? { stores: storesOf(project) } : {}),
     sink: { started: () => {}, log: (bytes) => (log += new TextDecoder().decode(bytes)) },
   };
@@ -101,7 +103,7 @@ const runTask = async (
   const executor =
     step.action.kind === 'agent'
       ? createAgentExecutor({
-          model: createModelRouter({ secrets: () => undefined, clock: createSystemClock() }),
+          model: createModelRouter({ clock: createSystemClock() }),
           toolHost: createNodeToolHost({ path }),
           clock: createSystemClock(),
           log: createMemoryLog(),
@@ -144,6 +146,7 @@ const storesOf = (project: ReadProject): AgentStores => {
     model: part,
     soul: part,
     skill: part,
+    tools: part,
     memory: () => project.memory.map((view) => ({ ...view, revision: 1 })),
   };
 };

@@ -41,9 +41,13 @@ const requestOf = (provider: ModelProvider, changes: Partial<TurnRequest>): Turn
   ...changes,
 });
 
-const router = createModelRouter({ secrets: () => 'test-key', clock: new FakeClock() });
+const router = createModelRouter({ clock: new FakeClock() });
 const turn = (request: TurnRequest, heard: string[] = []) =>
-  router.turn(request, (text) => heard.push(text), new AbortController().signal);
+  router.turn(
+    { readSecret: () => Promise.resolve('test-key'), ...request },
+    (text) => heard.push(text),
+    new AbortController().signal,
+  );
 
 describe.each(['openai', 'openai-compatible', 'anthropic'] as const)('%s', (provider) => {
   test('a text turn is streamed, counted and finished', async () => {

@@ -10,6 +10,8 @@ const telltales: Record<SimMutant, string> = {
   loss_forgotten: 'lost at',
   double_credits: 'offered beyond the free slots',
   adopts_unchecked: 'never ended',
+  child_not_missed: 'was never created',
+  return_forgotten: 'returned twice',
 };
 
 test.each(Object.entries(telltales) as [SimMutant, string][])(

@@ -11,6 +11,7 @@ const count = single === undefined ? Number(options.get('--seeds') ?? 100) : 1;
 const beganAt = Date.now();
 const total = {
   runs: 0,
+  calledRuns: 0,
   facts: 0,
   executions: 0,
   coordinatorCrashes: 0,

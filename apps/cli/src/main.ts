@@ -8,7 +8,8 @@ const interrupt = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupt.abort());
 
 const cli = createCli({
-  config: readConfig(process.env, interactive),
+  // A copy: commands that start processes take the credentials out of their own environment.
+  config: readConfig({ ...process.env }, interactive),
   cwd: process.cwd(),
   interactive,
   stdout: process.stdout,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClient, offlineModel } from '@skein/sdk';
+import { environmentSecrets } from '@skein/telemetry';
 import { createMemoryLog } from '@skein/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { composeCoordinator } from './compose.ts';
@@ -29,6 +30,10 @@ const setUp = async () => {
     logLevel: 'silent',
     heartbeatMs: 1_500,
     leaseMs: 6_000,
+    secrets: { values: environmentSecrets({}) },
+    memoryPolicies: { global: 'review', dag: 'review', agent: 'auto' },
+    foldIntervalMs: 30_000,
+    snapshotRetentionMs: 3_600_000,
   };
   /** One life of a coordinator, and what `use` made of it. */
   const live = async <T>(use: (client: ReturnType<typeof createClient>) => Promise<T>): Promise<T> => {

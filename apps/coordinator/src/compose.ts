@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { createCoordinator } from '@skein/coordinator';
+import { createCoordinator, defaultCoordinatorConfig } from '@skein/coordinator';
 import { DomainError, defaultTenant } from '@skein/domain';
 import { serveGateway } from '@skein/grpc';
 import { createHttpServer } from '@skein/http';
@@ -11,6 +11,7 @@ import {
   createHasher,
   createIdSource,
   createPrometheusMeter,
+  createSecretSource,
   createSecrets,
   createSystemClock,
 } from '@skein/telemetry';
@@ -63,11 +64,18 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
         meter,
         ...stores,
         projectReader: createProjectReader({ hasher }),
+        secretValues: createSecretSource(config.secrets.values, config.secrets.folder),
       },
       {
         coordinatorId: 'coordinator',
         heartbeatMs: config.heartbeatMs,
         leaseMs: config.leaseMs,
+        memory: {
+          ...defaultCoordinatorConfig.memory,
+          foldIntervalMs: config.foldIntervalMs,
+          policies: config.memoryPolicies,
+        },
+        snapshotRetentionMs: config.snapshotRetentionMs,
       },
     );
     await coordinator.start();
@@ -78,6 +86,7 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
     const grpc = await serveGateway({
       gateway: coordinator.gateway,
       address: formatAddress(config.grpc),
+      ...(config.tls === undefined ? {} : { tls: config.tls }),
       log: log.child({ part: 'grpc' }),
       meter,
     });

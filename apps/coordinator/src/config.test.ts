@@ -19,6 +19,26 @@ test('a flag wins over its variable', () => {
   });
 });
 
+test('takes secrets, memory policies and retention from the environment, and shows no secret', () => {
+  const config = readConfig([], {
+    SKEIN_SECRET_DB: 'canary',
+    SKEIN_SECRETS_DIR: '/run/secrets',
+    SKEIN_MEMORY_AGENT: 'off',
+    SKEIN_SNAPSHOT_RETENTION_HOURS: '0.5',
+  });
+  expect(config).toMatchObject({
+    value: {
+      secrets: { folder: '/run/secrets' },
+      memoryPolicies: { global: 'review', dag: 'review', agent: 'off' },
+      snapshotRetentionMs: 1_800_000,
+      foldIntervalMs: 30_000,
+    },
+  });
+  expect(config.ok && config.value.secrets.values.get('DB')).toBe('canary');
+  expect(JSON.stringify(config)).not.toContain('canary');
+  expect(problems([], { SKEIN_MEMORY_GLOBAL: 'always' })[0]).toContain('SKEIN_MEMORY_GLOBAL');
+});
+
 test('lists every bad variable at once', () => {
   const found = problems([], { SKEIN_HTTP: 'nowhere', SKEIN_GRPC: '1.2.3.4:99999', SKEIN_LEASE_MS: 'long' });
   expect(found.map((line) => line.split(':')[0])).toEqual(['SKEIN_HTTP', 'SKEIN_GRPC', 'SKEIN_LEASE_MS']);
@@ -27,7 +47,7 @@ test('lists every bad variable at once', () => {
 test('refuses to be reachable from other machines without TLS, unless told to', () => {
   const args = ['--http', '0.0.0.0:1', '--grpc', '[::]:2'];
   expect(problems(args)).toHaveLength(2);
-  expect(problems(args)[0]).toContain('no TLS yet');
+  expect(problems(args)[0]).toContain('in the clear');
   expect(problems([...args, '--insecure'])).toEqual([]);
 });
 

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { err, ok, type Result } from '@skein/domain';
+import { err, type MemoryPolicy, ok, type Result } from '@skein/domain';
+import type { ServerTls } from '@skein/grpc';
 import { type AutoModelChoice, autoModelFrom } from '@skein/sdk';
+import { environmentSecrets, type SecretValues } from '@skein/telemetry';
 import { z } from 'zod';
 import { type Address, isLoopback, parseAddress } from './address.ts';
 
@@ -17,8 +20,16 @@ export interface Config {
   readonly project?: string;
   readonly autoModel: AutoModelChoice;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** TLS of the workers' door, PEM. Without it, gRPC is plain and stays on loopback. */
+  readonly tls?: ServerTls;
   readonly heartbeatMs: number;
   readonly leaseMs: number;
+  /** Secrets that tasks may be given: from the environment, then from the folder. */
+  readonly secrets: { readonly values: SecretValues; readonly folder?: string };
+  /** How proposals of each kind of memory become memory. */
+  readonly memoryPolicies: { readonly global: MemoryPolicy; readonly dag: MemoryPolicy; readonly agent: MemoryPolicy };
+  readonly foldIntervalMs: number;
+  readonly snapshotRetentionMs: number;
 }
 
 /** Longest stop before the process ends anyway, in ms. */
@@ -34,6 +45,8 @@ const address = z.string().transform((text, context) => {
 const flag = z.enum(['0', '1', 'true', 'false', '']).transform((text) => text === '1' || text === 'true');
 const milliseconds = (min: number) => z.coerce.number().int().min(min).max(3_600_000);
 
+const policy = z.enum(['auto', 'review', 'off']);
+
 const variables = z.object({
   SKEIN_DATA: z.string().min(1).default('.skein'),
   SKEIN_HTTP: address.prefault('127.0.0.1:7420'),
@@ -45,6 +58,19 @@ const variables = z.object({
   SKEIN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   SKEIN_HEARTBEAT_MS: milliseconds(50).default(1_500),
   SKEIN_LEASE_MS: milliseconds(200).default(6_000),
+  SKEIN_SECRETS_DIR: z.string().min(1).optional(),
+  SKEIN_MEMORY_GLOBAL: policy.default('review'),
+  SKEIN_MEMORY_DAG: policy.default('review'),
+  SKEIN_MEMORY_AGENT: policy.default('auto'),
+  SKEIN_MEMORY_FOLD_MS: milliseconds(10).default(30_000),
+  SKEIN_SNAPSHOT_RETENTION_HOURS: z.coerce
+    .number()
+    .min(0)
+    .max(24 * 3_650)
+    .default(168),
+  SKEIN_TLS_CERT_FILE: z.string().min(1).optional(),
+  SKEIN_TLS_KEY_FILE: z.string().min(1).optional(),
+  SKEIN_TLS_CLIENT_CA_FILE: z.string().min(1).optional(),
   SKEIN_INSECURE: flag.default(false),
 });
 
@@ -86,13 +112,15 @@ export const readConfig = (
   const parsed = variables.safeParse(given);
   if (!parsed.success) return err(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   const read = parsed.data;
+  const tls = readTls(read);
   const problems = [
-    ...(read.SKEIN_INSECURE ? [] : exposed(read)),
+    ...(tls.ok ? [] : tls.error),
+    ...(read.SKEIN_INSECURE ? [] : exposed(read, tls.ok && tls.value !== undefined)),
     ...(read.SKEIN_LEASE_MS < 2 * read.SKEIN_HEARTBEAT_MS
       ? ['SKEIN_LEASE_MS: must be at least twice SKEIN_HEARTBEAT_MS']
       : []),
   ];
-  if (problems.length > 0) return err(problems);
+  if (problems.length > 0 || !tls.ok) return err(problems);
   const dataDir = resolve(read.SKEIN_DATA);
   return ok(
     Object.freeze({
@@ -105,17 +133,60 @@ export const readConfig = (
       ...(read.SKEIN_PROJECT === undefined ? {} : { project: resolve(read.SKEIN_PROJECT) }),
       autoModel: autoModelFrom(env),
       logLevel: read.SKEIN_LOG_LEVEL,
+      ...(tls.value === undefined ? {} : { tls: tls.value }),
       heartbeatMs: read.SKEIN_HEARTBEAT_MS,
       leaseMs: read.SKEIN_LEASE_MS,
+      secrets: Object.freeze({
+        values: environmentSecrets(env),
+        ...(read.SKEIN_SECRETS_DIR === undefined ? {} : { folder: resolve(read.SKEIN_SECRETS_DIR) }),
+      }),
+      memoryPolicies: Object.freeze({
+        global: read.SKEIN_MEMORY_GLOBAL,
+        dag: read.SKEIN_MEMORY_DAG,
+        agent: read.SKEIN_MEMORY_AGENT,
+      }),
+      foldIntervalMs: read.SKEIN_MEMORY_FOLD_MS,
+      snapshotRetentionMs: Math.round(read.SKEIN_SNAPSHOT_RETENTION_HOURS * 3_600_000),
     }),
   );
 };
 
-/** There is no TLS yet: tokens and data would travel in the clear, so other machines are let in only on purpose. */
-const exposed = (read: { readonly SKEIN_HTTP: Address; readonly SKEIN_GRPC: Address }): string[] =>
+type Read = z.infer<typeof variables>;
+
+/** Certificate and key of the workers' door, from their files; both or none. */
+const readTls = (read: Read): Result<ServerTls | undefined, readonly string[]> => {
+  const paths = {
+    SKEIN_TLS_CERT_FILE: read.SKEIN_TLS_CERT_FILE,
+    SKEIN_TLS_KEY_FILE: read.SKEIN_TLS_KEY_FILE,
+    SKEIN_TLS_CLIENT_CA_FILE: read.SKEIN_TLS_CLIENT_CA_FILE,
+  };
+  if (Object.values(paths).every((path) => path === undefined)) return ok(undefined);
+  const problems: string[] = [];
+  const pem: { [name in keyof typeof paths]?: string } = {};
+  for (const name of Object.keys(paths) as (keyof typeof paths)[]) {
+    const path = paths[name];
+    if (path === undefined) continue;
+    try {
+      pem[name] = readFileSync(path, 'utf8');
+    } catch (error) {
+      problems.push(`${name}: cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+    }
+  }
+  const { SKEIN_TLS_CERT_FILE: certificate, SKEIN_TLS_KEY_FILE: privateKey, SKEIN_TLS_CLIENT_CA_FILE: authority } = pem;
+  if (read.SKEIN_TLS_CERT_FILE === undefined || read.SKEIN_TLS_KEY_FILE === undefined)
+    problems.push('SKEIN_TLS_CERT_FILE, SKEIN_TLS_KEY_FILE: TLS needs both');
+  if (problems.length > 0 || certificate === undefined || privateKey === undefined) return err(problems);
+  return ok({ certificate, privateKey, ...(authority === undefined ? {} : { clientAuthority: authority }) });
+};
+
+/** Without TLS, tokens and data would travel in the clear, so other machines are let in only on purpose. The HTTP API has none of its own. */
+const exposed = (read: Read, hasTls: boolean): string[] =>
   (['SKEIN_HTTP', 'SKEIN_GRPC'] as const)
-    .filter((name) => !isLoopback(read[name].host))
-    .map(
-      (name) =>
-        `${name}: ${read[name].host} is not a loopback address, and there is no TLS yet; bind 127.0.0.1, or say --insecure (SKEIN_INSECURE=1) if the network is yours`,
-    );
+    .filter((name) => !isLoopback(read[name].host) && !(name === 'SKEIN_GRPC' && hasTls))
+    .map((name) => {
+      const mend =
+        name === 'SKEIN_GRPC'
+          ? 'give SKEIN_TLS_CERT_FILE and SKEIN_TLS_KEY_FILE'
+          : 'put a proxy with TLS in front of it';
+      return `${name}: ${read[name].host} is not a loopback address, and traffic would be in the clear; bind 127.0.0.1, ${mend}, or say --insecure (SKEIN_INSECURE=1) if the network is yours`;
+    });

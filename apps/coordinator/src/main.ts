@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { isDomainError, type Problem } from '@skein/domain';
-import { createPinoLog } from '@skein/telemetry';
+import { scrubEnvironment } from '@skein/launcher';
+import { createPinoLog, secretVariables } from '@skein/telemetry';
 import { composeCoordinator } from './compose.ts';
 import { readConfig, stopDeadlineMs } from './config.ts';
 import { writePrivateFile } from './private-files.ts';
@@ -14,7 +15,10 @@ if (!config.ok) {
   process.exit(2);
 }
 const { value } = config;
+// Whatever this process starts, or whoever looks at it, finds no secret in its environment.
+const isScrubbed = scrubEnvironment(secretVariables(process.env));
 const log = createPinoLog({ level: value.logLevel, fields: { app: 'coordinator' } });
+if (!isScrubbed) log.warn('the environment that this process was started with stays readable for its user');
 
 process.on('unhandledRejection', (error) => log.error('a rejection was not handled', { error }));
 process.on('uncaughtException', (error) => {

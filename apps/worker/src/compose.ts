@@ -42,6 +42,8 @@ export const composeWorker = async (config: WorkerConfig): Promise<ComposedWorke
     ...(launchFile === undefined ? {} : { launchFile: launchFile.descriptor }),
     logLevel: config.logLevel,
     maxCacheBytes: config.maxCacheBytes,
+    secretValues: config.secrets.values.reveal(),
+    ...(config.secrets.folder === undefined ? {} : { secretsFolder: config.secrets.folder }),
   };
   const gateway = createGrpcGateway({
     address: config.coordinator,

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { ConfigError, environmentSecret, readConfig } from './config.ts';
+import { ConfigError, readConfig } from './config.ts';
 
 const enough = { SKEIN_COORDINATOR: 'localhost:7000', SKEIN_JOIN_TOKEN: 'join-secret' };
 
@@ -51,8 +51,17 @@ test('steps see a few named variables only', () => {
   expect(config.stepEnv).toEqual({ PATH: '/bin' });
 });
 
-test("the worker's own variables are no secrets of models", () => {
-  process.env['SKEIN_JOIN_TOKEN'] = 'join-secret';
-  expect(environmentSecret('SKEIN_JOIN_TOKEN')).toBeUndefined();
-  delete process.env['SKEIN_JOIN_TOKEN'];
+test("only what is named as a secret can be read by a task, and never the worker's own variables", () => {
+  const environment = {
+    ...enough,
+    OPENAI_API_KEY: 'k1',
+    SKEIN_SECRET_GITHUB: 'k2',
+    DATABASE_URL: 'k3',
+    HOME: '/home/me',
+    SKEIN_SECRETS: 'DATABASE_URL, SKEIN_JOIN_TOKEN',
+    SKEIN_OTHER_API_KEY: 'k4',
+  };
+  const { values } = readConfig([], environment).secrets;
+  expect(values.reveal()).toEqual({ OPENAI_API_KEY: 'k1', GITHUB: 'k2', DATABASE_URL: 'k3' });
+  expect(inspect(values) + String(values) + JSON.stringify({ values })).not.toMatch(/k[1-4]/);
 });

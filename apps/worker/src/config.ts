@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { environmentSecrets, type SecretValues } from '@skein/telemetry';
 import { z } from 'zod';
 
 /** A value that must not be shown: it prints as `[redacted]` wherever it is written by accident. */
@@ -46,6 +47,8 @@ export interface WorkerConfig {
   readonly hostname: string;
   /** All that steps see of this process's environment. */
   readonly stepEnv: { readonly [name: string]: string };
+  /** Secrets of this worker's own: values from its environment, and a folder with one file for each. */
+  readonly secrets: { readonly values: SecretValues; readonly folder?: string };
 }
 
 /** What is wrong with the configuration: every problem at once, for a person to read. */
@@ -75,6 +78,8 @@ const variables = z.object({
   SKEIN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   SKEIN_DRAIN_MS: wholeNumber(0, 3_600_000).default(25_000),
   SKEIN_SNAPSHOT_CACHE_BYTES: wholeNumber(0, 2 ** 40).default(256 * 1024 * 1024),
+  SKEIN_SECRETS_DIR: z.string().min(1).optional(),
+  SKEIN_SECRETS: z.string().default(''),
   SKEIN_TLS: z.enum(['0', '1']).default('0'),
   SKEIN_TLS_CA: z.string().optional(),
   SKEIN_TLS_CERT: z.string().optional(),
@@ -118,12 +123,12 @@ export const readConfig = (args: readonly string[], environment: Environment = p
     ...(read.SKEIN_TLS === '1' || Object.keys(tls).length > 0 ? { tls } : {}),
     hostname: hostname(),
     stepEnv: pick(environment, stepVariables),
+    secrets: {
+      values: environmentSecrets(environment, { apiKeys: true, named: read.SKEIN_SECRETS }),
+      ...(read.SKEIN_SECRETS_DIR === undefined ? {} : { folder: read.SKEIN_SECRETS_DIR }),
+    },
   });
 };
-
-/** Secrets of models: the worker's own environment, by variable name. Skein's own variables are not for agents. */
-export const environmentSecret = (name: string): string | undefined =>
-  name.startsWith('SKEIN_') ? undefined : process.env[name];
 
 const readFlags = (args: readonly string[], problems: string[]): { readonly [name: string]: string } => {
   const options = {

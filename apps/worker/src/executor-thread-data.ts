@@ -11,4 +11,7 @@ export interface ExecutorThreadData {
   readonly launchFile?: number;
   readonly logLevel: WorkerConfig['logLevel'];
   readonly maxCacheBytes: number;
+  /** The worker's own secrets. Values, in memory only. */
+  readonly secretValues: { readonly [name: string]: string };
+  readonly secretsFolder?: string;
 }

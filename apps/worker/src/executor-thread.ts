@@ -8,14 +8,20 @@ import {
   createNoopExecutor,
   createPortProcessGroups,
   createShellExecutor,
+  createToolServers,
   createWorkDirs,
   serveTaskRunner,
 } from '@skein/executors';
 import { createModelRouter } from '@skein/models';
 import { createSnapshotOpener } from '@skein/snapshot';
-import { createHasher, createPinoLog, createSystemClock, createSystemRandom } from '@skein/telemetry';
+import {
+  createHasher,
+  createPinoLog,
+  createSecretSource,
+  createSystemClock,
+  createSystemRandom,
+} from '@skein/telemetry';
 import { createTaskRunner } from '@skein/worker';
-import { environmentSecret } from './config.ts';
 import type { ExecutorThreadData } from './executor-thread-data.ts';
 
 const port = parentPort as MessagePort;
@@ -26,12 +32,15 @@ const log = createPinoLog({ level: data.logLevel, fields: { app: 'worker', worke
 const groups = createPortProcessGroups(port, data.launchFile);
 const marked = data.launchMarker === undefined ? {} : { launchMarker: data.launchMarker };
 
+const patterns = createBoundedPatterns();
+
 const agent = createAgentExecutor({
-  model: createModelRouter({ secrets: environmentSecret, clock }),
+  model: createModelRouter({ clock }),
+  toolServers: createToolServers({ path: data.stepEnv['PATH'] ?? '', groups, ...marked }),
   toolHost: createNodeToolHost({ path: data.stepEnv['PATH'] ?? '', groups, ...marked }),
   clock,
   random: createSystemRandom(),
-  patterns: createBoundedPatterns(),
+  patterns,
   log,
   meter: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
 });
@@ -43,6 +52,8 @@ serveTaskRunner(
     snapshots: createSnapshotOpener({ hasher, limits: defaultSnapshotLimits, maxCacheBytes: data.maxCacheBytes }),
     workDirs: createWorkDirs(data.workFolder),
     hasher,
+    patterns,
+    secretValues: createSecretSource(new Map(Object.entries(data.secretValues)), data.secretsFolder),
     clock,
     log,
   }),

@@ -51,6 +51,7 @@ beforeEach(async () => {
         serverTime: 0,
         heartbeatMs: 1_500,
         leaseMs: 6_000,
+        snapshotFormat: 1,
         keep: [],
       });
     }

@@ -1,3 +1,5 @@
+import { scrubEnvironment } from '@skein/launcher';
+import { secretVariables } from '@skein/telemetry';
 import { type ComposedWorker, composeWorker } from './compose.ts';
 import { ConfigError, readConfig } from './config.ts';
 
@@ -10,7 +12,14 @@ const orphanedMs = 6_000;
 
 const main = async (): Promise<number> => {
   const config = readConfig(process.argv.slice(2));
+  // Before anything is started: no process of a step can read in ours what only we were told.
+  const isScrubbed = scrubEnvironment([
+    ...secretVariables(process.env, { apiKeys: true, named: process.env['SKEIN_SECRETS'] ?? '' }),
+    'SKEIN_JOIN_TOKEN',
+    'SKEIN_TLS_KEY',
+  ]);
   const worker = await composeWorker(config);
+  if (!isScrubbed) worker.log.warn('the environment that this process was started with stays readable for its user');
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal(worker, signal));
   const isLaunched = config.launchMarker !== undefined;
   if (isLaunched) onceOrphaned(() => void worker.endpoint.stop());

@@ -34,6 +34,8 @@ class Coordinator implements CoordinatorGateway {
 
   reportExit = (): Promise<void> => Promise.resolve();
   fetchSnapshot = (): Promise<Uint8Array> => Promise.reject(new DomainError('not_found', 'none'));
+  fetchPart = (): Promise<number> => Promise.reject(new DomainError('not_found', 'none'));
+  readSecret = (): Promise<string> => Promise.reject(new DomainError('not_found', 'none'));
   fetchBlob = (): Promise<Uint8Array> => Promise.reject(new DomainError('not_found', 'none'));
   storeBlob = (): Promise<string> => Promise.reject(new DomainError('not_found', 'none'));
 
@@ -57,6 +59,7 @@ class Coordinator implements CoordinatorGateway {
       serverTime: Date.now(),
       heartbeatMs: 1_500,
       leaseMs: 6_000,
+      snapshotFormat: 1,
       keep: [],
     });
   }

@@ -23,7 +23,7 @@ const colour: JsonSchema = {
   required: ['colour'],
   additionalProperties: false,
 };
-const tools = (...allow: string[]) => ({ tools: { allow, bash: { allow: [], deny: [] } } });
+const tools = (...allow: string[]) => ({ tools: { allow } });
 
 interface World {
   readonly parts?: AgentParts;
@@ -130,7 +130,7 @@ describe('an answer', () => {
   test('other calls of the answering turn are run before the step ends', async () => {
     const { run, toolHost } = setUp(
       [{ toolCalls: [call('output', { colour: 'red' }), call('write', { path: 'a', content: 'x' })] }],
-      { parts: { agent: tools('write') }, context: { action: { outputSchema: colour } } },
+      { parts: tools('write'), context: { action: { outputSchema: colour } } },
     );
     expect((await run()).outputs).toEqual({ colour: 'red' });
     expect([...toolHost.files.keys()]).toEqual(['a']);
@@ -154,7 +154,7 @@ describe('limits', () => {
     usage: { inputTokens: 40, outputTokens: 10 },
   };
   const limited = (limits: object, script: readonly ScriptedTurn[] = [reading]) =>
-    setUp(script, { parts: { agent: { ...tools('read'), limits } } });
+    setUp(script, { parts: { ...tools('read'), agent: { limits } } });
 
   test('turns', async () => {
     const result = await limited({ maxTurns: 3 }).run();
@@ -210,7 +210,7 @@ describe('limits', () => {
 
   test("the step's limits win over the agent's", async () => {
     const { run } = setUp([reading], {
-      parts: { agent: { ...tools('read'), limits: { maxTurns: 9 } } },
+      parts: { ...tools('read'), agent: { limits: { maxTurns: 9 } } },
       context: { action: { limits: { maxTurns: 2 } } },
     });
     expect((await run()).usage?.turns).toBe(2);
@@ -307,7 +307,7 @@ describe('abort', () => {
       throw signal.reason;
     });
     const { run, clock } = setUp([{ toolCalls: [call('bash', { command: 'sleep 9' })] }], {
-      parts: { agent: { tools: { allow: ['bash'], bash: { allow: ['sleep .*'], deny: [] } } } },
+      parts: { tools: { allow: ['bash'], bash: { allow: ['sleep .*'], deny: [] } } },
       signal: controller.signal,
       toolHost,
     });
@@ -362,6 +362,12 @@ describe('memory', () => {
   test('a step that did not opt in sees none', async () => {
     expect(await systemWith({ read: false, propose: true })).not.toContain('notes of');
   });
+});
+
+test('the model gets the reader of secrets that the task has', async () => {
+  const { run, model } = setUp([{ text: 'ok' }], { context: { secrets: { KEY: 'value' } } });
+  await run();
+  expect(await model.requests[0]?.readSecret?.('KEY')).toBe('value');
 });
 
 test('metrics name turns and tokens by model', async () => {

@@ -54,9 +54,9 @@ test('the loop ends within its limits, whatever the model answers', async () => 
         const stores = agentStoresOf({
           agent: {
             limits,
-            tools: { allow: ['read', 'write', 'bash'], bash: { allow: ['ls'], deny: [] } },
             ...(withSchema ? { outputSchema: schema } : {}),
           },
+          tools: { allow: ['read', 'write', 'bash'], bash: { allow: ['ls'], deny: [] } },
         });
         const executor = createAgentExecutor({
           model,

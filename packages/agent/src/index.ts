@@ -1,2 +1,2 @@
-export type { AgentExecutorDeps } from './agent-executor.ts';
 export { createAgentExecutor } from './agent-executor.ts';
+export type { AgentExecutorDeps } from './attempt/attempt.ts';

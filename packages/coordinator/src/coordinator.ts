@@ -5,7 +5,6 @@ import type {
   ErrorData,
   JsonObject,
   JsonValue,
-  Manifest,
   Problem,
   RunId,
   RunStatus,
@@ -13,6 +12,8 @@ import type {
   StepPath,
   StepView,
   TenantId,
+  VersionChange,
+  VersionId,
   WorkerView,
 } from '@skein/domain';
 import type {
@@ -25,6 +26,17 @@ import type {
   RunFilter,
   TokenKind,
 } from '@skein/ports';
+import type {
+  FoldResult,
+  ListProposals,
+  MemoryDocument,
+  MemoryHistoryEntry,
+  MemorySummary,
+  ProposalView,
+  RevertResult,
+} from './memory/memory-views.ts';
+import type { ApplyPlan } from './project/apply-plan.ts';
+import type { InspectedSnapshot, SnapshotDiff } from './project/snapshot-views.ts';
 
 /** A run to be started. */
 export interface SubmitRun {
@@ -32,6 +44,8 @@ export interface SubmitRun {
   readonly params?: { readonly [name: string]: JsonValue };
   readonly routingContext?: JsonObject;
   readonly priority?: number;
+  /** The input comes from someone who may not write to an agent's memory: what its agents propose waits for review. */
+  readonly untrustedInput?: boolean;
   readonly idempotencyKey?: string;
   /** Set by a scheduler: at most one run per (DAG, schedule, nominal instant). `nominalAt` in ms. */
   readonly fire?: { readonly scheduleId: string; readonly nominalAt: number };
@@ -43,6 +57,8 @@ export interface ApplyProject {
   readonly autoModel: AutoModel;
   /** Make the published versions the active ones; `new`: only those that are new, or whose agent has no active one yet. */
   readonly activate: boolean | 'new';
+  /** Name the published versions the candidates of their agents; not together with `activate: true`. */
+  readonly candidate?: boolean;
   /** Validate and say what would change; change nothing. */
   readonly dryRun: boolean;
 }
@@ -51,6 +67,15 @@ export interface ApplyProject {
 export interface ApplyResult extends PublicationResult {
   readonly dryRun: boolean;
   readonly warnings: readonly Problem[];
+  readonly plan: ApplyPlan;
+}
+
+/** How two versions of an agent differ. */
+export interface AgentVersionDiff {
+  readonly agentId: string;
+  readonly from: { readonly versionId: VersionId; readonly alias: string };
+  readonly to: { readonly versionId: VersionId; readonly alias: string };
+  readonly changes: readonly VersionChange[];
 }
 
 /** One line of the run list. */
@@ -63,6 +88,8 @@ export interface RunSummary {
   readonly finishedAt?: string;
   readonly partial: boolean;
   readonly retryOf?: RunId;
+  /** The run whose step called this one; absent for the root of a tree. */
+  readonly parentRunId?: RunId;
 }
 
 /** One event of a run, in log order. `seq` is the cursor to resume after. */
@@ -120,7 +147,7 @@ export interface Coordinator {
   submitRun(tenant: TenantId, submit: SubmitRun): Promise<{ readonly run: RunView; readonly created: boolean }>;
   /** Idempotent while the run is open; `illegal_transition` for a finished one. */
   cancelRun(tenant: TenantId, runId: RunId, by: string, message?: string): Promise<RunView>;
-  /** A new run that keeps what succeeded (R1). `illegal_transition` unless the run failed or was cancelled. `latest` takes today's versions. */
+  /** A new run that keeps what succeeded (R1). `illegal_transition` unless the run failed or was cancelled, and for a called run. `latest` takes today's versions. */
   retryRun(
     tenant: TenantId,
     runId: RunId,
@@ -160,16 +187,56 @@ export interface Coordinator {
     tenant: TenantId,
     name: string,
   ): Promise<{ readonly name: string; readonly digest: Digest; readonly dag: Dag; readonly source?: string }>;
-  listSchedules(tenant: TenantId): Promise<readonly ScheduleView[]>;
+  /** Of all DAGs, or of one. Throws `not_found` for a DAG that is not there. */
+  listSchedules(tenant: TenantId, dag?: string): Promise<readonly ScheduleView[]>;
   listAgents(tenant: TenantId): Promise<readonly AgentSummary[]>;
+  /** Throws `not_found` for an agent that was never published. */
   listVersions(tenant: TenantId, agentId: string): Promise<readonly AgentVersion[]>;
+  /**
+   * A version is named by its id, its alias, or at least 6 hex digits with which its id begins. Throws `not_found`, and
+   * `invalid_argument` with `details.candidates` when more than one begins so.
+   */
   activateVersion(tenant: TenantId, agentId: string, version: string): Promise<AgentVersion>;
-  inspectSnapshot(
-    tenant: TenantId,
-    digest: Digest,
-  ): Promise<{ readonly digest: Digest; readonly manifest: Manifest; readonly bytes: number }>;
+  /** Versions are named as for `activateVersion`. */
+  diffAgentVersions(tenant: TenantId, agentId: string, from: string, to: string): Promise<AgentVersionDiff>;
+  /** By digest, or by at least 6 hex digits with which it begins. Throws like `activateVersion`. */
+  inspectSnapshot(tenant: TenantId, digest: string): Promise<InspectedSnapshot>;
+  diffSnapshots(tenant: TenantId, a: string, b: string): Promise<SnapshotDiff>;
   /** The whole sealed snapshot as one gzip envelope. */
-  exportSnapshot(tenant: TenantId, digest: Digest): Promise<Uint8Array>;
+  exportSnapshot(tenant: TenantId, digest: string): Promise<Uint8Array>;
+
+  /** Every memory scope, sorted. */
+  listMemory(tenant: TenantId): Promise<readonly MemorySummary[]>;
+  /** A scope as it is now, or as it was. Throws `not_found`. */
+  readMemory(tenant: TenantId, scope: string, revision?: number): Promise<MemoryDocument>;
+  /** Newest first. Throws `not_found`. */
+  memoryHistory(tenant: TenantId, scope: string, limit: number, cursor?: string): Promise<Page<MemoryHistoryEntry>>;
+  listProposals(tenant: TenantId, filter: ListProposals): Promise<Page<ProposalView>>;
+  /**
+   * A person's word on a proposal that waits. Approving folds it at once. Repeating it changes nothing. Throws `not_found`, and
+   * `illegal_transition` when it does not wait (any more), or cannot be folded: then it goes on waiting and the error says why.
+   */
+  reviewProposal(
+    tenant: TenantId,
+    proposalId: string,
+    verdict: 'approve' | 'reject',
+    by: string,
+  ): Promise<ProposalView>;
+  /** Writes a scope as a whole; equal text makes no revision. Throws `too_large`, and `version_conflict` when it is not at `expectedRevision` (0: does not exist). */
+  setMemory(
+    tenant: TenantId,
+    scope: string,
+    text: string,
+    options: { readonly by: string; readonly expectedRevision?: number },
+  ): Promise<MemoryDocument>;
+  /**
+   * Undoes all that a run, and the runs that it called, wrote to memory: each scope is folded anew without it, and what still waits is
+   * rejected. Idempotent; a run that goes on may propose again afterwards. Throws `not_found`.
+   */
+  revertRun(tenant: TenantId, runId: RunId, by: string): Promise<RevertResult>;
+  /** Folds what waits now, in one scope or in all; one entry for each scope in which something waited. */
+  foldNow(tenant: TenantId, scope?: string): Promise<readonly FoldResult[]>;
+
   listWorkers(): readonly WorkerView[];
   drainWorker(workerId: string): void;
 

@@ -8,27 +8,30 @@ import { defaultCoordinatorConfig } from './engine/coordinator-deps.ts';
 import { DueWheel } from './engine/due-wheel.ts';
 import type { Engine } from './engine/engine.ts';
 import { Health } from './engine/health.ts';
+import { pauseOf } from './engine/pause-of.ts';
 import { readinessOf } from './engine/readiness.ts';
 import { startCoordinator, stopCoordinator } from './engine/start-stop.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { drainWorker, listWorkers } from './fleet/list-workers.ts';
 import { createGateway } from './gateway/create-gateway.ts';
-import {
-  activateVersion,
-  applyProject,
-  exportSnapshot,
-  getDag,
-  inspectSnapshot,
-  listDags,
-  listSchedules,
-} from './project/apply-project.ts';
+import { foldNow } from './memory/fold-loop.ts';
+import { listMemory, listProposals, memoryHistory, readMemory } from './memory/read-memory.ts';
+import { revertRun } from './memory/revert-run.ts';
+import { reviewProposal } from './memory/review-proposal.ts';
+import { setMemory } from './memory/set-memory.ts';
+import { activateVersion, diffAgentVersions, listVersions } from './project/agent-versions.ts';
+import { applyProject, getDag, listDags, listSchedules } from './project/apply-project.ts';
 import { DagCache } from './project/dag-cache.ts';
+import { diffSnapshots, exportSnapshot, inspectSnapshot } from './project/inspect-snapshot.ts';
 import { RunWatchers } from './query/run-watchers.ts';
 import { listItems, listRuns, readLog, readOutput, viewOfRun } from './query/view-of-run.ts';
 import { waitRun } from './query/wait-run.ts';
 import { watchRun } from './query/watch-run.ts';
+import { OpenCalls } from './run/open-calls.ts';
 import { RunTable } from './run/run-table.ts';
 import { wakeRun } from './run/run-turn.ts';
+import { lookAtCall } from './run/tend-call.ts';
+import { TreeSizes } from './run/tree-sizes.ts';
 import { AdmissionWindow } from './submit/admission-window.ts';
 import { cancelRun } from './submit/cancel-run.ts';
 import { fillWindow } from './submit/fill-window.ts';
@@ -43,21 +46,24 @@ const maxValueBytes = 64 * 1024 * 1024;
 
 const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine => {
   const fleet = new Fleet();
+  const sealed = new SealedSnapshots(deps.snapshots, pauseOf(deps.clock));
   const wake: Engine['wake'] = (actor) => wakeRun(engine, actor);
   const engine: Engine = {
     deps,
     config,
     fleet,
     runs: new RunTable(),
-    dispatcher: new Dispatcher(fleet, deps.clock, wake),
+    dispatcher: new Dispatcher(fleet, sealed, deps.clock, wake),
     classes: new TaskClasses(),
     wheel: new DueWheel(deps.clock, (runId) => {
       const actor = engine.runs.find(runId);
       if (actor !== undefined) wake(actor);
     }),
     watchers: new RunWatchers(),
+    calls: new OpenCalls(deps.clock, (call, failures) => lookAtCall(engine, call, failures)),
+    trees: new TreeSizes(),
     dags: new DagCache(deps.projects, config.solePublisher),
-    sealed: new SealedSnapshots(deps.snapshots),
+    sealed,
     window: new AdmissionWindow(
       () => Math.max(config.minWindow, 2 * fleet.slots),
       () => fillWindow(engine),
@@ -96,12 +102,22 @@ export const createCoordinator = (deps: CoordinatorDeps, settings: Partial<Coord
     applyProject: (tenant, apply) => applyProject(engine, tenant, apply),
     listDags: (tenant) => listDags(engine, tenant),
     getDag: (tenant, name) => getDag(engine, tenant, name),
-    listSchedules: (tenant) => listSchedules(engine, tenant),
+    listSchedules: (tenant, dag) => listSchedules(engine, tenant, dag),
     listAgents: (tenant) => deps.projects.listAgents(tenant),
-    listVersions: (tenant, agentId) => deps.projects.listVersions(tenant, agentId),
+    listVersions: (tenant, agentId) => listVersions(engine, tenant, agentId),
     activateVersion: (tenant, agentId, version) => activateVersion(engine, tenant, agentId, version),
+    diffAgentVersions: (tenant, agentId, from, to) => diffAgentVersions(engine, tenant, agentId, from, to),
     inspectSnapshot: (tenant, digest) => inspectSnapshot(engine, tenant, digest),
     exportSnapshot: (tenant, digest) => exportSnapshot(engine, tenant, digest),
+    diffSnapshots: (tenant, a, b) => diffSnapshots(engine, tenant, a, b),
+    listMemory: (tenant) => listMemory(engine, tenant),
+    readMemory: (tenant, scope, revision) => readMemory(engine, tenant, scope, revision),
+    memoryHistory: (tenant, scope, limit, cursor) => memoryHistory(engine, tenant, scope, limit, cursor),
+    listProposals: (tenant, filter) => listProposals(engine, tenant, filter),
+    reviewProposal: (tenant, proposalId, verdict, by) => reviewProposal(engine, tenant, proposalId, verdict, by),
+    setMemory: (tenant, scope, text, options) => setMemory(engine, tenant, scope, text, options),
+    revertRun: (tenant, runId, by) => revertRun(engine, tenant, runId, by),
+    foldNow: (tenant, scope) => foldNow(engine, tenant, scope),
     listWorkers: () => listWorkers(engine),
     drainWorker: (workerId) => drainWorker(engine, workerId),
     createToken: (tenant, kind, name, ttlMs) => createToken(engine, tenant, kind, name, ttlMs),

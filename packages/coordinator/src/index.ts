@@ -1,4 +1,5 @@
 export type {
+  AgentVersionDiff,
   ApplyProject,
   ApplyResult,
   Coordinator,
@@ -10,8 +11,27 @@ export type {
   TokenView,
 } from './coordinator.ts';
 export { createCoordinator } from './create-coordinator.ts';
-export type { CoordinatorConfig, CoordinatorDeps } from './engine/coordinator-deps.ts';
+export type { CoordinatorConfig, CoordinatorDeps, MemoryConfig } from './engine/coordinator-deps.ts';
 export { defaultCoordinatorConfig } from './engine/coordinator-deps.ts';
 export { metric as coordinatorMetrics } from './engine/metric-names.ts';
+export type {
+  FoldResult,
+  ListProposals,
+  MemoryDocument,
+  MemoryHistoryEntry,
+  MemorySummary,
+  ProposalView,
+  RevertedScope,
+  RevertResult,
+} from './memory/memory-views.ts';
+export type {
+  AliasChange,
+  ApplyPlan,
+  PlannedAgent,
+  PlannedChange,
+  PlannedDag,
+  PlannedPart,
+} from './project/apply-plan.ts';
+export type { InspectedSnapshot, SnapshotDiff } from './project/snapshot-views.ts';
 export type { FireSchedulesDeps, Scheduler, ScheduleSource } from './schedule/fire-schedules.ts';
 export { createScheduler } from './schedule/fire-schedules.ts';

@@ -1,21 +1,28 @@
 export type {
   AgentContent,
   AgentVersion,
+  McpServer,
   ModelContent,
   ModelProvider,
+  PinnedTool,
   SkillContent,
   SkillFile,
   SoulContent,
-  ToolPolicy,
+  ToolsContent,
 } from './agent/agent-content.ts';
 export { defaultAgentLimits } from './agent/agent-content.ts';
+export type { ExpandedAgent, VersionChange } from './agent/diff-agents.ts';
+export { diffAgents } from './agent/diff-agents.ts';
+export type { LineDiff } from './agent/diff-lines.ts';
+export { createLineDiff, diffLines } from './agent/diff-lines.ts';
 export { collidingSkillPath, skillPathDefect } from './agent/skill-path.ts';
 export { versionIdOf } from './agent/version-id.ts';
+export { calledNamesOf, isChosenCall, outputNamesOfDag } from './dag/called-dags.ts';
 export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
-export { findStep } from './dag/dag.ts';
+export { findStep, handlerNames, handlerStepId, isHandlerId } from './dag/dag.ts';
 export { dagDigest } from './dag/dag-digest.ts';
 export type { DagIndex } from './dag/dag-index.ts';
-export { indexDag } from './dag/dag-index.ts';
+export { handlersOf, indexDag } from './dag/dag-index.ts';
 export type { DagPath, DagProblem } from './dag/dag-problem.ts';
 export { interpreterOf, isPosixShell } from './dag/interpreter.ts';
 export type { OutputDef, ParamDef, ValueType } from './dag/param.ts';
@@ -30,6 +37,7 @@ export type {
   Step,
   StepAction,
   StepKind,
+  StepSecret,
 } from './dag/step.ts';
 export { ancestorsOf } from './dag/step-graph.ts';
 export { validateDag } from './dag/validate-dag.ts';
@@ -37,6 +45,7 @@ export type { ErrorData, ErrorDetails, Problem, SnapshotInvalidReason } from './
 export { DomainError, fromErrorData, isDomainError, toErrorData } from './errors/domain-error.ts';
 export type { ErrorCode, ErrorMapping, Retry } from './errors/error-catalog.ts';
 export { errorCatalog, errorCodes } from './errors/error-catalog.ts';
+export { commonFormat } from './fleet/common-format.ts';
 export type { WorkerInfo, WorkerLoad, WorkerView } from './fleet/worker-info.ts';
 export type { TextHasher } from './hashing/text-hasher.ts';
 export type {
@@ -53,6 +62,18 @@ export type {
 export { defaultTenant, isName, itemPath, namePattern, parseStepPath } from './identity/ids.ts';
 export { canonicalBytes, canonicalJson, maxCanonicalDepth } from './json/canonical-json.ts';
 export type { JsonObject, JsonSchema, JsonValue } from './json/json-value.ts';
+export type { FoldableProposal, FoldedMemory, FoldOutcome } from './memory/fold-memory.ts';
+export { cleanMemoryText, foldMemory } from './memory/fold-memory.ts';
+export type {
+  MemoryOperation,
+  MemoryPolicy,
+  MemoryProposal,
+  ProposalStatus,
+  StoredProposal,
+} from './memory/memory-proposal.ts';
+export { maxMemoryBytes, maxProposalBytes, maxProposals } from './memory/memory-proposal.ts';
+export type { MemoryScope } from './memory/memory-scope.ts';
+export { parseMemoryScope } from './memory/memory-scope.ts';
 export type { Params } from './params/resolve-params.ts';
 export { checkParam, resolveParams } from './params/resolve-params.ts';
 export { coerceValue, describeType, matchesType } from './params/value-type.ts';
@@ -62,10 +83,11 @@ export { shardCount, shardOf } from './placement/shard-of.ts';
 export { priorityAgeMs, waitingPriority } from './placement/waiting-priority.ts';
 export { parseExpression, parseReferences } from './reference/parse-references.ts';
 export type { Reference, ReferenceTarget } from './reference/reference.ts';
-export { runFields } from './reference/reference.ts';
+export { handlerRunFields, runFields } from './reference/reference.ts';
 export type { StepText } from './reference/references-of-step.ts';
 export { referencesOfStep, textsOfStep } from './reference/references-of-step.ts';
 export { referenceText, renderTemplate } from './reference/render-template.ts';
+export { renderValue, wholeReference } from './reference/render-value.ts';
 export type { Result } from './result/result.ts';
 export { err, ok } from './result/result.ts';
 export type { VersionChoices } from './rollout/decide-version.ts';
@@ -74,8 +96,10 @@ export { positionCount, rolloutPosition } from './rollout/rollout-position.ts';
 export { checkAppend } from './run/append-shape.ts';
 export { createRunState, findTarget } from './run/create-run-state.ts';
 export { decide } from './run/decide.ts';
+export { maxCallDepth } from './run/decide-call.ts';
 export { evolve, evolveAll } from './run/evolve.ts';
 export { encodeFact, maxFactBytes } from './run/fact-text.ts';
+export { currentHandler, isStopping } from './run/handler-phase.ts';
 export { nextAttempt } from './run/next-attempt.ts';
 export { defaultReadyLimit, planRun, planRunFully } from './run/plan-run.ts';
 export { maxRetryDelayMs, retryDelayMs } from './run/retry-delay.ts';
@@ -83,14 +107,16 @@ export { cloneRunState, decodeRunState, encodeRunState, markStarted } from './ru
 export type { KeptStep, RunCommand } from './run/run-command.ts';
 export type {
   AgentDecision,
+  CallTargets,
   LossReason,
   RecordedResult,
   RunFact,
   RunFactType,
   RunSource,
 } from './run/run-fact.ts';
-export type { ReadyTask, RunPlan, TaskToCancel } from './run/run-plan.ts';
-export type { FanoutState, LeaseState, RunState, StepState } from './run/run-state.ts';
+export { runFieldValue } from './run/run-field.ts';
+export type { CallToCancel, ReadyTask, RunPlan, TaskToCancel } from './run/run-plan.ts';
+export type { CallState, CancelState, FanoutState, LeaseState, RunState, StepState } from './run/run-state.ts';
 export type { RunStatus, SkipReason, StepStatus, WaitReason } from './run/run-status.ts';
 export { isSettledStep, isTerminalRun } from './run/run-status.ts';
 export type { RunView, StepView } from './run/run-view.ts';
@@ -103,10 +129,14 @@ export { maxWorkerLosses } from './run/worker-loss.ts';
 export { compileShellText } from './shell/compile-shell-text.ts';
 export type { ShellProgram, ShellVariable } from './shell/shell-program.ts';
 export { isShellInteger } from './shell/shell-program.ts';
-export { collectRequirements } from './snapshot/collect-requirements.ts';
+export { collectRequirements, maxDagsInTree } from './snapshot/collect-requirements.ts';
+export type { DagSource } from './snapshot/dag-finder.ts';
+export type { ManifestDiff, ManifestDiffPart } from './snapshot/diff-manifests.ts';
+export { diffManifests } from './snapshot/diff-manifests.ts';
 export type { Manifest, ManifestPart, PartKind, SnapshotLimits } from './snapshot/manifest.ts';
 export { defaultSnapshotLimits, snapshotFormatVersions } from './snapshot/manifest.ts';
 export type { RequiredAgent, RequiredMemory, SnapshotRequirements } from './snapshot/snapshot-requirements.ts';
+export { maxAskers } from './snapshot/snapshot-requirements.ts';
 export type { SnapshotAttachment, TaskOffer } from './task/task-offer.ts';
 export type { TaskOutcome, TaskRef, TaskResult, Usage } from './task/task-result.ts';
 export { cleanText, hasLoneSurrogate } from './text/clean-text.ts';

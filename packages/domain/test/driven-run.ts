@@ -1,8 +1,10 @@
-import type { Dag, RunCommand, RunFact, RunState, TaskOutcome } from '../src/index.ts';
+import type { Dag, RunCommand, RunFact, RunState, TaskOutcome, ValueRef } from '../src/index.ts';
 import { createRunState, decide, evolve, findTarget, planRun } from '../src/index.ts';
 
+type CommandOf<T extends RunCommand['type']> = Extract<RunCommand, { readonly type: T }>;
+
 /** The command that opens a log. */
-export const submit: RunCommand = {
+export const submit: CommandOf<'submit'> = {
   type: 'submit',
   dagDigest: 'sha256:00',
   params: {},
@@ -11,10 +13,10 @@ export const submit: RunCommand = {
   source: { kind: 'api' },
 };
 /** The command that lets a run begin. */
-export const admit: RunCommand = { type: 'admit', agents: {} };
+export const admit: CommandOf<'admit'> = { type: 'admit', agents: {} };
 
 /** An admitted run with its log, driven by hand: a command that is refused throws. */
-export const start = (dag: Dag) => {
+export const start = (dag: Dag, submitted: RunCommand = submit, admitted: RunCommand = admit) => {
   const state = createRunState('default', 'run_1', dag);
   const log: RunFact[] = [];
   const apply = (facts: readonly RunFact[]) => {
@@ -53,9 +55,37 @@ export const start = (dag: Dag) => {
   });
   const finish = (step: string, outcome: TaskOutcome = { status: 'succeeded' }, now = 1_000, exitCode?: number) =>
     act(resultCommand(step, findTarget(state, step)?.target.lease?.token ?? -1, outcome, exitCode), now);
-  act(submit);
-  act(admit);
+  act(submitted);
+  act(admitted);
   return { state, log, act, settle, lease, finish, resultCommand };
+};
+
+/** Like `start`, of a DAG that may call `child`, which is `sha256:0c`. */
+export const startWithCalls = (
+  dag: Dag,
+  submitted: Partial<CommandOf<'submit'>> = {},
+  admitted: Partial<CommandOf<'admit'>> = { calls: { 'sha256:00': { child: 'sha256:0c' } } },
+) => {
+  const run = start(dag, { ...submit, ...submitted }, { ...admit, ...admitted });
+  const call = (step: string, childRunId: string, now = 1_000) =>
+    run.act({ type: 'call', step, childRunId, dag: 'child', dagDigest: 'sha256:0c' }, now);
+  const returnCommand = (
+    step: string,
+    outcome: TaskOutcome,
+    outputs: { readonly [name: string]: ValueRef } = {},
+  ): RunCommand => ({
+    type: 'return',
+    step,
+    childRunId: findTarget(run.state, step)?.target.call?.childRunId ?? '',
+    result: { outcome, outputs, durationMs: 5 },
+  });
+  const returns = (
+    step: string,
+    outcome: TaskOutcome = { status: 'succeeded' },
+    now = 1_000,
+    outputs: { readonly [name: string]: ValueRef } = {},
+  ) => run.act(returnCommand(step, outcome, outputs), now);
+  return { ...run, call, returns, returnCommand };
 };
 
 /** The outcome of an attempt that failed. */

@@ -1,3 +1,5 @@
+export type { ToolServersDeps } from './mcp/create-tool-servers.ts';
+export { createToolServers } from './mcp/create-tool-servers.ts';
 export { createNoopExecutor } from './noop/noop-executor.ts';
 export { killHolders } from './process/kill-escaped.ts';
 export type { ProcessGroups } from './process/process-groups.ts';

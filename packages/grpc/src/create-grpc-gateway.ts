@@ -16,6 +16,7 @@ import type {
   ExitReport,
   JoinCredentials,
   Log,
+  PartRequest,
   SnapshotRequest,
   StreamLink,
   StreamListener,
@@ -23,13 +24,14 @@ import type {
 } from '@skein/ports';
 import type { ClientTls } from './credentials.ts';
 import { clientCredentials, writeCredentials } from './credentials.ts';
-import { abortError, collectBytes, sendBytes } from './fetch-bytes.ts';
+import { abortError, cancelOn, collectBytes, sendBytes, streamPart } from './fetch-bytes.ts';
 import type { StoreBlobResponse__Output } from './generated/skein/worker/v1/StoreBlobResponse.ts';
 import type { GrpcLimits } from './limits.ts';
 import { clientOptions, defaultGrpcLimits } from './limits.ts';
 import { asDomainError } from './status.ts';
 import { digestField } from './wire/fields.ts';
 import { createClientCodec } from './wire/frame.ts';
+import { secretValueOf } from './wire/secret-value.ts';
 import { encodeTaskRef } from './wire/shared-values.ts';
 import { workerService } from './worker-protocol.ts';
 import { WorkerStream } from './worker-stream.ts';
@@ -52,6 +54,13 @@ interface WorkerServiceClient extends Client {
     answer: (error: Error | null) => void,
   ): ClientUnaryCall;
   FetchSnapshot(request: object, metadata: Metadata): ClientReadableStream<unknown>;
+  FetchPart(request: object, metadata: Metadata): ClientReadableStream<unknown>;
+  ReadSecret(
+    request: object,
+    metadata: Metadata,
+    options: CallOptions,
+    answer: (error: Error | null, response?: unknown) => void,
+  ): ClientUnaryCall;
   FetchBlob(request: object, metadata: Metadata): ClientReadableStream<unknown>;
   StoreBlob(
     metadata: Metadata,
@@ -129,7 +138,49 @@ class GrpcGateway implements CoordinatorGateway {
     if (signal?.aborted) throw abortError(signal);
     const wire = { sessionId, task: encodeTaskRef(request.task), digest: request.digest, held: request.held };
     const call = this.#transferClient().FetchSnapshot(wire, writeCredentials(credentials));
-    return collectBytes(call, this.#limits.maxTransferBytes, signal);
+    return collectBytes(call, this.#limits.maxPartBytes, signal);
+  }
+
+  async fetchPart(
+    credentials: JoinCredentials,
+    sessionId: SessionId,
+    request: PartRequest,
+    onBytes: (bytes: Uint8Array) => void,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    if (signal?.aborted) throw abortError(signal);
+    const { task, digest, part, offset } = request;
+    const wire = { sessionId, task: encodeTaskRef(task), digest, part, offset };
+    const call = this.#transferClient().FetchPart(wire, writeCredentials(credentials));
+    return streamPart(call, { offset, limit: this.#limits.maxPartBytes }, onBytes, signal);
+  }
+
+  async readSecret(
+    credentials: JoinCredentials,
+    sessionId: SessionId,
+    task: TaskRef,
+    secret: string,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    if (signal?.aborted) throw abortError(signal);
+    const metadata = writeCredentials(credentials);
+    const client = this.#transferClient();
+    const wire = { sessionId, task: encodeTaskRef(task), secret };
+    const response = await new Promise<unknown>((resolve, reject) => {
+      const call = client.ReadSecret(
+        wire,
+        metadata,
+        { deadline: Date.now() + this.#limits.callTimeoutMs },
+        (error, answer) => {
+          stop();
+          if (signal?.aborted) reject(abortError(signal));
+          else if (error !== null) reject(asDomainError(error));
+          else resolve(answer);
+        },
+      );
+      const stop = cancelOn(signal, () => call.cancel());
+    });
+    return secretValueOf(response);
   }
 
   async fetchBlob(

@@ -3,7 +3,7 @@ import { DomainError, isDomainError } from '@skein/domain';
 import { chunkBytes } from './chunk.ts';
 import type { StoreBlobResponse__Output } from './generated/skein/worker/v1/StoreBlobResponse.ts';
 import { asDomainError } from './status.ts';
-import { bytesField, isRecord } from './wire/fields.ts';
+import { bytesField, integerField, isRecord } from './wire/fields.ts';
 
 /** Large bytes at the worker's end: chunks in, chunks out, with bounded memory and one abort rule. */
 
@@ -57,6 +57,60 @@ export const collectBytes = (
       setImmediate(() => resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks, length)));
     });
   });
+
+/**
+ * A part's chunks as they come, after the message with its whole size; answers that size. Chunks that were given stay given when it rejects.
+ * Throws `too_large` for a size over `limit`, `invalid_argument` for messages out of order or more bytes than announced, and
+ * `unavailable` when the stream ends before the last byte.
+ */
+export const streamPart = (
+  call: ClientReadableStream<unknown>,
+  from: { readonly offset: number; readonly limit: number },
+  onBytes: (bytes: Uint8Array) => void,
+  signal: AbortSignal | undefined,
+): Promise<number> =>
+  new Promise((resolve, reject) => {
+    let total: number | undefined;
+    let at = from.offset;
+    let over = false;
+    const settle = (error?: DomainError): void => {
+      if (over) return;
+      over = true;
+      stop();
+      call.removeAllListeners('data');
+      if (error === undefined) return resolve(at);
+      call.cancel();
+      reject(error);
+    };
+    const stop = cancelOn(signal, () => settle(abortError(signal as AbortSignal)));
+    call.on('data', (response: unknown) => {
+      try {
+        if (total === undefined) {
+          total = totalOf(response, from.limit);
+          return;
+        }
+        const chunk = bytesField(isRecord(response) ? response['chunk'] : undefined, 'chunk');
+        at += chunk.length;
+        if (at > total) throw new DomainError('invalid_argument', 'more bytes came than the first message announced');
+        onBytes(chunk);
+      } catch (thrown) {
+        settle(asDomainError(thrown));
+      }
+    });
+    call.on('error', (thrown) => settle(asDomainError(thrown)));
+    call.on('end', () => {
+      // A broken stream ends too; its error follows in the same turn and rejects first only if this waits.
+      setImmediate(() =>
+        settle(at === total ? undefined : new DomainError('unavailable', 'the part ended before its last byte')),
+      );
+    });
+  });
+
+const totalOf = (response: unknown, limit: number): number => {
+  const total = integerField(isRecord(response) ? response['totalBytes'] : undefined, 'total_bytes');
+  if (total > limit) throw new DomainError('too_large', 'the part is too large', { limit, actual: total });
+  return total;
+};
 
 /** Sends `header`, then `bytes` in chunks, one at a time in the transport's hands; answers the digest that comes back. */
 export const sendBytes = async (

@@ -1,4 +1,5 @@
 import http2 from 'node:http2';
+import { inspect } from 'node:util';
 import { sampleBytes, sampleDigest, sampleHello, sampleTask } from '@skein/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
@@ -84,4 +85,82 @@ test('rejects transfers with a typed error, and holds no more than the limit', a
     );
   await expect(fetch()).rejects.toMatchObject({ code: 'not_found' });
   endless.close();
+});
+
+test('takes no more of a snapshot than an envelope may have, long before it would of a blob', async () => {
+  const chunk = messageType<object, object>('FetchSnapshotResponse').serialize({ chunk: Buffer.alloc(60_000) });
+  const small = createGrpcGateway({
+    address: `127.0.0.1:${(server.address() as { port: number }).port}`,
+    limits: { maxPartBytes: 100_000 },
+  });
+  reply = respond(Buffer.concat(Array.from({ length: 20 }, () => grpcFrame(chunk))));
+  const request = { task: sampleTask(), digest: sampleDigest(1), held: [] };
+  await expect(small.fetchSnapshot({ token: 't' }, 'ses_1', request)).rejects.toMatchObject({
+    code: 'too_large',
+    details: { limit: 100_000, actual: 120_000 },
+  });
+  small.close();
+});
+
+test('takes no more of a part than was announced, keeps what came, and says what was wrong', async () => {
+  const message = messageType<object, object>('FetchPartResponse');
+  const total = (totalBytes: number) => grpcFrame(message.serialize({ totalBytes }));
+  const chunk = (bytes: number) => grpcFrame(message.serialize({ chunk: Buffer.alloc(bytes, 1) }));
+  const end =
+    (...frames: Buffer[]) =>
+    (stream: http2.ServerHttp2Stream) => {
+      stream.respond({ 'content-type': 'application/grpc', ':status': 200 }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.end(Buffer.concat(frames));
+    };
+  const small = createGrpcGateway({
+    address: `127.0.0.1:${(server.address() as { port: number }).port}`,
+    limits: { maxPartBytes: 100_000 },
+  });
+  let came = 0;
+  const fetch = async (offset = 0): Promise<number> => {
+    came = 0;
+    const request = { task: sampleTask(), digest: sampleDigest(1), part: sampleDigest(2), offset };
+    return small.fetchPart({ token: 't' }, 'ses_1', request, (bytes) => {
+      came += bytes.length;
+    });
+  };
+
+  reply = respond(total(100_001));
+  await expect(fetch()).rejects.toMatchObject({ code: 'too_large', details: { limit: 100_000, actual: 100_001 } });
+  reply = respond(chunk(10));
+  await expect(fetch()).rejects.toMatchObject({ code: 'invalid_argument' });
+  reply = respond(Buffer.concat([total(20), total(20)]));
+  await expect(fetch()).rejects.toMatchObject({ code: 'invalid_argument' });
+  reply = respond(Buffer.concat([total(20), chunk(15), chunk(6)]));
+  await expect(fetch()).rejects.toMatchObject({ code: 'invalid_argument' });
+  expect(came).toBe(15);
+  reply = end(total(20), chunk(15));
+  await expect(fetch()).rejects.toMatchObject({ code: 'unavailable' });
+  expect(came).toBe(15);
+  reply = end(total(20), chunk(15));
+  expect(await fetch(5)).toBe(20);
+  reply = end();
+  await expect(fetch()).rejects.toMatchObject({ code: 'unavailable' });
+  reply = respond(grpcFrame(Buffer.from([0x12, 0xff])));
+  await expect(fetch()).rejects.toMatchObject({ code: 'invalid_argument' });
+  small.close();
+});
+
+test('refuses a secret over the limit and an answer that is none, and quotes neither', async () => {
+  const message = messageType<object, object>('ReadSecretResponse');
+  const answer = (body: Buffer) => (stream: http2.ServerHttp2Stream) => {
+    stream.respond({ 'content-type': 'application/grpc', ':status': 200 }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.end(grpcFrame(body));
+  };
+  const read = async (): Promise<unknown> =>
+    gateway.readSecret({ token: 't' }, 'ses_1', sampleTask(), 'KEY').catch((error: unknown) => error);
+  const canary = 'canary-9be2';
+  reply = answer(message.serialize({ value: canary.repeat(7_000) }));
+  expect(await read()).toMatchObject({ code: 'too_large' });
+  expect(inspect(await read(), { depth: null })).not.toContain(canary);
+  reply = answer(Buffer.concat([Buffer.from([0x12, 0xff]), Buffer.from(canary)]));
+  expect(await read()).toMatchObject({ code: 'invalid_argument' });
+  expect(inspect(await read(), { depth: null })).not.toContain(canary);
 });

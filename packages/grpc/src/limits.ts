@@ -6,8 +6,10 @@ export interface GrpcLimits {
   readonly maxMessageBytes: number;
   /** Unsent bytes of one stream; beyond it the stream is cut with `resource_exhausted` (D6). */
   readonly maxBufferedBytes: number;
-  /** Largest snapshot envelope or blob. */
+  /** Largest blob. */
   readonly maxTransferBytes: number;
+  /** Largest envelope of a snapshot, and largest part, as they travel: compressed. */
+  readonly maxPartBytes: number;
   /** A ping after this much time … */
   readonly keepaliveMs: number;
   /** … and the connection is dead without an answer within this. */
@@ -25,6 +27,7 @@ export const defaultGrpcLimits: GrpcLimits = {
   maxMessageBytes: 1024 * 1024,
   maxBufferedBytes: 8 * 1024 * 1024,
   maxTransferBytes: 1024 * 1024 * 1024,
+  maxPartBytes: 64 * 1024 * 1024,
   keepaliveMs: 300,
   keepaliveTimeoutMs: 700,
   helloTimeoutMs: 10_000,

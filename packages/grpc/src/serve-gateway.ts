@@ -6,7 +6,14 @@ import type { ServerTls } from './credentials.ts';
 import { serverCredentials } from './credentials.ts';
 import type { GrpcLimits } from './limits.ts';
 import { defaultGrpcLimits, serverOptions } from './limits.ts';
-import { serveFetchBlob, serveFetchSnapshot, serveReportExit, serveStoreBlob } from './serve-transfers.ts';
+import { serveReadSecret } from './serve-secrets.ts';
+import {
+  serveFetchBlob,
+  serveFetchPart,
+  serveFetchSnapshot,
+  serveReportExit,
+  serveStoreBlob,
+} from './serve-transfers.ts';
 import { serveWork } from './serve-work.ts';
 import { workerService } from './worker-protocol.ts';
 
@@ -39,6 +46,9 @@ export const serveGateway = async (options: ServeGatewayOptions): Promise<Served
     ReportExit: (call: Parameters<typeof serveReportExit>[1], answer: Parameters<typeof serveReportExit>[2]) =>
       serveReportExit(deps, call, answer),
     FetchSnapshot: (call: Parameters<typeof serveFetchSnapshot>[1]) => serveFetchSnapshot(deps, call),
+    FetchPart: (call: Parameters<typeof serveFetchPart>[1]) => serveFetchPart(deps, call),
+    ReadSecret: (call: Parameters<typeof serveReadSecret>[1], answer: Parameters<typeof serveReadSecret>[2]) =>
+      serveReadSecret(deps, call, answer),
     FetchBlob: (call: Parameters<typeof serveFetchBlob>[1]) => serveFetchBlob(deps, call),
     StoreBlob: (call: Parameters<typeof serveStoreBlob>[1], answer: Parameters<typeof serveStoreBlob>[2]) =>
       serveStoreBlob(deps, call, answer),

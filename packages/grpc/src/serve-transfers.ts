@@ -4,6 +4,7 @@ import type { CoordinatorGateway, ExitReport, Log } from '@skein/ports';
 import { chunkBytes } from './chunk.ts';
 import { readCredentials } from './credentials.ts';
 import type { FetchBlobRequest__Output } from './generated/skein/worker/v1/FetchBlobRequest.ts';
+import type { FetchPartRequest__Output } from './generated/skein/worker/v1/FetchPartRequest.ts';
 import type { FetchSnapshotRequest__Output } from './generated/skein/worker/v1/FetchSnapshotRequest.ts';
 import type { ReportExitRequest__Output } from './generated/skein/worker/v1/ReportExitRequest.ts';
 import type { StoreBlobHeader__Output } from './generated/skein/worker/v1/StoreBlobHeader.ts';
@@ -21,9 +22,11 @@ export interface ServeTransfersDeps {
   readonly log: Log;
 }
 
-type Received<T> = T | typeof malformed;
+/** A request as grpc-js hands it over. */
+export type Received<T> = T | typeof malformed;
 
-const understood = <T>(request: Received<T>): T => {
+/** The request, if it could be decoded. */
+export const understood = <T>(request: Received<T>): T => {
   if (request === malformed) throw new DomainError('invalid_argument', 'the request cannot be decoded');
   return request;
 };
@@ -74,6 +77,30 @@ export const serveFetchSnapshot = (
     );
   });
 
+/** Serves one `FetchPart` call. The gateway's pieces are views of what it keeps, so that gathering them copies nothing. */
+export const serveFetchPart = (
+  deps: ServeTransfersDeps,
+  call: ServerWritableStream<Received<FetchPartRequest__Output>, object>,
+): void =>
+  serveStream(deps, call, async (signal) => {
+    const request = understood(call.request);
+    const pieces: Uint8Array[] = [];
+    const totalBytes = await deps.gateway.fetchPart(
+      readCredentials(call.metadata),
+      idField(request.sessionId, 'session_id'),
+      {
+        task: decodeTaskRef(request.task, 'task'),
+        digest: digestField(request.digest, 'digest'),
+        part: digestField(request.part, 'part'),
+        offset: integerField(request.offset, 'offset'),
+      },
+      (bytes) => pieces.push(bytes),
+      signal,
+    );
+    await writeMessage(call, { totalBytes }, signal);
+    for (const piece of pieces) await writeChunks(call, piece, signal);
+  });
+
 /** Serves one `FetchBlob` call. */
 export const serveFetchBlob = (
   deps: ServeTransfersDeps,
@@ -94,25 +121,40 @@ const serveBytes = (
   deps: ServeTransfersDeps,
   call: ServerWritableStream<unknown, object>,
   fetch: (signal: AbortSignal) => Promise<Uint8Array>,
+): void => serveStream(deps, call, async (signal) => writeChunks(call, await fetch(signal), signal));
+
+/** Ends the call when `write` is done, or with what it throws. */
+const serveStream = (
+  deps: ServeTransfersDeps,
+  call: ServerWritableStream<unknown, object>,
+  write: (signal: AbortSignal) => Promise<void>,
 ): void => {
   const gone = new AbortController();
   call.on('cancelled', () => gone.abort(new DomainError('cancelled', 'the caller is gone')));
   call.on('error', () => undefined);
-  const serve = async (): Promise<void> => {
-    const bytes = await fetch(gone.signal);
-    for (let at = 0; at < bytes.length && !gone.signal.aborted; at += chunkBytes)
-      await writeChunk(call, bytes.subarray(at, at + chunkBytes), gone.signal);
-    if (!gone.signal.aborted) call.end();
-  };
-  serve().catch((thrown: unknown) => {
-    if (!gone.signal.aborted) call.emit('error', statusOf(deps, thrown));
-  });
+  write(gone.signal).then(
+    () => {
+      if (!gone.signal.aborted) call.end();
+    },
+    (thrown: unknown) => {
+      if (!gone.signal.aborted) call.emit('error', statusOf(deps, thrown));
+    },
+  );
 };
 
-/** One chunk at a time in the transport's hands. Resolves also when the caller is gone. */
-const writeChunk = (
+const writeChunks = async (
   call: ServerWritableStream<unknown, object>,
-  chunk: Uint8Array,
+  bytes: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> => {
+  for (let at = 0; at < bytes.length && !signal.aborted; at += chunkBytes)
+    await writeMessage(call, { chunk: bytes.subarray(at, at + chunkBytes) }, signal);
+};
+
+/** One message at a time in the transport's hands. Resolves also when the caller is gone. */
+const writeMessage = (
+  call: ServerWritableStream<unknown, object>,
+  message: object,
   signal: AbortSignal,
 ): Promise<void> =>
   new Promise((resolve) => {
@@ -121,7 +163,7 @@ const writeChunk = (
       resolve();
     };
     signal.addEventListener('abort', done);
-    call.write({ chunk }, done);
+    call.write(message, done);
   });
 
 /** Serves one `StoreBlob` call. */

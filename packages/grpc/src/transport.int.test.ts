@@ -199,6 +199,8 @@ test('closes the link of a stream once, whatever ends it', async () => {
     },
     reportExit: () => Promise.resolve(),
     fetchSnapshot: () => Promise.reject(new Error('none')),
+    fetchPart: () => Promise.reject(new Error('none')),
+    readSecret: () => Promise.reject(new Error('none')),
     fetchBlob: () => Promise.reject(new Error('none')),
     storeBlob: () => Promise.reject(new Error('none')),
   };

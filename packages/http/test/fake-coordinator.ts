@@ -1,4 +1,4 @@
-import type { Coordinator, RunEvent, SubmitRun } from '@skein/coordinator';
+import type { Coordinator, ListProposals, MemoryDocument, ProposalView, RunEvent, SubmitRun } from '@skein/coordinator';
 import { DomainError, type RunStatus, type RunView } from '@skein/domain';
 
 /** The API token that the fake accepts. */
@@ -20,6 +20,25 @@ export class FakeCoordinator implements Coordinator {
   readonly keys = new Map<string, string>();
   readonly applied: Parameters<Coordinator['applyProject']>[1][] = [];
   readonly log: { bytes: Uint8Array; complete: boolean } = { bytes: new Uint8Array(), complete: false };
+  readonly memory = new Map<string, MemoryDocument>();
+  readonly proposals: ProposalView[] = [
+    {
+      proposalId: 'run_1:write[3]:1:0',
+      scope: 'agent/writer',
+      op: 'append',
+      text: 'Be brief.',
+      runId: 'run_1',
+      step: 'write[3]',
+      attempt: 1,
+      agentId: 'writer',
+      versionId: digest,
+      at,
+      status: 'review',
+      reason: 'the input of its run is not trusted',
+    },
+  ];
+  /** Filters of `listProposals`. */
+  readonly asked: ListProposals[] = [];
   /** Streams that are being watched now. */
   watching = 0;
   /** Calls that wait for the end of a run now. */
@@ -161,7 +180,11 @@ export class FakeCoordinator implements Coordinator {
       });
     }
     this.applied.push(apply);
-    return { dryRun: apply.dryRun, warnings: [], agents: [], dags: [] };
+    if (apply.activate === true && apply.candidate === true) {
+      throw new DomainError('invalid_argument', 'a version is made active or a candidate, not both');
+    }
+    const plan = { agents: [], dags: [], parts: [], memory: [{ scope: 'global', change: 'kept' as const }] };
+    return { dryRun: apply.dryRun, warnings: [], agents: [], dags: [], memory: [], plan };
   }
   async listDags() {
     return ['a', 'b', 'c'].map((name) => ({ name, digest, steps: 1 }));
@@ -169,25 +192,83 @@ export class FakeCoordinator implements Coordinator {
   async getDag(): Promise<never> {
     throw new DomainError('not_found', 'no DAG has this name');
   }
-  async listSchedules() {
+  async listSchedules(_tenant: string, dag?: string) {
+    if (dag !== undefined && dag !== 'hello') throw new DomainError('not_found', `no DAG is named "${dag}"`);
     return [{ dag: 'hello', dagDigest: digest, scheduleId: 'nightly', cron: '0 3 * * *', timeZone: 'UTC' }];
   }
   async listAgents() {
     return [{ agentId: 'writer', versions: 1 }];
   }
-  async listVersions() {
+  async listVersions(_tenant: string, agentId: string) {
+    if (agentId !== 'writer') throw new DomainError('not_found', `no agent is named "${agentId}"`);
     return [];
+  }
+  async diffAgentVersions(_tenant: string, agentId: string, from: string, to: string) {
+    const changes = [{ path: 'instructions', kind: 'changed' as const, before: 'a', after: 'b' }];
+    return { agentId, from: { versionId: digest, alias: from }, to: { versionId: digest, alias: to }, changes };
   }
   async activateVersion(_tenant: string, _agentId: string, version: string): Promise<never> {
     throw new DomainError('not_found', `no version ${version}`);
   }
   async inspectSnapshot(_tenant: string, wanted: string) {
     if (wanted !== digest) throw new DomainError('not_found', 'no snapshot has this digest');
-    return { digest, manifest: { formatVersion: 1 as const, parts: [] }, bytes: 3 };
+    const parts = [{ kind: 'soul' as const, name: 'kind', size: 5, digest, askedBy: ['hello/greet'] }];
+    return { digest, manifest: { formatVersion: 1 as const, parts }, bytes: 3, uncompressedBytes: 5 };
+  }
+  async diffSnapshots(_tenant: string, a: string, b: string) {
+    return { a, b, added: [], removed: [], changed: [], same: 2 };
   }
   async exportSnapshot() {
     return new Uint8Array([31, 139, 8]);
   }
+
+  async listMemory() {
+    return [...this.memory.values()].map(({ scope, revision, bytes }) => ({ scope, revision, bytes }));
+  }
+  async readMemory(_tenant: string, scope: string, revision?: number) {
+    const found = this.memory.get(scope);
+    if (found === undefined || (revision !== undefined && revision !== found.revision)) {
+      throw new DomainError('not_found', `there is no memory ${scope}`);
+    }
+    return found;
+  }
+  async memoryHistory(tenant: string, scope: string, _limit: number, cursor?: string) {
+    if (cursor !== undefined) throw new DomainError('invalid_argument', 'the cursor is not one of this list');
+    const { text: _text, ...entry } = await this.readMemory(tenant, scope);
+    return { items: [entry] };
+  }
+  async setMemory(
+    _tenant: string,
+    scope: string,
+    text: string,
+    { by, expectedRevision }: { by: string; expectedRevision?: number },
+  ) {
+    const revision = this.memory.get(scope)?.revision ?? 0;
+    if (expectedRevision !== undefined && expectedRevision !== revision) {
+      throw new DomainError('version_conflict', `the memory ${scope} is at revision ${revision}`);
+    }
+    const change = { kind: 'set' as const, by };
+    const set = { scope, revision: revision + 1, bytes: text.length, at, change, text };
+    this.memory.set(scope, set);
+    return set;
+  }
+  async listProposals(_tenant: string, filter: ListProposals) {
+    this.asked.push(filter);
+    return { items: this.proposals };
+  }
+  async reviewProposal(_tenant: string, proposalId: string, verdict: 'approve' | 'reject') {
+    const found = this.proposals.find((proposal) => proposal.proposalId === proposalId);
+    if (found === undefined) throw new DomainError('not_found', 'no proposal has this id');
+    return { ...found, status: verdict === 'approve' ? ('folded' as const) : ('rejected' as const) };
+  }
+  async revertRun(_tenant: string, runId: string) {
+    this.#run(runId);
+    return { runId, scopes: [] };
+  }
+  async foldNow(_tenant: string, scope?: string) {
+    return [{ scope: scope ?? 'global', revision: 2, folded: 1, review: 0, dropped: 0 }];
+  }
+
   listWorkers() {
     return [];
   }

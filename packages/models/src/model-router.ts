@@ -5,8 +5,6 @@ import { createProviderModel } from './providers/provider-model.ts';
 
 /** What the router needs. */
 export interface ModelRouterDeps {
-  /** The value of a secret by name; on a worker, its own environment. Asked per turn, never stored or logged (S3). */
-  readonly secrets: (name: string) => string | undefined;
   readonly clock: Clock;
   /** A stream that says nothing for this long is given up with `deadline_exceeded`; 120 s by default. */
   readonly idleTimeoutMs?: number;

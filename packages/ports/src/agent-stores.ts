@@ -1,4 +1,12 @@
-import type { AgentContent, Digest, ModelContent, SkillContent, SoulContent, VersionId } from '@skein/domain';
+import type {
+  AgentContent,
+  Digest,
+  ModelContent,
+  SkillContent,
+  SoulContent,
+  ToolsContent,
+  VersionId,
+} from '@skein/domain';
 
 /**
  * The read-only stores that a worker hydrates from a verified snapshot (S1, S6).
@@ -11,11 +19,13 @@ export interface AgentStores {
   model(digest: Digest): ModelContent;
   soul(digest: Digest): SoulContent;
   skill(digest: Digest): SkillContent;
+  tools(digest: Digest): ToolsContent;
   /** Scopes in the snapshot: `global`, `dag/NAME`, `agent/ID`. */
   memory(): readonly { readonly scope: string; readonly revision: number; readonly text: string }[];
   writeAgent(agentId: string): never;
   writeModel(id: string): never;
   writeSoul(id: string): never;
   writeSkill(name: string): never;
+  writeTools(name: string): never;
   writeMemory(scope: string): never;
 }

@@ -58,6 +58,8 @@ export type CoordinatorMessage =
       readonly serverTime: number;
       readonly heartbeatMs: number;
       readonly leaseMs: number;
+      /** The snapshot format of every envelope in this session: the highest that both sides know. */
+      readonly snapshotFormat: number;
       /** Of the tasks in `hello.running`: those to keep. The others must stop and report nothing. */
       readonly keep: readonly TaskRef[];
     }
@@ -105,6 +107,16 @@ export interface SnapshotRequest {
   readonly held: readonly Digest[];
 }
 
+/** Bytes of one part that a worker asks for. */
+export interface PartRequest {
+  readonly task: TaskRef;
+  /** The snapshot of the task. */
+  readonly digest: Digest;
+  readonly part: Digest;
+  /** Compressed bytes that the worker has already, from an earlier call that broke. */
+  readonly offset: number;
+}
+
 /**
  * The door of a coordinator, as workers see it. Implemented by the coordinator in process and by the gRPC client in a worker,
  * so that one port serves both ends of the wire and a simulation skips the wire.
@@ -117,13 +129,37 @@ export interface CoordinatorGateway {
   ): StreamLink<WorkerMessage>;
   /** Idempotent. Throws `unauthenticated`, `unavailable`. */
   reportExit(credentials: JoinCredentials, report: ExitReport): Promise<void>;
-  /** One gzip envelope with the manifest and the parts not held. Throws `not_found`, `stale_fencing_token`, `unauthenticated`. */
+  /** One gzip envelope with the manifest and those parts not held that are at most 64 KiB; larger ones come by `fetchPart`. The bytes may be shared with other callers: nobody changes them. Throws `not_found`, `stale_fencing_token`, `unauthenticated`. */
   fetchSnapshot(
     credentials: JoinCredentials,
     sessionId: SessionId,
     request: SnapshotRequest,
     signal?: AbortSignal,
   ): Promise<Uint8Array>;
+  /**
+   * One part of the task's snapshot as one gzip member, from `offset` on: `onBytes` gets the pieces in order, and what it got stays good
+   * when the call then rejects, so that the next call goes on from there (equal content gives equal bytes on every coordinator).
+   * The pieces are shared with other callers: who wants to keep one copies it, and nobody changes it.
+   * Resolves with the size of the whole member. Throws like `fetchSnapshot`, and `invalid_argument` for an offset past the end.
+   */
+  fetchPart(
+    credentials: JoinCredentials,
+    sessionId: SessionId,
+    request: PartRequest,
+    onBytes: (bytes: Uint8Array) => void,
+    signal?: AbortSignal,
+  ): Promise<number>;
+  /**
+   * The value of a secret that the task's DAG or agent declares, while the worker holds its lease. Recorded before it is answered.
+   * Throws `permission_denied` (not declared), `not_found` (no such secret here), `stale_fencing_token`, `unauthenticated`, `unavailable`.
+   */
+  readSecret(
+    credentials: JoinCredentials,
+    sessionId: SessionId,
+    task: TaskRef,
+    secret: string,
+    signal?: AbortSignal,
+  ): Promise<string>;
   /** Throws `not_found`, `stale_fencing_token`, `unauthenticated`. */
   fetchBlob(
     credentials: JoinCredentials,
@@ -144,3 +180,6 @@ export interface CoordinatorGateway {
 
 /** Versions of the worker protocol that this build speaks, inclusive. */
 export const protocolVersions = { min: 1, max: 1 } as const;
+
+/** Largest value of a secret, in bytes of UTF-8. */
+export const maxSecretBytes = 64 * 1024;

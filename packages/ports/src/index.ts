@@ -7,14 +7,22 @@ export type {
   ExitReport,
   HeldTask,
   JoinCredentials,
+  PartRequest,
   SnapshotRequest,
   StreamLink,
   StreamListener,
   WorkerMessage,
 } from './coordinator-gateway.ts';
-export { protocolVersions } from './coordinator-gateway.ts';
+export { maxSecretBytes, protocolVersions } from './coordinator-gateway.ts';
 export type { Cron } from './cron.ts';
 export type { Log, Meter } from './log.ts';
+export type {
+  MemoryChange,
+  MemoryCommit,
+  MemoryRevision,
+  MemoryStore,
+  ProposalFilter,
+} from './memory-store.ts';
 export type { Model, ModelMessage, ToolCall, ToolDefinition, Turn, TurnRequest } from './model.ts';
 export type { LaunchedProcess, ProcessExit } from './process-launcher.ts';
 export type { AutoModel, ProjectFile, ProjectReader, ReadProject } from './project-reader.ts';
@@ -39,9 +47,9 @@ export type {
   RunStore,
   StateCheckpoint,
 } from './run-store.ts';
-export type { Secrets } from './secrets.ts';
+export type { SecretReader, SecretSource, Secrets } from './secrets.ts';
 export type { ShardHome, ShardStore } from './shard-store.ts';
-export type { SnapshotStore } from './snapshot-store.ts';
+export type { CollectedSnapshots, SnapshotStore } from './snapshot-store.ts';
 export type {
   ExecutionContext,
   ExecutionResult,
@@ -54,4 +62,5 @@ export type {
 export type { TextPattern, TextPatterns } from './text-pattern.ts';
 export type { TokenKind, TokenRecord, TokenStore } from './token-store.ts';
 export type { BashRequest, BashResult, ReadFile, ToolHost } from './tool-host.ts';
+export type { ServerToolResult, ToolServer, ToolServerContext, ToolServers } from './tool-servers.ts';
 export type { WorkDirs } from './work-dirs.ts';

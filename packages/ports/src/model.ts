@@ -1,4 +1,5 @@
 import type { JsonSchema, JsonValue, ModelContent } from '@skein/domain';
+import type { SecretReader } from './secrets.ts';
 
 /** One tool call of a model's turn. */
 export interface ToolCall {
@@ -34,6 +35,8 @@ export interface TurnRequest {
   readonly system: string;
   readonly messages: readonly ModelMessage[];
   readonly tools: readonly ToolDefinition[];
+  /** For the secret that the model names; without it, a model that names one fails with `unauthenticated`. */
+  readonly readSecret?: SecretReader;
   /** Upper bound for this turn's answer, in tokens. */
   readonly maxOutputTokens?: number;
 }

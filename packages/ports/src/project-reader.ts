@@ -25,6 +25,8 @@ export interface ReadProject {
     readonly dag: Dag;
     readonly source: string;
   }[];
+  /** Inline sub-DAGs of all files, by digest. */
+  readonly subDags: readonly { readonly name: string; readonly digest: Digest; readonly dag: Dag }[];
   readonly parts: readonly StoredPart[];
   readonly agents: readonly { readonly versionId: VersionId; readonly content: AgentContent }[];
   readonly memory: readonly { readonly scope: string; readonly text: string }[];

@@ -32,6 +32,10 @@ export interface Publication {
   readonly agents: readonly { readonly versionId: VersionId; readonly content: AgentContent }[];
   /** Agents whose published version becomes the active one. */
   readonly activate: readonly string[];
+  /** Agents whose published version becomes their candidate: named, shown, and routed to by nobody until a rollout says so. */
+  readonly candidates: readonly string[];
+  /** Inline sub-DAGs: found by digest only, current under no name. */
+  readonly subDags: readonly StoredDag[];
   /** Seeds: written only where the scope does not exist yet. */
   readonly memory: readonly { readonly scope: string; readonly text: string }[];
   /** ms since the epoch. */
@@ -46,12 +50,16 @@ export interface PublicationResult {
     readonly alias: string;
     readonly created: boolean;
     readonly activated: boolean;
+    /** The publication asked for it and it is the candidate now; never the active version. */
+    readonly candidate: boolean;
   }[];
   readonly dags: readonly {
     readonly name: string;
     readonly digest: Digest;
     readonly change: 'created' | 'updated' | 'unchanged';
   }[];
+  /** Seeds, and whether each was written: a scope that exists keeps its text. */
+  readonly memory: readonly { readonly scope: string; readonly seeded: boolean }[];
 }
 
 /** One agent in a list. */
@@ -59,6 +67,8 @@ export interface AgentSummary {
   readonly agentId: string;
   readonly activeVersionId?: VersionId;
   readonly activeAlias?: string;
+  readonly candidateVersionId?: VersionId;
+  readonly candidateAlias?: string;
   readonly versions: number;
 }
 
@@ -79,6 +89,6 @@ export interface ProjectStore {
   readPart(tenant: TenantId, digest: Digest): Promise<Uint8Array | undefined>;
   /** Only the scopes that exist. */
   readMemory(tenant: TenantId, scopes: readonly string[]): Promise<readonly MemoryView[]>;
-  /** Rises with each publish or activation; cheap to read, for caches. */
+  /** Rises with each publish, activation and new memory revision; cheap to read, for caches. */
   revision(tenant: TenantId): Promise<number>;
 }

@@ -1,4 +1,4 @@
-import type { Digest, JsonObject, RunFact, RunId, RunSource, RunStatus, TenantId } from '@skein/domain';
+import type { Digest, JsonObject, RunFact, RunId, RunSource, RunStatus, StoredProposal, TenantId } from '@skein/domain';
 
 /** The list row of a run, kept in the same commit as its facts. Instants in ms. */
 export interface RunHead {
@@ -18,6 +18,9 @@ export interface RunHead {
   readonly snapshotDigest?: Digest;
   readonly partial: boolean;
   readonly retryOf?: RunId;
+  /** The run whose step called this one, and the first run of that tree; both absent for a root. */
+  readonly parentRunId?: RunId;
+  readonly rootRunId?: RunId;
   /** The run's durable timer: the next instant at which time alone changes its plan. Part of the same commit. */
   readonly dueAt?: number;
 }
@@ -43,8 +46,15 @@ export interface AppendRequest {
   /** The head after this append: `seq` is `expectedSeq + facts.length`. */
   readonly head: RunHead;
   readonly creation?: RunCreation;
-  /** Snapshot that this append pins; refused with `version_conflict` if it is no longer stored. */
+  /**
+   * Snapshot that this append pins; refused with `version_conflict` if it is no longer stored. So is an append by which an open run
+   * begins to name a snapshot that is not stored, pinned or not. An append that lost the race says so before it is refused.
+   */
   readonly pinsSnapshot?: Digest;
+  /** The tenant's project revision that the admission was prepared from; refused with `version_conflict` if it has moved. */
+  readonly expectsRevision?: number;
+  /** Memory proposals of results in `facts`: inserted in the same commit, each once by its id. */
+  readonly proposals?: readonly StoredProposal[];
 }
 
 /** Outcome of one append. Losing a race is an answer, not an exception. */
@@ -60,6 +70,8 @@ export interface RunFilter {
   readonly tenant: TenantId;
   readonly dag?: string;
   readonly status?: RunStatus;
+  /** Children of this run only. Without it, only roots are listed. */
+  readonly parentRunId?: RunId;
   readonly limit: number;
   readonly cursor?: string;
 }

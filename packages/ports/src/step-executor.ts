@@ -1,11 +1,22 @@
-import type { Digest, JsonValue, StepKind, TaskOffer, TaskOutcome, TaskResult, Usage } from '@skein/domain';
+import type {
+  Digest,
+  JsonValue,
+  MemoryProposal,
+  StepKind,
+  TaskOffer,
+  TaskOutcome,
+  TaskResult,
+  Usage,
+} from '@skein/domain';
 import type { AgentStores } from './agent-stores.ts';
+import type { SecretReader } from './secrets.ts';
 
 /** Where a running attempt reports to. None of these block or throw. */
 export interface TaskSink {
   /** The step's code begins now; called once, before the first side effect. */
   started(): void;
-  log(bytes: Uint8Array): void;
+  /** `stream` keeps what two sources say at once apart where it matters; the log itself is one. */
+  log(bytes: Uint8Array, stream?: 'stdout' | 'stderr'): void;
 }
 
 /** Values of the offer, with those by digest already fetched. */
@@ -25,6 +36,10 @@ export interface ExecutionContext {
   /** Present exactly when the step is an agent step: hydrated from the verified snapshot (S1). */
   readonly stores?: AgentStores;
   readonly sink: TaskSink;
+  /** For names that the step or its agent declares. */
+  readonly readSecret: SecretReader;
+  /** Takes every secret that the task has read out of a value: for what goes to someone else before the result does, such as a model. */
+  readonly redact: (value: JsonValue) => JsonValue;
 }
 
 /** What an executor found; the worker turns it into a `TaskResult` and moves large values to blobs. */
@@ -34,6 +49,7 @@ export interface ExecutionResult {
   readonly stdout?: string;
   readonly outputs: { readonly [name: string]: JsonValue };
   readonly usage?: Usage;
+  readonly proposals?: readonly MemoryProposal[];
 }
 
 /**
@@ -48,7 +64,10 @@ export interface StepExecutor {
 /** What a task runner needs from the coordinator while a task runs. */
 export interface TaskTransfers {
   fetchSnapshot(digest: Digest, held: readonly Digest[]): Promise<Uint8Array>;
+  /** One part of the task's snapshot as one gzip member, with resume. */
+  fetchPart(snapshot: Digest, part: Digest): Promise<Uint8Array>;
   fetchBlob(digest: Digest): Promise<Uint8Array>;
+  readSecret(secret: string): Promise<string>;
   storeBlob(bytes: Uint8Array): Promise<Digest>;
 }
 

@@ -5,6 +5,8 @@ export interface ReadFile {
   /** Size of the whole file. */
   readonly bytes: number;
   readonly truncated: boolean;
+  /** Permission bits. */
+  readonly mode: number;
 }
 
 /** One command for `bash`. */

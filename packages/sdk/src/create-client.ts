@@ -1,5 +1,7 @@
 import type { AgentVersion, WorkerView } from '@skein/domain';
 import { segment, type WirePage } from './list-page.ts';
+import { createMemoryClient, type MemoryClient } from './memory-client.ts';
+import type { AgentDiff, SnapshotDiffInfo, SnapshotInfo } from './plan-wire.ts';
 import { createRunsClient, type RunsClient } from './runs-client.ts';
 import { createTransport, type Request, type TransportOptions } from './transport.ts';
 import type {
@@ -12,7 +14,6 @@ import type {
   DagListItem,
   ReadinessInfo,
   Schedule,
-  SnapshotInfo,
   TokenInfo,
 } from './wire.ts';
 
@@ -27,12 +28,17 @@ export interface SkeinClient {
   readonly agents: {
     list(): Promise<readonly AgentListItem[]>;
     versions(agentId: string): Promise<readonly AgentVersion[]>;
-    /** By version id or alias. */
+    /** By version id, alias, or at least 6 hex digits with which the id begins. */
     activate(agentId: string, version: string): Promise<AgentVersion>;
+    /** Versions are named as for `activate`. */
+    diff(agentId: string, from: string, to: string): Promise<AgentDiff>;
   };
   readonly workers: { list(): Promise<readonly WorkerView[]>; drain(workerId: string): Promise<WorkerView> };
+  readonly memory: MemoryClient;
   readonly snapshots: {
+    /** By digest, or at least 6 hex digits with which it begins. */
     inspect(digest: string): Promise<SnapshotInfo>;
+    diff(a: string, b: string): Promise<SnapshotDiffInfo>;
     /** One gzip envelope. */
     download(digest: string): Promise<Uint8Array>;
   };
@@ -82,16 +88,25 @@ export const createClient = (options: TransportOptions): SkeinClient => {
       versions: (agentId) => all(`/api/agents/${segment(agentId)}/versions`),
       activate: (agentId, version) =>
         post(`/api/agents/${segment(agentId)}/versions/${segment(version)}/activate`, {}, true),
+      diff: (agentId, from, to) =>
+        transport.json({
+          method: 'GET',
+          path: `/api/agents/${segment(agentId)}/diff`,
+          query: { from, to },
+          idempotent: true,
+        }),
     },
     workers: {
       list: () => all('/api/workers'),
       drain: (workerId) => post(`/api/workers/${segment(workerId)}/drain`, {}, true),
     },
+    memory: createMemoryClient(transport),
     snapshots: {
+      diff: (a, b) => transport.json({ method: 'GET', path: '/api/snapshots/diff', query: { a, b }, idempotent: true }),
       inspect: (digest) => get(`/api/snapshots/${segment(digest)}`),
       download: async (digest) => {
-        const path = `/api/snapshots/${segment(digest)}`;
-        const response = await transport.send({ method: 'GET', path, query: { download: true }, idempotent: true });
+        const path = `/api/snapshots/${segment(digest)}/file`;
+        const response = await transport.send({ method: 'GET', path, idempotent: true });
         return new Uint8Array(await response.arrayBuffer());
       },
     },

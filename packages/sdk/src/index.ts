@@ -1,5 +1,24 @@
 export type { SkeinClient } from './create-client.ts';
 export { createClient } from './create-client.ts';
+export type { MemoryClient } from './memory-client.ts';
+export type {
+  FoldInfo,
+  ListProposalsInput,
+  MemoryChangeInfo,
+  MemoryHistoryItem,
+  MemoryListItem,
+  MemoryText,
+  ProposalInfo,
+  RevertInfo,
+} from './memory-wire.ts';
+export type {
+  AgentDiff,
+  AliasChange,
+  ApplyPlan,
+  PlannedChange,
+  SnapshotDiffInfo,
+  SnapshotInfo,
+} from './plan-wire.ts';
 export type { AutoModelChoice } from './project/auto-model.ts';
 export { autoModelFrom, offlineModel } from './project/auto-model.ts';
 export { readProjectFolder } from './project/read-project-folder.ts';
@@ -20,7 +39,6 @@ export type {
   ReadinessInfo,
   RunListItem,
   Schedule,
-  SnapshotInfo,
   SubmitRunInput,
   TokenInfo,
   WatchedEvent,

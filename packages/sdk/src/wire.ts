@@ -3,13 +3,13 @@ import type {
   Digest,
   JsonObject,
   JsonValue,
-  Manifest,
   ModelProvider,
   Problem,
   RunId,
   RunStatus,
   VersionId,
 } from '@skein/domain';
+import type { ApplyPlan } from './plan-wire.ts';
 
 /** A page of a list. */
 export interface ListPage<T> {
@@ -24,6 +24,8 @@ export interface SubmitRunInput {
   readonly routingContext?: JsonObject;
   /** Higher runs first; default 0. */
   readonly priority?: number;
+  /** The input comes from someone who may not write to memory: what the run proposes waits for review. */
+  readonly untrustedInput?: boolean;
   /** Set by a scheduler: at most one run per DAG, schedule and nominal instant (ISO 8601). */
   readonly fire?: { readonly scheduleId: string; readonly nominalAt: string };
 }
@@ -32,6 +34,8 @@ export interface SubmitRunInput {
 export interface ListRunsInput {
   readonly dag?: string;
   readonly status?: RunStatus;
+  /** The runs that steps of this run called; without it, only runs that nobody called are listed. */
+  readonly parent?: RunId;
   readonly limit?: number;
   readonly cursor?: string;
 }
@@ -46,6 +50,8 @@ export interface RunListItem {
   readonly finishedAt?: string;
   readonly partial: boolean;
   readonly retryOf?: RunId;
+  readonly parentRunId?: RunId;
+  readonly rootRunId?: RunId;
 }
 
 /** One event of a run; `seq` is the cursor to resume after. */
@@ -93,6 +99,8 @@ export interface ApplyInput {
   };
   /** `new`: only versions that are new, or whose agent has no active one yet. */
   readonly activate?: boolean | 'new';
+  /** Name the published versions the candidates of their agents; not together with `activate: true`. */
+  readonly candidate?: boolean;
   readonly dryRun?: boolean;
   readonly signal?: AbortSignal;
 }
@@ -106,13 +114,16 @@ export interface ApplyOutcome {
     readonly alias: string;
     readonly created: boolean;
     readonly activated: boolean;
+    readonly candidate: boolean;
   }[];
   readonly dags: readonly {
     readonly name: string;
     readonly digest: Digest;
     readonly change: 'created' | 'updated' | 'unchanged';
   }[];
+  readonly memory: readonly { readonly scope: string; readonly seeded: boolean }[];
   readonly warnings: readonly Problem[];
+  readonly plan: ApplyPlan;
 }
 
 /** One DAG in a list. */
@@ -145,14 +156,9 @@ export interface AgentListItem {
   readonly agentId: string;
   readonly activeVersionId?: VersionId;
   readonly activeAlias?: string;
+  readonly candidateVersionId?: VersionId;
+  readonly candidateAlias?: string;
   readonly versions: number;
-}
-
-/** A sealed snapshot. */
-export interface SnapshotInfo {
-  readonly digest: Digest;
-  readonly manifest: Manifest;
-  readonly bytes: number;
 }
 
 /** A token without its secret. */

@@ -1,28 +1,33 @@
 import { type Digest, DomainError, type Manifest, type SnapshotLimits } from '@skein/domain';
-import { encodeEnvelope, fullPayloadBytes } from './envelope.ts';
+import { encodeFormatOne, fullPayloadBytes } from './format-one.ts';
+import { gzipOverheadBytes } from './gzip.ts';
 import { partLimit } from './part-codec.ts';
 import { partLabel } from './part-content.ts';
+import { inSlices, type Pause } from './slices.ts';
 
 /**
  * The limits that a reader will check, checked where something can still be done about it. Throws `too_large`, with the largest parts
- * in `details.largest`. Compressing is skipped where the bytes fit even uncompressed.
+ * in `details.largest`. Compressing, with pauses, is skipped where the bytes fit even uncompressed.
  */
-export const checkSize = (manifest: Manifest, parts: ReadonlyMap<Digest, Uint8Array>, limits: SnapshotLimits): void => {
+export const checkSize = async (
+  manifest: Manifest,
+  parts: ReadonlyMap<Digest, Uint8Array>,
+  limits: SnapshotLimits,
+  pause: Pause | undefined,
+): Promise<void> => {
   for (const part of manifest.parts) {
     const limit = partLimit(part.kind, limits);
     if (part.size > limit) throw overLimit(partLabel(part), limit, part.size, manifest);
   }
   const total = fullPayloadBytes(manifest);
   if (total > limits.maxBytes) throw overLimit('the snapshot, uncompressed', limits.maxBytes, total, manifest);
-  if (total + deflateOverheadBytes(total) <= limits.maxCompressedBytes) return;
-  const compressed = encodeEnvelope(manifest, parts, { ...limits, maxCompressedBytes: Number.MAX_SAFE_INTEGER }).length;
+  if (total + gzipOverheadBytes(total) <= limits.maxCompressedBytes) return;
+  const unlimited = { ...limits, maxCompressedBytes: Number.MAX_SAFE_INTEGER };
+  const { length: compressed } = await inSlices(encodeFormatOne(manifest, parts, unlimited, undefined), pause);
   if (compressed > limits.maxCompressedBytes) {
     throw overLimit('the snapshot, compressed', limits.maxCompressedBytes, compressed, manifest);
   }
 };
-
-/** Generous bound on what gzip adds to bytes that do not compress. */
-const deflateOverheadBytes = (bytes: number): number => 64 + Math.ceil(bytes / 256);
 
 const listedParts = 5;
 

@@ -1,73 +1,13 @@
-import {
-  type AgentContent,
-  type Digest,
-  defaultSnapshotLimits,
-  type PartKind,
-  type SnapshotLimits,
-  type SnapshotRequirements,
-  versionIdOf,
-} from '@skein/domain';
-import type { MemoryView, ProjectStore } from '@skein/ports';
-import { createNodeHasher } from '@skein/testkit';
+import { type AgentContent, maxMemoryBytes, type SnapshotRequirements } from '@skein/domain';
 import { describe, expect, test } from 'vitest';
+import { project, requiring } from '../test/memory-project.ts';
+import { limits } from '../test/sealed.ts';
 import { type BuildDeps, buildSnapshot } from './build-snapshot.ts';
 import { encodeEnvelope } from './envelope.ts';
 import { hydrate } from './hydrate.ts';
-import { maxMemoryScopeBytes } from './memory-parts.ts';
 import { encodePart } from './part-codec.ts';
-import type { PartContents } from './part-content.ts';
-import { createSnapshotOpener } from './snapshot-opener.ts';
 import { verifySnapshot } from './verify-snapshot.ts';
 
-const hasher = createNodeHasher();
-
-/** A project in memory: what was put in, under the digest that it has. */
-const project = (limits: SnapshotLimits = defaultSnapshotLimits) => {
-  const parts = new Map<Digest, Uint8Array>();
-  const agents = new Map<string, AgentContent>();
-  const memory: MemoryView[] = [];
-  const put = <K extends PartKind>(kind: K, content: PartContents[K]): Digest => {
-    const bytes = encodePart(kind, content);
-    const digest = hasher.digest(bytes);
-    parts.set(digest, bytes);
-    return digest;
-  };
-  const model = put('model', { id: 'm', provider: 'offline', model: 'rules-1', parameters: {} });
-  const agent = (agentId: string, fields: Partial<AgentContent> = {}): string => {
-    const content: AgentContent = {
-      agentId,
-      description: '',
-      instructions: '',
-      model,
-      skills: {},
-      tools: { allow: [], bash: { allow: [], deny: [] } },
-      limits: {},
-      subAgents: {},
-      ...fields,
-    };
-    const versionId = versionIdOf(content, hasher);
-    agents.set(`${agentId}@${versionId}`, content);
-    return versionId;
-  };
-  const projects: Pick<ProjectStore, 'findVersion' | 'readPart' | 'readMemory'> = {
-    findVersion: async (_tenant, agentId, version) => {
-      const content = agents.get(`${agentId}@${version}`);
-      return content && { agentId, versionId: version, alias: 'v1', content, publishedAt: '2026-01-01T00:00:00.000Z' };
-    },
-    readPart: async (_tenant, digest) => parts.get(digest),
-    readMemory: async (_tenant, scopes) => memory.filter(({ scope }) => scopes.includes(scope)),
-  };
-  const deps: BuildDeps = { projects, hasher, limits };
-  return { deps, parts, agents, memory, model, put, agent };
-};
-
-const requiring = (
-  agentIds: readonly string[],
-  memory: Partial<SnapshotRequirements['memory']> = {},
-): SnapshotRequirements => ({
-  agents: agentIds.map((agentId) => ({ agentId, askedBy: `step "use-${agentId}" of DAG "d"` })),
-  memory: { global: false, dags: [], agents: [], ...memory },
-});
 const build = (deps: BuildDeps, requirements: SnapshotRequirements, versions: { [agentId: string]: string }) =>
   buildSnapshot(deps, { tenant: 'default', requirements, versions });
 const names = (built: Awaited<ReturnType<typeof build>>) =>
@@ -94,6 +34,7 @@ describe('building a snapshot', () => {
       'model m',
       'soul calm',
       'skill dig',
+      'tools tools',
       'memory dag/d',
       'memory global',
     ]);
@@ -107,15 +48,15 @@ describe('building a snapshot', () => {
   test('takes no memory that was not opted in to, and cuts what is too long with a mark', async () => {
     const { deps, agent, memory } = project();
     memory.push(
-      { scope: 'global', revision: 1, text: 'ü'.repeat(maxMemoryScopeBytes) },
+      { scope: 'global', revision: 1, text: 'ü'.repeat(maxMemoryBytes) },
       { scope: 'agent/main', revision: 1, text: 'own' },
     );
     const versions = { main: agent('main') };
-    expect(names(await build(deps, requiring(['main']), versions))).toEqual(['agent main', 'model m']);
+    expect(names(await build(deps, requiring(['main']), versions))).toEqual(['agent main', 'model m', 'tools tools']);
     const built = await build(deps, requiring(['main'], { global: true }), versions);
     const envelope = encodeEnvelope(built.manifest, built.parts, deps.limits);
     const [view] = hydrate(verifySnapshot(deps, built.digest, { envelope }), deps.limits).memory();
-    expect(view?.text).toContain(`[memory cut: ${maxMemoryScopeBytes} of ${2 * maxMemoryScopeBytes} bytes shown]`);
+    expect(view?.text).toContain(`[memory cut: ${maxMemoryBytes} of ${2 * maxMemoryBytes} bytes shown]`);
     expect(view?.text).not.toContain('\ufffd');
   });
 
@@ -130,7 +71,13 @@ describe('building a snapshot', () => {
   test('names everything that is missing and who asked for it', async () => {
     const { deps, agent } = project();
     const gone = 'sha256:'.padEnd(71, '0');
-    const main = agent('main', { model: gone, soul: gone, skills: { dig: gone }, subAgents: { sub: gone } });
+    const main = agent('main', {
+      model: gone,
+      tools: gone,
+      soul: gone,
+      skills: { dig: gone },
+      subAgents: { sub: gone },
+    });
     const building = build(deps, requiring(['main', 'other', 'third']), { main, third: gone });
     await expect(building).rejects.toMatchObject({ code: 'not_found' });
     const problems = await building.catch(
@@ -139,11 +86,92 @@ describe('building a snapshot', () => {
     expect((problems as { message: string }[]).map(({ message }) => message)).toEqual([
       'step "use-other" of DAG "d" asks for the agent "other", which has no active version (make one active: skein apply --activate, or skein versions activate)',
       `agent "main" (of step "use-main" of DAG "d") needs the model ${gone}, which does not exist`,
+      `agent "main" (of step "use-main" of DAG "d") needs the tools ${gone}, which does not exist`,
       `agent "main" (of step "use-main" of DAG "d") needs the soul ${gone}, which does not exist`,
       `agent "main" (of step "use-main" of DAG "d") needs the skill "dig" ${gone}, which does not exist`,
       `step "use-third" of DAG "d" asks for the agent "third" in version ${gone}, which does not exist`,
       `agent "main" (of step "use-main" of DAG "d") asks for the agent "sub" in version ${gone}, which does not exist`,
     ]);
+  });
+
+  test('says of each part which steps ask for it, in walk order, also through the agents that bring it', async () => {
+    const { deps, put, agent, memory } = project();
+    const soul = put('soul', { id: 'calm', name: '', description: '', content: '' });
+    const deep = agent('deep', { soul });
+    const sub = agent('sub', { subAgents: { deep } });
+    const versions = { ann: agent('ann', { subAgents: { sub } }), bob: agent('bob', { subAgents: { deep } }) };
+    memory.push({ scope: 'global', revision: 7, text: 'g' }, { scope: 'dag/d', revision: 1, text: 'd' });
+    const requirements: SnapshotRequirements = {
+      agents: [
+        { agentId: 'ann', askedBy: 'step "3"', steps: ['d/3', 'd/5', 'd/6'] },
+        { agentId: 'bob', askedBy: 'step "1"', steps: ['d/1', 'd/2', 'd/4'] },
+      ],
+      memory: { global: true, dags: ['d'], agents: [], steps: { global: ['d/2', 'd/3'], 'dag/d': ['d/3'] } },
+      calls: {},
+      askers: ['d/1', 'd/2', 'd/3', 'd/4', 'd/5', 'd/6'],
+    };
+    const built = await build(deps, requirements, versions);
+    const askers = built.manifest.parts.map(({ kind, name, askedBy }) => [
+      `${kind} ${name.replace(/@.*/, '')}`,
+      askedBy,
+    ]);
+    expect(Object.fromEntries(askers)).toEqual({
+      'agent ann': ['d/3', 'd/5', 'd/6'],
+      'agent bob': ['d/1', 'd/2', 'd/4'],
+      'agent deep': ['d/1', 'd/2', 'd/3', 'd/4'],
+      'agent sub': ['d/3', 'd/5', 'd/6'],
+      'model m': ['d/1', 'd/2', 'd/3', 'd/4'],
+      'soul calm': ['d/1', 'd/2', 'd/3', 'd/4'],
+      'tools tools': ['d/1', 'd/2', 'd/3', 'd/4'],
+      'memory dag/d': ['d/3'],
+      'memory global': ['d/2', 'd/3'],
+    });
+    expect(built.memory).toEqual({ global: 7, 'dag/d': 1 });
+  });
+
+  test('needs only the stores that the requirements need, and names one that is not there', async () => {
+    const { deps, agent, memory } = project();
+    const versions = { main: agent('main') };
+    memory.push({ scope: 'dag/d', revision: 1, text: 'd' });
+    const without = (...names: readonly (keyof BuildDeps['projects'])[]): BuildDeps => ({
+      ...deps,
+      projects: Object.fromEntries(Object.entries(deps.projects).filter(([name]) => !names.includes(name as never))),
+    });
+    expect(names(await build(without('readMemory'), requiring(['main']), versions))).toContain('agent main');
+    const remembering = requiring(['main'], { dags: ['d'], steps: { 'dag/d': ['d/use-main'] } });
+    const failing: readonly (readonly [BuildDeps, string])[] = [
+      [without('readMemory'), 'd/use-main reads the memory "dag/d", but there is no memory store'],
+      [without('findVersion'), 'step "use-main" of DAG "d" asks for the agent "main", but there is no agent store'],
+      [without('readPart'), 'agent "main" (of step "use-main" of DAG "d") needs the model'],
+    ];
+    for (const [lacking, message] of failing) {
+      const building = build(lacking, remembering, versions);
+      await expect(building).rejects.toMatchObject({ code: 'not_found' });
+      await expect(building).rejects.toThrow(message);
+    }
+  });
+
+  test('lets others have their turn while it reads and compresses large parts, and is the same snapshot', async () => {
+    const { deps, put, agent } = project();
+    const skills = Object.fromEntries(
+      ['a', 'b', 'c'].map((name) => {
+        const body = `${name} of many `.repeat(150_000);
+        return [name, put('skill', { name, description: '', body, metadata: {}, files: [] })];
+      }),
+    );
+    const main = agent('main', { skills });
+    let pauses = 0;
+    const pause = async (): Promise<void> => {
+      pauses += 1;
+    };
+    const built = await build({ ...deps, pause }, requiring(['main']), { main });
+    // One for each large part, and one for each slice but the first of what has to be compressed to know whether it fits.
+    expect(pauses).toBeGreaterThan(3 + 4_300_000 / (128 * 1024));
+    expect(built.digest).toBe((await build(deps, requiring(['main']), { main })).digest);
+  });
+
+  test('is refused for a DAG without agents, which has no snapshot', async () => {
+    await expect(build(project().deps, requiring([]), {})).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 
   test('carries two frozen contents of one model name side by side', async () => {
@@ -183,7 +211,7 @@ describe('building a snapshot', () => {
     const view = (scope: string) => ({ scope, revision: 1, text: scope });
     memory.push(view('global'), view('dag/daily'), view('dag/other'), view('agent/main'));
     const leaky = { ...deps, projects: { ...deps.projects, readMemory: async () => memory } };
-    const requirements = { ...requiring(['main']), memory: { global: false, dags: ['daily'], agents: [] } };
+    const requirements = { ...requiring(['main']), memory: { global: false, dags: ['daily'], agents: [], steps: {} } };
     const built = await build(leaky, requirements, { main });
     expect(built.manifest.parts.filter(({ kind }) => kind === 'memory').map(({ name }) => name)).toEqual(['dag/daily']);
   });
@@ -192,13 +220,13 @@ describe('building a snapshot', () => {
     ['uncompressed', { maxBytes: 3_000 }],
     ['compressed', { maxCompressedBytes: 300 }],
   ])('over the limit %s fails with the largest parts', async (_name, limit) => {
-    const { deps, put, agent } = project({ ...defaultSnapshotLimits, ...limit });
+    const { deps, put, agent } = project({ ...limits, ...limit });
     const soul = put('soul', { id: 'large', name: '', description: '', content: 'x y '.repeat(1_000) });
     const main = agent('main', { soul });
     const building = build(deps, requiring(['main']), { main });
     await expect(building).rejects.toMatchObject({
       code: 'too_large',
-      details: { largest: [{ part: 'soul large' }, {}, {}] },
+      details: { largest: [{ part: 'soul large' }, {}, {}, {}] },
     });
   });
 });
@@ -213,56 +241,15 @@ describe('the stores of a snapshot', () => {
       deps.limits,
     );
     const refusing = expect.objectContaining({ code: 'read_only' }) as Error;
-    for (const write of ['writeAgent', 'writeModel', 'writeSoul', 'writeSkill', 'writeMemory'] as const) {
+    for (const write of ['writeAgent', 'writeModel', 'writeSoul', 'writeSkill', 'writeTools', 'writeMemory'] as const) {
       expect(() => stores[write]('x')).toThrow(refusing);
     }
     const missing = expect.objectContaining({ code: 'not_found' }) as Error;
     expect(() => stores.agent('other', main)).toThrow(missing);
     expect(() => stores.soul(model)).toThrow(missing);
     expect(() => stores.skill(model)).toThrow(missing);
+    expect(() => stores.tools(model)).toThrow(missing);
     expect(() => Object.assign(stores.model(model).parameters, { x: 1 })).toThrow(TypeError);
     expect(() => (stores.memory() as unknown[]).push(1)).toThrow(TypeError);
-  });
-
-  test('are opened once while they are in the cache, and fetched when they are not', async () => {
-    const { deps, agent } = project();
-    const versions = { a: agent('a'), b: agent('b') };
-    const one = await build(deps, requiring(['a']), versions);
-    const two = await build(deps, requiring(['b']), versions);
-    const opener = createSnapshotOpener({ ...deps, maxCacheBytes: 10_000 });
-    const never = () => Promise.reject(new Error('fetched'));
-    const stores = await opener.open(
-      { digest: one.digest, envelope: encodeEnvelope(one.manifest, one.parts, deps.limits) },
-      never,
-    );
-    expect(await opener.open({ digest: one.digest }, never)).toBe(stores);
-    const fetches: (readonly Digest[])[] = [];
-    const fetch = async (held: readonly Digest[]) => {
-      fetches.push(held);
-      const lacking = [...two.parts.keys()].filter((digest) => !held.includes(digest));
-      return encodeEnvelope(two.manifest, two.parts, deps.limits, lacking);
-    };
-    const [left, right] = await Promise.all([
-      opener.open({ digest: two.digest }, fetch),
-      opener.open({ digest: two.digest }, fetch),
-    ]);
-    expect(left).toBe(right);
-    expect(left.digest).toBe(two.digest);
-    expect(fetches).toEqual([[...one.parts.keys(), one.digest]]);
-    expect([...opener.held()].sort()).toEqual(
-      [...new Set([...one.parts.keys(), ...two.parts.keys(), one.digest, two.digest])].sort(),
-    );
-  });
-
-  test('are refused, not replaced, when the bytes are of another digest', async () => {
-    const { deps, agent } = project();
-    const versions = { a: agent('a') };
-    const built = await build(deps, requiring(['a']), versions);
-    const envelope = encodeEnvelope(built.manifest, built.parts, deps.limits);
-    const opener = createSnapshotOpener({ ...deps, maxCacheBytes: 10_000 });
-    const other = 'sha256:'.padEnd(71, '1');
-    const opening = opener.open({ digest: other, envelope }, () => Promise.reject(new Error('fetched')));
-    await expect(opening).rejects.toMatchObject({ code: 'digest_mismatch' });
-    expect(opener.held()).toEqual([]);
   });
 });

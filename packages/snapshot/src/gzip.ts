@@ -1,12 +1,13 @@
-import { isDomainError } from '@skein/domain';
-import { deflateSync, Gunzip } from 'fflate';
+import { Deflate, deflateSync } from 'fflate';
 import { crc32 } from './crc32.ts';
+import { inflate } from './inflate.ts';
+import { atOnce, type Slices } from './slices.ts';
 import { snapshotInvalid, tooLarge } from './snapshot-error.ts';
 
 /**
  * One gzip member with one fixed header, so that equal content gives equal bytes on every machine.
  *
- * G1 Reading never inflates more than `maxBytes` + one slice, and writes into one buffer of at most `maxBytes`: no second copy.
+ * G1 Reading never inflates more than `maxBytes`, into one buffer that is no larger.
  * G2 Every defect has its own reason; none ends in another throw.
  * G3 The member must end exactly where the bytes end.
  */
@@ -15,71 +16,74 @@ import { snapshotInvalid, tooLarge } from './snapshot-error.ts';
 const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
 const trailerBytes = 8;
 
-/** Part of the format: another value gives other bytes for the same content. A large table costs more to make than small content to compress. */
-const deflateOptions = (bytes: number) => ({ level: 6, mem: bytes > 128 * 1024 ? 8 : 4 }) as const;
+/** Part of the format, as the options are: content of more bytes than this is compressed in slices of so many. */
+const sliceBytes = 128 * 1024;
+
+/** A large table costs more to make than small content to compress. */
+const options = { small: { level: 6, mem: 4 }, large: { level: 6, mem: 8 } } as const;
 
 /** The bytes as one gzip member; a pure function of its argument. */
-export const gzip = (content: Uint8Array): Uint8Array => {
-  const deflated = deflateSync(content, deflateOptions(content.length));
-  const bytes = new Uint8Array(header.length + deflated.length + trailerBytes);
+export const gzip = (content: Uint8Array): Uint8Array => atOnce(gzipSlices(content));
+
+/** The same bytes as `gzip` makes, in slices, because megabytes take a good part of a second. Nobody may change the content meanwhile. */
+export function* gzipSlices(content: Uint8Array): Slices<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let crc = 0;
+  if (content.length <= sliceBytes) {
+    pieces.push(deflateSync(content, options.small));
+    crc = crc32(content);
+  } else {
+    const deflate = new Deflate(options.large, (piece) => pieces.push(piece));
+    for (let at = 0; at < content.length; at += sliceBytes) {
+      if (at > 0) yield;
+      const slice = content.subarray(at, at + sliceBytes);
+      crc = crc32(slice, crc);
+      deflate.push(slice, at + sliceBytes >= content.length);
+    }
+  }
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const bytes = new Uint8Array(header.length + length + trailerBytes);
   bytes.set(header);
-  bytes.set(deflated, header.length);
-  const view = new DataView(bytes.buffer, header.length + deflated.length);
-  view.setUint32(0, crc32(content), true);
+  let end = header.length;
+  for (const piece of pieces) {
+    bytes.set(piece, end);
+    end += piece.length;
+  }
+  const view = new DataView(bytes.buffer, end);
+  view.setUint32(0, crc, true);
   view.setUint32(4, content.length, true);
   return bytes;
-};
+}
 
-/** Input goes in slices of this size; deflate makes at most 1,032 bytes of one. @source https://zlib.net/zlib_tech.html */
-const sliceBytes = 2 * 1024;
+/** Generous bound on what gzip adds to bytes that do not compress. */
+export const gzipOverheadBytes = (bytes: number): number => 64 + Math.ceil(bytes / 256);
 
 /**
- * The content of one gzip member. Throws `too_large` at the first byte over `maxBytes`, and `snapshot_invalid` with the reasons `bad_gzip`,
- * `truncated`, `bad_crc`, `bad_length`, `trailing_bytes` or `second_member`.
+ * The content of one gzip member. `what` names it in errors. Throws `too_large` at the first byte over `maxBytes`, and `snapshot_invalid` with
+ * the reasons `bad_gzip`, `truncated`, `bad_crc`, `bad_length`, `trailing_bytes` or `second_member`.
  */
-export const gunzip = (bytes: Uint8Array, maxBytes: number): Uint8Array => {
+export const gunzip = (bytes: Uint8Array, maxBytes: number, what = 'the snapshot'): Uint8Array => {
   checkHeader(bytes);
-  // What the trailer says is only a hint: what does not fit is counted, not kept, and refused at the end.
-  const content = new Uint8Array(Math.min(maxBytes, trailerAt(bytes, bytes.length).getUint32(4, true)));
-  let inflated = 0;
-  let crc = 0;
-  let memberEnd: number | undefined;
-  const stream = new Gunzip((chunk) => {
-    const start = inflated;
-    inflated += chunk.length;
-    if (inflated > maxBytes) throw tooLarge('the snapshot, uncompressed', maxBytes, inflated);
-    crc = crc32(chunk, crc);
-    if (inflated <= content.length) content.set(chunk, start);
-  });
-  stream.onmember = (offset) => {
-    memberEnd = offset;
-    throw memberFound;
-  };
-  const push = (slice: Uint8Array): void => {
-    try {
-      stream.push(slice);
-    } catch (thrown) {
-      if (isDomainError(thrown)) throw thrown;
-      if (thrown !== memberFound) throw inflateError(thrown);
-    }
-  };
-  for (let at = 0; at < bytes.length && memberEnd === undefined; at += sliceBytes) {
-    push(bytes.slice(at, at + sliceBytes));
+  // What the trailer says is only a hint.
+  const claimed = trailerAt(bytes, bytes.length - trailerBytes).getUint32(4, true);
+  const { content, end } = inflate(bytes, header.length, claimed, maxBytes);
+  if (end === undefined) throw tooLarge(`${what}, uncompressed`, maxBytes, maxBytes + 1);
+  checkEnd(bytes, end);
+  const trailer = trailerAt(bytes, end);
+  if (trailer.getUint32(4, true) !== content.length) {
+    throw snapshotInvalid('bad_length', 'the inflated length is not the one that the gzip trailer says');
   }
-  if (memberEnd !== undefined) throw snapshotInvalid('second_member', 'a second gzip member follows the first');
-  // A header after the last byte makes the stream say where it thinks that the member ended (G3).
-  try {
-    push(header);
-  } catch (thrown) {
-    if (isDomainError(thrown) && thrown.code === 'too_large') throw thrown;
-    memberEnd = undefined;
+  if (trailer.getUint32(0, true) !== crc32(content)) {
+    throw snapshotInvalid('bad_crc', 'the checksum of the gzip trailer does not match');
   }
-  checkEnd(bytes, memberEnd, crc, inflated);
   return content;
 };
 
-/** Thrown out of the stream to stop it at a member's end; never leaves this file. */
-const memberFound = new Error('member found');
+/** The first `wanted` bytes of what a member holds, or fewer when it ends before. Throws `snapshot_invalid` as `gunzip` does. */
+export const inflateStart = (bytes: Uint8Array, wanted: number): Uint8Array => {
+  checkHeader(bytes);
+  return inflate(bytes, header.length, wanted, wanted).content;
+};
 
 const checkHeader = (bytes: Uint8Array): void => {
   const known = Math.min(bytes.length, header.length);
@@ -90,33 +94,15 @@ const checkHeader = (bytes: Uint8Array): void => {
   if (bytes.length < header.length + 2 + trailerBytes) throw snapshotInvalid('truncated', 'the bytes end too early');
 };
 
-const inflateError = (thrown: unknown): Error => {
-  const code = (thrown as { readonly code?: unknown } | undefined)?.code;
-  if (code === invalidHeaderCode) return snapshotInvalid('trailing_bytes', 'bytes follow the end of the gzip member');
-  return snapshotInvalid('bad_gzip', 'the compressed data is damaged');
+const checkEnd = (bytes: Uint8Array, end: number): void => {
+  const rest = end + trailerBytes;
+  if (rest > bytes.length) throw snapshotInvalid('truncated', 'the bytes end too early');
+  if (rest === bytes.length) return;
+  if (bytes[rest] === header[0] && bytes[rest + 1] === header[1]) {
+    throw snapshotInvalid('second_member', 'a second gzip member follows the first');
+  }
+  throw snapshotInvalid('trailing_bytes', 'bytes follow the end of the gzip member');
 };
 
-/** fflate's code for "a member should begin here". @source https://github.com/101arrowz/fflate/blob/master/src/index.ts FlateErrorCode */
-const invalidHeaderCode = 6;
-
-const checkEnd = (bytes: Uint8Array, memberEnd: number | undefined, crc: number, inflated: number): void => {
-  if (memberEnd !== bytes.length) {
-    // One to three trailing bytes are too few for the stream to tell them from a cut trailer; the checksum does.
-    for (let extra = 1; extra <= 3; extra++) {
-      const view = trailerAt(bytes, bytes.length - extra);
-      if (view.getUint32(0, true) === crc && view.getUint32(4, true) === inflated) {
-        throw snapshotInvalid('trailing_bytes', 'bytes follow the end of the gzip member');
-      }
-    }
-    throw snapshotInvalid('truncated', 'the bytes end too early');
-  }
-  const view = trailerAt(bytes, bytes.length);
-  if (view.getUint32(4, true) !== inflated >>> 0) {
-    throw snapshotInvalid('bad_length', 'the inflated length is not the one that the gzip trailer says');
-  }
-  if (view.getUint32(0, true) !== crc)
-    throw snapshotInvalid('bad_crc', 'the checksum of the gzip trailer does not match');
-};
-
-const trailerAt = (bytes: Uint8Array, end: number): DataView =>
-  new DataView(bytes.buffer, bytes.byteOffset + end - trailerBytes, trailerBytes);
+const trailerAt = (bytes: Uint8Array, at: number): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset + at, trailerBytes);

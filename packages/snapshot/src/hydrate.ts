@@ -2,104 +2,43 @@ import {
   type AgentContent,
   type Digest,
   DomainError,
-  type ManifestPart,
   type ModelContent,
-  type PartKind,
   type SkillContent,
   type SnapshotLimits,
   type SoulContent,
+  type ToolsContent,
   type VersionId,
 } from '@skein/domain';
 import type { AgentStores } from '@skein/ports';
-import { decodePart, partBudget } from './part-codec.ts';
-import { type MemoryContent, type PartContents, partLabel } from './part-content.ts';
+import type { MemoryContent } from './part-content.ts';
+import { partLabel } from './part-content.ts';
+import { type ContentsByKind, SnapshotContents } from './snapshot-contents.ts';
 import { snapshotInvalid } from './snapshot-error.ts';
 import type { VerifiedSnapshot } from './verify-snapshot.ts';
 
 /**
- * Read-only stores over a verified snapshot (S6). All parts are read, checked and frozen here, so that a bad one is found before the step begins.
- * Throws what `decodePart` throws; `snapshot_invalid` with `bad_part` for a part that is not what the manifest calls it,
- * and with `missing_part` for an agent that refers to a part outside.
+ * Read-only stores over a verified snapshot (S6). All parts are read, checked and frozen here, so that a bad one is found before the step
+ * begins; they are copied, so that the caller keeps its bytes. Throws what `SnapshotContents` throws.
  */
 export const hydrate = (snapshot: VerifiedSnapshot, limits: SnapshotLimits): AgentStores => {
-  const contents = readParts(snapshot, limits);
-  for (const [versionId, agent] of contents.agent) checkClosed(contents, versionId, agent);
-  return new SnapshotStores(snapshot.digest, contents);
-};
-
-/** Contents by kind and digest; an agent's digest is its version id. */
-type Contents = { readonly [K in PartKind]: Map<string, PartContents[K]> };
-
-const readParts = (snapshot: VerifiedSnapshot, limits: SnapshotLimits): Contents => {
-  const contents: Contents = {
-    agent: new Map(),
-    model: new Map(),
-    soul: new Map(),
-    skill: new Map(),
-    tools: new Map(),
-    memory: new Map(),
-  };
-  const budget = partBudget(limits);
-  const readPart = <K extends PartKind>(kind: K, part: ManifestPart, bytes: Uint8Array): void => {
-    const content = decodePart(kind, bytes, partLabel(part), limits, budget);
-    const name = nameOfPart(kind, content, part);
-    if (name !== part.name)
-      throw snapshotInvalid('bad_part', `the part calls itself ${JSON.stringify(name)}`, partLabel(part));
-    (contents[kind] as Map<string, PartContents[K]>).set(part.digest, content);
-  };
+  const contents = new SnapshotContents(limits);
   for (const part of snapshot.manifest.parts) {
     const bytes = snapshot.parts.get(part.digest);
     if (bytes === undefined) throw snapshotInvalid('missing_part', 'its bytes are not there', partLabel(part));
-    readPart(part.kind, part, bytes);
+    contents.take(part, bytes.slice());
   }
-  return contents;
+  return storesOf(snapshot.digest, contents.closed());
 };
 
-/** The name under which a manifest lists a part with this content. Tool parts carry no name of their own. */
-export const nameOfPart = (
-  kind: PartKind,
-  content: PartContents[PartKind],
-  part: { readonly name: string; readonly digest: Digest },
-): string => {
-  switch (kind) {
-    case 'agent':
-      return `${(content as AgentContent).agentId}@${part.digest}`;
-    case 'model':
-      return (content as ModelContent).id;
-    case 'soul':
-      return (content as SoulContent).id;
-    case 'skill':
-      return (content as SkillContent).name;
-    case 'memory':
-      return (content as MemoryContent).scope;
-    case 'tools':
-      return part.name;
-  }
-};
-
-const checkClosed = (contents: Contents, versionId: string, agent: AgentContent): void => {
-  const missing = (what: string): Error =>
-    snapshotInvalid(
-      'missing_part',
-      `it refers to ${what}, which the snapshot lacks`,
-      `agent ${agent.agentId}@${versionId}`,
-    );
-  if (!contents.model.has(agent.model)) throw missing(`the model ${agent.model}`);
-  if (agent.soul !== undefined && !contents.soul.has(agent.soul)) throw missing(`the soul ${agent.soul}`);
-  for (const [name, digest] of Object.entries(agent.skills)) {
-    if (!contents.skill.has(digest)) throw missing(`the skill "${name}" ${digest}`);
-  }
-  for (const [name, version] of Object.entries(agent.subAgents)) {
-    if (!contents.agent.has(version)) throw missing(`the agent "${name}" ${version}`);
-  }
-};
+/** Read-only stores of these contents. */
+export const storesOf = (digest: Digest, contents: ContentsByKind): AgentStores => new SnapshotStores(digest, contents);
 
 class SnapshotStores implements AgentStores {
   readonly digest: Digest;
-  readonly #contents: Contents;
+  readonly #contents: ContentsByKind;
   readonly #memory: readonly MemoryContent[];
 
-  constructor(digest: Digest, contents: Contents) {
+  constructor(digest: Digest, contents: ContentsByKind) {
     this.digest = digest;
     this.#contents = contents;
     this.#memory = Object.freeze([...contents.memory.values()]);
@@ -123,6 +62,10 @@ class SnapshotStores implements AgentStores {
     return found(this.#contents.skill, digest, 'skill');
   }
 
+  tools(digest: Digest): ToolsContent {
+    return found(this.#contents.tools, digest, 'tools');
+  }
+
   memory(): readonly MemoryContent[] {
     return this.#memory;
   }
@@ -141,6 +84,10 @@ class SnapshotStores implements AgentStores {
 
   writeSkill(name: string): never {
     throw readOnly(`skill ${name}`);
+  }
+
+  writeTools(name: string): never {
+    throw readOnly(`tools ${name}`);
   }
 
   writeMemory(scope: string): never {

@@ -4,7 +4,8 @@ import type { HeldBytes, VerifiedSnapshot } from './verify-snapshot.ts';
 /**
  * Manifests and parts that a worker keeps, least recently used out, bounded by bytes.
  *
- * C1 It takes verified bytes only, copies them in and copies them out: nobody outside can change what is held.
+ * C1 It takes verified bytes only, copies them in and copies them out: nobody outside can change what is held. `adopt` and `borrow` copy
+ *    nothing; they are for readers in this package, which never write.
  * C2 A manifest is held only while all its parts are: whoever hears that a snapshot is held need send nothing (S5).
  * C3 Every digest that leaves is reported once, in one call per change.
  */
@@ -36,10 +37,27 @@ export class PartCache implements HeldBytes {
     return this.#touch(digest)?.bytes.slice();
   }
 
+  /** What is held under this digest itself, or undefined; stays good after it was evicted. Counts as a use. */
+  borrow(digest: Digest): Uint8Array | undefined {
+    return this.#touch(digest)?.bytes;
+  }
+
   /** Takes in all of a verified snapshot, or those of its parts that fit. Idempotent; counts as a use of all of it. */
   keep(snapshot: VerifiedSnapshot): void {
+    const copies = [...snapshot.parts].map(([digest, bytes]) => [digest, bytes.slice()] as const);
+    this.adopt({ ...snapshot, manifestBytes: snapshot.manifestBytes.slice(), parts: new Map(copies) });
+  }
+
+  /** Like `keep`, with bytes that nobody changes any more. */
+  adopt(snapshot: Pick<VerifiedSnapshot, 'digest' | 'manifestBytes' | 'parts'>): void {
     for (const [digest, bytes] of snapshot.parts) this.#put(digest, bytes, []);
     this.#put(snapshot.digest, snapshot.manifestBytes, [...snapshot.parts.keys()]);
+    this.#evict();
+  }
+
+  /** Takes in single verified parts that nobody changes any more. Idempotent; counts as a use. */
+  adoptParts(parts: ReadonlyMap<Digest, Uint8Array>): void {
+    for (const [digest, bytes] of parts) this.#put(digest, bytes, []);
     this.#evict();
   }
 
@@ -64,7 +82,7 @@ export class PartCache implements HeldBytes {
   #put(digest: Digest, bytes: Uint8Array, needs: readonly Digest[]): void {
     const known = this.#entries.get(digest);
     this.#entries.delete(digest);
-    this.#entries.set(digest, known ?? { bytes: bytes.slice(), needs });
+    this.#entries.set(digest, known ?? { bytes, needs });
     if (known === undefined) this.#bytes += bytes.length;
   }
 

@@ -4,10 +4,12 @@ import {
   type JsonValue,
   type PartKind,
   type SkillContent,
+  type SkillFile,
   type SnapshotLimits,
   skillPathDefect,
 } from '@skein/domain';
-import type { JsonBudget } from './json-scanner.ts';
+import { DeferredText, isBase64, peekProperty } from './deferred-text.ts';
+import type { JsonBudget } from './json-reader.ts';
 import type { PartContents } from './part-content.ts';
 import { partShapeDefect } from './part-shape.ts';
 import { readJson } from './read-json.ts';
@@ -39,7 +41,8 @@ export const partLimit = (kind: PartKind, limits: SnapshotLimits): number =>
   kind === 'skill' ? limits.maxPartBytes : Math.min(limits.maxJsonPartBytes, limits.maxPartBytes);
 
 /**
- * The content of a part, checked and frozen through and through. `label` names it in errors.
+ * The content of a part, checked and frozen through and through. `label` names it in errors. With `deferOver`, text of more bytes than that
+ * is read from `bytes` when someone asks for it: then nobody may change `bytes` any more.
  * Throws `too_large`, and `snapshot_invalid` with the reasons `bad_json`, `bad_part` and `bad_path`.
  */
 export const decodePart = <K extends PartKind>(
@@ -48,10 +51,11 @@ export const decodePart = <K extends PartKind>(
   label: string,
   limits: SnapshotLimits,
   budget: PartBudget = partBudget(limits),
+  deferOver: number = Number.POSITIVE_INFINITY,
 ): PartContents[K] => {
   const limit = partLimit(kind, limits);
   if (bytes.length > limit) throw tooLarge(label, limit, bytes.length);
-  const value = readJson(bytes, budget, label);
+  const value = readJson(bytes, budget, label, deferOver);
   const defect = partShapeDefect(kind, value);
   if (defect !== undefined) throw snapshotInvalid('bad_part', defect, label);
   if (kind === 'skill') checkFiles(value as unknown as SkillContent, label, limits, budget);
@@ -64,11 +68,13 @@ const checkFiles = (skill: SkillContent, label: string, limits: SnapshotLimits, 
   if (budget.skillFiles < 0) {
     throw tooLarge(`skills, with ${label}`, limits.maxSkillFiles, limits.maxSkillFiles - budget.skillFiles, 'files');
   }
-  for (const { path, encoding, content } of skill.files) {
-    const defect = skillPathDefect(path, limits.maxPathBytes);
-    if (defect !== undefined) throw snapshotInvalid('bad_path', `the path ${JSON.stringify(path)} ${defect}`, label);
-    if (encoding === 'base64' && !base64.test(content)) {
-      throw snapshotInvalid('bad_part', `the content of ${JSON.stringify(path)} is not base64`, label);
+  for (const file of skill.files) {
+    const defect = skillPathDefect(file.path, limits.maxPathBytes);
+    if (defect !== undefined) {
+      throw snapshotInvalid('bad_path', `the path ${JSON.stringify(file.path)} ${defect}`, label);
+    }
+    if (file.encoding === 'base64' && !holdsBase64(file)) {
+      throw snapshotInvalid('bad_part', `the content of ${JSON.stringify(file.path)} is not base64`, label);
     }
   }
   const colliding = collidingSkillPath(skill.files.map((file) => file.path));
@@ -78,11 +84,15 @@ const checkFiles = (skill: SkillContent, label: string, limits: SnapshotLimits, 
   }
 };
 
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const holdsBase64 = (file: SkillFile): boolean => {
+  const content = peekProperty(file, 'content');
+  return content instanceof DeferredText ? content.isBase64() : isBase64(file.content);
+};
 
-/** Recursion is safe: the depth was limited before the value was parsed. */
-const deepFreeze = (value: JsonValue): void => {
-  if (typeof value !== 'object' || value === null) return;
-  for (const inner of Array.isArray(value) ? value : Object.values(value)) deepFreeze(inner);
+/** Recursion is safe: the depth was limited while the value was read. */
+const deepFreeze = (value: unknown): void => {
+  if (typeof value !== 'object' || value === null || value instanceof DeferredText) return;
+  if (Array.isArray(value)) for (const item of value) deepFreeze(item);
+  else for (const key of Object.keys(value)) deepFreeze(peekProperty(value, key));
   Object.freeze(value);
 };

@@ -1,19 +1,24 @@
 import type { JsonValue } from '@skein/domain';
-import { type JsonBudget, scanJson } from './json-scanner.ts';
+import { type JsonBudget, JsonDefect, JsonReader } from './json-reader.ts';
 import { snapshotInvalid } from './snapshot-error.ts';
 
-/** The value of JSON bytes that were scanned first. Throws `snapshot_invalid` with the reason `bad_json`. */
-export const readJson = (bytes: Uint8Array, budget: JsonBudget, what: string): JsonValue => {
-  const text = decodeText(bytes, what);
-  const defect = scanJson(text, budget);
-  if (defect !== undefined) throw snapshotInvalid('bad_json', `${defect.message} (character ${defect.at})`, what);
-  return JSON.parse(text) as JsonValue;
-};
-
-const decodeText = (bytes: Uint8Array, what: string): string => {
+/**
+ * The value of JSON bytes that are checked while they are read. Text in a field that takes more than `deferOver` bytes stays in `bytes`,
+ * which nobody may change then, until someone reads the field. Throws `snapshot_invalid` with the reason `bad_json`.
+ */
+export const readJson = (
+  bytes: Uint8Array,
+  budget: JsonBudget,
+  what: string,
+  deferOver: number = Number.POSITIVE_INFINITY,
+): JsonValue => {
+  const reader = new JsonReader(bytes, budget, deferOver);
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw snapshotInvalid('bad_json', 'the bytes are not UTF-8', what);
+    return reader.read();
+  } catch (thrown) {
+    if (thrown instanceof JsonDefect) {
+      throw snapshotInvalid('bad_json', `${thrown.message} (byte ${reader.at})`, what);
+    }
+    throw thrown;
   }
 };

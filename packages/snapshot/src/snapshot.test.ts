@@ -1,70 +1,19 @@
-import {
-  canonicalBytes,
-  type Digest,
-  DomainError,
-  defaultSnapshotLimits,
-  type JsonValue,
-  type Manifest,
-} from '@skein/domain';
-import { createNodeHasher, createSeededRandom } from '@skein/testkit';
+import { canonicalBytes, type Digest, DomainError, type JsonValue } from '@skein/domain';
+import { createSeededRandom } from '@skein/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decodeEnvelope, encodeEnvelope, fullPayloadBytes } from './envelope.ts';
+import { bytesOf, goodParts as entries, hasher, limits, seal, skillOf } from '../test/sealed.ts';
+import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
+import { fullPayloadBytes } from './format-one.ts';
 import { gunzip, gzip } from './gzip.ts';
 import { hydrate } from './hydrate.ts';
-import { makeManifest, manifestBytes, missingParts } from './manifest.ts';
+import { makeManifest, manifestBytes, maxAttachedPartBytes, missingParts, missingPartsBySize } from './manifest.ts';
 import { encodePart } from './part-codec.ts';
 import { verifySnapshot } from './verify-snapshot.ts';
 
-const hasher = createNodeHasher();
-const limits = defaultSnapshotLimits;
 const deps = { hasher, limits };
-
-/** A snapshot of these parts, without any check. */
-const seal = (entries: readonly { kind: Manifest['parts'][number]['kind']; name?: string; bytes: Uint8Array }[]) => {
-  const parts = new Map<Digest, Uint8Array>();
-  const manifest = makeManifest(
-    entries.map(({ kind, name, bytes }) => {
-      const digest = hasher.digest(bytes);
-      parts.set(digest, bytes);
-      return { kind, name: name ?? `helper@${digest}`, size: bytes.length, digest };
-    }),
-  );
-  return { digest: hasher.digest(manifestBytes(manifest)), manifest, parts };
-};
-
-const model = encodePart('model', { id: 'm', provider: 'offline', model: 'rules-1', parameters: { t: 0.5 } });
-const soul = encodePart('soul', { id: 'calm', name: 'Calm', description: '', content: 'Be kind. '.repeat(200) });
-const skillOf = (files: readonly { path: string; content?: string; encoding?: 'utf8' | 'base64' }[]) =>
-  encodePart('skill', {
-    name: 'deploy',
-    description: 'Deploys.',
-    body: '# Deploy',
-    metadata: {},
-    files: files.map(({ path, content = 'x', encoding = 'utf8' }) => ({ path, mode: 0o644, encoding, content })),
-  });
-const skill = skillOf([{ path: 'scripts/run.sh' }, { path: 'a.bin', content: 'AAEC', encoding: 'base64' }]);
-const agent = encodePart('agent', {
-  agentId: 'helper',
-  description: '',
-  instructions: 'Help.',
-  model: hasher.digest(model),
-  soul: hasher.digest(soul),
-  skills: { deploy: hasher.digest(skill) },
-  tools: { allow: ['read'], bash: { allow: [], deny: [] } },
-  limits: { maxTurns: 3 },
-  subAgents: {},
-});
-const memory = encodePart('memory', { scope: 'global', revision: 2, text: 'remember' });
-const entries = [
-  { kind: 'agent', bytes: agent },
-  { kind: 'model', name: 'm', bytes: model },
-  { kind: 'soul', name: 'calm', bytes: soul },
-  { kind: 'skill', name: 'deploy', bytes: skill },
-  { kind: 'memory', name: 'global', bytes: memory },
-] as const;
 const good = seal(entries);
-const file = encodeEnvelope(good.manifest, good.parts, limits);
+const file = good.envelope();
 
 /** Opens bytes as a worker does; how it ended, in one word. */
 const outcomeOf = (envelope: Uint8Array, digest: Digest = good.digest): string => {
@@ -93,7 +42,6 @@ const withManifest = (value: JsonValue | Uint8Array): { envelope: Uint8Array; di
   payload.set(bytes, 18);
   return { envelope: gzip(payload), digest: hasher.digest(bytes) };
 };
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe('a snapshot', () => {
   test('comes back whole from a file', () => {
@@ -108,19 +56,34 @@ describe('a snapshot', () => {
     expect(other.digest).toBe(good.digest);
     expect(encodeEnvelope(other.manifest, new Map([...other.parts].reverse()), limits)).toEqual(file);
     expect(hasher.digest(file)).toMatchInlineSnapshot(
-      `"sha256:2de747736521483c52d11ff1fa4a0e07a6422644339eea02b52dc25bac1476f0"`,
+      `"sha256:397f405ea9ad71c1fe87eec8b7854cf94047d65675047ed0bbb5929eb9ae2736"`,
     );
   });
 
   test('travels with the missing parts only', () => {
     const held = new Map([...good.parts].slice(0, 3));
     const lacking = missingParts(good.manifest, held.keys());
-    expect(lacking).toHaveLength(2);
+    expect(lacking).toHaveLength(3);
     const envelope = encodeEnvelope(good.manifest, good.parts, limits, lacking);
     expect([...decodeEnvelope(envelope, limits).parts.keys()]).toEqual(lacking);
     const verified = verifySnapshot(deps, good.digest, { envelope, held: { read: (digest) => held.get(digest) } });
     expect(new Map(verified.parts)).toEqual(good.parts);
     expect(outcomeOf(envelope)).toBe('missing_part');
+  });
+
+  test('tells the small parts that it lacks from the large ones, which travel on their own', () => {
+    const edge = seal([
+      { kind: 'skill', name: 'a', bytes: new Uint8Array(maxAttachedPartBytes) },
+      { kind: 'skill', name: 'b', bytes: new Uint8Array(maxAttachedPartBytes + 1) },
+      { kind: 'skill', name: 'c', bytes: new Uint8Array(3) },
+    ]);
+    const namesOf = (held: readonly Digest[]) => {
+      const { small, large } = missingPartsBySize(edge.manifest, held);
+      return [small.map(({ name }) => name), large.map(({ name }) => name)];
+    };
+    expect(namesOf([])).toEqual([['a', 'c'], ['b']]);
+    expect(namesOf([hasher.digest(new Uint8Array(3))])).toEqual([['a'], ['b']]);
+    expect(namesOf([...edge.parts.keys()])).toEqual([[], []]);
   });
 
   test('is refused when what is held is not what its digest says', () => {
@@ -155,6 +118,7 @@ describe('a snapshot', () => {
       fc.record({ scope: text.filter((scope) => scope !== ''), revision: fc.nat(), text }),
       {
         selector: ({ scope }) => scope,
+        minLength: 1,
         maxLength: 8,
       },
     );
@@ -215,8 +179,8 @@ describe('hostile bytes', () => {
       (_: Uint8Array, view: DataView) => view.setUint32(10, 0xffffffff),
       'bad_length',
     ],
-    ['more parts than follow', (_: Uint8Array, view: DataView) => view.setUint32(14, 6), 'bad_length'],
-    ['fewer parts than follow', (_: Uint8Array, view: DataView) => view.setUint32(14, 4), 'trailing_bytes'],
+    ['more parts than follow', (_: Uint8Array, view: DataView) => view.setUint32(14, 7), 'bad_length'],
+    ['fewer parts than follow', (_: Uint8Array, view: DataView) => view.setUint32(14, 5), 'trailing_bytes'],
     ['bytes after the last part', (payload: Uint8Array) => new Uint8Array([...payload, 0]), 'trailing_bytes'],
     [
       'a part that no manifest lists',
@@ -257,7 +221,7 @@ describe('hostile bytes', () => {
 });
 
 describe('a manifest', () => {
-  const part = { kind: 'soul', name: 'calm', size: 3, digest: hasher.digest('abc') };
+  const part = { kind: 'soul', name: 'calm', size: 3, digest: hasher.digest('abc'), askedBy: ['daily/x'] };
   const manifestOf = (...parts: JsonValue[]): JsonValue => ({ formatVersion: 1, parts });
 
   test.each<[string, JsonValue | Uint8Array, string]>([
@@ -271,6 +235,12 @@ describe('a manifest', () => {
     ['with a short digest', manifestOf({ ...part, digest: 'sha256:00' }), 'bad_manifest'],
     ['with a negative size', manifestOf({ ...part, size: -1 }), 'bad_manifest'],
     ['with a broken size', manifestOf({ ...part, size: 1.5 }), 'bad_manifest'],
+    ['without parts', manifestOf(), 'bad_manifest'],
+    ['with an asker that is no text', manifestOf({ ...part, askedBy: [1] }), 'bad_manifest'],
+    ['with an empty asker', manifestOf({ ...part, askedBy: [''] }), 'bad_manifest'],
+    ['with five askers', manifestOf({ ...part, askedBy: ['a', 'b', 'c', 'd', 'e'] }), 'bad_manifest'],
+    ['with an endless asker', manifestOf({ ...part, askedBy: ['x'.repeat(513)] }), 'bad_manifest'],
+    ['with tools of another name', manifestOf({ ...part, kind: 'tools' }), 'bad_manifest'],
     ['with a field more in a part', manifestOf({ ...part, mode: 1 }), 'bad_manifest'],
     ['with a part twice', manifestOf(part, part), 'bad_manifest'],
     ['in another order', manifestOf({ ...part, name: 'z' }, part), 'bad_manifest'],
@@ -337,8 +307,11 @@ describe('a part', () => {
   });
 
   test('shares one budget of values with the others', () => {
-    const many = (id: string) => bytesOf(`{"id":"${id}","x":[${'1,'.repeat(120_000)}1]}`);
-    const parts = ['a', 'b'].map((name) => ({ kind: 'tools', name, bytes: many(name) }) as const);
+    const many = (id: string) => {
+      const parameters = { x: Array.from({ length: 120_000 }, () => 1) };
+      return encodePart('model', { id, provider: 'offline', model: 'rules-1', parameters });
+    };
+    const parts = ['a', 'b'].map((name) => ({ kind: 'model', name, bytes: many(name) }) as const);
     expect(outcomeOfParts(parts.slice(0, 1))).toBe('accepted');
     expect(outcomeOfParts(parts)).toBe('bad_json');
   });

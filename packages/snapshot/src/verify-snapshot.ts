@@ -4,6 +4,7 @@ import { decodeEnvelope } from './envelope.ts';
 import { parseManifest } from './manifest.ts';
 import { partLabel } from './part-content.ts';
 import { snapshotInvalid } from './snapshot-error.ts';
+import type { SnapshotFormat } from './snapshot-format.ts';
 
 /** Where bytes are that came earlier: manifests and parts by digest. `PartCache` is one. */
 export interface HeldBytes {
@@ -14,6 +15,8 @@ export interface HeldBytes {
 export interface VerifyDeps {
   readonly hasher: Hasher;
   readonly limits: SnapshotLimits;
+  /** Formats of envelopes that are read; those of this build when absent. */
+  readonly formats?: readonly SnapshotFormat[];
 }
 
 /** A snapshot whose every byte was checked against its digest (S1). The bytes belong to whoever asked. */
@@ -36,7 +39,8 @@ export const verifySnapshot = (
   source: { readonly envelope?: Uint8Array; readonly held?: HeldBytes },
 ): VerifiedSnapshot => {
   const { held } = source;
-  const arrived = source.envelope === undefined ? undefined : decodeEnvelope(source.envelope, deps.limits);
+  const arrived =
+    source.envelope === undefined ? undefined : decodeEnvelope(source.envelope, deps.limits, deps.formats);
   const manifestBytes = arrived?.manifestBytes ?? held?.read(digest);
   if (manifestBytes === undefined) throw snapshotInvalid('missing_snapshot', `no bytes came for ${digest}`);
   checkDigest(deps.hasher, manifestBytes, digest, 'the snapshot');
@@ -55,7 +59,8 @@ export const verifySnapshot = (
   return { digest, manifest, manifestBytes, parts };
 };
 
-const checkDigest = (hasher: Hasher, bytes: Uint8Array, expected: Digest, what: string): void => {
+/** Throws `digest_mismatch` naming `what` unless the bytes have this digest (S1). */
+export const checkDigest = (hasher: Hasher, bytes: Uint8Array, expected: Digest, what: string): void => {
   const actual = hasher.digest(bytes);
   if (actual === expected) return;
   throw new DomainError('digest_mismatch', `${what} is ${actual}, not ${expected}`, { what, expected, actual });

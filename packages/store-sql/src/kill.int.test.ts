@@ -1,46 +1,18 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { defaultTenant } from '@skein/domain';
 import { createMemoryLog, createNodeHasher, createSeededRandom, createSequenceIds, FakeClock } from '@skein/testkit';
 import { expect, test } from 'vitest';
-import { openSqlStores } from './open-sql-stores.ts';
+import { doomOneByOne, startDoomed } from '../test/doomed-process.ts';
+import { openSqlStores, type SqlStores } from './open-sql-stores.ts';
 
 const seed = 20_261_120;
 const rounds = 20;
-const packageDir = fileURLToPath(new URL('..', import.meta.url));
 
 /** The other process: 20 runs at once grow by one or two facts per append; each acknowledged append is printed. */
-const child = `
-  import { writeSync } from 'node:fs';
-  import { openSqlStores } from '@skein/store-sql';
-  import { createHash } from 'node:crypto';
-  const [dataDir, round] = process.argv.slice(1);
-  const ignore = () => {};
-  // The pipe is full while the parent is busy: an acknowledgement is said again until it is taken.
-  const say = (line) => {
-    for (;;) {
-      try {
-        writeSync(1, line);
-        return;
-      } catch (error) {
-        if (error.code !== 'EAGAIN') throw error;
-      }
-    }
-  };
-  let count = 0;
-  const { runs } = await openSqlStores({
-    dataDir,
-    clock: { now: Date.now, monotonicMs: () => performance.now(), after: () => ignore },
-    ids: { next: (prefix) => [prefix, round, (count += 1)].join('_') },
-    log: { debug: ignore, info: ignore, warn: ignore, error: ignore },
-    hasher: { digest: (bytes) => 'sha256:' + createHash('sha256').update(bytes).digest('hex') },
-  });
+const script = `
+  const { runs } = await openSqlStores(deps);
   const note = (message) => ({ type: 'cancel_requested', v: 1, at: 1, by: 'test', reason: 'requested', message });
   const tenant = 'default';
   const grow = async (runId) => {
@@ -61,43 +33,26 @@ const child = `
   await Promise.all(Array.from({ length: 20 }, (_, index) => grow('run_' + round + '_' + index)));
 `;
 
-/** Appends in another process until it is killed; answers the last sequence number that it acknowledged, by run. */
-const appendUntilKilled = async (dataDir: string, round: number, livesMs: number): Promise<Map<string, number>> => {
-  const args = [
-    '--conditions',
-    'skein-source',
-    '--import',
-    'tsx',
-    '--input-type=module',
-    '-e',
-    child,
-    dataDir,
-    String(round),
-  ];
-  const appender = spawn(process.execPath, args, { cwd: packageDir, stdio: ['ignore', 'pipe', 'inherit'] });
-  const acknowledged = new Map<string, number>();
-  const lines = createInterface({ input: appender.stdout });
-  let doomed: Promise<unknown> | undefined;
-  lines.on('line', (line) => {
-    const [runId, seq] = line.split(' ');
-    acknowledged.set(runId as string, Number(seq));
-    doomed ??= delay(livesMs).then(() => appender.kill('SIGKILL'));
-  });
-  const closed = once(lines, 'close');
-  const [, signal] = await once(appender, 'exit');
-  await closed;
-  expect(signal, `round ${round}`).toBe('SIGKILL');
-  return acknowledged;
+/** Every acknowledged append is there, and the log of its run has no gap. */
+const check = async ({ runs }: SqlStores, promised: ReadonlyMap<string, number>, when: string): Promise<void> => {
+  for (const [runId, seq] of promised) {
+    const facts = await runs.readFacts(defaultTenant, runId, 0);
+    const head = await runs.readHead(defaultTenant, runId);
+    const place = `${runId} ${when}`;
+    expect(facts.length, place).toBeGreaterThanOrEqual(seq);
+    expect(head?.seq, place).toBe(facts.length);
+    expect(
+      facts.map((fact) => ('message' in fact ? fact.message : '')),
+      place,
+    ).toEqual(facts.map((_, index) => `${runId} ${index + 1}`));
+  }
 };
 
 test('after kill -9 at any moment every acknowledged append is there and no log has a gap', async () => {
   const random = createSeededRandom(seed);
   const dataDir = await mkdtemp(join(tmpdir(), 'skein-kill-'));
   const promised = new Map<string, number>();
-  for (let round = 0; round < rounds; round += 1) {
-    const acknowledged = await appendUntilKilled(dataDir, round, random.integer(120));
-    for (const [runId, seq] of acknowledged) promised.set(runId, seq);
-    expect(acknowledged.size, `round ${round} of seed ${seed}`).toBeGreaterThan(0);
+  const visitStores = async (round: number, visit: (stores: SqlStores) => Promise<void>): Promise<void> => {
     const stores = await openSqlStores({
       dataDir,
       clock: new FakeClock(),
@@ -105,18 +60,22 @@ test('after kill -9 at any moment every acknowledged append is there and no log 
       log: createMemoryLog(),
       hasher: createNodeHasher(),
     });
-    for (const [runId, seq] of promised) {
-      const facts = await stores.runs.readFacts(defaultTenant, runId, 0);
-      const head = await stores.runs.readHead(defaultTenant, runId);
-      const place = `${runId} in round ${round} of seed ${seed}`;
-      expect(facts.length, place).toBeGreaterThanOrEqual(seq);
-      expect(head?.seq, place).toBe(facts.length);
-      expect(
-        facts.map((fact) => ('message' in fact ? fact.message : '')),
-        place,
-      ).toEqual(facts.map((_, index) => `${runId} ${index + 1}`));
-    }
+    await visit(stores);
     await stores.close();
-  }
+  };
+  await doomOneByOne(
+    rounds,
+    (round) => startDoomed(script, dataDir, round),
+    async (doomed, round) => {
+      const when = `in round ${round} of seed ${seed}`;
+      const { signal, acknowledged } = await doomed.work(random.integer(120));
+      expect(signal, when).toBe('SIGKILL');
+      expect(acknowledged.size, when).toBeGreaterThan(0);
+      for (const [runId, seq] of acknowledged) promised.set(runId, seq);
+      await visitStores(round, (stores) => check(stores, acknowledged, when));
+    },
+  );
+  // What earlier rounds were promised outlived all later kills.
+  await visitStores(rounds, (stores) => check(stores, promised, `after all rounds of seed ${seed}`));
   await rm(dataDir, { recursive: true, force: true });
 }, 180_000);

@@ -7,6 +7,7 @@ import type {
   IdSource,
   Log,
   LogStore,
+  MemoryStore,
   ProjectStore,
   RunQueue,
   RunStore,
@@ -18,9 +19,11 @@ import { lockDataFolder } from './files/data-folder-lock.ts';
 import { FileBlobStore } from './files/file-blob-store.ts';
 import { fileError } from './files/file-error.ts';
 import { FileLogStore } from './files/file-log-store.ts';
+import { FilePartStore } from './files/file-part-store.ts';
 import { SqlRunQueue } from './fleet/sql-run-queue.ts';
 import { SqlShardStore } from './fleet/sql-shard-store.ts';
 import { SqlTokenStore } from './fleet/sql-token-store.ts';
+import { SqlMemoryStore } from './memory/sql-memory-store.ts';
 import { SqlProjectStore } from './project/sql-project-store.ts';
 import { SqlSnapshotStore } from './project/sql-snapshot-store.ts';
 import { nextWriter } from './run-log/next-writer.ts';
@@ -43,6 +46,7 @@ export interface SqlStoresDeps {
 export interface SqlStores {
   readonly runs: RunStore;
   readonly projects: ProjectStore;
+  readonly memory: MemoryStore;
   readonly snapshots: SnapshotStore;
   readonly blobs: BlobStore;
   readonly logs: LogStore;
@@ -63,10 +67,16 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
   let database: OpenDatabase | undefined;
   try {
     const path = join(dataDir, 'skein.db');
-    const opened = await openDatabase(maxDatabaseBytes === undefined ? { path } : { path, maxDatabaseBytes });
+    const opened = await openDatabase({
+      path,
+      now: clock.now(),
+      ...(maxDatabaseBytes === undefined ? {} : { maxDatabaseBytes }),
+    });
     database = opened;
     const { committer, queries } = opened;
     const blobs = new FileBlobStore({ root: join(dataDir, 'blobs'), hasher });
+    const files = new FileBlobStore({ root: join(dataDir, 'snapshot-parts'), hasher });
+    const parts = new FilePartStore({ files, earlier: blobs });
     const logs = new FileLogStore({ root: join(dataDir, 'logs'), log });
     const queue = await SqlRunQueue.open({ committer, queries, clock, ids });
     const writer = await nextWriter(queries, committer);
@@ -82,8 +92,9 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
     };
     return {
       runs: new SqlRunStore({ committer, queries, writer }),
-      projects: new SqlProjectStore({ committer, queries, blobs, hasher }),
-      snapshots: new SqlSnapshotStore({ committer, queries, blobs, hasher }),
+      projects: new SqlProjectStore({ committer, queries, blobs, hasher, writer }),
+      memory: new SqlMemoryStore({ committer, queries, writer }),
+      snapshots: new SqlSnapshotStore({ committer, queries, parts, hasher }),
       blobs,
       logs,
       tokens: new SqlTokenStore({ committer, queries }),

@@ -19,7 +19,7 @@ const ids = createSequenceIds(90);
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-repeat-'));
-  database = await openDatabase({ path: join(folder, 'test.db') });
+  database = await openDatabase({ path: join(folder, 'test.db'), now: 0 });
 });
 
 afterEach(async () => {

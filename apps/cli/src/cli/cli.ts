@@ -58,5 +58,12 @@ export const isInteractive = (stream: { readonly isTTY?: boolean; readonly colum
 
 /** Prints a value as JSON when `json` was asked for, else what `human` says. */
 export const answer = (cli: Cli, json: boolean | undefined, value: unknown, human: () => string): void => {
-  cli.out(json === true ? JSON.stringify(value, null, 2) : human());
+  cli.out(json === true ? safeJson(value) : human());
 };
+
+/** JSON in which characters that could steer a terminal are written as escapes; a parser reads the same value. */
+const safeJson = (value: unknown): string =>
+  JSON.stringify(value, null, 2).replaceAll(
+    /[^\P{Cc}\n]|\p{Bidi_Control}/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );

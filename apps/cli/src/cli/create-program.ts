@@ -3,8 +3,10 @@ import { addAgentsCommand, addVersionsCommand } from '../commands/agents.ts';
 import { addApplyCommand } from '../commands/apply.ts';
 import { addCancelCommand, addRetryCommand } from '../commands/change-run.ts';
 import { addDagsCommand } from '../commands/dags.ts';
+import { addDiffCommand } from '../commands/diff.ts';
 import { addDoctorCommand } from '../commands/doctor.ts';
 import { addLogsCommand } from '../commands/logs.ts';
+import { addMemoryCommand } from '../commands/memory.ts';
 import { addProgramCommands, addWorkerCommand } from '../commands/processes.ts';
 import { addRunCommand } from '../commands/run.ts';
 import { addRunsCommand } from '../commands/runs.ts';
@@ -31,6 +33,8 @@ const commands: readonly AddCommand[] = [
   addScheduleCommand,
   addAgentsCommand,
   addVersionsCommand,
+  addDiffCommand,
+  addMemoryCommand,
   addWorkersCommand,
   addSnapshotCommand,
   addTokensCommand,

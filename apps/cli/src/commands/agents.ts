@@ -12,11 +12,12 @@ export const addAgentsCommand: AddCommand = (program, cli) => {
       answer(cli, options.json, { items }, () =>
         renderTable(
           cli.colors,
-          ['agent', 'active', 'version', 'versions'],
+          ['agent', 'active', 'version', 'candidate', 'versions'],
           items.map((agent) => [
             cell(agent.agentId),
             agent.activeAlias ?? '',
             agent.activeVersionId === undefined ? '' : shortDigest(agent.activeVersionId),
+            agent.candidateAlias ?? '',
             String(agent.versions),
           ]),
           'no agents',
@@ -33,15 +34,19 @@ export const addVersionsCommand: AddCommand = (program, cli) => {
     .action(async (agentId: string, options: AnswerOptions) => {
       const client = await connect(cli, options);
       const [items, agents] = await Promise.all([client.agents.versions(agentId), client.agents.list()]);
-      const active = agents.find((agent) => agent.agentId === agentId)?.activeVersionId;
+      const { activeVersionId, candidateVersionId } = agents.find((agent) => agent.agentId === agentId) ?? {};
+      const roleOf = (versionId: string): string => {
+        if (versionId === activeVersionId) return cli.colors.green('active');
+        return versionId === candidateVersionId ? cli.colors.yellow('candidate') : '';
+      };
       answer(cli, options.json, { items }, () =>
         renderTable(
           cli.colors,
-          ['version', 'alias', 'active', 'published'],
+          ['version', 'alias', 'role', 'published (UTC)'],
           items.map(({ versionId, alias, publishedAt }) => [
             shortDigest(versionId),
             alias,
-            versionId === active ? cli.colors.green('active') : '',
+            roleOf(versionId),
             formatInstant(publishedAt),
           ]),
           'no versions',
@@ -50,7 +55,7 @@ export const addVersionsCommand: AddCommand = (program, cli) => {
     });
   const activate = remoteCommand('activate', 'make a version the active one')
     .argument('<agent>', 'agent id')
-    .argument('<version>', 'version id or alias, for example v3')
+    .argument('<version>', 'alias (v3), version id, or the first 6 or more digits of one')
     .action(async (agentId: string, version: string, options: AnswerOptions) => {
       const active = await (await connect(cli, options)).agents.activate(agentId, version);
       answer(

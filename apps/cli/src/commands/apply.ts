@@ -1,28 +1,34 @@
 import { resolve } from 'node:path';
-import { isDomainError } from '@skein/domain';
-import { renderProblem } from '@skein/language';
-import { type ApplyOutcome, readProjectFolder } from '@skein/sdk';
-import { answer, type Cli } from '../cli/cli.ts';
+import { DomainError, isDomainError } from '@skein/domain';
+import { readProjectFolder } from '@skein/sdk';
+import { answer } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand } from '../cli/command.ts';
 import { exitCodes } from '../cli/exit-code.ts';
 import { connect } from '../cli/find-endpoint.ts';
 import { reportError } from '../cli/report-error.ts';
-import { shortDigest } from '../render/format.ts';
-import { cell, renderTable } from '../render/render-table.ts';
+import { renderApply } from '../render/render-plan.ts';
 
 interface Options extends AnswerOptions {
   readonly dryRun?: boolean;
   readonly activate?: boolean;
+  readonly candidate?: boolean;
 }
 
-/** `skein apply [DIR]`: publishes agents and DAGs, all or nothing. */
+/** `skein apply [DIR]`: publishes agents and DAGs, all or nothing, and shows what changed. */
 export const addApplyCommand: AddCommand = (program, cli) => {
   program.addCommand(
-    remoteCommand('apply', 'publish the agents and DAGs of a project')
+    remoteCommand('apply', 'publish the agents and DAGs of a project, and show what changes')
       .argument('[dir]', 'project folder')
-      .option('--dry-run', 'say what would change, change nothing')
+      .option('--dry-run', 'show what would change, change nothing')
       .option('--activate', 'make the published agent versions the active ones')
+      .option('--candidate', 'name the published agent versions the candidates of their agents')
       .action(async (dir: string | undefined, options: Options) => {
+        if (options.activate === true && options.candidate === true) {
+          throw new DomainError(
+            'invalid_argument',
+            'a version is published to be active or to be a candidate, not both',
+          );
+        }
         const folder = resolve(cli.cwd, dir ?? options.project ?? '.');
         const files = await readProjectFolder(folder);
         const client = await connect(cli, options);
@@ -31,9 +37,10 @@ export const addApplyCommand: AddCommand = (program, cli) => {
             files,
             autoModel: cli.config.autoModel,
             activate: options.activate === true,
+            candidate: options.candidate === true,
             dryRun: options.dryRun === true,
           });
-          answer(cli, options.json, outcome, () => renderApply(cli, outcome));
+          answer(cli, options.json, outcome, () => renderApply(cli.colors, outcome));
         } catch (error) {
           reportError(cli, error);
           // The project is wrong, not the call.
@@ -41,21 +48,4 @@ export const addApplyCommand: AddCommand = (program, cli) => {
         }
       }),
   );
-};
-
-/** What an apply did, for people. */
-export const renderApply = (cli: Pick<Cli, 'colors'>, outcome: ApplyOutcome): string => {
-  const { colors } = cli;
-  const rows = [
-    ...outcome.dags.map((dag) => ['DAG', cell(dag.name), dag.change, shortDigest(dag.digest)]),
-    ...outcome.agents.map((agent) => [
-      'agent',
-      cell(agent.agentId),
-      `${agent.created ? 'new version' : 'unchanged'} ${agent.alias}${agent.activated ? ', active' : ''}`,
-      shortDigest(agent.versionId),
-    ]),
-  ];
-  const warnings = outcome.warnings.map((problem) => `${colors.yellow('warning')} ${renderProblem(problem)}`);
-  const note = outcome.dryRun ? [colors.dim('dry run: nothing was changed')] : [];
-  return [renderTable(colors, ['kind', 'name', 'change', 'digest'], rows), ...warnings, ...note].join('\n');
 };

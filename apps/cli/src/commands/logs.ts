@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTerminalRun, type RunView } from '@skein/domain';
+import { isTerminalRun, type RunView, type StepView } from '@skein/domain';
 import type { SkeinClient } from '@skein/sdk';
 import { Option } from 'commander';
 import type { Cli } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand, wholeNumber } from '../cli/command.ts';
 import { connect } from '../cli/find-endpoint.ts';
+import { allSteps } from '../follow/step-changes.ts';
 import { cell } from '../render/render-table.ts';
 
 interface Options extends AnswerOptions {
@@ -17,7 +18,7 @@ export const addLogsCommand: AddCommand = (program, cli) => {
   program.addCommand(
     remoteCommand('logs', "print a step's log, or those of all steps")
       .argument('<run>', 'run id')
-      .argument('[step]', 'step id, or an item like triage[3]')
+      .argument('[step]', 'step id, an item like triage[3], or a handler like @failure')
       .option('-f, --follow', 'go on until the attempt has ended')
       .addOption(new Option('--attempt <n>', 'this attempt').argParser(wholeNumber(1, 1_000_000)))
       .action(async (runId: string, step: string | undefined, options: Options) => {
@@ -77,17 +78,20 @@ const printLog = async (
   }
 };
 
+/** A call runs nothing of its own: the run that it started has the logs. */
+const hasLog = (step: StepView): boolean => step.attempt > 0 && step.childRunId === undefined;
+
 /** Steps that ran, with the items of fan-outs in place of the step. */
 const stepsWithLogs = async (client: SkeinClient, run: RunView): Promise<readonly string[]> => {
   const paths: string[] = [];
-  for (const step of run.steps) {
+  for (const step of allSteps(run)) {
     if (step.items === undefined) {
-      if (step.attempt > 0) paths.push(step.id);
+      if (hasLog(step)) paths.push(step.id);
       continue;
     }
     for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
       const page = await client.runs.items(run.runId, step.id, cursor === undefined ? {} : { cursor });
-      paths.push(...page.items.filter((item) => item.attempt > 0).map((item) => item.id));
+      paths.push(...page.items.filter(hasLog).map((item) => item.id));
       cursor = page.nextCursor;
     }
   }

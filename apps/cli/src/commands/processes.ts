@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DomainError } from '@skein/domain';
-import { createGrpcGateway } from '@skein/grpc';
-import { incarnationVariable, launchProcess, superviseWorker } from '@skein/launcher';
+import { type ClientTls, createGrpcGateway } from '@skein/grpc';
+import { incarnationVariable, launchProcess, scrubEnvironment, superviseWorker } from '@skein/launcher';
 import { createIdSource, createPinoLog, createSystemClock, createSystemRandom } from '@skein/telemetry';
 import type { Command } from 'commander';
 import type { Cli } from '../cli/cli.ts';
 import { type AddCommand, localCommand } from '../cli/command.ts';
 import { readEndpoint } from '../cli/find-endpoint.ts';
-import { childEnv } from '../up/child-env.ts';
+import { childEnv, credentialVariables, programEnv } from '../up/child-env.ts';
 import { missingPrograms, programPath } from '../up/program-paths.ts';
 
 /** `skein coordinator` and `skein scheduler`: the program itself, with all flags handed on. */
@@ -25,7 +25,9 @@ export const addProgramCommands: AddCommand = (program, cli) => {
         refuseUnbuilt(name);
         const args = [programPath(name), ...command.args];
         cli.hasProcesses = true;
-        const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...cli.config.env } });
+        // This process stays, for all to look at.
+        scrubEnvironment(credentialVariables(process.env));
+        const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...programEnv(cli.config.env, name) } });
         cli.signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
         cli.exitCode = await new Promise<number>((done) => {
           child.once('error', () => done(1));
@@ -64,9 +66,11 @@ export const addWorkerCommand: AddCommand = (program, cli) => {
 const runWorker = async (cli: Cli, options: WorkerOptions): Promise<void> => {
   refuseUnbuilt('worker');
   const { address, token } = await joinPoint(cli, options);
+  scrubEnvironment([...credentialVariables(process.env), 'SKEIN_JOIN_TOKEN', 'SKEIN_TLS_KEY']);
   cli.hasProcesses = true;
   const log = createPinoLog({ fields: { app: 'launcher' } });
-  const gateway = createGrpcGateway({ address, log });
+  const tls = await readTls(cli.config.env);
+  const gateway = createGrpcGateway({ address, log, ...(tls === undefined ? {} : { tls }) });
   const own = {
     SKEIN_COORDINATOR: address,
     SKEIN_JOIN_TOKEN: token,
@@ -87,7 +91,14 @@ const runWorker = async (cli: Cli, options: WorkerOptions): Promise<void> => {
       launchProcess({
         command: process.execPath,
         args: [programPath('worker')],
-        env: childEnv(cli.config.env, { ...own, [incarnationVariable]: incarnation }, { keys: true }),
+        env: childEnv(
+          cli.config.env,
+          { ...own, [incarnationVariable]: incarnation },
+          {
+            program: 'worker',
+            secretsAt: 'worker',
+          },
+        ),
         marker: incarnation,
         log,
       }),
@@ -98,6 +109,28 @@ const runWorker = async (cli: Cli, options: WorkerOptions): Promise<void> => {
   });
   await supervisor.stop();
   gateway.close();
+};
+
+/** TLS of the launcher's own calls, from the variables that its worker reads too. */
+const readTls = async (env: Cli['config']['env']): Promise<ClientTls | undefined> => {
+  const read = async (name: string): Promise<string | undefined> => {
+    const path = env[`${name}_FILE`];
+    if (env[name] !== undefined || path === undefined) return env[name];
+    return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new DomainError('invalid_argument', `${name}_FILE: ${path} cannot be read (${error.code ?? 'unknown'})`);
+    });
+  };
+  const [authority, certificate, privateKey] = [
+    await read('SKEIN_TLS_CA'),
+    await read('SKEIN_TLS_CERT'),
+    await read('SKEIN_TLS_KEY'),
+  ];
+  const tls = {
+    ...(authority === undefined ? {} : { authority }),
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(privateKey === undefined ? {} : { privateKey }),
+  };
+  return env['SKEIN_TLS'] === '1' || Object.keys(tls).length > 0 ? tls : undefined;
 };
 
 const joinPoint = async (

@@ -9,6 +9,7 @@ import { followRun } from '../follow/follow-run.ts';
 import { parseParams } from '../follow/parse-params.ts';
 import { patiently } from '../follow/patiently.ts';
 import { showProgress } from '../follow/show-progress.ts';
+import { safeText } from '../render/format.ts';
 import { renderRun } from '../render/render-run.ts';
 
 interface Options extends AnswerOptions {
@@ -18,6 +19,7 @@ interface Options extends AnswerOptions {
   readonly params?: string;
   readonly priority?: number;
   readonly idempotencyKey?: string;
+  readonly untrustedInput?: boolean;
 }
 
 const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value];
@@ -33,16 +35,28 @@ export const addRunCommand: AddCommand = (program, cli) => {
       .option('--wait', 'wait until the run has ended')
       .option('--follow', 'wait, and show how it goes')
       .addOption(new Option('--priority <n>', 'higher runs first').argParser(wholeNumber(0, 1_000_000)))
+      .option('--untrusted-input', 'what agents of this run want to remember waits for review')
       .option('--idempotency-key <key>', 'the same key never starts two runs')
       .action(async (dag: string, pairs: readonly string[], options: Options) => {
         const client = await connect(cli, options);
         const params = parseParams(options.params, [...options.param, ...pairs]);
         const { run } = await client.runs.submit(
-          { dag, params, ...(options.priority === undefined ? {} : { priority: options.priority }) },
+          {
+            dag,
+            params,
+            ...(options.priority === undefined ? {} : { priority: options.priority }),
+            ...(options.untrustedInput === true ? { untrustedInput: true } : {}),
+          },
           options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey },
         );
         if (options.wait !== true && options.follow !== true) {
           answer(cli, options.json, run, () => run.runId);
+          // It may have ended already: a DAG that is not there, an agent that is not active.
+          if (run.status === 'failed') {
+            cli.exitCode = exitCodes.failed;
+            if (options.json !== true && run.error !== undefined)
+              cli.note(`${cli.colors.red('failed')} ${safeText(run.error.message)}`);
+          }
           return;
         }
         const json = options.json === true;

@@ -8,6 +8,7 @@ import { cell, renderTable } from '../render/render-table.ts';
 
 interface ListOptions extends AnswerOptions {
   readonly dag?: string;
+  readonly parent?: string;
   readonly status?: 'queued' | 'running' | 'waiting' | 'succeeded' | 'failed' | 'cancelled';
   readonly limit: number;
   readonly cursor?: string;
@@ -18,6 +19,7 @@ export const addRunsCommand: AddCommand = (program, cli) => {
   const list = () =>
     remoteCommand('list', 'list runs, newest first')
       .option('--dag <name>', 'only of this DAG')
+      .option('--parent <run>', 'the runs that steps of this run called')
       .addOption(
         new Option('--status <status>', 'only in this status').choices([
           'queued',
@@ -46,6 +48,7 @@ const listRuns = async (cli: Cli, options: ListOptions): Promise<void> => {
   const page = await client.runs.list({
     limit: options.limit,
     ...(options.dag === undefined ? {} : { dag: options.dag }),
+    ...(options.parent === undefined ? {} : { parent: options.parent }),
     ...(options.status === undefined ? {} : { status: options.status }),
     ...(options.cursor === undefined ? {} : { cursor: options.cursor }),
   });
@@ -59,7 +62,7 @@ const listRuns = async (cli: Cli, options: ListOptions): Promise<void> => {
         ? ''
         : formatDuration(Date.parse(run.finishedAt) - Date.parse(run.startedAt)),
     ]);
-    const table = renderTable(cli.colors, ['run', 'DAG', 'status', 'created', 'duration'], rows, 'no runs yet');
+    const table = renderTable(cli.colors, ['run', 'DAG', 'status', 'created (UTC)', 'duration'], rows, 'no runs yet');
     return page.nextCursor === undefined ? table : `${table}\n${cli.colors.dim(`more: --cursor ${page.nextCursor}`)}`;
   });
 };

@@ -8,8 +8,8 @@ import type { Cli } from '../cli/cli.ts';
 import { type AddCommand, localCommand, wholeNumber } from '../cli/command.ts';
 import { exitCodes } from '../cli/exit-code.ts';
 import { problemsOf, reportError } from '../cli/report-error.ts';
+import { renderApply } from '../render/render-plan.ts';
 import { type Fleet, type FleetOptions, startFleet } from '../up/start-fleet.ts';
-import { renderApply } from './apply.ts';
 
 interface Options {
   readonly project?: string;
@@ -96,7 +96,7 @@ const announce = (cli: Cli, options: Options, dataDir: string, fleet: Fleet): vo
     return;
   }
   const { colors } = cli;
-  if (applied !== undefined) cli.out(`${renderApply(cli, applied)}\n`);
+  if (applied !== undefined) cli.out(`${renderApply(cli.colors, applied)}\n`);
   cli.out(`${colors.green('ready')} ${endpoint.http}`);
   cli.out(`${colors.dim('workers')} ${options.workers}, joining at ${endpoint.grpc}`);
   cli.out(`${colors.dim('data')}    ${dataDir}`);

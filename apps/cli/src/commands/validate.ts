@@ -31,10 +31,12 @@ export const addValidateCommand: AddCommand = (program, cli) => {
         for (const problem of problems) cli.out(`${cli.colors.red('error')} ${renderProblem(problem)}`);
         for (const problem of warnings) cli.out(`${cli.colors.yellow('warning')} ${renderProblem(problem)}`);
         if (problems.length > 0) cli.out(`${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`);
-        else cli.out(`${cli.colors.green('ok')} ${verdict.dags} DAGs, ${verdict.agents} agents`);
+        else cli.out(`${cli.colors.green('ok')} ${counted(verdict.dags, 'DAG')}, ${counted(verdict.agents, 'agent')}`);
       }),
   );
 };
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 const judge = async (cli: Cli, path: string): Promise<Verdict> => {
   const found = await stat(path).catch(() => undefined);

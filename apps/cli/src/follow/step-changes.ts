@@ -11,11 +11,14 @@ export const stepChanges = (
   after: RunView,
   now: number,
 ): readonly string[] => {
-  const earlier = new Map((before?.steps ?? []).map((step) => [step.id, key(step)]));
-  return after.steps
+  const earlier = new Map(before === undefined ? [] : allSteps(before).map((step) => [step.id, key(step)]));
+  return allSteps(after)
     .filter((step) => (earlier.get(step.id) ?? 'pending') !== key(step) && step.status !== 'pending')
     .map((step) => stepLine(colors, step, now));
 };
+
+/** Steps and handlers. */
+export const allSteps = (run: RunView): readonly StepView[] => [...run.steps, ...(run.handlers ?? [])];
 
 /** One step on one line: `✔ triage succeeded 3/3 items 1.2 s`. */
 export const stepLine = (colors: Colors, step: StepView, now: number): string => {

@@ -58,10 +58,11 @@ export const renderSteps = (colors: Colors, steps: readonly StepView[], now: num
     }),
   );
 
-/** Why a step is where it is: its items, error, skip or wait. */
+/** Why a step is where it is: its items, the run that it called, error, skip or wait. */
 export const stepNote = (step: StepView): string => {
   const reason = step.error?.message ?? step.skipReason ?? (step.status === 'pending' ? undefined : step.waitReason);
-  return [itemsText(step), reason ?? ''].filter((part) => part !== '').join('; ');
+  const called = step.childRunId === undefined ? '' : `called ${step.childRunId}`;
+  return [itemsText(step), called, reason ?? ''].filter((part) => part !== '').join('; ');
 };
 
 /** A run with its steps, for people. */
@@ -69,6 +70,7 @@ export const renderRun = (colors: Colors, run: RunView, now: number): string => 
   const agents = Object.entries(run.agents).map(
     ([agentId, { versionId, source }]) => `${agentId} ${shortDigest(versionId)} (${source})`,
   );
+  const memory = Object.entries(run.memory ?? {}).map(([scope, revision]) => `${cell(scope)} r${revision}`);
   const facts: readonly (readonly [string, string])[] = [
     ['run', run.runId],
     ['DAG', `${run.dag} ${colors.dim(shortDigest(run.dagDigest))}`],
@@ -76,12 +78,14 @@ export const renderRun = (colors: Colors, run: RunView, now: number): string => 
     ['created', formatInstant(run.createdAt)],
     ...(run.finishedAt === undefined ? [] : [['finished', formatInstant(run.finishedAt)] as const]),
     ...(run.retryOf === undefined ? [] : [['retry of', run.retryOf] as const]),
+    ...(run.parentRunId === undefined ? [] : [['called by', run.parentRunId] as const]),
     ...(run.snapshotDigest === undefined ? [] : [['snapshot', shortDigest(run.snapshotDigest)] as const]),
     ...(agents.length === 0 ? [] : [['agents', agents.join(', ')] as const]),
+    ...(memory.length === 0 ? [] : [['memory', memory.join(', ')] as const]),
     ...(run.error === undefined ? [] : [['error', safeText(run.error.message)] as const]),
   ];
   const lines = facts.map(([name, value]) => `${colors.dim(name.padEnd(9))} ${value}`);
-  return [...lines, '', renderSteps(colors, run.steps, now)].join('\n');
+  return [...lines, '', renderSteps(colors, [...run.steps, ...(run.handlers ?? [])], now)].join('\n');
 };
 
 const waiting = (run: RunView): string => (run.waitReason === undefined ? '' : ` (${run.waitReason})`);

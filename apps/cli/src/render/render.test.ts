@@ -1,8 +1,10 @@
 import type { RunView, StepView } from '@skein/domain';
+import type { ApplyOutcome } from '@skein/sdk';
 import picocolors from 'picocolors';
 import { expect, test } from 'vitest';
 import { stepChanges } from '../follow/step-changes.ts';
 import { formatBytes, formatDuration, formatInstant, safeText, shortDigest, shortId } from './format.ts';
+import { renderApply } from './render-plan.ts';
 import { renderRun } from './render-run.ts';
 import { cell, renderTable } from './render-table.ts';
 
@@ -92,4 +94,101 @@ test('progress has a line for each change and none for what stayed', () => {
   expect(stepChanges(plain, undefined, before, now)).toEqual(['a  running']);
   expect(stepChanges(plain, before, after, now)).toEqual(['a  succeeded  1.5 s']);
   expect(stepChanges(plain, after, after, now)).toEqual([]);
+});
+
+test('an apply reads like a diff: what is new, how it changed, what stays, and what runs will not use yet', () => {
+  const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
+  const outcome: ApplyOutcome = {
+    dryRun: true,
+    agents: [],
+    dags: [],
+    memory: [],
+    warnings: [],
+    plan: {
+      agents: [
+        {
+          agentId: 'triager',
+          change: 'updated',
+          versionId: digest('b'),
+          version: { before: 'v1', after: 'v2' },
+          active: { before: 'v1', after: 'v1' },
+          candidate: { after: 'v2' },
+          changes: [
+            { path: 'limits.maxTurns', kind: 'changed', before: 3, after: 5 },
+            { path: 'instructions', kind: 'changed', lines: ['-Be brief.', '+Be \u001b[2Jexact.'] },
+          ],
+        },
+        {
+          agentId: 'writer',
+          change: 'unchanged',
+          versionId: digest('c'),
+          version: { before: 'v4', after: 'v4' },
+          active: { before: 'v4', after: 'v4' },
+          candidate: {},
+          changes: [],
+        },
+      ],
+      dags: [
+        {
+          name: 'daily',
+          change: 'updated',
+          before: digest('d'),
+          digest: digest('e'),
+          steps: { added: ['mail'], removed: [], changed: ['triage'] },
+          fields: ['schedule'],
+        },
+      ],
+      parts: [],
+      memory: [{ scope: 'global', change: 'kept' }],
+    },
+  };
+  expect(renderApply(plain, outcome).split('\n')).toEqual([
+    '~ DAG daily sha256:dddddddddddd -> sha256:eeeeeeeeeeee',
+    '    + step mail',
+    '    ~ step triage',
+    '    ~ schedule',
+    '~ agent triager v1 -> v2 sha256:bbbbbbbbbbbb',
+    '    candidate: none -> v2',
+    '    ~ limits.maxTurns: 3 -> 5',
+    '    ~ instructions',
+    '        -Be brief.',
+    '        +Be [2Jexact.',
+    '  memory global kept: the store owns it since it was written first',
+    '  unchanged: 1 agent',
+    'note triager v2 is not active; runs use v1 (skein versions activate triager v2)',
+    'dry run: nothing was changed',
+  ]);
+});
+
+test('an apply that makes a version active says so, and has nothing to note', () => {
+  const agent = {
+    agentId: 'triager',
+    change: 'created',
+    versionId: `sha256:${'b'.repeat(64)}`,
+    version: { after: 'v1' },
+    active: { after: 'v1' },
+    candidate: {},
+    changes: [],
+  } as const;
+  const plan = { agents: [agent], dags: [], parts: [], memory: [] };
+  expect(
+    renderApply(plain, { dryRun: false, agents: [], dags: [], memory: [], warnings: [], plan }).split('\n'),
+  ).toEqual(['+ agent triager v1 sha256:bbbbbbbbbbbb', '    active: none -> v1']);
+});
+
+test('a run shows its handlers, the runs that it called, and the memory that it sees', () => {
+  const text = renderRun(
+    plain,
+    {
+      ...run(step('fetch', { status: 'waiting', attempt: 1, childRunId: 'run_2' })),
+      parentRunId: 'run_0',
+      memory: { 'agent/triager': 7 },
+      handlers: [step('@failure', { status: 'succeeded', attempt: 1 })],
+    },
+    0,
+  );
+  expect(text).toMatch(/^fetch\s+waiting\s+1\s+called run_2$/m);
+  expect(text).toMatch(/^@failure\s+succeeded\s+1$/m);
+  expect(text).toMatch(/^memory\s+agent\/triager r7$/m);
+  expect(text).toMatch(/^called by\s+run_0$/m);
 });

@@ -1,6 +1,9 @@
 /** The environment of a process that the command starts. */
 export type Environment = { readonly [name: string]: string | undefined };
 
+/** Which process it is for. */
+export type ChildProgram = 'coordinator' | 'scheduler' | 'worker';
+
 /** Skein's own variables that go on to the children as they are; others would be meant for this process alone. */
 const passedOn = new Set([
   'SKEIN_ADMIN_TOKEN_FILE',
@@ -14,10 +17,57 @@ const passedOn = new Set([
   'SKEIN_SNAPSHOT_CACHE_BYTES',
 ]);
 
-/** What a child sees: the caller's environment without what is not meant for it, and `own` on top. Only workers get API keys (S3). */
-export const childEnv = (env: Environment, own: Environment, options: { readonly keys: boolean }): Environment => {
-  const kept = Object.entries(env).filter(
-    ([name]) => (!name.startsWith('SKEIN_') || passedOn.has(name)) && (options.keys || !name.endsWith('_API_KEY')),
+/** How a worker speaks with its coordinator. */
+const tlsVariables = new Set(
+  ['SKEIN_TLS', 'SKEIN_TLS_CA', 'SKEIN_TLS_CERT', 'SKEIN_TLS_KEY'].flatMap((name) => [name, `${name}_FILE`]),
+);
+
+/** Settings of the coordinator that concern what it keeps. */
+const isCoordinatorSetting = (name: string): boolean =>
+  name.startsWith('SKEIN_MEMORY_') || name === 'SKEIN_SNAPSHOT_RETENTION_HOURS';
+
+/** Where secrets are kept. Both kinds of process can keep them; of what one command starts, the coordinator does, and hands out under leases. */
+const isSecretOfSkein = (name: string): boolean => name.startsWith('SKEIN_SECRET_') || name === 'SKEIN_SECRETS_DIR';
+
+/** Variables of the caller's own that workers may hand to tasks, because `SKEIN_SECRETS` names them. */
+const namedSecrets = (env: Environment): ReadonlySet<string> =>
+  new Set((env['SKEIN_SECRETS'] ?? '').split(',').map((name) => name.trim()));
+
+/** Variables of this process whose values are credentials for tasks. */
+export const credentialVariables = (env: Environment): readonly string[] => {
+  const named = namedSecrets(env);
+  return Object.keys(env).filter(
+    (name) => name.endsWith('_API_KEY') || name.startsWith('SKEIN_SECRET_') || (named.has(name) && !isOwn(name)),
   );
-  return { ...Object.fromEntries(kept), ...own };
+};
+
+/** What a program that is run as it is sees: everything but credentials that are not its own. */
+export const programEnv = (env: Environment, program: 'coordinator' | 'scheduler'): Environment => {
+  const credentials = new Set(credentialVariables(env));
+  const isKept = (name: string): boolean =>
+    !credentials.has(name) || (program === 'coordinator' && name.startsWith('SKEIN_SECRET_'));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => isKept(name)));
+};
+
+const isOwn = (name: string): boolean => name.startsWith('SKEIN_');
+
+/**
+ * What a child sees: the caller's environment without what is not meant for it, and `own` on top. API keys, and what `SKEIN_SECRETS`
+ * names, go to workers only, and all other secrets to `secretsAt` only (S3).
+ */
+export const childEnv = (
+  env: Environment,
+  own: Environment,
+  { program, secretsAt }: { readonly program: ChildProgram; readonly secretsAt: 'coordinator' | 'worker' },
+): Environment => {
+  const named = namedSecrets(env);
+  const isKept = (name: string): boolean => {
+    if (isSecretOfSkein(name)) return program === secretsAt;
+    if (name.endsWith('_API_KEY') || name === 'SKEIN_SECRETS') return program === 'worker';
+    if (named.has(name) && !isOwn(name)) return program === 'worker';
+    if (isCoordinatorSetting(name)) return program === 'coordinator';
+    if (tlsVariables.has(name)) return program === 'worker' && secretsAt === 'worker';
+    return !name.startsWith('SKEIN_') || passedOn.has(name);
+  };
+  return { ...Object.fromEntries(Object.entries(env).filter(([name]) => isKept(name))), ...own };
 };

@@ -7,6 +7,7 @@ import {
   incarnationVariable,
   launchProcess,
   type Supervisor,
+  scrubEnvironment,
   superviseProcess,
   superviseWorker,
 } from '@skein/launcher';
@@ -15,7 +16,7 @@ import { type ApplyOutcome, createClient, readProjectFolder, type SkeinClient } 
 import { createIdSource, createSystemClock, createSystemRandom } from '@skein/telemetry';
 import { type Endpoint, readEndpoint } from '../cli/find-endpoint.ts';
 import type { CliConfig } from '../config.ts';
-import { childEnv, type Environment } from './child-env.ts';
+import { childEnv, credentialVariables, type Environment } from './child-env.ts';
 import { exitWithParent, missingPrograms, type ProgramName, programPath } from './program-paths.ts';
 import { writeEndpoint } from './write-endpoint.ts';
 
@@ -61,6 +62,7 @@ const drainMs = 10_000;
 
 /** Starts coordinator, scheduler and workers and resolves when all are ready. On a failure everything is stopped again (U3). */
 export const startFleet = async (options: FleetOptions): Promise<Fleet> => {
+  scrubEnvironment(credentialVariables(process.env));
   const missing = missingPrograms();
   if (missing.length > 0) {
     throw new DomainError('unavailable', `not built: ${missing.join(', ')}; run npm run build`);
@@ -222,7 +224,8 @@ class FleetBuilder {
       command: process.execPath,
       args: [...exitWithParent, programPath(program), ...args],
       env: childEnv({ SKEIN_LOG_LEVEL: 'warn', SKEIN_DRAIN_MS: '8000', ...config.env }, own, {
-        keys: program === 'worker',
+        program,
+        secretsAt: 'coordinator',
       }),
       stdio: ['ignore', output, output],
       marker,

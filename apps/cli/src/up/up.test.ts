@@ -3,16 +3,53 @@ import { expect, test } from 'vitest';
 import { nextFires } from '../commands/schedule.ts';
 import { readOptions } from '../quickstart/options.ts';
 import { modelText } from '../quickstart/report.ts';
-import { childEnv } from './child-env.ts';
+import { type ChildProgram, childEnv, credentialVariables, programEnv } from './child-env.ts';
 
-test('children get the environment without what is meant for others; only workers get keys', () => {
-  const env = { PATH: '/bin', OPENAI_API_KEY: 'k', SKEIN_TOKEN: 't', SKEIN_URL: 'u', SKEIN_LOG_LEVEL: 'debug' };
-  expect(childEnv(env, { SKEIN_DATA: '/d' }, { keys: false })).toEqual({
+test('children get the environment without what is meant for others; keys go to workers, other secrets to who keeps them', () => {
+  const env = {
     PATH: '/bin',
+    OPENAI_API_KEY: 'k',
+    SKEIN_TOKEN: 't',
+    SKEIN_URL: 'u',
     SKEIN_LOG_LEVEL: 'debug',
+    SKEIN_SECRET_DB: 's',
+    SKEIN_SECRETS: 'GITHUB_TOKEN, SKEIN_TOKEN',
+    GITHUB_TOKEN: 'g',
+    SKEIN_MEMORY_AGENT: 'off',
+  };
+  const common = { PATH: '/bin', SKEIN_LOG_LEVEL: 'debug' };
+  const of = (program: ChildProgram, secretsAt: 'coordinator' | 'worker') =>
+    childEnv(env, { SKEIN_DATA: '/d' }, { program, secretsAt });
+  expect(of('scheduler', 'coordinator')).toEqual({ ...common, SKEIN_DATA: '/d' });
+  expect(of('coordinator', 'coordinator')).toEqual({
+    ...common,
+    SKEIN_SECRET_DB: 's',
+    SKEIN_MEMORY_AGENT: 'off',
     SKEIN_DATA: '/d',
   });
-  expect(childEnv(env, {}, { keys: true })).toMatchObject({ OPENAI_API_KEY: 'k' });
+  expect(of('worker', 'coordinator')).toEqual({
+    ...common,
+    OPENAI_API_KEY: 'k',
+    SKEIN_SECRETS: 'GITHUB_TOKEN, SKEIN_TOKEN',
+    GITHUB_TOKEN: 'g',
+    SKEIN_DATA: '/d',
+  });
+  expect(of('worker', 'worker')).toMatchObject({ OPENAI_API_KEY: 'k', SKEIN_SECRET_DB: 's' });
+  expect(credentialVariables(env)).toEqual(['OPENAI_API_KEY', 'SKEIN_SECRET_DB', 'GITHUB_TOKEN']);
+});
+
+test('a program that is run as it is gets its own variables, and of credentials only what it hands out', () => {
+  const env = {
+    PATH: '/bin',
+    SKEIN_HTTP: ':1',
+    OPENAI_API_KEY: 'k',
+    SKEIN_SECRET_DB: 's',
+    SKEIN_SECRETS: 'URL',
+    URL: 'u',
+  };
+  const common = { PATH: '/bin', SKEIN_HTTP: ':1', SKEIN_SECRETS: 'URL' };
+  expect(programEnv(env, 'scheduler')).toEqual(common);
+  expect(programEnv(env, 'coordinator')).toEqual({ ...common, SKEIN_SECRET_DB: 's' });
 });
 
 test('previews fires across the change of the clocks', () => {

@@ -7,6 +7,8 @@ export interface SystemSources {
   readonly soul?: SoulContent;
   readonly skills: readonly SkillContent[];
   readonly memory: readonly QuotedMemory[];
+  /** True when the agent is offered the `remember` tool. */
+  readonly mayPropose: boolean;
   readonly environment: readonly (readonly [name: string, value: string])[];
   /** True when the answer is to be given through the `output` tool. */
   readonly answersByTool: boolean;
@@ -21,7 +23,7 @@ export const assembleSystem = (sources: SystemSources): string =>
     soulSection(sources.soul),
     instructionsSection(sources.agent),
     skillsSection(sources.skills),
-    quoteMemory(sources.memory),
+    quoteMemory(sources.memory, sources.mayPropose),
     environmentSection(sources.environment),
     answerSection(sources.answersByTool),
   ]

@@ -1,4 +1,4 @@
-import { DomainError, type JsonValue, type SkillContent, type ToolPolicy } from '@skein/domain';
+import { DomainError, type JsonValue, type SkillContent, type ToolsContent } from '@skein/domain';
 import type { ToolCall } from '@skein/ports';
 import {
   agentContextOf,
@@ -32,21 +32,26 @@ const runCalls = async (
     policy = {},
     skills = [],
     toolHost = createMemoryToolHost(),
+    redact,
   }: {
-    policy?: Partial<ToolPolicy>;
+    policy?: Partial<ToolsContent>;
     skills?: readonly SkillContent[];
     toolHost?: ReturnType<typeof createMemoryToolHost>;
+    redact?: (value: JsonValue) => JsonValue;
   } = {},
 ) => {
   const model = createScriptedModel([{ toolCalls: calls }, { text: 'done' }]);
   const log = createMemoryLog();
   const stores = agentStoresOf({
-    agent: { tools: { allow: [], bash: { allow: [], deny: [] }, ...policy } },
+    tools: policy,
     skills,
   });
   const context = agentContextOf({ stores });
   const executor = createAgentExecutor({ model, toolHost, clock: new FakeClock(), log, meter });
-  const result = await executor.execute(context, new AbortController().signal);
+  const result = await executor.execute(
+    redact === undefined ? context : { ...context, redact },
+    new AbortController().signal,
+  );
   const message = model.requests[1]?.messages.at(-1);
   return {
     result,
@@ -128,7 +133,7 @@ describe('files', () => {
         order.push(`start ${path}`);
         await Promise.resolve();
         order.push(`end ${path}`);
-        return { text: '', bytes: 0, truncated: false };
+        return { text: '', bytes: 0, truncated: false, mode: 0o644 };
       },
       writeFile: async () => void order.push('write'),
     };
@@ -154,7 +159,7 @@ test('a read waits for the write before it', async () => {
     },
     readFile: async () => {
       order.push('read');
-      return { text: '', bytes: 0, truncated: false };
+      return { text: '', bytes: 0, truncated: false, mode: 0o644 };
     },
   };
   const calls = [call('write', { path: 'a', content: '' }), call('read', { path: 'a' }, 'c2')];
@@ -210,13 +215,29 @@ describe('skills', () => {
     expect(tools).toEqual(['load_skill']);
     expect(results[0]?.output).toEqual({
       name: 'style',
+      directory: 'skills/style',
       body: 'Write short lines.',
       files: ['skills/style/references/list.md', 'skills/style/scripts/run.sh'],
     });
     expect([...toolHost.files]).toEqual([
-      ['skills/style/references/list.md', { text: 'a list', mode: 0o644 }],
-      ['skills/style/scripts/run.sh', { text: 'echo hi\n', mode: 0o755 }],
+      ['skills/style/references/list.md', { text: 'a list', mode: 0o444 }],
+      ['skills/style/scripts/run.sh', { text: 'echo hi\n', mode: 0o555 }],
     ]);
+  });
+
+  test('a second load says so, and neither repeats the body nor writes again', async () => {
+    const calls = [
+      call('load_skill', { name: 'style' }),
+      call('write', { path: 'skills/style/references/list.md', content: 'mine' }, 'c2'),
+      call('load_skill', { name: 'style' }, 'c3'),
+    ];
+    const { results, toolHost } = await runCalls(calls, { skills: [skill], policy: { allow: ['write'] } });
+    expect(results[2]?.output).toEqual({
+      name: 'style',
+      directory: 'skills/style',
+      note: 'This skill is loaded already; its text is further up.',
+    });
+    expect(toolHost.files.get('skills/style/references/list.md')?.text).toBe('mine');
   });
 
   test('no file is there before the skill is loaded', async () => {
@@ -239,6 +260,28 @@ describe('skills', () => {
   );
 });
 
+test('a thought has no effect but a line of the log', async () => {
+  const { results, logged, toolHost } = await runCalls([call('think', { thought: 'First\nlook.' })], {
+    policy: { allow: ['think'] },
+  });
+  expect(results[0]).toMatchObject({ isError: false, output: {} });
+  expect(logged.split('\n')[0]).toBe('[think] First look.');
+  expect([toolHost.files.size, toolHost.commands.length]).toEqual([0, 0]);
+});
+
+test('patch changes a file of the private directory', async () => {
+  const { results, toolHost } = await runCalls(
+    [
+      call('write', { path: 'a', content: 'one two' }),
+      call('patch', { path: 'a', edits: [{ find: 'two', replace: '2' }] }, 'c2'),
+      call('patch', { path: 'a', edits: [{ find: 'two', replace: '2' }] }, 'c3'),
+    ],
+    { policy: { allow: ['patch', 'write'] } },
+  );
+  expect(results.map(({ isError }) => isError)).toEqual([false, false, true]);
+  expect(toolHost.files.get('a')?.text).toBe('one 2');
+});
+
 test('tool calls are one short line each in the log', async () => {
   const { logged } = await runCalls([call('write', { path: 'a', content: 'x\n'.repeat(5_000) })], {
     policy: { allow: ['write'] },
@@ -247,4 +290,21 @@ test('tool calls are one short line each in the log', async () => {
   expect(lines).toHaveLength(3);
   expect(lines[0]).toMatch(/^\[tool\] write \{"path":"a".{1,260}$/);
   expect(lines[1]).toBe('[tool] write ok {"path":"a","bytes":10000}');
+});
+
+test('where a file or an output is cut, not even half a secret is left', async () => {
+  const redact = (value: JsonValue) =>
+    JSON.parse(JSON.stringify(value).replaceAll('hunter2-and-more', '[redacted]')) as JsonValue;
+  const toolHost = createMemoryToolHost(() => ({ output: `${'x'.repeat(64 * 1024 - 8)}hunter2-and-more and more` }));
+  toolHost.files.set('a', { text: `${'y'.repeat(256 * 1024 - 8)}hunter2-and-more and more`, mode: 0o644 });
+  const { results } = await runCalls([call('read', { path: 'a' }), call('bash', { command: 'ls' }, 'c2')], {
+    policy: { allow: ['read', 'bash'], bash: { allow: ['ls'], deny: [] } },
+    toolHost,
+    redact,
+  });
+  const [read, bash] = results.map(({ output }) => output as { text?: string; output?: string; truncated?: string });
+  expect(read?.text?.slice(-10)).toBe('yy[redacte');
+  expect(read?.truncated).toContain('only the first part');
+  expect(bash?.output?.slice(-10)).toBe('xx[redacte');
+  expect(bash?.truncated).toBe('only the first 65536 bytes are shown');
 });

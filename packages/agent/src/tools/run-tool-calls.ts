@@ -1,17 +1,31 @@
-import { DomainError, isDomainError, type JsonObject, type JsonValue, type SkillContent } from '@skein/domain';
-import type { Log, Meter, ToolCall, ToolHost } from '@skein/ports';
+import { DomainError, isDomainError, type JsonObject, type JsonValue } from '@skein/domain';
+import type { Clock, Log, Meter, ServerToolResult, ToolCall, ToolHost } from '@skein/ports';
+import type { HeldSkill } from '../attempt/open-session.ts';
 import type { StepLog } from '../turn/step-log.ts';
+import { textField } from './input-fields.ts';
 import { jailedPath } from './jailed-path.ts';
-import { loadSkill } from './load-skill.ts';
+import { loadSkill, type SkillPlaces } from './load-skill.ts';
+import { patchFile } from './patch-file.ts';
+import { type ProposalScopes, type Proposals, performRemember } from './proposals.ts';
+import type { ServerTools } from './server-tools.ts';
 import type { CompiledPolicy } from './tool-policy.ts';
 
-/** What the tools of one attempt work with. */
-export interface ToolBench {
+/** What the tools of one agent work with. */
+export interface ToolBench extends SkillPlaces {
   readonly toolHost: ToolHost;
   /** The private directory. */
   readonly root: string;
   readonly policy: CompiledPolicy;
-  readonly skills: ReadonlyMap<string, SkillContent>;
+  readonly skills: ReadonlyMap<string, HeldSkill>;
+  readonly servers: ServerTools;
+  /** Present exactly when the agent may propose. */
+  readonly proposals?: Proposals;
+  readonly scopes: ProposalScopes;
+  /** Present exactly when the agent may delegate. */
+  readonly delegate?: (input: JsonValue, signal: AbortSignal) => Promise<JsonObject>;
+  /** See `ExecutionContext.redact`: what the model gets to see goes to its provider. */
+  readonly redact: (value: JsonValue) => JsonValue;
+  readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
   readonly stepLog: StepLog;
@@ -28,6 +42,8 @@ export interface ToolResult {
 const maxReadBytes = 256 * 1024;
 const maxBashOutputBytes = 64 * 1024;
 const bashTimeoutMs = 120_000;
+/** Read beyond these: a secret that lies across a limit is found before the text is cut there. */
+const cutMarginBytes = 16 * 1024;
 
 /** Calls that only read run together; each other call runs alone, in the model's order. Results keep that order. */
 export const runToolCalls = async (
@@ -52,10 +68,17 @@ export const runToolCalls = async (
 const isReadOnly = (call: ToolCall | undefined): boolean => call?.tool === 'read';
 
 const runOne = async (bench: ToolBench, call: ToolCall, signal: AbortSignal): Promise<ToolResult> => {
-  bench.stepLog.call(call.tool, call.input);
+  const { stepLog, servers, clock } = bench;
+  const isServers = servers.has(call.tool);
+  const startedAtMs = clock.monotonicMs();
+  // A thought is a line of its own.
+  if (call.tool !== 'think') stepLog.call(call.tool, call.input);
   let result: ToolResult;
   try {
-    result = { callId: call.callId, tool: call.tool, output: await perform(bench, call, signal), isError: false };
+    const { output, isError } = isServers
+      ? await servers.call(call.tool, call.input, signal)
+      : { output: await perform(bench, call, signal), isError: false };
+    result = { callId: call.callId, tool: call.tool, output, isError };
   } catch (thrown) {
     if (!isDomainError(thrown)) throw thrown;
     if (thrown.code === 'permission_denied') {
@@ -63,13 +86,25 @@ const runOne = async (bench: ToolBench, call: ToolCall, signal: AbortSignal): Pr
     }
     result = failed(call, thrown.message, thrown.code);
   }
-  bench.stepLog.result(call.tool, result.output, result.isError);
+  result = { ...result, output: bench.redact(result.output) };
+  const took = `${Math.round(clock.monotonicMs() - startedAtMs)} ms`;
+  const detail = isServers ? `${took}, ${byteLength(result.output)} bytes` : undefined;
+  if (call.tool !== 'think' || result.isError) stepLog.result(call.tool, result.output, result.isError, detail);
   bench.meter.count('skein_agent_tool_calls_total', 1, {
-    tool: bench.policy.allows(call.tool) || call.tool === 'load_skill' ? call.tool : 'other',
+    tool: labelOf(bench, call.tool, isServers),
     outcome: result.isError ? 'error' : 'ok',
   });
   return result;
 };
+
+/** Few labels, whatever names servers and models come up with. */
+const labelOf = ({ policy }: ToolBench, tool: string, isServers: boolean): string => {
+  if (isServers) return 'mcp';
+  return policy.allows(tool) || tool === 'load_skill' ? tool : 'other';
+};
+
+const byteLength = (output: ServerToolResult['output']): number =>
+  new TextEncoder().encode(typeof output === 'string' ? output : JSON.stringify(output)).byteLength;
 
 const failed = (call: ToolCall, message: string, code: string): ToolResult => ({
   callId: call.callId,
@@ -78,32 +113,55 @@ const failed = (call: ToolCall, message: string, code: string): ToolResult => ({
   isError: true,
 });
 
-const perform = (bench: ToolBench, call: ToolCall, signal: AbortSignal): Promise<JsonValue> => {
+const perform = async (bench: ToolBench, call: ToolCall, signal: AbortSignal): Promise<JsonValue> => {
   const { tool, input } = call;
   if (tool === 'load_skill' && bench.skills.size > 0) return performLoadSkill(bench, input);
-  if (!bench.policy.allows(tool)) {
-    return Promise.reject(
-      new DomainError('permission_denied', `this agent may not use the tool ${JSON.stringify(tool)}`),
-    );
+  if (!mayUse(bench, tool)) {
+    throw new DomainError('permission_denied', `this agent may not use the tool ${JSON.stringify(tool)}`);
   }
   switch (tool) {
     case 'read':
       return performRead(bench, input);
     case 'write':
       return performWrite(bench, input);
+    case 'patch':
+      return patchFile(bench.toolHost, bench.root, input);
     case 'bash':
       return performBash(bench, input, signal);
+    case 'think':
+      bench.stepLog.thought(textField(input, 'thought'));
+      return {};
+    case 'remember':
+      // The limit is for what will be stored.
+      return performRemember(bench.proposals as Proposals, bench.scopes, bench.redact(input));
+    case 'delegate':
+      return (bench.delegate as NonNullable<ToolBench['delegate']>)(input, signal);
     default:
-      return Promise.reject(new DomainError('not_found', `there is no tool ${JSON.stringify(tool)}`));
+      throw new DomainError('not_found', `there is no tool ${JSON.stringify(tool)}`);
   }
 };
 
-const performRead = async ({ toolHost, root }: ToolBench, input: JsonValue): Promise<JsonObject> => {
-  const path = jailedPath(textField(input, 'path'));
-  const file = await toolHost.readFile(root, path, maxReadBytes);
-  const told = { path, text: file.text };
-  return file.truncated ? { ...told, truncated: `only the first part of ${file.bytes} bytes is shown` } : told;
+/** The policy, and for some tools what the step and the agent must have besides. */
+const mayUse = ({ policy, proposals, delegate }: ToolBench, tool: string): boolean => {
+  if (!policy.allows(tool)) return false;
+  if (tool === 'remember') return proposals !== undefined;
+  return tool !== 'delegate' || delegate !== undefined;
 };
+
+const performRead = async ({ toolHost, root, redact }: ToolBench, input: JsonValue): Promise<JsonObject> => {
+  const path = jailedPath(textField(input, 'path'));
+  const file = await toolHost.readFile(root, path, maxReadBytes + cutMarginBytes);
+  const text = redact(file.text) as string;
+  const told = { path, text: file.bytes > maxReadBytes ? firstBytes(text, maxReadBytes) : text };
+  return file.bytes > maxReadBytes
+    ? { ...told, truncated: `only the first part of ${file.bytes} bytes is shown` }
+    : told;
+};
+
+const firstBytes = (text: string, maxBytes: number): string =>
+  new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text).subarray(0, maxBytes), {
+    stream: true,
+  });
 
 const performWrite = async ({ toolHost, root }: ToolBench, input: JsonValue): Promise<JsonObject> => {
   const path = jailedPath(textField(input, 'path'));
@@ -116,7 +174,7 @@ const performBash = async (bench: ToolBench, input: JsonValue, signal: AbortSign
   const command = textField(input, 'command');
   const denial = bench.policy.bash(command);
   if (denial !== undefined) throw new DomainError('permission_denied', denial);
-  const request = { command, timeoutMs: bashTimeoutMs, maxOutputBytes: maxBashOutputBytes };
+  const request = { command, timeoutMs: bashTimeoutMs, maxOutputBytes: maxBashOutputBytes + cutMarginBytes };
   const {
     exitCode,
     signal: endedBy,
@@ -124,11 +182,13 @@ const performBash = async (bench: ToolBench, input: JsonValue, signal: AbortSign
     truncated,
     timedOut,
   } = await bench.toolHost.runBash(bench.root, request, signal);
+  const clean = bench.redact(output) as string;
+  const isCut = truncated || new TextEncoder().encode(output).byteLength > maxBashOutputBytes;
   return {
     ...(exitCode === undefined ? {} : { exit_code: exitCode }),
     ...(endedBy === undefined ? {} : { signal: endedBy }),
-    output,
-    ...(truncated ? { truncated: `only the first ${maxBashOutputBytes} bytes are shown` } : {}),
+    output: isCut ? firstBytes(clean, maxBashOutputBytes) : clean,
+    ...(isCut ? { truncated: `only the first ${maxBashOutputBytes} bytes are shown` } : {}),
     ...(timedOut ? { timed_out: `stopped after ${bashTimeoutMs / 1000} s` } : {}),
   };
 };
@@ -139,11 +199,5 @@ const performLoadSkill = async (bench: ToolBench, input: JsonValue): Promise<Jso
   if (skill === undefined) {
     throw new DomainError('not_found', `there is no skill ${JSON.stringify(name)}; choose one of the catalogue`);
   }
-  return await loadSkill(bench.toolHost, bench.root, skill);
-};
-
-const textField = (input: JsonValue, name: string): string => {
-  const value = typeof input === 'object' && input !== null && !Array.isArray(input) ? input[name] : undefined;
-  if (typeof value === 'string') return value;
-  throw new DomainError('invalid_argument', `the input needs a string ${JSON.stringify(name)}`);
+  return await loadSkill(bench, skill);
 };

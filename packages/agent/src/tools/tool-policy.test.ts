@@ -1,12 +1,13 @@
-import { DomainError, type ToolPolicy } from '@skein/domain';
+import { DomainError, type ToolsContent } from '@skein/domain';
 import type { TextPatterns } from '@skein/ports';
 import { expect, test } from 'vitest';
 import { plainPatterns } from './plain-patterns.ts';
 import { compilePolicy } from './tool-policy.ts';
 
-const policyOf = (allow: readonly string[], deny: readonly string[] = []): ToolPolicy => ({
+const policyOf = (allow: readonly string[], deny: readonly string[] = []): ToolsContent => ({
   allow: ['bash'],
   bash: { allow, deny },
+  servers: {},
 });
 
 /** Never finds an answer for a rule that holds `slow`. */

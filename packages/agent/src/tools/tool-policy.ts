@@ -1,4 +1,4 @@
-import { DomainError, isDomainError, type ToolPolicy } from '@skein/domain';
+import { DomainError, isDomainError, type ToolsContent } from '@skein/domain';
 import type { TextPattern, TextPatterns } from '@skein/ports';
 
 /** Why a call may not be made; undefined when it may. */
@@ -15,7 +15,7 @@ export interface CompiledPolicy {
 }
 
 /** Throws `invalid_argument` for a rule that is no regular expression. */
-export const compilePolicy = (policy: ToolPolicy, patterns: TextPatterns): CompiledPolicy => {
+export const compilePolicy = (policy: ToolsContent, patterns: TextPatterns): CompiledPolicy => {
   const deny = policy.bash.deny.map((rule) => compile(rule, rule, patterns));
   const allow = policy.bash.allow.map((rule) => compile(rule, `^(?:${rule})$`, patterns));
   const judge = (command: string): Denial => {

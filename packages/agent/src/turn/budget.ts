@@ -21,7 +21,10 @@ const limitWords: { readonly [limit in LimitName]: string } = {
   wall_time: 'milliseconds of wall time',
 };
 
-/** Counts what an attempt uses and stops it at its limits. Every method throws the limit's typed failure. */
+/**
+ * Counts what an agent uses and stops it at its limits. What a sub-agent uses counts for its callers too, against their limits.
+ * Every method that stops throws the limit's typed failure.
+ */
 export interface Budget {
   /** Before a turn. Returns how many tokens the turn may still produce. */
   beforeTurn(): number;
@@ -29,57 +32,109 @@ export interface Budget {
   beforeToolCalls(count: number): void;
   beforeOutput(bytes: number): void;
   repaired(): void;
-  /** What was used until now; complete also after a failure. */
+  /** What was used until now, sub-agents included; complete also after a failure. */
   usage(): Usage;
+  /** Without sub-agents. */
+  ownUsage(): Usage;
+  /** A budget inside this one, of an agent that this one's agent called. */
+  within(limits: AgentLimits, model: ModelContent): Budget;
 }
 
 /** A fresh budget of one attempt. */
-export const createBudget = (limits: AgentLimits, model: ModelContent): Budget => {
-  let turns = 0;
-  let toolCalls = 0;
-  let inputTokens = 0;
-  let outputTokens = 0;
-  let schemaRepairs = 0;
-  return {
-    beforeTurn: () => {
-      if (turns >= limits.maxTurns) throw limitReached('turns', limits.maxTurns, turns);
-      const left = limits.maxTokens - inputTokens - outputTokens;
-      if (left <= 0) throw limitReached('tokens', limits.maxTokens, inputTokens + outputTokens);
-      return left;
-    },
-    afterTurn: (turn) => {
-      turns += 1;
-      inputTokens += count(turn.usage.inputTokens);
-      outputTokens += count(turn.usage.outputTokens);
-      const used = inputTokens + outputTokens;
-      if (used > limits.maxTokens) throw limitReached('tokens', limits.maxTokens, used);
-    },
-    beforeToolCalls: (calls) => {
-      if (toolCalls + calls > limits.maxToolCalls) {
-        throw limitReached('tool_calls', limits.maxToolCalls, toolCalls + calls);
-      }
-      toolCalls += calls;
-    },
-    beforeOutput: (bytes) => {
-      if (bytes > limits.maxOutputBytes) throw limitReached('output_bytes', limits.maxOutputBytes, bytes);
-    },
-    repaired: () => {
-      schemaRepairs += 1;
-    },
-    usage: () => {
-      const costUsd = costOf(model, inputTokens, outputTokens);
-      return {
-        turns,
-        toolCalls,
-        inputTokens,
-        outputTokens,
-        schemaRepairs,
-        ...(costUsd === undefined ? {} : { costUsd }),
-        model: nameOf(model),
-      };
-    },
-  };
-};
+export const createBudget = (limits: AgentLimits, model: ModelContent): Budget =>
+  new CountingBudget(limits, model, undefined);
+
+interface Counts {
+  turns: number;
+  toolCalls: number;
+  inputTokens: number;
+  outputTokens: number;
+  schemaRepairs: number;
+}
+
+class CountingBudget implements Budget {
+  readonly #limits: AgentLimits;
+  readonly #model: ModelContent;
+  readonly #caller: CountingBudget | undefined;
+  readonly #called: CountingBudget[] = [];
+  readonly #own: Counts = { turns: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, schemaRepairs: 0 };
+
+  constructor(limits: AgentLimits, model: ModelContent, caller: CountingBudget | undefined) {
+    this.#limits = limits;
+    this.#model = model;
+    this.#caller = caller;
+  }
+
+  within(limits: AgentLimits, model: ModelContent): Budget {
+    const budget = new CountingBudget(limits, model, this);
+    this.#called.push(budget);
+    return budget;
+  }
+
+  beforeTurn(): number {
+    const { maxTurns, maxTokens } = this.#limits;
+    const { turns, inputTokens, outputTokens } = this.usage();
+    if (turns >= maxTurns) throw limitReached('turns', maxTurns, turns);
+    const left = maxTokens - inputTokens - outputTokens;
+    if (left <= 0) throw limitReached('tokens', maxTokens, inputTokens + outputTokens);
+    return Math.min(left, this.#caller?.beforeTurn() ?? left);
+  }
+
+  afterTurn(turn: Turn): void {
+    this.#own.turns += 1;
+    this.#own.inputTokens += count(turn.usage.inputTokens);
+    this.#own.outputTokens += count(turn.usage.outputTokens);
+    this.checkTokens();
+  }
+
+  beforeToolCalls(calls: number): void {
+    this.checkToolCalls(calls);
+    this.#own.toolCalls += calls;
+  }
+
+  beforeOutput(bytes: number): void {
+    const { maxOutputBytes } = this.#limits;
+    if (bytes > maxOutputBytes) throw limitReached('output_bytes', maxOutputBytes, bytes);
+  }
+
+  repaired(): void {
+    this.#own.schemaRepairs += 1;
+  }
+
+  ownUsage(): Usage {
+    const costUsd = costOf(this.#model, this.#own.inputTokens, this.#own.outputTokens);
+    return { ...this.#own, ...(costUsd === undefined ? {} : { costUsd }), model: nameOf(this.#model) };
+  }
+
+  usage(): Usage {
+    return this.#called.map((budget) => budget.usage()).reduce(sum, this.ownUsage());
+  }
+
+  private checkTokens(): void {
+    const { inputTokens, outputTokens } = this.usage();
+    const used = inputTokens + outputTokens;
+    if (used > this.#limits.maxTokens) throw limitReached('tokens', this.#limits.maxTokens, used);
+    this.#caller?.checkTokens();
+  }
+
+  private checkToolCalls(calls: number): void {
+    const { maxToolCalls } = this.#limits;
+    const wanted = this.usage().toolCalls + calls;
+    if (wanted > maxToolCalls) throw limitReached('tool_calls', maxToolCalls, wanted);
+    this.#caller?.checkToolCalls(calls);
+  }
+}
+
+/** The first one's model stands for both; a cost is known only when both are. */
+const sum = ({ costUsd, ...one }: Usage, other: Usage): Usage => ({
+  ...one,
+  turns: one.turns + other.turns,
+  toolCalls: one.toolCalls + other.toolCalls,
+  inputTokens: one.inputTokens + other.inputTokens,
+  outputTokens: one.outputTokens + other.outputTokens,
+  schemaRepairs: one.schemaRepairs + other.schemaRepairs,
+  ...(costUsd === undefined || other.costUsd === undefined ? {} : { costUsd: nanoDollars(costUsd + other.costUsd) }),
+});
 
 /** `provider/model`; a model that is named so already keeps its name. */
 const nameOf = ({ provider, model }: ModelContent): string =>
@@ -93,3 +148,5 @@ const costOf = ({ prices }: ModelContent, input: number, output: number): number
   prices === undefined
     ? undefined
     : Math.round((input * prices.inputPerMillion + output * prices.outputPerMillion) * 1e3) / 1e9;
+
+const nanoDollars = (dollars: number): number => Math.round(dollars * 1e9) / 1e9;

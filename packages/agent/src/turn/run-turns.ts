@@ -1,5 +1,5 @@
 import { cleanText, DomainError, type JsonObject, type JsonValue, type ModelContent } from '@skein/domain';
-import type { ModelMessage, ToolCall, ToolDefinition, Turn, TurnRequest } from '@skein/ports';
+import type { ModelMessage, SecretReader, ToolCall, ToolDefinition, Turn, TurnRequest } from '@skein/ports';
 import type { ToolResult } from '../tools/run-tool-calls.ts';
 import { type AnswerSchema, type JudgedAnswer, measure } from './answer-schema.ts';
 import type { Budget } from './budget.ts';
@@ -14,6 +14,8 @@ export interface Conversation {
   readonly answer?: AnswerSchema;
   readonly budget: Budget;
   readonly stepLog: StepLog;
+  /** For the secret that the model names. */
+  readonly readSecret: SecretReader;
   readonly callModel: (request: TurnRequest, signal: AbortSignal) => Promise<Turn>;
   readonly runTools: (calls: readonly ToolCall[], signal: AbortSignal) => Promise<readonly ToolResult[]>;
 }
@@ -31,9 +33,11 @@ export const runTurns = async (talk: Conversation, signal: AbortSignal): Promise
   for (;;) {
     const left = talk.budget.beforeTurn();
     const bound = turnBound(left, talk.model.maxOutputTokens);
-    const { model, system, tools } = talk;
+    const { model, system, tools, readSecret } = talk;
     // The transcript is copied: a model that keeps the request must not see it grow.
-    const turn = bounded(await talk.callModel({ model, system, messages: [...messages], tools, ...bound }, signal));
+    const turn = bounded(
+      await talk.callModel({ model, system, messages: [...messages], tools, readSecret, ...bound }, signal),
+    );
     talk.budget.afterTurn(turn);
     if (turn.finishReason === 'content_filter') {
       throw new DomainError('unprocessable', "the provider's content filter withheld the answer");

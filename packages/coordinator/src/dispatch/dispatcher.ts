@@ -4,6 +4,7 @@ import type { Clock } from '@skein/ports';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
 import type { RunActor } from '../run/run-actor.ts';
+import type { SealedSnapshots } from '../submit/sealed-snapshots.ts';
 import type { WaitingRun } from './fair-queue.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { TaskClass } from './task-class.ts';
@@ -19,13 +20,15 @@ interface Waiter extends WaitingRun {
  */
 export class Dispatcher {
   readonly #fleet: Fleet;
+  readonly #sealed: SealedSnapshots;
   readonly #clock: Clock;
   readonly #wake: (actor: RunActor) => void;
   readonly #queues = new Map<TaskClass, FairQueue<Waiter>>();
   readonly #waiters = new WeakMap<RunActor, Waiter>();
 
-  constructor(fleet: Fleet, clock: Clock, wake: (actor: RunActor) => void) {
+  constructor(fleet: Fleet, sealed: SealedSnapshots, clock: Clock, wake: (actor: RunActor) => void) {
     this.#fleet = fleet;
+    this.#sealed = sealed;
     this.#clock = clock;
     this.#wake = wake;
   }
@@ -86,14 +89,17 @@ export class Dispatcher {
     for (let progress = true; progress && this.#fleet.hasAvailable; ) {
       progress = false;
       for (const [taskClass, queue] of this.#queues) {
-        const placed = this.#place(taskClass, undefined);
-        if (!placed.ok) continue;
+        const anyone = this.#place(taskClass, undefined);
+        if (!anyone.ok) continue;
         const waiter = queue.take(now);
         if (queue.size === 0) this.#queues.delete(taskClass);
         if (waiter === undefined) continue;
-        placed.value.reserved += 1;
-        this.#fleet.refresh(placed.value);
-        waiter.actor.grants.push({ taskClass, session: placed.value });
+        const snapshot = taskClass.kind === 'agent' ? waiter.actor.state.snapshotDigest : undefined;
+        const preferred = snapshot === undefined ? anyone : this.#place(taskClass, snapshot);
+        const session = preferred.ok ? preferred.value : anyone.value;
+        session.reserved += 1;
+        this.#fleet.refresh(session);
+        waiter.actor.grants.push({ taskClass, session });
         this.#wake(waiter.actor);
         progress = true;
       }
@@ -104,13 +110,20 @@ export class Dispatcher {
     const task = {
       selector: taskClass.selector,
       kind: taskClass.kind,
-      ...(snapshot === undefined ? {} : { snapshot }),
+      ...(snapshot === undefined ? {} : { missingBytes: this.#missingBytes(snapshot) }),
     };
     const placed = placeTask(task, this.#fleet.hasAvailable ? this.#fleet.available : []);
     const session = placed.ok ? this.#fleet.ofWorker(placed.value) : undefined;
     if (session !== undefined) return ok(session);
     const why = placeTask(task, this.#fleet.sessions);
     return err(why.ok ? 'all_slots_busy' : why.error);
+  }
+
+  /** Of a snapshot that is not in memory only so much is known: whether a worker was ever sent it. */
+  #missingBytes(snapshot: Digest): (session: WorkerSession) => number {
+    const sealed = this.#sealed.find(snapshot);
+    if (sealed === undefined) return ({ holdings }) => (holdings.has(snapshot) ? 0 : 1);
+    return ({ holdings }) => holdings.missingBytes(sealed);
   }
 
   #waiter(actor: RunActor): Waiter {

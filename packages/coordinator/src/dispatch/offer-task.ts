@@ -1,47 +1,18 @@
-import type { Digest, TaskOffer, VersionId } from '@skein/domain';
+import type { TaskOffer, VersionId } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { loseTask } from '../fleet/end-session.ts';
-import type { WorkerSession } from '../fleet/worker-session.ts';
+import type { HeldTask } from '../fleet/worker-session.ts';
 import { taskKey } from '../fleet/worker-session.ts';
 import type { LeasedTask } from '../run/plan-turn.ts';
 import type { RunActor } from '../run/run-actor.ts';
-import type { SealedSnapshot } from '../submit/sealed-snapshots.ts';
 import { offeredDefinition } from './offered-definition.ts';
+import { attachSnapshot } from './send-snapshot.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const versionsOf = (actor: RunActor): { readonly [agentId: string]: VersionId } =>
   Object.fromEntries(Object.entries(actor.state.agents).map(([agentId, { versionId }]) => [agentId, versionId]));
-
-/** S5: the parts that the worker lacks, once; it counts as holding them from then on, because the stream keeps order. */
-const attach = (
-  engine: Engine,
-  session: WorkerSession,
-  digest: Digest,
-  sealed: SealedSnapshot | undefined,
-): TaskOffer['snapshot'] => {
-  if (sealed === undefined) return { digest };
-  if (session.holdings.has(digest) && sealed.manifest.parts.every((part) => session.holdings.has(part.digest))) {
-    session.snapshotBytesSaved += engine.sealed.envelope(sealed, []).byteLength;
-    return { digest };
-  }
-  const envelope = engine.sealed.envelope(sealed, session.holdings);
-  if (envelope.byteLength > engine.config.maxAttachedBytes) return { digest };
-  noteSent(engine, session, sealed, envelope.byteLength);
-  return { digest, envelope };
-};
-
-/** Counts a transfer, and remembers what the worker holds now. */
-export const noteSent = (engine: Engine, session: WorkerSession, sealed: SealedSnapshot, bytes: number): void => {
-  const whole = engine.sealed.envelope(sealed, []).byteLength;
-  session.snapshotsReceived += 1;
-  session.snapshotBytesReceived += bytes;
-  session.snapshotBytesSaved += Math.max(0, whole - bytes);
-  session.holdings.add(sealed.digest);
-  for (const part of sealed.manifest.parts) session.holdings.add(part.digest);
-  engine.deps.meter.count(metric.snapshotBytesSent, bytes);
-};
 
 /** Sends the offer of a task whose lease is durable, and notes who holds it. */
 export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): void => {
@@ -51,13 +22,13 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
   if (definition === undefined) return;
   const ref = { runId: actor.runId, step: task.step, attempt: task.attempt, token };
   const key = taskKey(ref);
-  const held = {
+  const held: Writable<HeldTask> = {
     key,
     tenant: actor.tenant,
     ref,
     offeredAt: engine.deps.clock.monotonicMs(),
     received: false,
-    started: 'no' as const,
+    started: 'no',
   };
   if (engine.fleet.ofWorker(session.workerId) !== session) {
     // The worker was given up while the lease was on its way to the disk: it never heard of the task.
@@ -87,8 +58,12 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
     run: { id: actor.runId, createdAt: new Date(state.createdAt).toISOString(), params: {} },
   };
   if (inputs.item !== undefined) offer.item = inputs.item;
-  if (digest !== undefined) {
-    offer.snapshot = (isAgent ? attach(engine, session, digest, sealed) : undefined) ?? { digest };
+  if (digest !== undefined && isAgent) {
+    const { attachment, transfer } = attachSnapshot(engine, session, digest, sealed);
+    offer.snapshot = attachment;
+    if (transfer !== undefined) held.transfer = transfer;
+  } else if (digest !== undefined) {
+    offer.snapshot = { digest };
   }
   session.offersSent += 1;
   session.offered += 1;

@@ -1,5 +1,12 @@
-import type { DagIndex, JsonValue, Reference, RunState, Step, StepId, ValueRef } from '@skein/domain';
-import { DomainError, parseExpression, parseReferences, referencesOfStep } from '@skein/domain';
+import type { DagIndex, JsonValue, Reference, ReferenceTarget, RunState, Step, StepId, ValueRef } from '@skein/domain';
+import {
+  DomainError,
+  isHandlerId,
+  parseExpression,
+  parseReferences,
+  referencesOfStep,
+  runFieldValue,
+} from '@skein/domain';
 import type { KnownValues } from './known-values.ts';
 import { fanoutResults, missing, referTo, valueOf, walk } from './known-values.ts';
 
@@ -43,7 +50,10 @@ export const needsOf = (graph: DagIndex, step: Step): StepNeeds => {
   for (const reference of referencesOfStep(withoutItems)) {
     if (reference.target.kind !== 'env') byExpression.set(reference.expression, reference);
   }
-  const upstream = [...ancestorsOf(graph, step)]
+  const before = isHandlerId(step.id)
+    ? [...graph.byId.keys()].filter((id) => !isHandlerId(id))
+    : ancestorsOf(graph, step);
+  const upstream = [...before]
     .sort((a, b) => (graph.order.get(a) ?? 0) - (graph.order.get(b) ?? 0))
     .flatMap((stepId) => {
       const name = graph.byId.get(stepId)?.output;
@@ -59,63 +69,95 @@ const unresolved = (expression: string, why: string): DomainError =>
 
 const outputOf = (
   state: RunState,
-  expression: string,
   target: { readonly stepId: StepId; readonly name: string },
   known: KnownValues,
-): ValueRef | typeof missing => {
+): ValueRef | typeof missing | undefined => {
   const step = state.steps.get(target.stepId);
-  if (step === undefined) throw unresolved(expression, `there is no step ${target.stepId}`);
-  if (step.fanout !== undefined && target.name === 'results') {
+  if (step?.fanout !== undefined && target.name === 'results') {
     const results = fanoutResults(state, target.stepId, known);
     return results === missing ? missing : { inline: results };
   }
-  const named = step.result?.outputs[target.name];
+  const named = step?.result?.outputs[target.name];
   if (named !== undefined) return named;
-  const stdout = step.result?.stdout;
-  if (stdout !== undefined && state.graph.byId.get(target.stepId)?.output === target.name) return stdout;
-  throw unresolved(expression, `step ${target.stepId} is ${step.status} and gave no output ${target.name}`);
+  return state.graph.byId.get(target.stepId)?.output === target.name ? step?.result?.stdout : undefined;
 };
 
-/** The value of one reference, by the rules of the language; throws `invalid_argument` when it names nothing. */
-const resolveTarget = (
+const inside = (ref: ValueRef, path: readonly string[], known: KnownValues): ValueRef | typeof missing | undefined => {
+  if (path.length === 0) return ref;
+  const whole = valueOf(ref, known);
+  if (whole === missing) return missing;
+  const value = walk(whole, path);
+  return value === undefined ? undefined : { inline: value };
+};
+
+/** What of a step's result a reference names; undefined when the step gave no such thing. */
+const stepValue = (
   state: RunState,
-  reference: Reference,
+  target: Extract<ReferenceTarget, { readonly stepId: StepId }>,
+  known: KnownValues,
+): ValueRef | typeof missing | undefined => {
+  const result = state.steps.get(target.stepId)?.result;
+  switch (target.kind) {
+    case 'step_output': {
+      const ref = outputOf(state, target, known);
+      return ref === missing || ref === undefined ? ref : inside(ref, target.path, known);
+    }
+    case 'step_stdout':
+      return result === undefined ? undefined : (result.stdout ?? { inline: '' });
+    case 'step_exit_code':
+      return result?.exitCode === undefined ? undefined : { inline: result.exitCode };
+  }
+};
+
+const whyNoValue = (state: RunState, target: Extract<ReferenceTarget, { readonly stepId: StepId }>): string => {
+  const step = state.steps.get(target.stepId);
+  if (step === undefined) return `there is no step ${target.stepId}`;
+  switch (target.kind) {
+    case 'step_output': {
+      const at = [target.name, ...target.path].join('.');
+      return `step ${target.stepId} is ${step.status} and gave no output ${at}`;
+    }
+    case 'step_stdout':
+      return `step ${target.stepId} did not run`;
+    case 'step_exit_code':
+      return `step ${target.stepId} has no exit code`;
+  }
+};
+
+/**
+ * The value of one reference, by the rules of the language; throws `invalid_argument` when it names nothing. With `lenient` a value of a
+ * step that does not exist is undefined instead.
+ */
+export const resolveTarget = (
+  state: RunState,
+  { expression, target }: Pick<Reference, 'expression' | 'target'>,
   item: CurrentItem | undefined,
   known: KnownValues,
-): ValueRef | typeof missing => {
-  const { expression, target } = reference;
-  const inside = (ref: ValueRef, path: readonly string[]): ValueRef | typeof missing => {
-    if (path.length === 0) return ref;
-    const whole = valueOf(ref, known);
-    if (whole === missing) return missing;
-    const value = walk(whole, path);
-    if (value === undefined) throw unresolved(expression, `there is nothing at ${path.join('.')}`);
-    return { inline: value };
-  };
+  lenient: boolean,
+): ValueRef | typeof missing | undefined => {
   switch (target.kind) {
     case 'param': {
-      const value = state.params[target.name];
+      const value = Object.hasOwn(state.params, target.name) ? state.params[target.name] : undefined;
       if (value === undefined) throw unresolved(expression, `the run has no parameter ${target.name}`);
       return { inline: value };
     }
-    case 'run':
-      return { inline: state.runId };
-    case 'item':
+    case 'run': {
+      const value = runFieldValue(state, target.field);
+      if (value === undefined) throw unresolved(expression, `a run has no ${target.field}`);
+      return { inline: value };
+    }
+    case 'item': {
       if (item === undefined) throw unresolved(expression, 'the step is no fan-out');
-      return inside(item.value, target.path);
-    case 'step_output': {
-      const ref = outputOf(state, expression, target, known);
-      return ref === missing ? missing : inside(ref, target.path);
+      const value = inside(item.value, target.path, known);
+      if (value === undefined) throw unresolved(expression, `there is nothing at ${target.path.join('.')}`);
+      return value;
     }
-    case 'step_stdout': {
-      const step = state.steps.get(target.stepId);
-      if (step?.result === undefined) throw unresolved(expression, `step ${target.stepId} did not run`);
-      return step.result.stdout ?? { inline: '' };
-    }
+    case 'step_output':
+    case 'step_stdout':
     case 'step_exit_code': {
-      const exitCode = state.steps.get(target.stepId)?.result?.exitCode;
-      if (exitCode === undefined) throw unresolved(expression, `step ${target.stepId} has no exit code`);
-      return { inline: exitCode };
+      const value = stepValue(state, target, known);
+      if (value === undefined && !lenient) throw unresolved(expression, whyNoValue(state, target));
+      return value;
     }
     case 'env':
       throw unresolved(expression, 'the environment is known only to the worker');
@@ -123,6 +165,9 @@ const resolveTarget = (
       throw unresolved(expression, target.reason);
   }
 };
+
+/** What a handler's text shows of a value that does not exist. */
+const nothing: ValueRef = { inline: '' };
 
 /** All values that a step refers to, ready to travel; `missing` when some must be fetched or stored first. */
 export const resolveReferences = (
@@ -139,9 +184,10 @@ export const resolveReferences = (
   const needs = needsOf(state.graph, step);
   const refs: { [expression: string]: ValueRef } = {};
   const upstreamEnv: { [name: string]: ValueRef } = {};
+  const lenient = isHandlerId(step.id);
   let complete = true;
   for (const reference of needs.references) {
-    const found = resolveTarget(state, reference, item, known);
+    const found = resolveTarget(state, reference, item, known, lenient) ?? nothing;
     const ref = found !== missing && 'inline' in found ? referTo(reference.expression, found.inline, known) : found;
     if (ref === missing) complete = false;
     else refs[reference.expression] = ref;
@@ -164,15 +210,9 @@ export const resolveItems = (
     const ref = referTo('items', [...written], known);
     return ref === missing ? missing : { items: written, ref };
   }
-  const reference = parseReferences(written)[0] ?? {
-    expression: written,
-    start: 0,
-    end: written.length,
-    target: parseExpression(written),
-    asFile: false,
-  };
-  const found = resolveTarget(state, reference, undefined, known);
-  if (found === missing) return missing;
+  const reference = parseReferences(written)[0] ?? { expression: written, target: parseExpression(written) };
+  const found = resolveTarget(state, reference, undefined, known, false);
+  if (found === missing || found === undefined) return missing;
   const value = valueOf(found, known);
   if (value === missing) return missing;
   const items = typeof value === 'string' ? listFromText(value) : value;

@@ -1,3 +1,4 @@
+import type { MemoryPolicy } from '@skein/domain';
 import type {
   BlobStore,
   Clock,
@@ -5,16 +6,20 @@ import type {
   IdSource,
   Log,
   LogStore,
+  MemoryStore,
   Meter,
   ProjectReader,
   ProjectStore,
   RunQueue,
   RunStore,
+  SecretSource,
   Secrets,
   ShardStore,
   SnapshotStore,
   TokenStore,
 } from '@skein/ports';
+import type { SnapshotFormat } from '@skein/snapshot';
+import { snapshotFormats } from '@skein/snapshot';
 
 /** Everything of the outside world that a coordinator uses. */
 export interface CoordinatorDeps {
@@ -33,6 +38,23 @@ export interface CoordinatorDeps {
   readonly tokens: TokenStore;
   readonly shards: ShardStore;
   readonly projectReader: ProjectReader;
+  readonly memory: MemoryStore;
+  /** Values of the secrets that tasks ask for; without it this coordinator has none, and workers bring their own. */
+  readonly secretValues?: SecretSource;
+}
+
+/** How proposals become memory. Times in ms. */
+export interface MemoryConfig {
+  /** A proposal is folded when it has waited for so long: the most often that a scope gets a new revision by the clock. */
+  readonly foldIntervalMs: number;
+  /** A scope is folded at once when so many proposals wait. */
+  readonly foldAfter: number;
+  /** By kind of scope; an agent's own proposals of a run with untrusted input wait for review whatever `agent` says but `off`. */
+  readonly policies: {
+    readonly global: MemoryPolicy;
+    readonly dag: MemoryPolicy;
+    readonly agent: MemoryPolicy;
+  };
 }
 
 /** Settings of a coordinator; times in ms, sizes in bytes. */
@@ -60,6 +82,13 @@ export interface CoordinatorConfig {
   readonly tokenCacheMs: number;
   /** False when other coordinators publish too: then the project's revision is read before each submit. */
   readonly solePublisher: boolean;
+  /** Snapshot formats that this coordinator writes; a worker that reads none of them is refused. */
+  readonly snapshotFormats: readonly SnapshotFormat[];
+  readonly memory: MemoryConfig;
+  /** A snapshot that no open run refers to is removed when it was not used for so long. */
+  readonly snapshotRetentionMs: number;
+  /** Period of the sweep that removes snapshots. */
+  readonly snapshotSweepMs: number;
 }
 
 /** Defaults of `CoordinatorConfig`. */
@@ -76,4 +105,12 @@ export const defaultCoordinatorConfig: CoordinatorConfig = {
   maxRoutingContextBytes: 32 * 1024,
   tokenCacheMs: 5_000,
   solePublisher: true,
+  snapshotFormats,
+  memory: {
+    foldIntervalMs: 30_000,
+    foldAfter: 100,
+    policies: { global: 'review', dag: 'review', agent: 'auto' },
+  },
+  snapshotRetentionMs: 7 * 86_400_000,
+  snapshotSweepMs: 60_000,
 };

@@ -14,4 +14,11 @@ export const metric = {
   loopLag: 'skein_loop_lag_seconds',
   appendSeconds: 'skein_append_seconds',
   snapshotBytesSent: 'skein_snapshot_bytes_sent_total',
+  memoryProposals: 'skein_memory_proposals_total',
+  memoryPending: 'skein_memory_proposals_pending',
+  snapshotsCollected: 'skein_snapshots_collected_total',
+  snapshotPartsCollected: 'skein_snapshot_parts_collected_total',
+  snapshotBytesCollected: 'skein_snapshot_bytes_collected_total',
+  secretsReleased: 'skein_secrets_released_total',
+  secretsRefused: 'skein_secrets_refused_total',
 } as const;

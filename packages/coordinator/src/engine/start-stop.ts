@@ -1,5 +1,7 @@
 import { DomainError } from '@skein/domain';
 import { endSession } from '../fleet/end-session.ts';
+import { startFolds } from '../memory/fold-loop.ts';
+import { startCollecting } from '../project/collect-snapshots.ts';
 import { fillWindow } from '../submit/fill-window.ts';
 import type { Engine } from './engine.ts';
 import { isPassing } from './is-passing.ts';
@@ -29,14 +31,19 @@ export const startCoordinator = async (engine: Engine): Promise<void> => {
   }
   engine.health.start();
   const stopSweeps = startSweeps(engine);
+  const stopFolds = startFolds(engine);
+  const stopCollecting = startCollecting(engine);
   const unsubscribe = engine.deps.queue.onAvailable(() => {
     if (engine.window.room > 0) fillWindow(engine);
   });
   stops.set(engine, () => {
     stopSweeps();
+    stopFolds();
+    stopCollecting();
     unsubscribe();
     engine.health.stop();
     engine.wheel.close();
+    engine.calls.close();
   });
   engine.phase = 'running';
   for (const actor of engine.runs.actors) engine.wake(actor);

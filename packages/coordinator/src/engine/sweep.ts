@@ -1,6 +1,7 @@
 import { DomainError, shardCount } from '@skein/domain';
 import { checkLeases } from '../fleet/end-session.ts';
 import { auditLeases } from '../run/adopt-leases.ts';
+import { auditCalls } from '../run/tend-call.ts';
 import { fillWindow } from '../submit/fill-window.ts';
 import { recheckTokens } from '../token/manage-tokens.ts';
 import type { Engine } from './engine.ts';
@@ -74,7 +75,10 @@ const sweepStore = async (engine: Engine, count: number): Promise<void> => {
   const due = await engine.deps.runs.listDue(shards, engine.deps.clock.now(), maxDue);
   for (const head of due) await wakeFromStore(engine, head);
   if (count % openEvery === openEvery - 1) {
-    for (const actor of engine.runs.actors) auditLeases(engine, actor);
+    for (const actor of engine.runs.actors) {
+      auditLeases(engine, actor);
+      auditCalls(engine, actor);
+    }
     await loadOpenRuns(engine, shards);
   }
   fillWindow(engine);

@@ -22,9 +22,9 @@ export const listWorkers = (engine: Engine): readonly WorkerView[] =>
       version: session.info?.version ?? '',
       connectedAt: new Date(session.connectedAt).toISOString(),
       tasks: session.offered,
-      snapshotsReceived: session.snapshotsReceived,
-      snapshotBytesReceived: session.snapshotBytesReceived,
-      snapshotBytesSaved: session.snapshotBytesSaved,
+      snapshotsReceived: session.transfers.snapshots,
+      snapshotBytesReceived: session.transfers.received,
+      snapshotBytesSaved: session.transfers.saved,
     }))
     .sort((a, b) => (a.workerId < b.workerId ? -1 : 1));
 

@@ -1,5 +1,10 @@
 import type { Digest, SessionId, StepKind, TaskRef, TenantId, WorkerId, WorkerInfo, WorkerLoad } from '@skein/domain';
 import type { CoordinatorMessage, StreamLink } from '@skein/ports';
+import type { SnapshotFormat } from '@skein/snapshot';
+import { formatOf, snapshotFormats } from '@skein/snapshot';
+import { Holdings } from './holdings.ts';
+import type { ExpectedTransfer } from './transfer-counts.ts';
+import { TransferCounts } from './transfer-counts.ts';
 
 /** Whether step code began, as far as is known; `never` when it was not even offered, `unknown` when the coordinator that would know is gone. */
 export type Started = 'never' | 'no' | 'yes' | 'unknown';
@@ -15,6 +20,8 @@ export interface HeldTask {
   started: Started;
   /** Set once the task was told to stop. */
   cancelReason?: string;
+  /** Set when it was offered with a snapshot by this coordinator. */
+  readonly transfer?: ExpectedTransfer;
 }
 
 /** Name of a task in memory. */
@@ -30,6 +37,8 @@ export class WorkerSession implements WorkerLoad {
   tenant: TenantId;
   tokenId = '';
   info: WorkerInfo | undefined;
+  /** Agreed on with the last welcome. */
+  snapshotFormat: SnapshotFormat = formatOf(1, snapshotFormats);
   sessionId: SessionId;
   link: StreamLink<CoordinatorMessage> | undefined;
   /** Monotonic ms of the last accepted sign of life. */
@@ -42,7 +51,10 @@ export class WorkerSession implements WorkerLoad {
   pausedUntil = 0;
   refusals = 0;
   readonly tasks = new Map<string, HeldTask>();
-  holdings = new Set<Digest>();
+  holdings = new Holdings();
+  /** Parts on their own that left here to their end, and did not leave the worker's cache since. */
+  readonly partsSent = new Set<Digest>();
+  readonly transfers = new TransferCounts();
   /** Free slots as last told, and how many offers the worker had seen then. */
   credits = 0;
   offersSeen = 0;
@@ -50,9 +62,6 @@ export class WorkerSession implements WorkerLoad {
   /** Slots promised to runs whose turn has not come yet. */
   reserved = 0;
   offered = 0;
-  snapshotsReceived = 0;
-  snapshotBytesReceived = 0;
-  snapshotBytesSaved = 0;
 
   constructor(workerId: WorkerId, tenant: TenantId, sessionId: SessionId, heardAt: number) {
     this.workerId = workerId;
@@ -80,8 +89,6 @@ export class WorkerSession implements WorkerLoad {
   get accepting(): boolean {
     return this.link !== undefined && !this.draining && !this.silent && this.pausedUntil === 0;
   }
-
-  readonly holds = (digest: Digest): boolean => this.holdings.has(digest);
 
   /** Sends when there is a stream; otherwise the message is moot, because a reconnect settles what it said. */
   send(message: CoordinatorMessage): void {

@@ -1,5 +1,5 @@
 import type { ErrorData, TaskOutcome, TaskResult, TenantId, ValueRef } from '@skein/domain';
-import { maxInlineValueBytes, utf8Length } from '@skein/domain';
+import { maxInlineValueBytes, maxProposalBytes, maxProposals, utf8Length } from '@skein/domain';
 import { storeValue } from '../dispatch/stored-values.ts';
 import type { Engine } from '../engine/engine.ts';
 
@@ -33,21 +33,38 @@ const boundOutcome = (outcome: TaskOutcome): TaskOutcome =>
 const inlineBytes = (ref: ValueRef | undefined): number =>
   ref === undefined || !('inline' in ref) ? 0 : jsonBytes(ref.inline);
 
-/** The result with an error that fits; one with more outputs than a fact can name is a failure. */
+/** Too many proposals, or one that is too long: the number, and its limit. */
+const proposalExcess = ({
+  proposals = [],
+}: TaskResult): { readonly limit: number; readonly actual: number } | undefined => {
+  if (proposals.length > maxProposals) return { limit: maxProposals, actual: proposals.length };
+  for (const { text, basis = '' } of proposals) {
+    const actual = Math.max(utf8Length(text), utf8Length(basis));
+    if (actual > maxProposalBytes) return { limit: maxProposalBytes, actual };
+  }
+  return undefined;
+};
+
+const failed = (
+  result: TaskResult,
+  message: string,
+  details: { readonly limit: number; readonly actual: number },
+): TaskResult => {
+  const { stdout: _stdout, proposals: _proposals, ...rest } = result;
+  return { ...rest, outputs: {}, outcome: { status: 'failed', error: { code: 'too_large', message, details } } };
+};
+
+/** The result with an error that fits; one with more outputs than a fact can name, or more to remember than it may ask for, is a failure. */
 export const boundResult = (result: TaskResult): TaskResult => {
   let names = 0;
   for (const name in result.outputs) names += utf8Length(name) + 128;
-  if (names <= maxNamesBytes) {
-    const outcome = boundOutcome(result.outcome);
-    return outcome === result.outcome ? result : { ...result, outcome };
+  if (names > maxNamesBytes) {
+    return failed(result, 'the step has more outputs than can be recorded', { limit: maxNamesBytes, actual: names });
   }
-  const error = {
-    code: 'too_large',
-    message: 'the step has more outputs than can be recorded',
-    details: { limit: maxNamesBytes, actual: names },
-  } as const;
-  const { stdout: _stdout, ...rest } = result;
-  return { ...rest, outputs: {}, outcome: { status: 'failed', error } };
+  const excess = result.proposals === undefined ? undefined : proposalExcess(result);
+  if (excess !== undefined) return failed(result, 'the step proposes more for memory than it may', excess);
+  const outcome = boundOutcome(result.outcome);
+  return outcome === result.outcome ? result : { ...result, outcome };
 };
 
 /** True when values must be moved out before the result can be recorded. */

@@ -9,18 +9,22 @@ import { loadRun } from '../run/load-run.ts';
 import type { RunActor, Settlement } from '../run/run-actor.ts';
 import { postCommand } from '../run/run-turn.ts';
 import { boundResult, isLarge, spillResult } from './bound-result.ts';
+import { isSameResult } from './same-result.ts';
 
 /** Pauses after refusals in a row, in ms: doubled each time up to the last. */
 const firstPauseMs = 100;
 const maxPauseMs = 5_000;
 
-type Acknowledgement = 'recorded' | 'repeated' | 'stale';
+/** What became of a result. `conflict`: its token is that of a recorded result, which says something else. */
+type Judgement = 'recorded' | 'repeated' | 'stale' | 'conflict';
 
-const acknowledge = (engine: Engine, session: WorkerSession, task: TaskRef, outcome: Acknowledgement): void => {
+/** To the worker a conflict is one more result that came too late; people are told the difference. */
+const acknowledge = (engine: Engine, session: WorkerSession, task: TaskRef, judgement: Judgement): void => {
   const { runId, step, attempt, token } = task;
-  engine.deps.meter.count(metric.results, 1, { outcome });
-  if (outcome === 'stale') {
-    engine.deps.log.warn('stale result refused', {
+  engine.deps.meter.count(metric.results, 1, { outcome: judgement });
+  if (judgement === 'stale' || judgement === 'conflict') {
+    const message = judgement === 'stale' ? 'stale result refused' : 'another result under a recorded token refused';
+    engine.deps.log.warn(message, {
       runId,
       stepId: step,
       attempt,
@@ -29,10 +33,27 @@ const acknowledge = (engine: Engine, session: WorkerSession, task: TaskRef, outc
     });
   }
   session.tasks.delete(taskKey(task));
+  const outcome = judgement === 'conflict' ? 'stale' : judgement;
   session.send({ type: 'result_acknowledged', task: { runId, step, attempt, token }, outcome });
 };
 
-const outcomeOf = (settlement: Settlement): Acknowledgement | undefined => {
+/** A result whose token is recorded already: the same again, or another one. */
+const judgeRepetition = async (
+  engine: Engine,
+  session: WorkerSession,
+  result: TaskResult,
+  tries: number,
+): Promise<void> => {
+  try {
+    const isSame = await isSameResult(engine, session.tenant, result);
+    acknowledge(engine, session, result, isSame ? 'repeated' : 'conflict');
+  } catch (thrown) {
+    engine.deps.log.warn('result cannot be compared now', { runId: result.runId, error: thrown });
+    if (isPassing(thrown)) collectLater(engine, session, result, tries);
+  }
+};
+
+const outcomeOf = (settlement: Settlement): Judgement | undefined => {
   switch (settlement.status) {
     case 'recorded':
       return settlement.facts > 0 ? 'recorded' : 'repeated';
@@ -77,7 +98,8 @@ const record = (engine: Engine, session: WorkerSession, actor: RunActor, result:
     command: { type: 'finish', workerId: session.workerId, result },
     settle: (settlement) => {
       const outcome = outcomeOf(settlement);
-      if (outcome !== undefined) acknowledge(engine, session, result, outcome);
+      if (outcome === 'repeated') void judgeRepetition(engine, session, result, tries);
+      else if (outcome !== undefined) acknowledge(engine, session, result, outcome);
       else if (settlement.status === 'failed') collectLater(engine, session, result, tries);
     },
   });
@@ -120,7 +142,8 @@ const judgeFromLog = async (
     const actor =
       engine.runs.find(result.runId) ?? (isCurrent ? await openForHolder(engine, session, result) : undefined);
     if (actor !== undefined) record(engine, session, actor, result, tries);
-    else acknowledge(engine, session, result, target?.resultToken === result.token ? 'repeated' : 'stale');
+    else if (target?.resultToken === result.token) await judgeRepetition(engine, session, result, tries);
+    else acknowledge(engine, session, result, 'stale');
   } catch (thrown) {
     if (isDomainError(thrown) && thrown.code === 'not_found') acknowledge(engine, session, result, 'stale');
     else {
@@ -131,7 +154,8 @@ const judgeFromLog = async (
 };
 
 /**
- * Takes a result: the holder of the current token is recorded, a repetition is a no-op, anything else is stale (R2, D3).
+ * Takes a result: the holder of the current token is recorded, a repetition is a no-op, anything else is stale (R2, D3), another result
+ * under a recorded token too.
  * It is acknowledged only once the log holds it, on whatever stream the worker has then.
  */
 export const collectResult = (engine: Engine, session: WorkerSession, result: TaskResult): void => {

@@ -1,10 +1,12 @@
 import type { Digest, SessionId, TaskRef } from '@skein/domain';
 import { DomainError, maxOutputsBytes } from '@skein/domain';
-import type { CoordinatorGateway, JoinCredentials } from '@skein/ports';
-import { noteSent } from '../dispatch/offer-task.ts';
+import type { CoordinatorGateway, JoinCredentials, PartRequest } from '@skein/ports';
+import { notePart, sendEnvelope } from '../dispatch/send-snapshot.ts';
 import type { Engine } from '../engine/engine.ts';
 import { buryWorker } from '../fleet/end-session.ts';
-import type { WorkerSession } from '../fleet/worker-session.ts';
+import type { HeldTask, WorkerSession } from '../fleet/worker-session.ts';
+import { readTaskSecret } from '../secrets/read-task-secret.ts';
+import type { SealedSnapshot } from '../submit/sealed-snapshots.ts';
 import { openWorkerStream } from './worker-stream.ts';
 
 /** The session that may act for a task: right token, right session, and the task's current lease (D3). */
@@ -13,16 +15,30 @@ const authorise = async (
   credentials: JoinCredentials,
   sessionId: SessionId,
   task: TaskRef,
-): Promise<WorkerSession> => {
+): Promise<{ readonly session: WorkerSession; readonly held: HeldTask }> => {
   const identity = await engine.tokens.authenticate(credentials.token, 'join');
   const session = engine.fleet.ofSession(sessionId);
-  if (session === undefined || session.tenant !== identity.tenant || engine.fleet.held(session, task) === undefined) {
+  const held = session === undefined ? undefined : engine.fleet.held(session, task);
+  if (session === undefined || session.tenant !== identity.tenant || held === undefined) {
     throw new DomainError('stale_fencing_token', 'the task is not held by this session', {
       runId: task.runId,
       step: task.step,
     });
   }
-  return session;
+  return { session, held };
+};
+
+/** The sealed snapshot of the task's own run. Throws `not_found` for any other. */
+const snapshotOf = async (
+  engine: Engine,
+  session: WorkerSession,
+  { task, digest }: Pick<PartRequest, 'task' | 'digest'>,
+): Promise<SealedSnapshot> => {
+  const actor = engine.runs.find(task.runId);
+  if (actor?.state.snapshotDigest !== digest) {
+    throw new DomainError('not_found', 'the run has no such snapshot', { digest });
+  }
+  return engine.sealed.load(session.tenant, digest);
 };
 
 const requireRunning = (engine: Engine): void => {
@@ -52,26 +68,40 @@ export const createGateway = (engine: Engine): CoordinatorGateway => ({
 
   fetchSnapshot: async (credentials, sessionId, request) => {
     requireRunning(engine);
-    const session = await authorise(engine, credentials, sessionId, request.task);
-    const actor = engine.runs.find(request.task.runId);
-    if (actor?.state.snapshotDigest !== request.digest) {
-      throw new DomainError('not_found', 'the run has no such snapshot', { digest: request.digest });
+    const { session, held } = await authorise(engine, credentials, sessionId, request.task);
+    const sealed = await snapshotOf(engine, session, request);
+    return sendEnvelope(engine, session, held, sealed, request.held);
+  },
+
+  fetchPart: async (credentials, sessionId, request, onBytes) => {
+    requireRunning(engine);
+    const { session, held } = await authorise(engine, credentials, sessionId, request.task);
+    const sealed = await snapshotOf(engine, session, request);
+    const { part, offset } = request;
+    const member = await engine.sealed.member(sealed, part);
+    if (offset < 0 || offset > member.byteLength) {
+      throw new DomainError('invalid_argument', 'the offset is past the end of the part');
     }
-    const sealed = await engine.sealed.load(session.tenant, request.digest);
-    const envelope = engine.sealed.envelope(sealed, request.held);
-    noteSent(engine, session, sealed, envelope.byteLength);
-    return envelope.slice();
+    notePart(engine, session, held, part, offset, member.byteLength);
+    if (offset < member.byteLength) onBytes(member.subarray(offset));
+    return member.byteLength;
+  },
+
+  readSecret: async (credentials, sessionId, task, secret) => {
+    requireRunning(engine);
+    const { session } = await authorise(engine, credentials, sessionId, task);
+    return readTaskSecret(engine, session, task, secret);
   },
 
   fetchBlob: async (credentials, sessionId, task, digest: Digest) => {
     requireRunning(engine);
-    const session = await authorise(engine, credentials, sessionId, task);
+    const { session } = await authorise(engine, credentials, sessionId, task);
     return engine.deps.blobs.get(session.tenant, digest);
   },
 
   storeBlob: async (credentials, sessionId, task, bytes) => {
     requireRunning(engine);
-    const session = await authorise(engine, credentials, sessionId, task);
+    const { session } = await authorise(engine, credentials, sessionId, task);
     if (bytes.byteLength > maxOutputsBytes) {
       throw new DomainError('too_large', 'the output of a step is too large', {
         limit: maxOutputsBytes,

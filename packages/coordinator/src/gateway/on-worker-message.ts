@@ -57,7 +57,10 @@ export const onWorkerMessage = (
       }
       break;
     case 'evicted':
-      for (const digest of message.digests) session.holdings.delete(digest);
+      for (const digest of message.digests) {
+        session.holdings.delete(digest);
+        session.partsSent.delete(digest);
+      }
       break;
     case 'draining':
       session.draining = true;

@@ -1,17 +1,26 @@
 import type { FencingToken, LeaseState, Result, RunState, StepPath, TaskRef } from '@skein/domain';
-import { DomainError, err, markStarted, ok, snapshotFormatVersions } from '@skein/domain';
+import { commonFormat, DomainError, err, markStarted, ok } from '@skein/domain';
 import type { CoordinatorMessage, StreamLink, HeldTask as ToldTask, WorkerMessage } from '@skein/ports';
 import { protocolVersions } from '@skein/ports';
+import type { SnapshotFormat } from '@skein/snapshot';
+import { formatOf } from '@skein/snapshot';
 import type { Engine } from '../engine/engine.ts';
 import { detachStream, loseTask } from '../fleet/end-session.ts';
+import { Holdings } from '../fleet/holdings.ts';
 import { taskKey, WorkerSession } from '../fleet/worker-session.ts';
 import { leaseAt } from '../run/lease-at.ts';
 import type { Identity } from '../token/token-cache.ts';
 
 type Hello = Extract<WorkerMessage, { readonly type: 'hello' }>;
 
-/** The highest protocol version that both speak, and a snapshot format that both read. */
-const negotiate = (hello: Hello): Result<number, DomainError> => {
+/** What holds for a session. */
+interface Agreement {
+  readonly protocol: number;
+  readonly snapshotFormat: SnapshotFormat;
+}
+
+/** The highest protocol version that both speak, and the highest snapshot format that the coordinator writes and the worker reads. */
+const negotiate = (hello: Hello, formats: readonly SnapshotFormat[]): Result<Agreement, DomainError> => {
   const { min, max } = hello.protocol;
   const protocol = Math.min(max, protocolVersions.max);
   if (protocol < Math.max(min, protocolVersions.min)) {
@@ -21,16 +30,13 @@ const negotiate = (hello: Hello): Result<number, DomainError> => {
     );
   }
   const { snapshotFormats } = hello.worker;
-  if (!snapshotFormats.some((format) => snapshotFormatVersions.includes(format))) {
-    const message = `no snapshot format in common: the worker reads ${snapshotFormats.join(', ')}, the coordinator writes ${snapshotFormatVersions.join(', ')}`;
-    return err(
-      new DomainError('unimplemented', message, {
-        worker: [...snapshotFormats],
-        coordinator: [...snapshotFormatVersions],
-      }),
-    );
+  const written = formats.map(({ version }) => version);
+  const common = commonFormat(snapshotFormats, written);
+  if (common === undefined) {
+    const message = `no snapshot format in common: the worker reads ${snapshotFormats.join(', ')}, the coordinator writes ${written.join(', ')}`;
+    return err(new DomainError('unimplemented', message, { worker: [...snapshotFormats], coordinator: [...written] }));
   }
-  return ok(protocol);
+  return ok({ protocol, snapshotFormat: formatOf(common, formats) });
 };
 
 const currentLease = (
@@ -83,8 +89,9 @@ export const welcomeWorker = (
   link: StreamLink<CoordinatorMessage>,
 ): Result<WorkerSession, DomainError> => {
   const { fleet, deps, config } = engine;
-  const protocol = negotiate(hello);
-  if (!protocol.ok) return protocol;
+  const agreed = negotiate(hello, config.snapshotFormats);
+  if (!agreed.ok) return agreed;
+  const { protocol, snapshotFormat } = agreed.value;
   const { workerId, incarnation } = hello.worker;
   if (fleet.hasExited(incarnation)) {
     return err(new DomainError('permission_denied', 'this worker process was reported as exited', { workerId }));
@@ -104,6 +111,7 @@ export const welcomeWorker = (
   session.tokenId = identity.tokenId;
   session.sessionId = sessionId;
   session.info = hello.worker;
+  session.snapshotFormat = snapshotFormat;
   session.lastHeardAt = now;
   session.connectedAt = deps.clock.now();
   session.silent = false;
@@ -112,7 +120,8 @@ export const welcomeWorker = (
   session.credits = 0;
   session.offersSeen = 0;
   session.offersSent = 0;
-  session.holdings = new Set(hello.held);
+  session.holdings = new Holdings(hello.held);
+  session.partsSent.clear();
   session.link = link;
   fleet.register(session);
   fleet.connectionsChanged();
@@ -121,12 +130,13 @@ export const welcomeWorker = (
   const accounted = new Set([...keep, ...hello.unacknowledged].map(taskKey));
   link.send({
     type: 'welcome',
-    protocol: protocol.value,
+    protocol,
     sessionId,
     coordinatorId: config.coordinatorId,
     serverTime: deps.clock.now(),
     heartbeatMs: config.heartbeatMs,
     leaseMs: config.leaseMs,
+    snapshotFormat: snapshotFormat.version,
     keep,
   });
   for (const held of session.tasks.values()) {

@@ -1,3 +1,4 @@
+import { snapshotFormats } from '@skein/snapshot';
 import { createScene, dagOf, stepOf, taskOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
 
@@ -24,6 +25,29 @@ describe('joining', () => {
       code: 'unimplemented',
       details: { worker: { min: 7, max: 9 } },
     });
+    await scene.close();
+  });
+
+  test('agrees on the highest snapshot format that both know', async () => {
+    const formats = [1, 2].map((version) => ({ ...snapshotFormats[0]!, version }));
+    const scene = await createScene({ dags: [single], config: { snapshotFormats: formats } });
+    const agreed = async (read: readonly number[]) =>
+      (await scene.join({ snapshotFormats: read })).of('welcome')[0]?.snapshotFormat;
+    expect([await agreed([1]), await agreed([1, 2]), await agreed([3, 2, 1])]).toEqual([1, 2, 2]);
+    await scene.close();
+  });
+
+  test('a worker without a common snapshot format is refused, and both sides are named', async () => {
+    const scene = await createScene({ dags: [single] });
+    const worker = scene.connect({ snapshotFormats: [2, 3] });
+    worker.hello();
+    await scene.settle();
+    expect(worker.of('refused')[0]?.error).toEqual({
+      code: 'unimplemented',
+      message: 'no snapshot format in common: the worker reads 2, 3, the coordinator writes 1',
+      details: { worker: [2, 3], coordinator: [1] },
+    });
+    expect([worker.closed, worker.of('welcome')]).toEqual([true, []]);
     await scene.close();
   });
 

@@ -1,46 +1,47 @@
-import type { AgentVersion, Dag, Digest, Manifest, TenantId } from '@skein/domain';
-import { DomainError } from '@skein/domain';
-import type { Publication, PublicationResult } from '@skein/ports';
+import type { Dag, Digest, Problem, TenantId } from '@skein/domain';
+import { cleanMemoryText, DomainError, maxMemoryBytes, utf8Length } from '@skein/domain';
+import type { Publication } from '@skein/ports';
 import type { ApplyProject, ApplyResult, ScheduleView } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
-import { forgetAdmissions } from '../submit/prepare-admission.ts';
 import { agentsToActivate } from './agents-to-activate.ts';
+import { planApply } from './plan-apply.ts';
+import { published } from './published.ts';
 
-const published = (engine: Engine, tenant: TenantId): void => {
-  engine.dags.published(tenant);
-  forgetAdmissions(engine, tenant);
+/** Agents whose published version is neither the active one nor becomes it. */
+const candidatesOf = async (
+  engine: Engine,
+  tenant: TenantId,
+  agents: Publication['agents'],
+  activate: readonly string[],
+): Promise<readonly string[]> => {
+  const active = new Map(
+    (await engine.deps.projects.listAgents(tenant)).map((one) => [one.agentId, one.activeVersionId]),
+  );
+  return agents
+    .filter(({ versionId, content: { agentId } }) => !activate.includes(agentId) && active.get(agentId) !== versionId)
+    .map(({ content }) => content.agentId);
 };
 
-/** What the publication would do, found without doing it. */
-const preview = async (engine: Engine, publication: Publication): Promise<PublicationResult> => {
-  const { projects } = engine.deps;
-  const { tenant } = publication;
-  const agents = await Promise.all(
-    publication.agents.map(async ({ versionId, content: { agentId } }) => {
-      const versions = await projects.listVersions(tenant, agentId);
-      const known = versions.find((version) => version.versionId === versionId);
-      const alias = known?.alias ?? `v${versions.length + 1}`;
-      return {
-        agentId,
-        versionId,
-        alias,
-        created: known === undefined,
-        activated: publication.activate.includes(agentId),
-      };
-    }),
-  );
-  const dags = await Promise.all(
-    publication.dags.map(async ({ name, digest }) => {
-      const known = await projects.findDag(tenant, name);
-      const change = known === undefined ? 'created' : known.digest === digest ? 'unchanged' : 'updated';
-      return { name, digest, change } as const;
-    }),
-  );
-  return { agents, dags };
+/** Seeds as memory keeps texts. Throws `invalid_argument` with those that no memory may be as large as. */
+const seedsOf = (memory: Publication['memory']): Publication['memory'] => {
+  const seeds = memory.map(({ scope, text }) => ({ scope, text: cleanMemoryText(text) }));
+  const problems = seeds
+    .filter(({ text }) => utf8Length(text) > maxMemoryBytes)
+    .map(({ scope }): Problem => {
+      const message = `the memory ${scope} is too large`;
+      return { message, field: scope, expected: `at most ${maxMemoryBytes} bytes`, code: 'too_large' };
+    });
+  if (problems.length === 0) return seeds;
+  throw new DomainError('invalid_argument', problems[0]?.message ?? '', { problems });
 };
 
 /** Publishes a project in one transaction, or says what that would do. See `Coordinator.applyProject`. */
 export const applyProject = async (engine: Engine, tenant: TenantId, apply: ApplyProject): Promise<ApplyResult> => {
+  if (apply.activate === true && apply.candidate === true) {
+    throw new DomainError('invalid_argument', 'a version is made active or a candidate, not both', {
+      problems: [{ message: 'not together with activate', field: 'candidate' }],
+    });
+  }
   const read = engine.deps.projectReader.read(apply.files, apply.autoModel);
   if (!read.ok) {
     const count = read.error.length;
@@ -48,20 +49,25 @@ export const applyProject = async (engine: Engine, tenant: TenantId, apply: Appl
     const message = count === 1 ? first : `${count} problems in the project; first: ${first}`;
     throw new DomainError('invalid_argument', message, { problems: read.error });
   }
-  const { dags, parts, agents, memory, warnings } = read.value;
+  const { dags, subDags, parts, agents, warnings } = read.value;
+  const memory = seedsOf(read.value.memory);
+  const activate = await agentsToActivate(engine.deps.projects, tenant, agents, apply.activate);
   const publication: Publication = {
     tenant,
     dags,
     parts,
     agents,
-    activate: await agentsToActivate(engine.deps.projects, tenant, agents, apply.activate),
+    activate,
+    candidates: apply.candidate === true ? await candidatesOf(engine, tenant, agents, activate) : [],
+    subDags,
     memory,
     at: engine.deps.clock.now(),
   };
-  if (apply.dryRun) return { ...(await preview(engine, publication)), dryRun: true, warnings };
+  const { plan, result: expected } = await planApply(engine, publication);
+  if (apply.dryRun) return { ...expected, dryRun: true, warnings, plan };
   const result = await engine.deps.projects.publish(publication);
   published(engine, tenant);
-  return { ...result, dryRun: false, warnings };
+  return { ...result, dryRun: false, warnings, plan };
 };
 
 /** Every current DAG of a tenant. */
@@ -89,44 +95,20 @@ export const getDag = async (
   return stored;
 };
 
-/** The schedules of every current DAG. */
-export const listSchedules = async (engine: Engine, tenant: TenantId): Promise<readonly ScheduleView[]> =>
-  (await engine.deps.projects.listDags(tenant)).flatMap(({ name, digest, dag }) =>
-    dag.schedule.map(({ id, cron, timeZone }) => ({ dag: name, dagDigest: digest, scheduleId: id, cron, timeZone })),
+/** The schedules of every current DAG, or of one. Throws `not_found` for a DAG that is not there. */
+export const listSchedules = async (
+  engine: Engine,
+  tenant: TenantId,
+  name?: string,
+): Promise<readonly ScheduleView[]> => {
+  const dags = name === undefined ? await engine.deps.projects.listDags(tenant) : [await getDag(engine, tenant, name)];
+  return dags.flatMap((stored) =>
+    stored.dag.schedule.map(({ id, cron, timeZone }) => ({
+      dag: stored.name,
+      dagDigest: stored.digest,
+      scheduleId: id,
+      cron,
+      timeZone,
+    })),
   );
-
-/** Makes a published version (by id or alias) the active one. Throws `not_found`. */
-export const activateVersion = async (
-  engine: Engine,
-  tenant: TenantId,
-  agentId: string,
-  version: string,
-): Promise<AgentVersion> => {
-  const found = await engine.deps.projects.findVersion(tenant, agentId, version);
-  if (found === undefined)
-    throw new DomainError('not_found', `the agent ${agentId} has no version ${version}`, { agentId, version });
-  await engine.deps.projects.activate(tenant, agentId, found.versionId);
-  published(engine, tenant);
-  return found;
-};
-
-/** The manifest of a sealed snapshot and the size of its whole envelope. Throws `not_found`. */
-export const inspectSnapshot = async (
-  engine: Engine,
-  tenant: TenantId,
-  digest: Digest,
-): Promise<{ readonly digest: Digest; readonly manifest: Manifest; readonly bytes: number }> => {
-  if ((await engine.deps.snapshots.find(tenant, digest)) === undefined) {
-    throw new DomainError('not_found', `there is no snapshot ${digest}`, { digest });
-  }
-  const sealed = await engine.sealed.load(tenant, digest);
-  return { digest, manifest: sealed.manifest, bytes: engine.sealed.envelope(sealed, []).byteLength };
-};
-
-/** The whole snapshot as a file; the bytes are the caller's own. Throws `not_found`. */
-export const exportSnapshot = async (engine: Engine, tenant: TenantId, digest: Digest): Promise<Uint8Array> => {
-  if ((await engine.deps.snapshots.find(tenant, digest)) === undefined) {
-    throw new DomainError('not_found', `there is no snapshot ${digest}`, { digest });
-  }
-  return engine.sealed.envelope(await engine.sealed.load(tenant, digest), []).slice();
 };

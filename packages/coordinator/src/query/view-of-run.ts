@@ -13,6 +13,7 @@ import type {
 import {
   cloneRunState,
   DomainError,
+  findTarget,
   isSettledStep,
   isTerminalRun,
   parseStepPath,
@@ -21,7 +22,8 @@ import {
 } from '@skein/domain';
 import type { Page, RunFilter, RunHead } from '@skein/ports';
 import type { RunSummary } from '../coordinator.ts';
-import { fanoutResults, missing } from '../dispatch/known-values.ts';
+import { awaitValues } from '../dispatch/await-values.ts';
+import { fanoutResults } from '../dispatch/known-values.ts';
 import { fetchValue } from '../dispatch/stored-values.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { RunActor } from '../run/run-actor.ts';
@@ -33,8 +35,7 @@ const hintsOf = (engine: Engine, actor: RunActor | undefined): ViewHints => {
   if (actor === undefined) return {};
   return {
     readyWait: (path) => {
-      const stepId = parseStepPath(path)?.stepId;
-      const step = stepId === undefined ? undefined : actor.state.graph.byId.get(stepId);
+      const step = actor.state.graph.byId.get(parseStepPath(path)?.stepId ?? path);
       return step === undefined ? undefined : actor.waits.get(engine.classes.of(step));
     },
   };
@@ -55,6 +56,7 @@ const summaryOf = (head: RunHead): RunSummary => ({
   ...(head.finishedAt === undefined ? {} : { finishedAt: iso(head.finishedAt) }),
   partial: head.partial,
   ...(head.retryOf === undefined ? {} : { retryOf: head.retryOf }),
+  ...(head.parentRunId === undefined ? {} : { parentRunId: head.parentRunId }),
 });
 
 /** One page of the run list, newest first. */
@@ -88,31 +90,12 @@ export const listItems = async (
   });
 };
 
-/** The step, or item, of a path. Throws `not_found`. */
+/** The step, or item, of a path; a handler's is `@NAME`. Throws `not_found`. */
 const targetOf = (state: RunState, path: StepPath): StepState => {
-  const parsed = parseStepPath(path);
-  const step = parsed === undefined ? undefined : state.steps.get(parsed.stepId);
-  const target = parsed?.index === undefined ? step : step?.fanout?.states[parsed.index];
+  const target = findTarget(state, path)?.target;
   if (target === undefined)
     throw new DomainError('not_found', `the run has no step ${path}`, { runId: state.runId, step: path });
   return target;
-};
-
-const allResults = async (engine: Engine, tenant: TenantId, state: RunState, stepId: string): Promise<JsonValue> => {
-  const values = new Map<string, JsonValue>();
-  for (;;) {
-    const lacking = new Set<string>();
-    const results = fanoutResults(state, stepId, {
-      load: (digest) => {
-        const value = values.get(digest);
-        if (value === undefined) lacking.add(digest);
-        return value;
-      },
-      stored: () => undefined,
-    });
-    if (results !== missing) return results;
-    for (const digest of lacking) values.set(digest, await fetchValue(engine, tenant, digest));
-  }
 };
 
 /** One output in full. `stdout` is a name too, and so is a fan-out's `results`. Throws `not_found`, `unavailable`. */
@@ -127,14 +110,14 @@ export const readOutput = async (
     const target = targetOf(state, path);
     // Values are fetched one after the other, while the run goes on.
     if (target.fanout !== undefined && name === 'results') return cloneRunState(state);
-    const definition = state.graph.byId.get(parseStepPath(path)?.stepId ?? '');
+    const definition = state.graph.byId.get(parseStepPath(path)?.stepId ?? path);
     const own = target.result?.outputs[name];
     const ref = own ?? (name === 'stdout' || name === definition?.output ? target.result?.stdout : undefined);
     if (ref === undefined)
       throw new DomainError('not_found', `step ${path} has no output ${name}`, { runId, step: path, name });
     return ref;
   });
-  if ('steps' in found) return allResults(engine, tenant, found, path);
+  if ('steps' in found) return awaitValues(engine, tenant, (known) => fanoutResults(found, path, known));
   return 'inline' in found ? found.inline : fetchValue(engine, tenant, found.digest);
 };
 
@@ -155,8 +138,13 @@ export const readLog = async (
     const step = targetOf(state, path);
     return { attempt: step.attempt, over: isTerminalRun(state.status) || isSettledStep(step.status) };
   });
-  const attempts = options.attempt === undefined ? await engine.deps.logs.attempts(tenant, runId, path) : [];
-  const attempt = options.attempt ?? Math.max(target.attempt, ...attempts);
+  const wanted = options.attempt;
+  const attempts =
+    wanted === undefined || wanted > target.attempt ? await engine.deps.logs.attempts(tenant, runId, path) : [];
+  const latest = Math.max(target.attempt, ...attempts);
+  if (wanted !== undefined && (wanted < 1 || wanted > latest))
+    throw new DomainError('not_found', `step ${path} has no attempt ${wanted}`, { runId, step: path, attempt: wanted });
+  const attempt = wanted ?? latest;
   const over = target.over || attempt < target.attempt;
   const { bytes, next } = await engine.deps.logs.read(
     { tenant, runId, step: path, attempt },

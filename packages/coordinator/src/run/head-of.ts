@@ -18,5 +18,6 @@ export const headOf = (state: RunState, shard: number, dueAt: number | undefined
   ...(state.finishedAt === undefined ? {} : { finishedAt: state.finishedAt }),
   ...(state.snapshotDigest === undefined ? {} : { snapshotDigest: state.snapshotDigest }),
   ...(state.source.kind === 'retry' ? { retryOf: state.source.retryOf } : {}),
+  ...(state.source.kind === 'call' ? { parentRunId: state.source.parentRunId, rootRunId: state.source.rootRunId } : {}),
   ...(dueAt === undefined || isTerminalRun(state.status) ? {} : { dueAt }),
 });

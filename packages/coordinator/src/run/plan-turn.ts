@@ -1,11 +1,29 @@
-import type { ReadyTask, RunCommand, RunFact, RunPlan, StepId, TaskToCancel, WaitReason } from '@skein/domain';
+import type {
+  CallToCancel,
+  ReadyTask,
+  RunCommand,
+  RunFact,
+  RunId,
+  RunPlan,
+  StepId,
+  StepPath,
+  StoredProposal,
+  TaskToCancel,
+  WaitReason,
+} from '@skein/domain';
 import { DomainError, decide, evolve, isDomainError, isTerminalRun, planRun } from '@skein/domain';
+import type { PreparedCall } from '../dispatch/prepare-call.ts';
+import { isCall, prepareCall } from '../dispatch/prepare-call.ts';
 import type { PreparedInputs } from '../dispatch/prepare-task.ts';
 import { prepareItems, prepareTask } from '../dispatch/prepare-task.ts';
 import type { TaskClass } from '../dispatch/task-class.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
+import { boundError } from './bound-error.ts';
+import { newRunId } from './new-run-id.ts';
+import { storedProposals, withAdmissibleProposals } from './result-proposals.ts';
 import type { PendingCommand, RunActor, Settlement } from './run-actor.ts';
+import { rootOf } from './tree-sizes.ts';
 
 /** A task that was leased in this turn and is offered once the lease is durable. */
 export interface LeasedTask {
@@ -13,6 +31,13 @@ export interface LeasedTask {
   readonly token: number;
   readonly session: WorkerSession;
   readonly inputs: PreparedInputs;
+}
+
+/** A call that began in this turn; its child is created once that is durable. */
+export interface BegunCall {
+  readonly step: StepPath;
+  readonly childRunId: RunId;
+  readonly prepared: PreparedCall;
 }
 
 /** What one turn of a run decided; nothing of it may be seen outside before its facts are durable. */
@@ -24,7 +49,11 @@ export interface TurnDraft {
   readonly leased: LeasedTask[];
   readonly wants: Map<TaskClass, number>;
   readonly waits: Map<TaskClass, WaitReason>;
+  readonly called: BegunCall[];
+  /** What agents of this turn's results want remembered. */
+  readonly proposals: StoredProposal[];
   cancel: readonly TaskToCancel[];
+  cancelCalls: readonly CallToCancel[];
   dueAt: number | undefined;
 }
 
@@ -37,12 +66,14 @@ const maxRounds = 100_000;
 const refused = (error: DomainError): Settlement => ({ status: 'refused', error });
 
 /** Decides a command and evolves its facts; an answer, never an exception, for what the domain refuses. */
-const apply = (actor: RunActor, draft: TurnDraft, command: RunCommand, now: number): Settlement => {
+const apply = (actor: RunActor, draft: TurnDraft, given: RunCommand, now: number): Settlement => {
+  const command = given.type === 'finish' ? withAdmissibleProposals(actor.state, given) : given;
   const decision = decide(actor.state, command, now);
   if (!decision.ok) return refused(decision.error);
   for (const fact of decision.value) evolve(actor.state, fact);
   if (command.type === 'submit' && actor.largeParams !== undefined) actor.state.params = actor.largeParams;
   draft.facts.push(...decision.value);
+  if (command.type === 'finish') draft.proposals.push(...storedProposals(actor.state, decision.value, command.result));
   return { status: 'recorded', facts: decision.value.length };
 };
 
@@ -84,6 +115,32 @@ const expandStep = (engine: Engine, actor: RunActor, draft: TurnDraft, stepId: S
         }
       : { type: 'expand', step: stepId, count: items.length, items: ref };
   return apply(actor, draft, command, now).status === 'recorded';
+};
+
+/** Begins a call that may begin. True when something changed, so that the run must be planned again. */
+const beginCall = (engine: Engine, actor: RunActor, draft: TurnDraft, task: ReadyTask, now: number): boolean => {
+  const definition = actor.state.graph.byId.get(task.stepId);
+  if (definition === undefined || !isCall(definition)) return false;
+  const { step } = task;
+  const prepared = prepareCall(engine, actor, step, definition);
+  if (prepared.status === 'pending') return false;
+  actor.preparations.delete(step);
+  if (prepared.status === 'failed') {
+    const error = boundError(prepared.error);
+    return apply(actor, draft, { type: 'fail_step', step, error }, now).status === 'recorded';
+  }
+  if (prepared.value === 'not_met') {
+    return apply(actor, draft, { type: 'skip_step', step }, now).status === 'recorded';
+  }
+  const { name, dag } = prepared.value;
+  const childRunId = newRunId(engine);
+  const begun = apply(actor, draft, { type: 'call', step, childRunId, dag: name, dagDigest: dag.digest }, now);
+  if (begun.status !== 'recorded') return false;
+  // Where it may not go deeper, the step failed instead.
+  if (draft.facts.at(-1)?.type !== 'step_called') return true;
+  engine.trees.began(rootOf(actor.state));
+  draft.called.push({ step, childRunId, prepared: prepared.value });
+  return true;
 };
 
 type Placement = 'leased' | 'failed' | 'waits';
@@ -154,7 +211,10 @@ export const openDraft = (actor: RunActor): TurnDraft => {
     leased: [],
     wants: new Map(),
     waits: new Map(),
+    called: [],
+    proposals: [],
     cancel: [],
+    cancelCalls: [],
     dueAt: undefined,
   };
 };
@@ -175,11 +235,14 @@ export const planTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): voi
       continue;
     }
     draft.cancel = plan.cancel;
+    draft.cancelCalls = plan.cancelCalls;
     draft.dueAt = plan.dueAt;
     if (isTerminalRun(actor.state.status)) break;
     let changed = false;
     for (const stepId of plan.expand) changed = expandStep(engine, actor, draft, stepId, now) || changed;
     if (changed) continue;
-    if (plan.ready.length === 0 || !placeAll(engine, actor, draft, plan, now)) break;
+    for (const task of plan.calls) changed = beginCall(engine, actor, draft, task, now) || changed;
+    if (plan.ready.length > 0) changed = placeAll(engine, actor, draft, plan, now) || changed;
+    if (!changed) break;
   }
 };

@@ -1,10 +1,13 @@
-import { DomainError, isDomainError } from '@skein/domain';
+import type { CancelState, RunState } from '@skein/domain';
+import { DomainError, isDomainError, isTerminalRun } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
 import { adoptLeases } from './adopt-leases.ts';
 import { loadRun } from './load-run.ts';
 import type { PendingCommand, RunActor } from './run-actor.ts';
+import { adoptCalls, tendCaller } from './tend-call.ts';
+import { rootOf } from './tree-sizes.ts';
 
 /** Waits between two tries to read a run whose last append is in doubt, in ms. */
 const firstRetryMs = 50;
@@ -16,6 +19,15 @@ const failAll = (actor: RunActor, batch: readonly PendingCommand[], error: Domai
 
 /** Facts of commands that only make sense for the state they were asked of are not tried again on another. */
 const isAdmission = ({ command }: PendingCommand): boolean => command.type === 'admit' || command.type === 'reject';
+
+const isSame = (asked: CancelState, held: CancelState | undefined): boolean =>
+  held?.at === asked.at && held.by === asked.by;
+
+/** True when the log holds the request to stop that the failed turn had made: asked once more, it would stop the handlers that follow it. */
+const holdsCancel = (failed: RunState, held: RunState): boolean => {
+  if (failed.closing?.cancel !== undefined) return isSame(failed.closing.cancel, held.closing?.cancel);
+  return failed.cancel !== undefined && isSame(failed.cancel, held.cancel);
+};
 
 /**
  * After an append that may or may not have happened: reads the run again, as often as it takes, and puts the commands of the failed
@@ -34,6 +46,7 @@ export const recoverRun = async (
   if (actor.doubts > 0)
     await engine.deps.clock.sleep(Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(10, actor.doubts - 1)));
   actor.doubts += 1;
+  const failed = actor.state;
   for (let waitMs = firstRetryMs; ; waitMs = Math.min(maxRetryMs, waitMs * 2)) {
     if (engine.phase === 'stopped' || actor.dropped) {
       failAll(actor, batch, new DomainError('unavailable', 'the coordinator stopped'));
@@ -59,19 +72,25 @@ export const recoverRun = async (
   }
   actor.creation = undefined;
   actor.pins = undefined;
+  actor.expectsRevision = undefined;
   actor.preparations.clear();
+  actor.called.clear();
+  engine.trees.forget(rootOf(actor.state));
   const again = batch.filter((pending) => !isAdmission(pending) || actor.state.status === 'running');
   for (const pending of batch) {
     if (!again.includes(pending)) pending.settle?.({ status: 'failed', error: cause });
   }
-  // An admission that the log already holds is settled as recorded by its effect.
+  // An admission, or a cancel, that the log already holds is settled as recorded by its effect.
+  const isCancelled = holdsCancel(failed, actor.state);
   const open = again.filter((pending) => {
-    if (!isAdmission(pending)) return true;
+    if (!isAdmission(pending) && !(isCancelled && pending.command.type === 'cancel')) return true;
     pending.settle?.({ status: 'recorded', facts: 0 });
     return false;
   });
   actor.mailbox = [...open, ...actor.mailbox];
   adoptLeases(engine, actor, 'after_conflict');
+  adoptCalls(engine, actor);
+  if (isTerminalRun(actor.state.status)) tendCaller(engine, actor.state);
   // Plans again also when nobody asked: the facts that the failed turn had planned are still due.
   engine.wheel.set(actor.runId, engine.deps.clock.now());
 };

@@ -1,6 +1,7 @@
 import type { Digest, DomainError, RunCommand, RunId, RunState, StepPath, TenantId, WaitReason } from '@skein/domain';
 import type { RunCreation } from '@skein/ports';
-import type { Preparation } from '../dispatch/prepare-task.ts';
+import type { Preparation } from '../dispatch/preparation.ts';
+import type { PreparedCall } from '../dispatch/prepare-call.ts';
 import type { TaskClass } from '../dispatch/task-class.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
 
@@ -46,10 +47,17 @@ export class RunActor {
   largeParams: RunState['params'] | undefined;
   /** Snapshot that the next append pins. */
   pins: Digest | undefined;
+  /** The project's revision that the next append must still find. */
+  expectsRevision: number | undefined;
   grants: Grant[] = [];
   readonly preparations = new Map<StepPath, Preparation>();
   /** Why ready tasks of a class hold no lease. */
   readonly waits = new Map<TaskClass, WaitReason>();
+  /** Calls whose children are about to be created, as their turn prepared them. */
+  readonly called = new Map<RunId, PreparedCall>();
+  /** Children that are to be cancelled, by the last durable plan, and those of them that were told. */
+  stopping: ReadonlySet<RunId> = new Set();
+  readonly stopped = new Set<RunId>();
   checkpointSeq = 0;
   /** Appends in a row that were not known to be durable. */
   doubts = 0;

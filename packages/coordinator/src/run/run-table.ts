@@ -6,6 +6,7 @@ import { metric } from '../engine/metric-names.ts';
 import { adoptLeases } from './adopt-leases.ts';
 import { loadRun } from './load-run.ts';
 import { RunActor } from './run-actor.ts';
+import { adoptCalls } from './tend-call.ts';
 
 /** How many finished runs stay readable from memory. */
 const maxFinished = 256;
@@ -116,6 +117,7 @@ export class RunTable {
       this.#actors.set(runId, actor);
       if (!isTerminalRun(state.status) && state.status !== 'queued') engine.window.entered(actor);
       adoptLeases(engine, actor, 'from_log');
+      adoptCalls(engine, actor);
       return actor;
     } catch (thrown) {
       if (isDomainError(thrown) && thrown.code === 'unimplemented') this.#refuse(engine, runId, thrown);

@@ -9,6 +9,7 @@ import type { TurnDraft } from './plan-turn.ts';
 import { openDraft, planTurn } from './plan-turn.ts';
 import { recoverRun } from './recover-run.ts';
 import type { PendingCommand, RunActor, Settlement } from './run-actor.ts';
+import { tendCaller } from './tend-call.ts';
 
 /*
  * The driver of one run.
@@ -86,6 +87,8 @@ const requestOf = (actor: RunActor, draft: TurnDraft): AppendRequest => ({
   head: headOf(actor.state, actor.shard, draft.dueAt),
   ...(actor.creation === undefined ? {} : { creation: actor.creation }),
   ...(actor.pins === undefined ? {} : { pinsSnapshot: actor.pins }),
+  ...(actor.expectsRevision === undefined ? {} : { expectsRevision: actor.expectsRevision }),
+  ...(draft.proposals.length === 0 ? {} : { proposals: draft.proposals }),
 });
 
 /** What an outcome says of the store's health: an input that it refuses is no failure of the store. */
@@ -94,7 +97,8 @@ const endOf = (
 ): 'durable' | 'refused' | 'unknown' => {
   if (outcome.status === 'appended') return 'durable';
   if (outcome.status !== 'unknown') return 'refused';
-  return outcome.error.code === 'too_large' || outcome.error.code === 'invalid_argument' ? 'refused' : 'unknown';
+  const { code } = outcome.error;
+  return code === 'too_large' || code === 'invalid_argument' || code === 'version_conflict' ? 'refused' : 'unknown';
 };
 
 const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promise<void> => {
@@ -121,6 +125,7 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
     case 'appended':
       actor.creation = undefined;
       actor.pins = undefined;
+      actor.expectsRevision = undefined;
       actor.largeParams = undefined;
       actor.bugs = 0;
       actor.doubts = 0;
@@ -205,11 +210,25 @@ const settleAll = (
   });
 };
 
+/** Children are created once their calls are durable, and told to stop once that is. */
+const followCalls = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
+  for (const { step, childRunId, prepared } of draft.called) {
+    actor.called.set(childRunId, prepared);
+    engine.calls.tend({ tenant: actor.tenant, parentRunId: actor.runId, step, childRunId });
+  }
+  actor.stopping = new Set(draft.cancelCalls.map(({ childRunId }) => childRunId));
+  for (const { step, childRunId } of draft.cancelCalls) {
+    if (!actor.stopped.has(childRunId))
+      engine.calls.tend({ tenant: actor.tenant, parentRunId: actor.runId, step, childRunId });
+  }
+};
+
 /** T3: what the world may see of a turn. */
 const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
   giveBackSlots(engine, draft);
   for (const leased of draft.leased) offerTask(engine, actor, leased);
   for (const task of draft.cancel) cancelHeldTask(engine, actor, task);
+  followCalls(engine, actor, draft);
   settleAll(engine, draft.batch, (index) => draft.settlements[index] ?? { status: 'recorded', facts: 0 });
   for (const taskClass of new Set([...actor.waits.keys(), ...draft.waits.keys()])) {
     engine.dispatcher.want(actor, taskClass, draft.waits.has(taskClass) ? (draft.wants.get(taskClass) ?? 1) : 0);
@@ -218,8 +237,10 @@ const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
   for (const [taskClass, reason] of draft.waits) actor.waits.set(taskClass, reason);
   engine.wheel.set(actor.runId, isTerminalRun(actor.state.status) ? undefined : draft.dueAt);
   if (draft.facts.length > 0) engine.watchers.notify(actor.runId);
-  if (draft.facts.at(-1)?.type === 'run_finished')
+  if (draft.facts.at(-1)?.type === 'run_finished') {
     engine.deps.meter.count(metric.runsFinished, 1, { status: actor.state.status });
+    tendCaller(engine, actor.state);
+  }
   if (actor.state.status === 'running' && !actor.counted) engine.window.entered(actor);
   retire(engine, actor);
 };

@@ -34,8 +34,9 @@ export class AdmissionWindow {
     };
   }
 
+  /** Called runs do not count: one that waited for its caller to end would wait for ever. */
   entered(actor: RunActor): void {
-    if (actor.counted) return;
+    if (actor.counted || actor.state.source.kind === 'call') return;
     actor.counted = true;
     this.#open += 1;
   }

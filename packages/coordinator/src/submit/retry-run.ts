@@ -1,6 +1,7 @@
 import type { KeptStep, RunId, RunState, RunView, StepState, TenantId } from '@skein/domain';
-import { DomainError } from '@skein/domain';
+import { DomainError, isHandlerId } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
+import { admittedWith } from './admitted-with.ts';
 import { createRun } from './submit-run.ts';
 
 const keptStep = (step: StepState): KeptStep | undefined => {
@@ -9,10 +10,11 @@ const keptStep = (step: StepState): KeptStep | undefined => {
   return step.workerId === undefined ? kept : { ...kept, workerId: step.workerId };
 };
 
-/** What succeeded, in DAG order; of a fan-out its list and the items that succeeded. */
+/** What succeeded of the graph, in DAG order; of a fan-out its list and the items that succeeded. Handlers run anew. */
 export const keptSteps = (state: RunState): readonly KeptStep[] => {
   const kept: KeptStep[] = [];
   for (const step of state.steps.values()) {
+    if (isHandlerId(step.path)) continue;
     const { fanout } = step;
     if (fanout === undefined) {
       const own = keptStep(step);
@@ -29,7 +31,7 @@ export const keptSteps = (state: RunState): readonly KeptStep[] => {
   return kept;
 };
 
-/** A new run that keeps what succeeded (R1, R4). See `Coordinator.retryRun`. */
+/** A new run that keeps what succeeded (R1, R4); never of a called run, whose result its caller has. See `Coordinator.retryRun`. */
 export const retryRun = async (
   engine: Engine,
   tenant: TenantId,
@@ -37,6 +39,11 @@ export const retryRun = async (
   options: { readonly latest?: boolean; readonly by: string },
 ): Promise<RunView> => {
   const state = await engine.runs.read(engine, tenant, runId, (current) => {
+    if (current.source.kind === 'call') {
+      const { rootRunId } = current.source;
+      const message = `a called run belongs to its caller and is not retried by itself: retry the root run ${rootRunId}`;
+      throw new DomainError('illegal_transition', message, { runId, rootRunId });
+    }
     if (current.status === 'failed' || current.status === 'cancelled') return current;
     throw new DomainError('illegal_transition', 'only a failed or cancelled run can be retried', {
       runId,
@@ -45,7 +52,8 @@ export const retryRun = async (
   });
   const dag = await engine.dags.byDigest(tenant, state.dagDigest);
   const latest = options.latest === true;
-  const { agents, snapshotDigest } = state;
+  const { timeoutMs, untrustedInput } = state;
+  const earlier = latest ? undefined : admittedWith(state);
   engine.deps.log.info('run is retried', { runId, by: options.by, latest });
   const created = await createRun(engine, {
     tenant,
@@ -55,7 +63,9 @@ export const retryRun = async (
     priority: state.priority,
     source: latest ? { kind: 'retry', retryOf: runId, latest: true } : { kind: 'retry', retryOf: runId },
     kept: keptSteps(state),
-    ...(latest ? {} : { earlier: snapshotDigest === undefined ? { agents } : { agents, snapshotDigest } }),
+    ...(earlier === undefined ? {} : { earlier }),
+    ...(timeoutMs === undefined || timeoutMs === state.dag.timeoutMs ? {} : { timeoutMs }),
+    ...(untrustedInput === undefined ? {} : { untrustedInput }),
   });
   return created.run;
 };

@@ -1,29 +1,20 @@
-import type { Digest, JsonValue, KeptStep, RunCommand, RunId, RunSource, RunView, TenantId } from '@skein/domain';
-import {
-  canonicalJson,
-  createRunState,
-  DomainError,
-  maxInlineValueBytes,
-  resolveParams,
-  shardCount,
-  shardOf,
-  utf8Length,
-  viewRun,
-} from '@skein/domain';
+import type { JsonValue, KeptStep, RunSource, RunView, TenantId } from '@skein/domain';
+import { canonicalJson, createRunState, DomainError, resolveParams, shardOf, utf8Length, viewRun } from '@skein/domain';
 import type { RunCreation } from '@skein/ports';
 import type { SubmitRun } from '../coordinator.ts';
-import { storeValue } from '../dispatch/stored-values.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
 import type { IndexedDag } from '../project/dag-cache.ts';
 import { viewOfRun } from '../query/view-of-run.ts';
+import { newRunId } from '../run/new-run-id.ts';
 import type { Settlement } from '../run/run-actor.ts';
 import { RunActor } from '../run/run-actor.ts';
 import { askRun } from '../run/run-turn.ts';
 import { fillWindow } from './fill-window.ts';
-import type { Admission, EarlierAdmission } from './prepare-admission.ts';
-import { forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
+import { storeLargeParams } from './large-params.ts';
+import type { Admission, AdmittedWith } from './prepare-admission.ts';
+import { admissionCommand, forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
 
 /** A run that is to be created, whatever the surface. */
 export interface NewRun {
@@ -36,30 +27,18 @@ export interface NewRun {
   readonly idempotency?: { readonly key: string; readonly bodyDigest: string };
   readonly fire?: { readonly scheduleId: string; readonly nominalAt: number };
   readonly kept?: readonly KeptStep[];
-  readonly earlier?: EarlierAdmission;
+  /** What the run that is retried was admitted with. */
+  readonly earlier?: AdmittedWith;
+  readonly timeoutMs?: number;
+  readonly untrustedInput?: true;
 }
 
-/** Tries of a creation whose snapshot was collected between its sealing and its use. */
+/** Tries of a creation whose project or snapshot changed while it was prepared; after these the run waits its turn in the store. */
 const maxSealings = 3;
 
-/** An id whose shard is at home here, so that no other coordinator has to drive the run. */
-const newRunId = (engine: Engine): RunId => {
-  const { shards } = engine.runs;
-  for (let tries = 0; ; tries += 1) {
-    const runId = engine.deps.ids.next('run');
-    if (shards.size === shardCount || shards.has(shardOf(runId)) || tries > 64 * shardCount) return runId;
-  }
-};
-
-const admissionCommand = (admission: Admission): RunCommand => {
-  if (admission.kind === 'reject') return { type: 'reject', error: admission.error };
-  const { agents, snapshotDigest } = admission;
-  return snapshotDigest === undefined ? { type: 'admit', agents } : { type: 'admit', agents, snapshotDigest };
-};
-
-/** The admission, when the window has room and nobody waits; undefined leaves the run queued. */
-const admissionNow = async (engine: Engine, run: NewRun): Promise<Admission | undefined> => {
-  if (engine.window.backlog || engine.window.room === 0) return undefined;
+/** The admission, when the window has room and nobody waits; undefined leaves the run queued, as `mayWait` asks for. */
+const admissionNow = async (engine: Engine, run: NewRun, mayWait: boolean): Promise<Admission | undefined> => {
+  if (mayWait || engine.window.backlog || engine.window.room === 0) return undefined;
   try {
     return await prepareAdmission(engine, run.tenant, run.dag, run.earlier);
   } catch (thrown) {
@@ -72,30 +51,15 @@ const admissionNow = async (engine: Engine, run: NewRun): Promise<Admission | un
   }
 };
 
-/** Inline bytes of params and routing context together, so that the fact that holds them stays within 64 KiB. */
-const maxInlineRequestBytes = 48 * 1024;
-
-/** Params that do not fit into a fact go to the blob store before the append that names them; undefined when they fit. */
-const storeLargeParams = async (
-  engine: Engine,
-  { tenant, params, routingContext }: NewRun,
-): Promise<{ readonly digest: Digest; readonly bytes: number } | undefined> => {
-  const text = canonicalJson(params);
-  const bytes = utf8Length(text);
-  const fits =
-    bytes <= maxInlineValueBytes && bytes + utf8Length(canonicalJson(routingContext)) <= maxInlineRequestBytes;
-  if (fits) return undefined;
-  return storeValue(engine, tenant, params);
-};
-
 const tryCreate = async (
   engine: Engine,
   run: NewRun,
+  mayWait: boolean,
 ): Promise<{ readonly settlement: Settlement; readonly actor: RunActor }> => {
   const { tenant, dag } = run;
   const release = engine.window.reserve();
   try {
-    const admission = await admissionNow(engine, run);
+    const admission = await admissionNow(engine, run, mayWait);
     const paramsRef = await storeLargeParams(engine, run);
     const runId = newRunId(engine);
     const shard = shardOf(runId);
@@ -121,11 +85,10 @@ const tryCreate = async (
       source: run.source,
       ...(paramsRef === undefined ? {} : { paramsRef }),
       ...(run.kept === undefined ? {} : { kept: run.kept }),
+      ...(run.timeoutMs === undefined ? {} : { timeoutMs: run.timeoutMs }),
+      ...(run.untrustedInput === undefined ? {} : { untrustedInput: run.untrustedInput }),
     });
-    if (admission !== undefined) {
-      if (admission.kind === 'admit') actor.pins = admission.snapshotDigest;
-      void askRun(engine, actor, admissionCommand(admission));
-    }
+    if (admission !== undefined) void askRun(engine, actor, admissionCommand(actor, admission));
     const settlement = await submitted;
     if (settlement.status === 'recorded' && admission === undefined) engine.window.backlog = true;
     return { settlement, actor };
@@ -144,7 +107,7 @@ export const createRun = async (
   run: NewRun,
 ): Promise<{ readonly run: RunView; readonly created: boolean }> => {
   for (let tries = 1; ; tries += 1) {
-    const { settlement, actor } = await tryCreate(engine, run);
+    const { settlement, actor } = await tryCreate(engine, run, tries > maxSealings);
     switch (settlement.status) {
       case 'recorded':
         engine.deps.meter.count(metric.runsSubmitted);
@@ -160,7 +123,7 @@ export const createRun = async (
         }
         return { run: await viewOfRun(engine, run.tenant, settlement.runId), created: false };
       case 'failed':
-        if (settlement.error.code !== 'version_conflict' || tries >= maxSealings) throw settlement.error;
+        if (settlement.error.code !== 'version_conflict' || tries > maxSealings) throw settlement.error;
         forgetAdmissions(engine, run.tenant);
         break;
       case 'refused':
@@ -203,7 +166,8 @@ export const submitRun = async (
     throw new DomainError('invalid_argument', message, { problems: params.error });
   }
   const { fire, idempotencyKey, priority = 0, routingContext = {} } = submit;
-  const body = { dag: submit.dag, params: submit.params ?? {}, routingContext, priority } as JsonValue;
+  const trust = submit.untrustedInput === true ? ({ untrustedInput: true } as const) : {};
+  const body = { dag: submit.dag, params: submit.params ?? {}, routingContext, priority, ...trust } as JsonValue;
   return createRun(engine, {
     tenant,
     dag,
@@ -214,6 +178,7 @@ export const submitRun = async (
       fire === undefined
         ? { kind: 'api' }
         : { kind: 'schedule', scheduleId: fire.scheduleId, nominalAt: new Date(fire.nominalAt).toISOString() },
+    ...trust,
     ...(fire === undefined ? {} : { fire }),
     ...(idempotencyKey === undefined
       ? {}

@@ -44,10 +44,45 @@ export interface SkillContent {
   readonly files: readonly SkillFile[];
 }
 
-/** Which tools an agent may use; `bash` rules are regular expressions over the whole command, deny first. */
-export interface ToolPolicy {
+/** A tool of an MCP server as the author pinned it: a server that offers another schema under this name is refused. */
+export interface PinnedTool {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: JsonSchema;
+}
+
+/**
+ * An MCP server that an agent's tools come from. Values of `env` and `headers` may hold `${secrets.NAME}`; `secrets` lists these names,
+ * sorted. Never a credential itself (S3).
+ */
+export interface McpServer {
+  readonly transport:
+    | {
+        readonly kind: 'stdio';
+        readonly command: string;
+        readonly args: readonly string[];
+        readonly env: { readonly [name: string]: string };
+      }
+    | { readonly kind: 'http'; readonly url: string; readonly headers: { readonly [name: string]: string } };
+  readonly secrets: readonly string[];
+  /** Names of its tools that are offered to the model; absent means all. */
+  readonly allow?: readonly string[];
+  /** When present, exactly these are offered, with these schemas. */
+  readonly pinned?: readonly PinnedTool[];
+  readonly startTimeoutMs: number;
+  readonly callTimeoutMs: number;
+  /** Bytes of one result that the model gets to see; the rest is cut with a marker. */
+  readonly maxResultBytes: number;
+}
+
+/**
+ * All that an agent may do with tools, one part of a snapshot: `allow` names built-in tools; `bash` rules are regular expressions over
+ * the whole command, deny first; the tools of a server are offered as `SERVER__TOOL`.
+ */
+export interface ToolsContent {
   readonly allow: readonly string[];
   readonly bash: { readonly allow: readonly string[]; readonly deny: readonly string[] };
+  readonly servers: { readonly [name: string]: McpServer };
 }
 
 /**
@@ -62,7 +97,8 @@ export interface AgentContent {
   readonly soul?: Digest;
   /** Skill name to part digest. */
   readonly skills: { readonly [name: string]: Digest };
-  readonly tools: ToolPolicy;
+  /** Digest of the `tools` part. */
+  readonly tools: Digest;
   readonly outputSchema?: JsonSchema;
   readonly limits: Partial<AgentLimits>;
   /** Sub-agent id to version. */

@@ -2,7 +2,18 @@ import { describe, expect, test } from 'vitest';
 import { collidingSkillPath, skillPathDefect } from './skill-path.ts';
 
 describe('the path of a skill file', () => {
-  test.each(['scripts/run.sh', 'a', '.hidden', 'references/über/x y.md', 'a..b', '...a'])('%s is fine', (path) => {
+  test.each([
+    'scripts/run.sh',
+    'a',
+    '.hidden',
+    'references/über/x y.md',
+    'a..b',
+    '...a',
+    '½ … ﬁ.md',
+    '10:30',
+    'console.md',
+    'a\u200db',
+  ])('%s is fine', (path) => {
     expect(skillPathDefect(path, 512)).toBeUndefined();
   });
 
@@ -23,6 +34,15 @@ describe('the path of a skill file', () => {
     'a.',
     'a /b',
     'u\u0308',
+    '\uff0e\uff0e/x',
+    '\u2025/x',
+    'a\uff0fb',
+    'a\uff3cb',
+    'c\uff1ax',
+    'a\u202egnp.exe',
+    'NUL',
+    'a/con.txt',
+    'lpt1',
   ])('%j is refused', (path) => {
     expect(skillPathDefect(path, 512)).toEqual(expect.any(String));
   });

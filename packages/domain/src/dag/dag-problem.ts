@@ -9,6 +9,9 @@ export interface DagProblem extends Problem {
   readonly path: DagPath;
 }
 
+/** What a name of a DAG, an agent, a step or a parameter looks like. */
+export const expectedName = 'a letter or digit, then up to 63 letters, digits, "_", "." or "-"';
+
 /** A problem about a word that is not known, with the near miss if there is one. */
 export const unknownWord = (path: DagPath, message: string, word: string, known: Iterable<string>): DagProblem => {
   const suggestion = suggest(word, known);

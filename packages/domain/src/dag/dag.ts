@@ -11,8 +11,20 @@ export interface ScheduleEntry {
   readonly timeZone: string;
 }
 
-/** Steps that run around a run rather than in its graph. */
+/**
+ * Steps that run around a run rather than in its graph: `init` before all steps; one of `success`, `failure`, `abort` by how the run
+ * ended; then `exit`. `wait` belongs to waiting steps, which are a later feature.
+ */
 export type HandlerName = 'init' | 'success' | 'failure' | 'abort' | 'exit' | 'wait';
+
+/** All handler names, in the order in which they may run. */
+export const handlerNames: readonly HandlerName[] = ['init', 'success', 'failure', 'abort', 'exit', 'wait'];
+
+/** Id, and path, of a handler's step: no name of a graph step begins with `@`. */
+export const handlerStepId = (name: HandlerName): StepId => `@${name}`;
+
+/** True for the id, or path, of a handler's step. */
+export const isHandlerId = (id: StepId): boolean => id.startsWith('@');
 
 /**
  * An immutable validated DAG. All defaults are filled in and `depends` is explicit also for `type: chain`.
@@ -31,10 +43,12 @@ export interface Dag {
   /** Milliseconds for the whole run, from its admission. */
   readonly timeoutMs?: number;
   readonly steps: readonly Step[];
-  /** Handlers are a later feature of the language; the snapshot walk already visits them. */
+  /** Steps outside the graph; the id of each is `@` and its name, for example `@failure`. */
   readonly handlers?: { readonly [name in HandlerName]?: Step };
-  /** Inline sub-DAGs by name; a later feature of the language, like `call`. */
+  /** Inline sub-DAGs by name: the further documents of the file. They have none of their own, and may call one another. */
   readonly subDags?: { readonly [name: string]: Dag };
+  /** What a caller of this DAG gets back: texts that may hold references to any step. Absent: every `output: NAME` of its steps. */
+  readonly outputs?: { readonly [name: string]: string };
 }
 
 /** A value that an author wrote and that may hold `${…}` references in its strings. */

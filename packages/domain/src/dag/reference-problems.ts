@@ -1,11 +1,14 @@
 import { isDomainError } from '../errors/domain-error.ts';
 import type { StepId } from '../identity/ids.ts';
 import { parseReferences } from '../reference/parse-references.ts';
-import type { Reference } from '../reference/reference.ts';
+import { handlerRunFields, type Reference } from '../reference/reference.ts';
 import { type StepText, textsOfStep } from '../reference/references-of-step.ts';
+import { wholeReference } from '../reference/render-value.ts';
 import { compileShellText } from '../shell/compile-shell-text.ts';
+import { calledNamesOf, outputNamesOfDag } from './called-dags.ts';
 import type { Dag } from './dag.ts';
 import { type DagPath, type DagProblem, unknownWord } from './dag-problem.ts';
+import type { InlineDags } from './inline-dags.ts';
 import { interpreterOf, isPosixShell } from './interpreter.ts';
 import type { Step } from './step.ts';
 import { ancestorsOf } from './step-graph.ts';
@@ -13,18 +16,22 @@ import { ancestorsOf } from './step-graph.ts';
 /** What a reference may see from where it stands. */
 interface Scope {
   readonly dag: Dag;
+  readonly inline: InlineDags;
   readonly params: readonly string[];
   readonly stepById: ReadonlyMap<StepId, Step>;
-  /** Steps that are settled by then; undefined for a handler, which may refer to any. */
+  /** Steps that are settled by then; undefined in a handler and in outputs of the DAG, which may refer to any. */
   readonly ancestors: ReadonlySet<StepId> | undefined;
+  readonly inHandler: boolean;
+  /** The text is read by the coordinator, which knows no environment. */
+  readonly hasEnvironment: boolean;
   readonly inFanout: boolean;
 }
 
 /** Every reference that names nothing, or nothing that is known by then, and every text that cannot carry its references. */
-export const referenceProblems = (dag: Dag): readonly DagProblem[] => {
+export const referenceProblems = (dag: Dag, inline: InlineDags): readonly DagProblem[] => {
   const params = dag.params.map((param) => param.name);
   const stepById = new Map(dag.steps.map((step) => [step.id, step]));
-  const base = { dag, params, stepById };
+  const base = { dag, inline, params, stepById, inHandler: false, hasEnvironment: true };
   const problems: DagProblem[] = dag.env.flatMap((entry, index) => {
     const scope: Scope = { ...base, ancestors: new Set(), inFanout: false };
     return textProblems(scope, ['env', index, 'value'], entry.value);
@@ -36,10 +43,23 @@ export const referenceProblems = (dag: Dag): readonly DagProblem[] => {
     problems.push(...stepProblems(scope, ['steps', index], step));
   });
   for (const [name, step] of Object.entries(dag.handlers ?? {})) {
-    problems.push(...stepProblems({ ...base, ancestors: undefined, inFanout: false }, ['handlers', name], step));
+    const scope: Scope = { ...base, ancestors: undefined, inHandler: true, inFanout: false };
+    problems.push(...stepProblems(scope, ['handlers', name], step));
+  }
+  for (const [name, text] of Object.entries(dag.outputs ?? {})) {
+    const path = ['outputs', name];
+    if (!isReferable(name)) {
+      problems.push({ path, message: `"${name}" is no output name`, expected: 'letters, digits, "_" or "-"' });
+    }
+    problems.push(
+      ...textProblems({ ...base, ancestors: undefined, hasEnvironment: false, inFanout: false }, path, text),
+    );
   }
   return problems;
 };
+
+/** Whether `${steps.ID.outputs.NAME}` can say this name. */
+const isReferable = (name: string): boolean => /^[A-Za-z0-9_-]+$/.test(name);
 
 const stepProblems = (scope: Scope, at: DagPath, step: Step): readonly DagProblem[] => {
   const problems: DagProblem[] = [];
@@ -89,9 +109,7 @@ const foreachProblems = (at: DagPath, step: Step): readonly DagProblem[] => {
       ? [{ path, message: 'a literal list may not contain references: use one reference to a whole list' }]
       : [];
   }
-  const [reference, ...more] = parseReferences(items);
-  const whole = reference !== undefined && reference.start === 0 && reference.end === items.length && more.length === 0;
-  return whole
+  return wholeReference(items) !== undefined
     ? []
     : [{ path, message: 'the items of a fan-out are a list or one reference to a list', expected: '${…}' }];
 };
@@ -120,8 +138,13 @@ const targetProblem = (scope: Scope, path: DagPath, reference: Reference): DagPr
         ? undefined
         : { path, message: `\${${expression}} has a value only inside a step with foreach` };
     case 'env':
+      return scope.hasEnvironment
+        ? undefined
+        : { path, message: `\${${expression}}: the outputs of a DAG are read where no environment is known` };
     case 'run':
-      return undefined;
+      return scope.inHandler || !handlerRunFields.includes(target.field)
+        ? undefined
+        : { path, message: `\${${expression}} has a value only inside a handler` };
     case 'step_output':
     case 'step_stdout':
     case 'step_exit_code':
@@ -157,14 +180,14 @@ const stepTargetProblem = (
     const message = `\${${expression}}: "${step.id}" is ${step.foreach === undefined ? `of kind ${kind}` : 'a fan-out'} and has only outputs`;
     return { path, message };
   }
-  const known = outputNames(step);
+  const known = outputNames(scope.inline, step);
   if (known === undefined || known.includes(target.name)) return undefined;
   const message = `\${${expression}}: "${step.id}" declares no output "${target.name}"`;
   return unknownWord(path, message, target.name, known);
 };
 
 /** Names of a step's outputs as far as they are known before it runs; undefined when anything is possible. */
-const outputNames = (step: Step): readonly string[] | undefined => {
+const outputNames = (inline: InlineDags, step: Step): readonly string[] | undefined => {
   if (step.foreach !== undefined) return ['results'];
   const { action } = step;
   if (action.kind === 'noop') return [];
@@ -173,6 +196,13 @@ const outputNames = (step: Step): readonly string[] | undefined => {
     return properties !== undefined && typeof properties === 'object' && properties !== null
       ? Object.keys(properties)
       : undefined;
+  }
+  if (action.kind === 'call') {
+    const names = calledNamesOf(action).map((name) => {
+      const target = inline.get(name);
+      return target === undefined ? undefined : outputNamesOfDag(target);
+    });
+    return names.includes(undefined) ? undefined : names.flatMap((each) => each ?? []);
   }
   return step.outputs.length === 0 ? undefined : step.outputs.map((output) => output.name);
 };

@@ -52,7 +52,19 @@ export interface MemoryAccess {
   readonly propose: boolean;
 }
 
-/** What a step does. `call` exists for the snapshot walk; the language does not accept it yet. */
+/** A secret that a step gets as an environment variable; the value is resolved under the step's lease and is never stored (S3). */
+export interface StepSecret {
+  /** Name of the environment variable. */
+  readonly env: string;
+  /** Name of the secret. */
+  readonly secret: string;
+}
+
+/**
+ * What a step does. A `call` runs another DAG as a run of its own, in the tree of this one; `dag` is a name, or a text with references
+ * and then `choices` holds every name that it may become. `params` are values whose strings may hold references; a string that is
+ * one reference keeps the type of its value.
+ */
 export type StepAction =
   | { readonly kind: 'shell'; readonly commands: readonly string[] }
   | { readonly kind: 'script'; readonly script: string }
@@ -68,7 +80,12 @@ export type StepAction =
       readonly limits: Partial<AgentLimits>;
       readonly memory: MemoryAccess;
     }
-  | { readonly kind: 'call'; readonly dag: string; readonly choices?: readonly string[] };
+  | {
+      readonly kind: 'call';
+      readonly dag: string;
+      readonly choices?: readonly string[];
+      readonly params?: { readonly [name: string]: JsonValue };
+    };
 
 /** The kinds of step that an executor may implement. */
 export type StepKind = StepAction['kind'];
@@ -104,4 +121,6 @@ export interface Step {
   /** May be started again before the old worker is known to be gone. */
   readonly repeatSafe: boolean;
   readonly foreach?: Foreach;
+  /** Secrets of shell kinds, those of the DAG included; sorted by `env`. Absent means none. */
+  readonly secrets?: readonly StepSecret[];
 }

@@ -153,7 +153,7 @@ describe('a reference in a DAG', () => {
   });
 
   test('may name any step in a handler', () => {
-    const handlers = { exit: stepOf('exit', shell('echo ${steps.source.stdout}')) };
+    const handlers = { exit: stepOf('@exit', shell('echo ${steps.source.stdout}')) };
     expect(validateDag(dagOf([source], { handlers }))).toEqual([]);
   });
 });

@@ -1,32 +1,52 @@
 import { isName } from '../identity/ids.ts';
 import { checkParam } from '../params/resolve-params.ts';
+import { callProblems } from './call-problems.ts';
 import type { Dag } from './dag.ts';
-import type { DagPath, DagProblem } from './dag-problem.ts';
+import { type DagPath, type DagProblem, expectedName } from './dag-problem.ts';
+import { handlerProblems } from './handler-problems.ts';
+import { type InlineDags, inlineDagProblems, inlineDagsOf } from './inline-dags.ts';
 import { referenceProblems } from './reference-problems.ts';
+import type { Step } from './step.ts';
 import { graphProblems } from './step-graph.ts';
 
 /**
  * What makes a DAG impossible to run, beyond the shape of its values: names, duplicate ids, unknown dependencies, cycles,
- * parameters whose default is not of their type, and references that name nothing known. All problems at once; empty means valid.
+ * parameters whose default is not of their type, handlers that are part of the graph, calls that do not fit the inline DAGs of the file,
+ * and references that name nothing known. All problems at once; empty means valid. A called DAG that is not inline is not looked for.
  */
-export const validateDag = (dag: Dag): readonly DagProblem[] => [
+export const validateDag = (dag: Dag): readonly DagProblem[] => {
+  const inline = inlineDagsOf(dag);
+  return [
+    ...ownProblems(dag, inline),
+    ...inlineDagProblems(dag),
+    ...[...inline].flatMap(([name, subDag]) =>
+      ownProblems(subDag, inline).map((problem) => ({ ...problem, path: ['subDags', name, ...problem.path] })),
+    ),
+  ];
+};
+
+/** Problems of one document of a file. */
+const ownProblems = (dag: Dag, inline: InlineDags): readonly DagProblem[] => [
   ...nameProblems(dag),
   ...paramProblems(dag),
   ...graphProblems(dag),
-  ...referenceProblems(dag),
-  ...Object.entries(dag.subDags ?? {}).flatMap(([name, subDag]) =>
-    validateDag(subDag).map((problem) => ({ ...problem, path: ['subDags', name, ...problem.path] })),
-  ),
+  ...handlerProblems(dag),
+  ...locatedSteps(dag).flatMap(([path, step]) => callProblems(inline, path, step)),
+  ...referenceProblems(dag, inline),
 ];
 
-const expectedName = 'a letter or digit, then up to 63 letters, digits, "_", "." or "-"';
+/** Steps and handlers, each with its place. */
+const locatedSteps = (dag: Dag): readonly (readonly [DagPath, Step])[] => [
+  ...dag.steps.map((step, index) => [['steps', index], step] as const),
+  ...Object.entries(dag.handlers ?? {}).map(([name, step]) => [['handlers', name], step] as const),
+];
 
 const nameProblems = (dag: Dag): readonly DagProblem[] => {
   const places: readonly (readonly [DagPath, string, string])[] = [
     [['name'], 'DAG name', dag.name],
     ...dag.steps.map((step, index) => [['steps', index, 'id'], 'step id', step.id] as const),
-    ...dag.steps.flatMap(({ action }, index) =>
-      action.kind === 'agent' ? [[['steps', index, 'action', 'agent'], 'agent id', action.agent] as const] : [],
+    ...locatedSteps(dag).flatMap(([path, { action }]) =>
+      action.kind === 'agent' ? [[[...path, 'action', 'agent'], 'agent id', action.agent] as const] : [],
     ),
   ];
   return places

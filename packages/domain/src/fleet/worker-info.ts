@@ -1,5 +1,5 @@
 import type { StepKind } from '../dag/step.ts';
-import type { Digest, WorkerId } from '../identity/ids.ts';
+import type { WorkerId } from '../identity/ids.ts';
 
 /** What a worker says of itself when it joins. */
 export interface WorkerInfo {
@@ -26,8 +26,6 @@ export interface WorkerLoad {
   readonly free: number;
   /** Suspect or draining workers get nothing new. */
   readonly accepting: boolean;
-  /** True if it holds the snapshot that the task needs. */
-  readonly holds?: (digest: Digest) => boolean;
 }
 
 /** One line of `skein workers`. */
@@ -43,8 +41,10 @@ export interface WorkerView {
   /** ISO 8601. */
   readonly connectedAt: string;
   readonly tasks: number;
+  /** Manifests that it was sent, with whatever parts it lacked. */
   readonly snapshotsReceived: number;
+  /** Compressed, parts on their own included. */
   readonly snapshotBytesReceived: number;
-  /** Bytes that were not sent because the worker held them. */
+  /** Bytes that were not sent because the worker held them; a part on its own that was never sent from here counts with its uncompressed size. */
   readonly snapshotBytesSaved: number;
 }

@@ -35,30 +35,56 @@ describe('placing a task', () => {
     expect(placeTask({ ...task, selector: { zone: 'eu' } }, workers)).toMatchObject({ value: 'a' });
   });
 
-  test('prefers a holder of the snapshot, then the most free slots, then the least id', () => {
-    const holds = () => true;
-    const snapshot = 'sha256:1';
-    expect(placeTask({ ...task, snapshot }, [worker('a', 4), worker('b', 1, { holds })])).toMatchObject({ value: 'b' });
-    expect(placeTask({ ...task, snapshot }, [worker('a', 4), worker('b', 0, { holds })])).toMatchObject({ value: 'a' });
-    expect(placeTask(task, [worker('a', 1, { holds }), worker('b', 3)])).toMatchObject({ value: 'b' });
+  test('prefers who lacks the fewest bytes of the snapshot, then the most free slots, then the least id', () => {
+    const lacking =
+      (bytes: { readonly [workerId: string]: number }) =>
+      ({ workerId }: WorkerLoad) =>
+        bytes[workerId] ?? Number.NaN;
+    const place = (bytes: { readonly [workerId: string]: number }, ...workers: readonly WorkerLoad[]) =>
+      placeTask({ ...task, missingBytes: lacking(bytes) }, workers);
+    expect(place({ a: 900, b: 0 }, worker('a', 4), worker('b', 1))).toMatchObject({ value: 'b' });
+    expect(place({ a: 900, b: 800 }, worker('a', 4), worker('b', 1))).toMatchObject({ value: 'b' });
+    expect(place({ a: 900, b: 0 }, worker('a', 4), worker('b', 0))).toMatchObject({ value: 'a' });
+    expect(place({ a: 5, b: 5 }, worker('a', 1), worker('b', 3))).toMatchObject({ value: 'b' });
+    expect(place({ b: 5, c: 5 }, worker('c', 2), worker('b', 2))).toMatchObject({ value: 'b' });
     expect(placeTask(task, [worker('c', 2), worker('b', 2)])).toMatchObject({ value: 'b' });
+  });
+
+  test('asks each candidate once what it lacks, and nobody else', () => {
+    const asked: string[] = [];
+    const missingBytes = ({ workerId }: WorkerLoad) => asked.push(workerId);
+    const fleet = [worker('a', 1), worker('b', 0), worker('c', 1, { accepting: false }), worker('d', 1)];
+    placeTask({ ...task, missingBytes }, fleet);
+    expect(asked).toEqual(['a', 'd']);
+  });
+
+  test('gives a call to nobody, whatever a worker says that it can do', () => {
+    const workers = [worker('a', 1, { kinds: ['call', 'shell'] })];
+    expect(placeTask({ selector: {}, kind: 'call' }, workers)).toEqual({ ok: false, error: 'no_worker_matches' });
   });
 
   const labels = fc.dictionary(fc.constantFrom('a', 'b'), fc.constantFrom('1', '2'));
   const kinds = fc.subarray<StepKind>(['shell', 'agent', 'noop'], { minLength: 1 });
   const workers = fc
     .array(
-      fc.record({ labels, kinds, free: fc.integer({ min: 0, max: 3 }), accepting: fc.boolean(), held: fc.boolean() }),
+      fc.record({
+        labels,
+        kinds,
+        free: fc.integer({ min: 0, max: 3 }),
+        accepting: fc.boolean(),
+        missing: fc.integer({ min: 0, max: 3 }),
+      }),
     )
     .map((list) =>
-      list.map(({ held, ...fields }, index) => worker(`w${index}`, fields.free, { ...fields, holds: () => held })),
+      list.map(({ missing, ...fields }, index) => ({ ...worker(`w${index}`, fields.free, fields), missing })),
     );
   const tasks = fc.record({ selector: labels, kind: fc.constantFrom<StepKind>('shell', 'agent', 'noop') });
 
   test('never takes a worker that does not match or has no free slot, and never passes over a better one', () => {
     fc.assert(
       fc.property(tasks, fc.boolean(), workers, (asked, withSnapshot, fleet) => {
-        const request = withSnapshot ? { ...asked, snapshot: 'sha256:1' } : asked;
+        const missing = (one: (typeof fleet)[number]) => (withSnapshot ? one.missing : 0);
+        const request = withSnapshot ? { ...asked, missingBytes: missing } : asked;
         const able = fleet.filter(
           (one) =>
             one.accepting &&
@@ -70,7 +96,7 @@ describe('placing a task', () => {
         expect(placed.ok).toBe(able.length > 0);
         if (!placed.ok) return;
         const chosen = able.find((one) => one.workerId === placed.value);
-        const rank = (one: WorkerLoad) => (withSnapshot && one.holds?.('sha256:1') === true ? 100 : 0) + one.free;
+        const rank = (one: (typeof fleet)[number]) => one.free - 100 * missing(one);
         expect(chosen && rank(chosen)).toBe(Math.max(...able.map(rank)));
       }),
     );

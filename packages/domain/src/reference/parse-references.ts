@@ -1,5 +1,5 @@
 import { isName } from '../identity/ids.ts';
-import { type Reference, type ReferenceTarget, runFields } from './reference.ts';
+import { handlerRunFields, type Reference, type ReferenceTarget, runFields } from './reference.ts';
 
 /**
  * Every reference of a text, in order. `${NAME}`, `${NAME:-x}`, `$NAME` and `$(…)` are the shell's own and are no references;
@@ -54,7 +54,7 @@ export const parseExpression = (expression: string): ReferenceTarget => {
         ? { kind: 'env', name: rest }
         : invalid(`"${rest}" is no environment variable name`);
     case 'run':
-      return runFields.includes(rest)
+      return runFields.includes(rest) || handlerRunFields.includes(rest)
         ? { kind: 'run', field: rest }
         : invalid(`a run has no "${rest}" to refer to; there is ${runFields.join(', ')}`);
     case 'item':

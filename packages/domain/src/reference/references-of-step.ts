@@ -1,6 +1,7 @@
 import type { Step, StepAction } from '../dag/step.ts';
 import { parseReferences } from './parse-references.ts';
 import type { Reference } from './reference.ts';
+import { stringsOf } from './render-value.ts';
 
 /** One text of a step that may hold references: where it is in the step value, and who reads it. */
 export interface StepText {
@@ -42,6 +43,10 @@ const textsOfAction = (action: StepAction): readonly StepText[] => {
     case 'agent':
       return [template(['action', 'prompt'], action.prompt)];
     case 'call':
+      return [
+        template(['action', 'dag'], action.dag),
+        ...stringsOf({ ...action.params }).map(({ path, text }) => template(['action', 'params', ...path], text)),
+      ];
     case 'noop':
       return [];
   }

@@ -1,9 +1,11 @@
 import { stepOf } from '@skein/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { JsonValue } from '../json/json-value.ts';
 import { parseReferences } from './parse-references.ts';
 import { referencesOfStep } from './references-of-step.ts';
 import { renderTemplate } from './render-template.ts';
+import { renderValue, wholeReference } from './render-value.ts';
 
 const targetOf = (text: string) => parseReferences(text).map((reference) => reference.target);
 
@@ -17,6 +19,8 @@ describe('a reference', () => {
     ['${steps.a.exit_code}', { kind: 'step_exit_code', stepId: 'a' }],
     ['${steps.a.outputs.stdout}', { kind: 'step_output', stepId: 'a', name: 'stdout', path: [] }],
     ['${run.id}', { kind: 'run', field: 'id' }],
+    ['${run.status}', { kind: 'run', field: 'status' }],
+    ['${run.error}', { kind: 'run', field: 'error' }],
     ['${item}', { kind: 'item', path: [] }],
     ['${item.a.b}', { kind: 'item', path: ['a', 'b'] }],
   ])('%s is read', (text, target) => {
@@ -33,6 +37,7 @@ describe('a reference', () => {
     '${params}',
     '{params.x}',
     '${#item}',
+    '${secrets.KEY}',
   ])('%s is left to the shell', (text) => {
     expect(parseReferences(text)).toEqual([]);
   });
@@ -120,6 +125,47 @@ describe('a template', () => {
   });
 });
 
+describe('a value', () => {
+  const values: { readonly [expression: string]: JsonValue } = { 'params.n': 4, 'params.l': ['${params.n}', null] };
+  const lookup = (expression: string): JsonValue => values[expression] ?? 'none';
+
+  test('keeps the type of what a whole text refers to, and is text otherwise', () => {
+    const written = {
+      '${params.n}': '${params.n}',
+      text: 'n=${params.n} ${params.l}',
+      twice: '${params.n}${params.n}',
+      escaped: '$${params.n}',
+      file: '${params.n@file}',
+      deep: [{ list: '${params.l}' }, 1, true, null, 'plain'],
+    };
+    expect(renderValue(written, lookup)).toEqual({
+      '${params.n}': 4,
+      text: 'n=4 ["${params.n}",null]',
+      twice: '44',
+      escaped: '${params.n}',
+      file: '4',
+      deep: [{ list: ['${params.n}', null] }, 1, true, null, 'plain'],
+    });
+  });
+
+  test('keeps members that are named like those of every object', () => {
+    const written = JSON.parse('{"__proto__":"${params.n}"}') as JsonValue;
+    expect(JSON.stringify(renderValue(written, lookup))).toBe('{"__proto__":4}');
+  });
+
+  test.each([
+    ['${params.n}', 'params.n'],
+    ['${item.a@file}', 'item.a'],
+    [' ${params.n}', undefined],
+    ['${params.n} ', undefined],
+    ['${params.n}${item}', undefined],
+    ['', undefined],
+    ['${NAME}', undefined],
+  ])('%j is one reference from end to end: %s', (text, expression) => {
+    expect(wholeReference(text)?.expression).toBe(expression);
+  });
+});
+
 test('all texts of a step are searched', () => {
   const step = stepOf('a', {
     action: { kind: 'shell', commands: ['echo ${params.a}', 'echo ${params.b}'] },
@@ -134,4 +180,8 @@ test('all texts of a step are searched', () => {
   expect(referencesOfStep(step).map(({ expression }) => expression.at(-1))).toEqual('abcdefgh'.split(''));
   const exec = stepOf('a', { action: { kind: 'exec', argv: ['echo', '${params.a}', '${item}'] } });
   expect(referencesOfStep(exec).map(({ expression }) => expression)).toEqual(['params.a', 'item']);
+  const call = stepOf('a', {
+    action: { kind: 'call', dag: '${params.a}', params: { x: '${params.b}', '${no}': [1, { y: '${params.c}' }] } },
+  });
+  expect(referencesOfStep(call).map(({ expression }) => expression)).toEqual(['params.a', 'params.b', 'params.c']);
 });

@@ -1,6 +1,6 @@
 import type { Dag } from '../dag/dag.ts';
 import type { DagIndex } from '../dag/dag-index.ts';
-import { indexDag } from '../dag/dag-index.ts';
+import { handlersOf, indexDag } from '../dag/dag-index.ts';
 import type { RunId, StepId, StepPath, TenantId } from '../identity/ids.ts';
 import type { RunState, StepState } from './run-state.ts';
 
@@ -20,6 +20,7 @@ export const createStepState = (path: StepPath, openDependencies: number): StepS
 export const createRunState = (tenant: TenantId, runId: RunId, dag: Dag, graph: DagIndex = indexDag(dag)): RunState => {
   const steps = new Map<StepId, StepState>();
   for (const step of dag.steps) steps.set(step.id, createStepState(step.id, step.depends.length));
+  for (const handler of handlersOf(dag)) steps.set(handler.id, createStepState(handler.id, 0));
   return {
     tenant,
     runId,

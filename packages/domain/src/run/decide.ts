@@ -1,27 +1,25 @@
+import { isHandlerId } from '../dag/dag.ts';
 import type { ErrorData } from '../errors/domain-error.ts';
 import { DomainError } from '../errors/domain-error.ts';
-import type { Result } from '../result/result.ts';
 import { err, ok } from '../result/result.ts';
 import type { TaskResult } from '../task/task-result.ts';
 import { findTarget } from './create-run-state.ts';
+import { decideCall, decideReleaseSecret, decideReturn } from './decide-call.ts';
+import type { CommandOf, Decision } from './decision.ts';
+import { illegal, itemLimitReached, nothing, retryAtOf } from './decision.ts';
+import { isStopping } from './handler-phase.ts';
+import type { Target } from './hold-target.ts';
 import { isLeasable, nextAttempt } from './next-attempt.ts';
-import { mayRetry, retryDelayMs } from './retry-delay.ts';
 import type { KeptStep, RunCommand } from './run-command.ts';
 import type { LossReason, RecordedResult, RunFact } from './run-fact.ts';
 import type { RunState, StepState } from './run-state.ts';
 import { isSettledStep, isTerminalRun } from './run-status.ts';
 import { countsAsLoss, maxUnstartedLosses, maxWorkerLosses } from './worker-loss.ts';
 
-type Decision = Result<readonly RunFact[], DomainError>;
-type CommandOf<T extends RunCommand['type']> = Extract<RunCommand, { readonly type: T }>;
-
-const nothing: Decision = ok([]);
-
-const illegal = (state: RunState, message: string): Decision =>
-  err(new DomainError('illegal_transition', message, { runId: state.runId, status: state.status }));
-
+/** Handlers are never kept: they belong to one run. */
 const keptFacts = (kept: readonly KeptStep[], at: number): RunFact[] =>
   kept.flatMap((step): RunFact[] => {
+    if (isHandlerId(step.step)) return [];
     if (step.expanded !== undefined) {
       return [
         { type: 'fanout_expanded', v: 1, at, step: step.step, count: step.expanded.count, items: step.expanded.items },
@@ -33,7 +31,7 @@ const keptFacts = (kept: readonly KeptStep[], at: number): RunFact[] =>
 
 const submit = (state: RunState, command: CommandOf<'submit'>, now: number): Decision => {
   if (state.seq !== 0) return illegal(state, 'the run was submitted before');
-  const { dagDigest, params, paramsRef, routingContext, priority, source, kept = [] } = command;
+  const { dagDigest, params, paramsRef, routingContext, priority, source, timeoutMs, untrustedInput } = command;
   const fact = {
     type: 'run_submitted',
     v: 1,
@@ -44,20 +42,33 @@ const submit = (state: RunState, command: CommandOf<'submit'>, now: number): Dec
     routingContext,
     priority,
     source,
+    ...(paramsRef === undefined ? {} : { paramsRef }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(untrustedInput === undefined ? {} : { untrustedInput }),
   } as const;
-  return ok([paramsRef === undefined ? fact : { ...fact, paramsRef }, ...keptFacts(kept, now)]);
+  return ok([fact, ...keptFacts(command.kept ?? [], now)]);
 };
 
 const admit = (state: RunState, command: CommandOf<'admit'>, now: number): Decision => {
   if (state.seq === 0 || state.status !== 'queued' || state.cancel !== undefined)
     return illegal(state, 'only a queued run can be admitted');
-  const fact = { type: 'run_admitted', v: 1, at: now, agents: command.agents } as const;
-  return ok([command.snapshotDigest === undefined ? fact : { ...fact, snapshotDigest: command.snapshotDigest }]);
+  const { agents, snapshotDigest, calls, memory } = command;
+  return ok([
+    {
+      type: 'run_admitted',
+      v: 1,
+      at: now,
+      agents,
+      ...(snapshotDigest === undefined ? {} : { snapshotDigest }),
+      ...(calls === undefined ? {} : { calls }),
+      ...(memory === undefined ? {} : { memory }),
+    },
+  ]);
 };
 
 const expand = (state: RunState, command: CommandOf<'expand'>, now: number): Decision => {
   const step = state.steps.get(command.step);
-  if (state.cancel !== undefined || step?.status !== 'ready' || step.fanout !== undefined) {
+  if (isStopping(state) || step?.status !== 'ready' || step.fanout !== undefined) {
     return illegal(state, `step ${command.step} cannot be expanded now`);
   }
   return ok([
@@ -67,19 +78,15 @@ const expand = (state: RunState, command: CommandOf<'expand'>, now: number): Dec
 
 const lease = (state: RunState, command: CommandOf<'lease'>, now: number): Decision => {
   const found = findTarget(state, command.step);
-  if (
-    found === undefined ||
-    state.status !== 'running' ||
-    state.cancel !== undefined ||
-    !isLeasable(found.target, now)
-  ) {
+  if (found === undefined || state.status !== 'running' || isStopping(state) || !isLeasable(found.target, now)) {
     return illegal(state, `step ${command.step} cannot be leased now`);
   }
   const definition = state.graph.byId.get(found.step.path);
+  if (definition?.action.kind === 'call') return illegal(state, `step ${command.step} calls a DAG: no worker takes it`);
   const isItem = found.index !== undefined;
   if (!isItem && definition?.foreach !== undefined)
     return illegal(state, `step ${command.step} is a fan-out: its items are leased`);
-  if (isItem && (found.step.fanout?.leased ?? 0) >= (definition?.foreach?.maxConcurrent ?? 1)) {
+  if (isItem && itemLimitReached(state, found)) {
     return illegal(state, `step ${found.step.path} is at its max_concurrent`);
   }
   const { step, workerId, sessionId } = command;
@@ -87,9 +94,9 @@ const lease = (state: RunState, command: CommandOf<'lease'>, now: number): Decis
 };
 
 const recorded = (state: RunState, result: TaskResult): RecordedResult => {
-  const { outcome, exitCode, stdout, outputs, usage, continueOnOutput, durationMs } = result;
+  const { outcome, exitCode, stdout, outputs, usage, continueOnOutput, proposals, durationMs } = result;
   const settled: RecordedResult['outcome'] =
-    outcome.status === 'cancelled' && state.cancel === undefined
+    outcome.status === 'cancelled' && !isStopping(state)
       ? {
           status: 'failed',
           error: { code: 'cancelled', message: 'the worker stopped the step though nobody had asked for it' },
@@ -103,6 +110,7 @@ const recorded = (state: RunState, result: TaskResult): RecordedResult => {
     ...(stdout === undefined ? {} : { stdout }),
     ...(usage === undefined ? {} : { usage }),
     ...(continueOnOutput === undefined ? {} : { continueOnOutput }),
+    ...(proposals === undefined || proposals.length === 0 ? {} : { proposals: proposals.length }),
   };
 };
 
@@ -144,12 +152,8 @@ const finish = (state: RunState, command: CommandOf<'finish'>, now: number): Dec
     startedAt: current.startedAt ?? Math.max(current.leasedAt, now - result.durationMs),
     result: record,
   } as const;
-  const policy = state.graph.byId.get(found.step.path)?.retryPolicy;
-  const failures = found.target.failures + 1;
-  if (record.outcome.status !== 'failed' || state.cancel !== undefined || policy === undefined) return ok([fact]);
-  return ok([
-    mayRetry(policy, failures, record.exitCode) ? { ...fact, retryAt: now + retryDelayMs(policy, failures) } : fact,
-  ]);
+  const retryAt = retryAtOf(state, found, record, now);
+  return ok([retryAt === undefined ? fact : { ...fact, retryAt }]);
 };
 
 const lossError = (target: StepState, onWorkerLoss: 'retry' | 'fail', reason: LossReason): ErrorData | undefined => {
@@ -190,19 +194,32 @@ const lose = (state: RunState, command: CommandOf<'lose'>, now: number): Decisio
   return ok([error === undefined ? fact : { ...fact, error }]);
 };
 
+/** True when nobody holds the target and it is its turn, so that it may be settled from outside. */
+const isUnheld = (found: Target | undefined): found is Target => {
+  if (found === undefined) return false;
+  const { status, lease, call, fanout, path } = found.target;
+  // A fan-out that has its items ends by them: some may be held. A handler whose turn has not come may never run.
+  const isOut = lease !== undefined || call !== undefined || fanout !== undefined;
+  return !isOut && !isSettledStep(status) && !(isHandlerId(path) && status === 'pending');
+};
+
 const failStep = (state: RunState, command: CommandOf<'fail_step'>, now: number): Decision => {
   const found = findTarget(state, command.step);
-  // A fan-out that has its items ends by them: some may hold leases.
-  const isOpen = found?.target.lease === undefined && found?.target.fanout === undefined;
-  if (found === undefined || !isOpen || isSettledStep(found.target.status)) {
-    return illegal(state, `step ${command.step} cannot be failed now`);
-  }
+  if (!isUnheld(found)) return illegal(state, `step ${command.step} cannot be failed now`);
   return ok([{ type: 'step_failed', v: 1, at: now, step: command.step, error: command.error }]);
+};
+
+const skipStep = (state: RunState, command: CommandOf<'skip_step'>, now: number): Decision => {
+  const found = findTarget(state, command.step);
+  if (!isUnheld(found) || state.status !== 'running' || isStopping(state) || !isLeasable(found.target, now)) {
+    return illegal(state, `step ${command.step} cannot be skipped now`);
+  }
+  return ok([{ type: 'step_skipped', v: 1, at: now, step: command.step, reason: 'precondition_not_met' }]);
 };
 
 const cancel = (state: RunState, command: CommandOf<'cancel'>, now: number): Decision => {
   if (state.seq === 0 || isTerminalRun(state.status)) return illegal(state, 'the run is finished');
-  if (state.cancel !== undefined) return nothing;
+  if (isStopping(state)) return nothing;
   const fact = { type: 'cancel_requested', v: 1, at: now, by: command.by, reason: command.reason } as const;
   return ok([command.message === undefined ? fact : { ...fact, message: command.message }]);
 };
@@ -230,8 +247,16 @@ export const decide = (state: RunState, command: RunCommand, now: number): Decis
       return finish(state, command, now);
     case 'lose':
       return lose(state, command, now);
+    case 'call':
+      return decideCall(state, command, now);
+    case 'return':
+      return decideReturn(state, command, now);
+    case 'release_secret':
+      return decideReleaseSecret(state, command, now);
     case 'fail_step':
       return failStep(state, command, now);
+    case 'skip_step':
+      return skipStep(state, command, now);
     case 'cancel':
       return cancel(state, command, now);
     case 'reject':

@@ -1,49 +1,16 @@
-import type { StepPath } from '../identity/ids.ts';
+import { isHandlerId } from '../dag/dag.ts';
 import { itemPath } from '../identity/ids.ts';
 import { createStepState, findTarget } from './create-run-state.ts';
-import type { RecordedResult, RunFact } from './run-fact.ts';
-import type { RunState, StepState } from './run-state.ts';
+import { currentHandler, initId, isInitOpen, isStopping } from './handler-phase.ts';
+import { applyResult, giveSlotBack, keepResult, requeue, settleTarget, takeSlot } from './hold-target.ts';
+import type { RunFact } from './run-fact.ts';
+import type { CancelState, RunState, StepState } from './run-state.ts';
 import { isSettledStep } from './run-status.ts';
-import { enterFrontier, settleFanout, settleItem, settleStep } from './settle-step.ts';
+import { openGraph, openHandler, settleFanout, settleItem, settleStep } from './settle-step.ts';
+import { smallerTimeout } from './smaller-timeout.ts';
 import { countsAsLoss } from './worker-loss.ts';
 
 type FactOf<T extends RunFact['type']> = Extract<RunFact, { readonly type: T }>;
-type Settled = 'succeeded' | 'failed' | 'skipped' | 'cancelled';
-
-/** Settles whatever the path names. */
-const settlePath = (state: RunState, path: StepPath, status: Settled, at: number): void => {
-  const found = findTarget(state, path);
-  if (found === undefined || isSettledStep(found.target.status)) return;
-  if (found.index === undefined) settleStep(state, found.target, status, at);
-  else settleItem(state, found.step, found.target, found.index, status, at);
-};
-
-/** Takes the lease from a target and gives its slot back. */
-const dropLease = (state: RunState, step: StepState, target: StepState): void => {
-  if (target.lease === undefined) return;
-  delete target.lease;
-  state.leases -= 1;
-  if (step !== target && step.fanout !== undefined) step.fanout.leased -= 1;
-};
-
-/** Puts a target that lost its lease before the planner again. */
-const requeue = (
-  state: RunState,
-  step: StepState,
-  target: StepState,
-  index: number | undefined,
-  status: 'ready' | 'retrying',
-): void => {
-  target.status = status;
-  if (index !== undefined) step.fanout?.again.add(index);
-  state.frontier.add(step.path);
-};
-
-const keepResult = (target: StepState, result: RecordedResult): void => {
-  target.result = result;
-  if (result.outcome.status === 'failed') target.error = result.outcome.error;
-  else delete target.error;
-};
 
 const onSubmitted = (state: RunState, fact: FactOf<'run_submitted'>): void => {
   state.dagDigest = fact.dagDigest;
@@ -52,6 +19,9 @@ const onSubmitted = (state: RunState, fact: FactOf<'run_submitted'>): void => {
   state.routingContext = fact.routingContext;
   state.priority = fact.priority;
   state.source = fact.source;
+  const timeoutMs = smallerTimeout(fact.timeoutMs, state.dag.timeoutMs);
+  if (timeoutMs !== undefined) state.timeoutMs = timeoutMs;
+  if (fact.untrustedInput !== undefined) state.untrustedInput = fact.untrustedInput;
   state.createdAt = fact.at;
 };
 
@@ -60,9 +30,10 @@ const onAdmitted = (state: RunState, fact: FactOf<'run_admitted'>): void => {
   state.startedAt = fact.at;
   state.agents = fact.agents;
   if (fact.snapshotDigest !== undefined) state.snapshotDigest = fact.snapshotDigest;
-  for (const step of state.steps.values()) {
-    if (step.openDependencies === 0) enterFrontier(state, step);
-  }
+  if (fact.calls !== undefined) state.calls = fact.calls;
+  if (fact.memory !== undefined) state.memory = fact.memory;
+  if (isInitOpen(state)) openHandler(state, fact.at);
+  else openGraph(state);
 };
 
 const onKept = (state: RunState, fact: FactOf<'step_kept'>): void => {
@@ -72,7 +43,7 @@ const onKept = (state: RunState, fact: FactOf<'step_kept'>): void => {
   keepResult(target, fact.result);
   target.attempt = fact.attempt;
   if (fact.workerId !== undefined) target.workerId = fact.workerId;
-  settlePath(state, fact.step, 'succeeded', fact.at);
+  settleTarget(state, found, 'succeeded', fact.at);
 };
 
 const onExpanded = (state: RunState, fact: FactOf<'fanout_expanded'>): void => {
@@ -90,107 +61,132 @@ const onExpanded = (state: RunState, fact: FactOf<'fanout_expanded'>): void => {
 const onLeased = (state: RunState, fact: FactOf<'step_leased'>): void => {
   const found = findTarget(state, fact.step);
   if (found === undefined) return;
-  const { step, target, index } = found;
+  const { target } = found;
   target.status = 'running';
   target.attempt = fact.attempt;
   target.attemptStarted = false;
   target.workerId = fact.workerId;
   target.lease = { token: state.seq, workerId: fact.workerId, sessionId: fact.sessionId, leasedAt: fact.at };
   delete target.notBefore;
-  state.leases += 1;
-  if (index === undefined || step.fanout === undefined) {
-    state.frontier.delete(step.path);
-    return;
-  }
-  step.fanout.leased += 1;
-  step.fanout.again.delete(index);
-  for (; step.fanout.next <= index; step.fanout.next += 1) {
-    if (step.fanout.states[step.fanout.next]?.status === 'ready') step.fanout.again.add(step.fanout.next);
-  }
+  takeSlot(state, found);
 };
 
 const onFinished = (state: RunState, fact: FactOf<'step_finished'>): void => {
   const found = findTarget(state, fact.step);
   if (found === undefined) return;
-  const { step, target, index } = found;
-  dropLease(state, step, target);
-  target.attemptStarted = true;
-  target.unstartedLosses = 0;
-  target.startedAt = fact.startedAt;
-  target.resultToken = fact.token;
-  keepResult(target, fact.result);
-  const { outcome } = fact.result;
-  switch (outcome.status) {
-    case 'failed':
-      target.failures += 1;
-      if (fact.retryAt !== undefined) {
-        target.notBefore = fact.retryAt;
-        requeue(state, step, target, index, 'retrying');
-        return;
-      }
-      break;
-    case 'skipped':
-      target.skipReason = 'precondition_not_met';
-      break;
-    case 'succeeded':
-    case 'cancelled':
-      break;
-    case 'released':
-      target.attemptStarted = false;
-      requeue(state, step, target, index, 'ready');
-      return;
-  }
-  settlePath(state, fact.step, outcome.status, fact.at);
+  found.target.unstartedLosses = 0;
+  found.target.startedAt = fact.startedAt;
+  found.target.resultToken = fact.token;
+  applyResult(state, found, fact);
 };
 
 const onLost = (state: RunState, fact: FactOf<'step_lost'>): void => {
   const found = findTarget(state, fact.step);
   if (found === undefined) return;
-  const { step, target, index } = found;
-  dropLease(state, step, target);
+  const { target } = found;
+  giveSlotBack(state, found);
   target.attemptStarted = fact.started;
   if (fact.started) target.unstartedLosses = 0;
   if (countsAsLoss(fact.reason)) target[fact.started ? 'losses' : 'unstartedLosses'] += 1;
   if (fact.error !== undefined) {
     target.error = fact.error;
-    settlePath(state, fact.step, 'failed', fact.at);
-  } else if (state.cancel !== undefined) {
-    settlePath(state, fact.step, 'cancelled', fact.at);
+    settleTarget(state, found, 'failed', fact.at);
+  } else if (isStopping(state)) {
+    settleTarget(state, found, 'cancelled', fact.at);
   } else {
-    requeue(state, step, target, index, 'ready');
+    requeue(state, found, 'ready');
   }
 };
 
-/** Everything that no worker holds is cancelled with the request; held tasks are told to stop and settle by their result. */
-const onCancelRequested = (state: RunState, fact: FactOf<'cancel_requested'>): void => {
-  state.cancel =
-    fact.message === undefined
-      ? { at: fact.at, by: fact.by, reason: fact.reason }
-      : { at: fact.at, by: fact.by, reason: fact.reason, message: fact.message };
-  for (const step of state.steps.values()) {
-    if (isSettledStep(step.status)) continue;
-    if (step.fanout === undefined) {
-      if (step.lease === undefined) settleStep(state, step, 'cancelled', fact.at);
-      else state.frontier.add(step.path);
-      continue;
-    }
-    state.frontier.add(step.path);
-    step.fanout.states.forEach((item, index) => {
-      if (!isSettledStep(item.status) && item.lease === undefined)
-        settleItem(state, step, item, index, 'cancelled', fact.at);
-    });
+const onCalled = (state: RunState, fact: FactOf<'step_called'>): void => {
+  const found = findTarget(state, fact.step);
+  if (found === undefined) return;
+  const { target } = found;
+  const { childRunId, dag, dagDigest } = fact;
+  target.status = 'waiting';
+  target.attempt = fact.attempt;
+  target.attemptStarted = false;
+  target.startedAt = fact.at;
+  target.call = { childRunId, dag, dagDigest, calledAt: fact.at };
+  target.childRunId = childRunId;
+  delete target.notBefore;
+  takeSlot(state, found);
+};
+
+const onReturned = (state: RunState, fact: FactOf<'step_returned'>): void => {
+  const found = findTarget(state, fact.step);
+  if (found?.target.call?.childRunId !== fact.childRunId) return;
+  applyResult(state, found, fact);
+};
+
+const onSecretReleased = (state: RunState, fact: FactOf<'secret_released'>): void => {
+  const lease = findTarget(state, fact.step)?.target.lease;
+  if (lease === undefined || lease.token !== fact.token) return;
+  lease.released = [...(lease.released ?? []), fact.secret];
+};
+
+const isHeld = (target: StepState): boolean => target.lease !== undefined || target.call !== undefined;
+
+/** Settles a step that nobody holds, and leaves a held one to the planner, which has it stopped. */
+const cancelStep = (state: RunState, step: StepState, at: number): void => {
+  if (isSettledStep(step.status)) return;
+  if (step.fanout === undefined) {
+    if (isHeld(step)) state.frontier.add(step.path);
+    else settleStep(state, step, 'cancelled', at);
+    return;
   }
+  state.frontier.add(step.path);
+  step.fanout.states.forEach((item, index) => {
+    if (!isSettledStep(item.status) && !isHeld(item)) settleItem(state, step, item, index, 'cancelled', at);
+  });
+};
+
+/** Everything that nobody holds is cancelled with the request; held tasks and children are told to stop and settle by their result. */
+const onCancelRequested = (state: RunState, fact: FactOf<'cancel_requested'>): void => {
+  const { at, by, reason, message } = fact;
+  const cancel: CancelState = message === undefined ? { at, by, reason } : { at, by, reason, message };
+  if (state.closing !== undefined) {
+    const current = state.steps.get(currentHandler(state) ?? '');
+    state.closing = { ...state.closing, cancel };
+    if (current !== undefined) cancelStep(state, current, at);
+    return;
+  }
+  state.cancel = cancel;
+  for (const step of state.steps.values()) {
+    if (!isHandlerId(step.path) || step.path === initId) cancelStep(state, step, at);
+  }
+};
+
+const onClosing = (state: RunState, fact: FactOf<'run_closing'>): void => {
+  const { status, partial, error } = fact;
+  state.closing = error === undefined ? { status, partial } : { status, partial, error };
+  openHandler(state, fact.at);
 };
 
 const onRunFinished = (state: RunState, fact: FactOf<'run_finished'>): void => {
   for (const step of state.steps.values()) {
-    if (!isSettledStep(step.status)) settleStep(state, step, 'cancelled', fact.at);
+    const applies = !isHandlerId(step.path) || step.path === initId;
+    if (applies && !isSettledStep(step.status)) settleStep(state, step, 'cancelled', fact.at);
   }
   state.status = fact.status;
   state.finishedAt = fact.at;
   state.partial = fact.partial;
   if (fact.error !== undefined) state.error = fact.error;
   state.frontier.clear();
+};
+
+const onStepFailed = (state: RunState, fact: FactOf<'step_failed'>): void => {
+  const found = findTarget(state, fact.step);
+  if (found === undefined) return;
+  found.target.error = fact.error;
+  settleTarget(state, found, 'failed', fact.at);
+};
+
+const onSkipped = (state: RunState, fact: FactOf<'step_skipped'>): void => {
+  const found = findTarget(state, fact.step);
+  if (found === undefined) return;
+  found.target.skipReason = fact.reason;
+  settleTarget(state, found, 'skipped', fact.at);
 };
 
 /**
@@ -221,20 +217,26 @@ export const evolve = (state: RunState, fact: RunFact): RunState => {
     case 'step_lost':
       onLost(state, fact);
       break;
-    case 'step_failed': {
-      const found = findTarget(state, fact.step);
-      if (found !== undefined) found.target.error = fact.error;
-      settlePath(state, fact.step, 'failed', fact.at);
+    case 'step_failed':
+      onStepFailed(state, fact);
       break;
-    }
-    case 'step_skipped': {
-      const found = findTarget(state, fact.step);
-      if (found !== undefined) found.target.skipReason = fact.reason;
-      settlePath(state, fact.step, 'skipped', fact.at);
+    case 'step_called':
+      onCalled(state, fact);
       break;
-    }
+    case 'step_returned':
+      onReturned(state, fact);
+      break;
+    case 'secret_released':
+      onSecretReleased(state, fact);
+      break;
+    case 'step_skipped':
+      onSkipped(state, fact);
+      break;
     case 'cancel_requested':
       onCancelRequested(state, fact);
+      break;
+    case 'run_closing':
+      onClosing(state, fact);
       break;
     case 'run_finished':
       onRunFinished(state, fact);

@@ -1,63 +1,68 @@
 import type { StepId } from '../identity/ids.ts';
-import { finishRun } from './finish-run.ts';
+import { closeRun, finishRun } from './finish-run.ts';
+import { currentHandler, initForbids, isInitOpen, isStopping } from './handler-phase.ts';
 import { isLeasable, nextAttempt } from './next-attempt.ts';
 import type { RunFact } from './run-fact.ts';
-import type { ReadyTask, RunPlan, TaskToCancel } from './run-plan.ts';
+import type { CallToCancel, ReadyTask, RunPlan, TaskToCancel } from './run-plan.ts';
 import type { FanoutState, RunState, StepState } from './run-state.ts';
-import { isTerminalRun } from './run-status.ts';
+import { isSettledStep, isTerminalRun } from './run-status.ts';
 import { mayRun } from './settle-step.ts';
 import { dependencyVerdict } from './step-tolerance.ts';
 
-/** Ready tasks in one plan, unless the caller asks for another number; more come with the next plan. */
+/** Ready tasks, and as many calls, in one plan, unless the caller asks for another number; more come with the next plan. */
 export const defaultReadyLimit = 256;
 
 interface Draft {
   readonly facts: RunFact[];
   readonly expand: StepId[];
   readonly ready: ReadyTask[];
+  readonly calls: ReadyTask[];
   readonly cancel: TaskToCancel[];
+  readonly cancelCalls: CallToCancel[];
   dueAt: number;
 }
 
-const nothing: RunPlan = { facts: [], expand: [], ready: [], cancel: [] };
+const nothing: RunPlan = { facts: [], expand: [], ready: [], calls: [], cancel: [], cancelCalls: [] };
 
 const onlyFact = (fact: RunFact): RunPlan => ({ ...nothing, facts: [fact] });
 
-const cancelLease = (draft: Draft, target: StepState): void => {
-  if (target.lease === undefined) return;
-  draft.cancel.push({ step: target.path, token: target.lease.token, workerId: target.lease.workerId });
+const stopTarget = (draft: Draft, { path: step, lease, call }: StepState): void => {
+  if (lease !== undefined) draft.cancel.push({ step, token: lease.token, workerId: lease.workerId });
+  if (call !== undefined) draft.cancelCalls.push({ step, childRunId: call.childRunId });
 };
 
-const planTarget = (draft: Draft, stepId: StepId, target: StepState, now: number): void => {
-  if (isLeasable(target, now)) draft.ready.push({ step: target.path, stepId, attempt: nextAttempt(target) });
+/** `begin` is the list that the step's kind begins by: tasks for workers, or calls. */
+const planTarget = (draft: Draft, begin: ReadyTask[], stepId: StepId, target: StepState, now: number): void => {
+  if (isLeasable(target, now)) begin.push({ step: target.path, stepId, attempt: nextAttempt(target) });
   else if (target.status === 'retrying') draft.dueAt = Math.min(draft.dueAt, target.notBefore ?? now);
 };
 
 /** Items in item order: those that want another lease first (all have lower indexes), then those never leased. */
 const planItems = (
   draft: Draft,
+  begin: ReadyTask[],
   stepId: StepId,
   fanout: FanoutState,
   maxConcurrent: number,
   now: number,
   limit: number,
 ): void => {
-  const end = draft.ready.length + Math.max(0, Math.min(maxConcurrent - fanout.leased, limit - draft.ready.length));
+  const end = begin.length + Math.max(0, Math.min(maxConcurrent - fanout.leased, limit - begin.length));
   for (const index of [...fanout.again].sort((a, b) => a - b)) {
     const item = fanout.states[index];
     if (item === undefined) continue;
-    if (draft.ready.length < end) planTarget(draft, stepId, item, now);
+    if (begin.length < end) planTarget(draft, begin, stepId, item, now);
     else if (item.status === 'retrying' && !isLeasable(item, now))
       draft.dueAt = Math.min(draft.dueAt, item.notBefore ?? now);
   }
-  for (let index = fanout.next; index < fanout.states.length && draft.ready.length < end; index += 1) {
+  for (let index = fanout.next; index < fanout.states.length && begin.length < end; index += 1) {
     const item = fanout.states[index];
-    if (item?.status === 'ready') planTarget(draft, stepId, item, now);
+    if (item?.status === 'ready') planTarget(draft, begin, stepId, item, now);
   }
 };
 
 const skipFact = (state: RunState, step: StepState, now: number): RunFact => {
-  let reason: 'upstream_failed' | 'upstream_skipped' = 'upstream_skipped';
+  let reason: 'upstream_failed' | 'upstream_skipped' = initForbids(state) ? 'upstream_failed' : 'upstream_skipped';
   for (const id of state.graph.byId.get(step.path)?.depends ?? []) {
     const definition = state.graph.byId.get(id);
     const dependency = state.steps.get(id);
@@ -71,17 +76,18 @@ const planStep = (state: RunState, draft: Draft, stepId: StepId, now: number, li
   const step = state.steps.get(stepId);
   const definition = state.graph.byId.get(stepId);
   if (step === undefined || definition === undefined) return;
-  if (state.cancel !== undefined) {
-    cancelLease(draft, step);
-    step.fanout?.states.forEach((item) => cancelLease(draft, item));
+  const begin = definition.action.kind === 'call' ? draft.calls : draft.ready;
+  if (isStopping(state)) {
+    stopTarget(draft, step);
+    step.fanout?.states.forEach((item) => stopTarget(draft, item));
   } else if (step.status === 'pending' && !mayRun(state, step)) {
     draft.facts.push(skipFact(state, step, now));
   } else if (step.fanout !== undefined) {
-    planItems(draft, stepId, step.fanout, definition.foreach?.maxConcurrent ?? 1, now, limit);
+    planItems(draft, begin, stepId, step.fanout, definition.foreach?.maxConcurrent ?? 1, now, limit);
   } else if (definition.foreach !== undefined) {
     draft.expand.push(stepId);
-  } else if (draft.ready.length < limit) {
-    planTarget(draft, stepId, step, now);
+  } else if (begin.length < limit) {
+    planTarget(draft, begin, stepId, step, now);
   } else if (step.status === 'retrying' && !isLeasable(step, now)) {
     draft.dueAt = Math.min(draft.dueAt, step.notBefore ?? now);
   }
@@ -89,31 +95,40 @@ const planStep = (state: RunState, draft: Draft, stepId: StepId, now: number, li
 
 /** The plan over the given steps, which must hold every step of the frontier, in DAG order. */
 const planSteps = (state: RunState, stepIds: Iterable<StepId>, now: number, limit: number): RunPlan => {
-  const draft: Draft = { facts: [], expand: [], ready: [], cancel: [], dueAt: Number.POSITIVE_INFINITY };
-  if (state.dag.timeoutMs !== undefined && state.startedAt !== undefined && state.cancel === undefined) {
-    const deadline = state.startedAt + state.dag.timeoutMs;
+  const draft: Draft = {
+    facts: [],
+    expand: [],
+    ready: [],
+    calls: [],
+    cancel: [],
+    cancelCalls: [],
+    dueAt: Number.POSITIVE_INFINITY,
+  };
+  const { timeoutMs, startedAt } = state;
+  const mayTimeOut = state.cancel === undefined && state.closing === undefined;
+  if (timeoutMs !== undefined && startedAt !== undefined && mayTimeOut) {
+    const deadline = startedAt + timeoutMs;
     if (deadline <= now) return onlyFact({ type: 'cancel_requested', v: 1, at: now, by: 'timeout', reason: 'timeout' });
     draft.dueAt = deadline;
   }
   for (const stepId of stepIds) planStep(state, draft, stepId, now, limit);
   if (draft.facts.length > 0) return { ...nothing, facts: draft.facts };
-  const { facts, expand, ready, cancel } = draft;
-  return Number.isFinite(draft.dueAt)
-    ? { facts, expand, ready, cancel, dueAt: draft.dueAt }
-    : { facts, expand, ready, cancel };
+  const { dueAt, ...plan } = draft;
+  return Number.isFinite(dueAt) ? { ...plan, dueAt } : plan;
 };
 
 /** What is the same for both planners: runs that are over, not admitted, or done. Undefined when steps must be looked at. */
 const planEnds = (state: RunState, now: number): RunPlan | undefined => {
   if (isTerminalRun(state.status) || state.seq === 0) return nothing;
   if (state.status === 'queued') return state.cancel === undefined ? nothing : onlyFact(finishRun(state, now));
-  return state.openSteps === 0 ? onlyFact(finishRun(state, now)) : undefined;
+  if (state.openSteps > 0 || currentHandler(state) !== undefined) return undefined;
+  return onlyFact(state.closing === undefined ? closeRun(state, now) : finishRun(state, now));
 };
 
 /**
  * What to do next for a run: a pure reading of its state that looks only at the frontier.
  * When `facts` is not empty the other lists are: append and evolve the facts, then plan again.
- * `readyLimit` bounds `ready`; when it is reached, call again after leasing.
+ * `readyLimit` bounds `ready`, and likewise `calls`; when it is reached, call again after leasing or calling.
  */
 export const planRun = (state: RunState, now: number, readyLimit: number = defaultReadyLimit): RunPlan => {
   const end = planEnds(state, now);
@@ -130,22 +145,12 @@ export const planRun = (state: RunState, now: number, readyLimit: number = defau
 export const planRunFully = (state: RunState, now: number, readyLimit: number = defaultReadyLimit): RunPlan => {
   const end = planEnds(state, now);
   if (end !== undefined) return end;
+  const isOpen = (id: StepId): boolean => !isSettledStep(state.steps.get(id)?.status ?? 'pending');
   const concerned: StepId[] = [];
   for (const { id, depends } of state.dag.steps) {
-    const step = state.steps.get(id);
-    if (
-      step?.finishedAt !== undefined &&
-      (step.status === 'succeeded' ||
-        step.status === 'failed' ||
-        step.status === 'skipped' ||
-        step.status === 'cancelled')
-    )
-      continue;
-    const open = depends.some((dependency) => {
-      const status = state.steps.get(dependency)?.status;
-      return status !== 'succeeded' && status !== 'failed' && status !== 'skipped' && status !== 'cancelled';
-    });
-    if (!open) concerned.push(id);
+    if (isOpen(id) && !isInitOpen(state) && !depends.some(isOpen)) concerned.push(id);
   }
+  const handler = currentHandler(state);
+  if (handler !== undefined) concerned.push(handler);
   return planSteps(state, concerned, now, readyLimit);
 };

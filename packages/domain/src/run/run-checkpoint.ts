@@ -6,7 +6,7 @@ import type { FencingToken, StepPath } from '../identity/ids.ts';
 import { findTarget } from './create-run-state.ts';
 import type { FanoutState, RunState, StepState } from './run-state.ts';
 
-const formatVersion = 2;
+const formatVersion = 3;
 
 type EncodedStep = Omit<StepState, 'fanout'> & {
   readonly fanout?: Omit<FanoutState, 'again'> & { readonly again: readonly number[] };

@@ -14,7 +14,22 @@ export type RunSource =
       readonly retryOf: RunId;
       /** Decide the agent versions anew, instead of taking those of the retried run. */
       readonly latest?: true;
+    }
+  /** A step of another run calls this run's DAG; agents and snapshot are those of the root. */
+  | {
+      readonly kind: 'call';
+      readonly parentRunId: RunId;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly rootRunId: RunId;
+      /** Calls between the root and this run; 1 for a call by the root. */
+      readonly depth: number;
     };
+
+/** The DAGs that a run's tree may call, fixed at admission (R4): by the digest of the calling DAG, then by name. */
+export interface CallTargets {
+  readonly [callerDigest: Digest]: { readonly [name: string]: Digest };
+}
 
 /** One agent's routing decision, made at admission and never changed (R4). */
 export interface AgentDecision {
@@ -31,6 +46,8 @@ export interface RecordedResult {
   readonly outputs: { readonly [name: string]: ValueRef };
   readonly usage?: Usage;
   readonly continueOnOutput?: boolean;
+  /** How many memory proposals came with it; they are stored in the same commit. */
+  readonly proposals?: number;
   readonly durationMs: number;
 }
 
@@ -40,6 +57,11 @@ export type LossReason = 'worker_exited' | 'lease_lapsed' | 'worker_forgot' | 'r
 /**
  * One immutable fact of a run's log. `at` is the coordinator's wall clock in ms since the epoch; `v` is the version of the type.
  * A fact has the sequence number of its place in the log, from 1; it is not repeated inside.
+ *
+ * A released type and version keeps its meaning for ever. Golden logs in `test-data/run-logs` hold every one of them: a file has
+ * `description`, `dag` and `turns` (each `now` with a `command`, or `settle: true` for what plans write by themselves), and from these
+ * `log`, every fact byte for byte as it was written, and `view`, the run as it was read. A new type, version or optional field needs a
+ * log with it; a log that was committed is never written again.
  */
 export type RunFact =
   | {
@@ -56,6 +78,10 @@ export type RunFact =
       /** Higher runs first; default 0. */
       readonly priority: number;
       readonly source: RunSource;
+      /** Milliseconds from admission; the smaller of this and the DAG's own holds. */
+      readonly timeoutMs?: number;
+      /** The input comes from someone who may not write to an agent's memory: its proposals wait for review. */
+      readonly untrustedInput?: true;
     }
   | {
       readonly type: 'run_admitted';
@@ -64,6 +90,10 @@ export type RunFact =
       readonly agents: { readonly [agentId: string]: AgentDecision };
       /** Absent when no step of the run is an agent. */
       readonly snapshotDigest?: Digest;
+      /** Absent when no step of the tree calls a DAG. */
+      readonly calls?: CallTargets;
+      /** Revision of each memory scope that the snapshot holds. */
+      readonly memory?: { readonly [scope: string]: number };
     }
   /** A result copied from the run that this one retries; the step is settled from the start. */
   | {
@@ -124,6 +154,49 @@ export type RunFact =
       readonly at: number;
       readonly step: StepPath;
       readonly error: ErrorData;
+    }
+  /** A `call` step, or item, began: this child run exists or will. No lease is held while it runs. */
+  | {
+      readonly type: 'step_called';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly childRunId: RunId;
+      readonly dag: string;
+      readonly dagDigest: Digest;
+    }
+  /** The child run ended; its outputs are the step's. */
+  | {
+      readonly type: 'step_returned';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly childRunId: RunId;
+      readonly result: RecordedResult;
+      /** Set when another attempt follows, not before this instant (ms). */
+      readonly retryAt?: number;
+    }
+  /** A worker was given the value of a secret under its lease. The audit record; the value is nowhere (S3). */
+  | {
+      readonly type: 'secret_released';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly token: FencingToken;
+      readonly workerId: WorkerId;
+      readonly secret: string;
+    }
+  /** All steps are settled and handlers follow: how the run will end, unless one of them fails. */
+  | {
+      readonly type: 'run_closing';
+      readonly v: 1;
+      readonly at: number;
+      readonly status: Extract<RunStatus, 'succeeded' | 'failed' | 'cancelled'>;
+      readonly partial: boolean;
+      readonly error?: ErrorData;
     }
   | {
       readonly type: 'step_skipped';

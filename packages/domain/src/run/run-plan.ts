@@ -1,4 +1,4 @@
-import type { FencingToken, StepId, StepPath, WorkerId } from '../identity/ids.ts';
+import type { FencingToken, RunId, StepId, StepPath, WorkerId } from '../identity/ids.ts';
 import type { RunFact } from './run-fact.ts';
 
 /** A task that may be leased now. */
@@ -16,6 +16,12 @@ export interface TaskToCancel {
   readonly workerId: WorkerId;
 }
 
+/** A child run that must be cancelled, because its caller is. */
+export interface CallToCancel {
+  readonly step: StepPath;
+  readonly childRunId: RunId;
+}
+
 /**
  * What to do next for one run, as values.
  * `facts` follow from the state alone (skips, the end of the run, the run's timeout): append and evolve them, then plan again.
@@ -25,6 +31,9 @@ export interface RunPlan {
   readonly facts: readonly RunFact[];
   readonly expand: readonly StepId[];
   readonly ready: readonly ReadyTask[];
+  /** `call` steps and items that may begin; they need no worker. */
+  readonly calls: readonly ReadyTask[];
   readonly cancel: readonly TaskToCancel[];
+  readonly cancelCalls: readonly CallToCancel[];
   readonly dueAt?: number;
 }

@@ -3,7 +3,7 @@ import type { DagIndex } from '../dag/dag-index.ts';
 import type { ErrorData } from '../errors/domain-error.ts';
 import type { Digest, FencingToken, RunId, SessionId, StepId, StepPath, TenantId, WorkerId } from '../identity/ids.ts';
 import type { JsonObject, JsonValue } from '../json/json-value.ts';
-import type { AgentDecision, RecordedResult, RunSource } from './run-fact.ts';
+import type { AgentDecision, CallTargets, RecordedResult, RunSource } from './run-fact.ts';
 import type { RunStatus, SkipReason, StepStatus } from './run-status.ts';
 import type { ValueRef } from './value-ref.ts';
 
@@ -13,11 +13,29 @@ export interface LeaseState {
   readonly workerId: WorkerId;
   readonly sessionId: SessionId;
   readonly leasedAt: number;
+  /** Secrets that were released under it, each once. */
+  released?: string[];
   /** Set in memory when the worker says `started`; not a fact. */
   startedAt?: number;
 }
 
-/** State of one step, or of one item of a fan-out. */
+/** A request to stop, and who made it. */
+export interface CancelState {
+  readonly at: number;
+  readonly by: string;
+  readonly reason: 'requested' | 'timeout';
+  readonly message?: string;
+}
+
+/** A child run under way: its step is `waiting`. */
+export interface CallState {
+  readonly childRunId: RunId;
+  readonly dag: string;
+  readonly dagDigest: Digest;
+  readonly calledAt: number;
+}
+
+/** State of one step, of one item of a fan-out, or of a handler. */
 export interface StepState {
   readonly path: StepPath;
   status: StepStatus;
@@ -32,6 +50,10 @@ export interface StepState {
   /** The earlier lease reached `started`, so that the next lease is a new attempt (R2). */
   attemptStarted: boolean;
   lease?: LeaseState;
+  /** Like a lease, it counts among the `leases` of the run and the `leased` of a fan-out. */
+  call?: CallState;
+  /** The last child run, also when it ended. */
+  childRunId?: RunId;
   /** While `retrying`: not before this instant (ms). */
   notBefore?: number;
   workerId?: WorkerId;
@@ -57,7 +79,7 @@ export interface FanoutState {
   readonly again: Set<number>;
   /** Items not settled yet. */
   open: number;
-  /** Items that hold a lease. */
+  /** Items that hold a lease or an open call. */
   leased: number;
   /** Items that ended failed. */
   failed: number;
@@ -85,25 +107,35 @@ export interface RunState {
   source: RunSource;
   agents: { readonly [agentId: string]: AgentDecision };
   snapshotDigest?: Digest;
+  calls?: CallTargets;
+  memory?: { readonly [scope: string]: number };
+  /** Milliseconds from admission: the smaller of what was asked for at submit and what the DAG says. */
+  timeoutMs?: number;
+  untrustedInput?: true;
+  /** Set once all steps are settled and handlers follow. */
+  closing?: {
+    readonly status: 'succeeded' | 'failed' | 'cancelled';
+    readonly partial: boolean;
+    readonly error?: ErrorData;
+    /** A request to stop the handlers; one from before this phase is in `cancel` of the run and does not stop them. */
+    readonly cancel?: CancelState;
+  };
   createdAt: number;
   startedAt?: number;
   finishedAt?: number;
   partial: boolean;
   error?: ErrorData;
-  cancel?: {
-    readonly at: number;
-    readonly by: string;
-    readonly reason: 'requested' | 'timeout';
-    readonly message?: string;
-  };
+  /** A request from before the closing phase. */
+  cancel?: CancelState;
+  /** Steps of the graph in its order, then the handlers that the DAG has, under `@name`. */
   readonly steps: Map<StepId, StepState>;
-  /** Steps not settled yet. */
+  /** Steps of the graph, without handlers, that are not settled yet. */
   openSteps: number;
-  /** Leases held now, in steps and items. */
+  /** Leases held and calls open now, in steps, items and handlers. */
   leases: number;
   /**
    * Steps that the planner must look at: all dependencies settled, not settled themselves, and something may be leased, expanded,
-   * skipped or cancelled. A plan reads these only, so its cost does not grow with the DAG.
+   * skipped or cancelled; and the handler whose turn it is. A plan reads these only, so its cost does not grow with the DAG.
    */
   readonly frontier: Set<StepId>;
 }

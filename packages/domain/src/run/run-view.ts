@@ -19,6 +19,8 @@ export interface StepView {
   readonly usage?: Usage;
   readonly skipReason?: SkipReason;
   readonly waitReason?: WaitReason;
+  /** The run that a `call` step started last. */
+  readonly childRunId?: RunId;
   /** For a fan-out: how many items are in each status. */
   readonly items?: { readonly count: number } & { readonly [status in StepStatus]?: number };
 }
@@ -32,6 +34,8 @@ export interface RunView {
   readonly params: { readonly [name: string]: JsonValue };
   readonly routingContext: JsonObject;
   readonly retryOf?: RunId;
+  readonly parentRunId?: RunId;
+  readonly rootRunId?: RunId;
   readonly createdAt: string;
   readonly startedAt?: string;
   readonly finishedAt?: string;
@@ -40,6 +44,12 @@ export interface RunView {
     readonly [agentId: string]: { readonly versionId: VersionId; readonly source: string; readonly rolloutId?: string };
   };
   readonly steps: readonly StepView[];
+  /** Handlers that began or were passed over; absent when the DAG has none. */
+  readonly handlers?: readonly StepView[];
+  /** Revision of each memory scope that the run sees. */
+  readonly memory?: { readonly [scope: string]: number };
+  /** Name and digest of every DAG of the run's tree; absent when it calls none. */
+  readonly dags?: { readonly [name: string]: Digest };
   readonly partial: boolean;
   readonly error?: ErrorData;
   readonly waitReason?: WaitReason;

@@ -1,195 +1,150 @@
-import { dagOf, stepOf } from '@skein/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Dag, JsonValue, RunCommand, RunFact, RunState, StepPath, TaskOutcome } from '../index.ts';
+import { calledPaths, choicesArbitrary, dagArbitrary, leasedPaths, playRun } from '../../test/random-run.ts';
+import type { Dag, RunFact, RunPlan, RunState, StepPath } from '../index.ts';
 import {
   createRunState,
-  decide,
   decodeRunState,
   encodeRunState,
   evolve,
   evolveAll,
   findTarget,
+  isHandlerId,
   isSettledStep,
+  isStopping,
   isTerminalRun,
-  planRun,
-  planRunFully,
 } from '../index.ts';
 
-/** Random small DAGs: dependencies only on earlier steps, some fan-outs, retries, tolerance. */
-const dagArbitrary: fc.Arbitrary<Dag> = fc
-  .array(
-    fc.record({
-      depends: fc.uniqueArray(fc.nat(6), { maxLength: 3 }),
-      fanout: fc.option(fc.record({ count: fc.nat(4), maxConcurrent: fc.integer({ min: 1, max: 3 }) }), {
-        nil: undefined,
-        freq: 4,
-      }),
-      retries: fc.nat(2),
-      tolerate: fc.boolean(),
-      toleratesSkip: fc.boolean(),
-      lossFails: fc.boolean(),
-    }),
-    { minLength: 1, maxLength: 7 },
-  )
-  .map((specs) =>
-    dagOf(
-      specs.map((spec, place) =>
-        stepOf(`s${place}`, {
-          depends: spec.depends.filter((dependency) => dependency < place).map((dependency) => `s${dependency}`),
-          onWorkerLoss: spec.lossFails ? 'fail' : 'retry',
-          continueOn: {
-            failure: spec.tolerate,
-            skipped: spec.toleratesSkip,
-            exitCodes: [],
-            output: [],
-            markSuccess: false,
-          },
-          ...(spec.retries > 0
-            ? { retryPolicy: { limit: spec.retries, intervalMs: 10, backoff: 1, exitCodes: [] } }
-            : {}),
-          ...(spec.fanout === undefined
-            ? {}
-            : {
-                foreach: {
-                  items: Array.from({ length: spec.fanout.count }, (_, item) => item),
-                  maxConcurrent: spec.fanout.maxConcurrent,
-                },
-              }),
-        }),
-      ),
-    ),
-  );
+const isOpen = (state: RunState, id: string): boolean => !isSettledStep(state.steps.get(id)?.status ?? 'succeeded');
 
-const outcomes: readonly TaskOutcome[] = [
-  { status: 'succeeded' },
-  { status: 'succeeded' },
-  { status: 'failed', error: { code: 'internal', message: 'no' } },
-  { status: 'skipped' },
-  { status: 'released' },
-  { status: 'cancelled' },
-];
+const same = (one: readonly string[], other: readonly string[]): boolean =>
+  one.toSorted().join() === other.toSorted().join();
 
-const heldPaths = (state: RunState): StepPath[] =>
-  [...state.steps.values()]
-    .flatMap((step) => [step, ...(step.fanout?.states ?? [])])
-    .flatMap((each) => (each.lease === undefined ? [] : [each.path]));
+const pathsOf = (list: readonly { readonly step: StepPath }[]): readonly StepPath[] => list.map(({ step }) => step);
 
-const finishOf = (state: RunState, path: StepPath, outcome: TaskOutcome): RunCommand => {
-  const target = findTarget(state, path)?.target;
-  return {
-    type: 'finish',
-    workerId: 'w',
-    result: {
-      runId: 'r',
-      step: path,
-      attempt: target?.attempt ?? 0,
-      token: target?.lease?.token ?? 0,
-      outcome,
-      outputs: {},
-      durationMs: 1,
-    },
-  };
-};
-
-interface Played {
-  readonly state: RunState;
-  readonly log: readonly RunFact[];
-}
-
-/** Plays random choices against a run, then drives it fairly to its end; checks what must hold after every step. */
-const play = (
-  dag: Dag,
-  choices: readonly number[],
-  check: (state: RunState, log: readonly RunFact[], now: number) => void,
-): Played => {
-  const state = createRunState('default', 'r', dag);
-  const log: RunFact[] = [];
-  const results = new Map<string, number>();
-  let now = 1;
-  const apply = (facts: readonly RunFact[]) => {
-    for (const fact of facts) {
-      log.push(fact);
-      evolve(state, fact);
-      if (fact.type === 'step_finished' && fact.retryAt === undefined)
-        results.set(fact.step, (results.get(fact.step) ?? 0) + 1);
-    }
-  };
-  const act = (command: RunCommand) => {
-    const decision = decide(state, command, now);
-    if (decision.ok) apply(decision.value);
-    return decision.ok;
-  };
-  const settle = () => {
-    for (let plan = planRun(state, now); plan.facts.length > 0; plan = planRun(state, now)) {
-      expect(planRunFully(state, now)).toEqual(plan);
-      apply(plan.facts);
-    }
-    const plan = planRun(state, now);
-    expect(planRunFully(state, now)).toEqual(plan);
-    return plan;
-  };
-  act({ type: 'submit', dagDigest: 'sha256:0', params: {}, routingContext: {}, priority: 0, source: { kind: 'api' } });
-  act({ type: 'admit', agents: {} });
-  const step = (choice: number) => {
-    const plan = settle();
-    check(state, log, now);
-    const held = heldPaths(state);
-    const kind = choice % 8;
-    const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(choice / 64) % Math.max(1, list.length)];
-    if (kind === 7 && choice % 5 === 0) act({ type: 'cancel', by: 'x', reason: 'requested' });
-    else if (kind === 6) now += 20;
-    else if (kind === 5 && held.length > 0) {
-      const path = pick(held) ?? '';
-      const token = findTarget(state, path)?.target.lease?.token ?? 0;
-      expect(act({ type: 'lose', step: path, token, reason: 'lease_lapsed', started: choice % 3 !== 0 })).toBe(true);
-    } else if (kind >= 3 && held.length > 0) {
-      expect(
-        act(
-          finishOf(
-            state,
-            pick(held) ?? '',
-            outcomes[Math.floor(choice / 8) % outcomes.length] ?? { status: 'succeeded' },
-          ),
-        ),
-      ).toBe(true);
-    } else if (plan.expand.length > 0) {
-      const id = pick(plan.expand) ?? '';
-      const items = dag.steps.find((each) => each.id === id)?.foreach?.items ?? [];
-      expect(
-        act({ type: 'expand', step: id, count: items.length, items: { inline: Array.from(items) as JsonValue[] } }),
-      ).toBe(true);
-    } else if (plan.ready.length > 0) {
-      expect(act({ type: 'lease', step: pick(plan.ready)?.step ?? '', workerId: 'w', sessionId: 's' })).toBe(true);
-    }
-  };
-  for (const choice of choices) step(choice);
-  for (let turn = 0; turn < 2_000 && !isTerminalRun(state.status); turn += 1) {
-    const plan = settle();
-    const [held] = heldPaths(state);
-    if (held !== undefined) act(finishOf(state, held, { status: 'succeeded' }));
-    else if (plan.expand[0] !== undefined) step(0);
-    else if (plan.ready[0] !== undefined)
-      act({ type: 'lease', step: plan.ready[0].step, workerId: 'w', sessionId: 's' });
-    else if (plan.dueAt !== undefined) now = plan.dueAt;
+/** Counters say what is there. */
+const countFaults = (state: RunState): readonly string[] => {
+  const faults: string[] = [];
+  const held = leasedPaths(state).length + calledPaths(state).length;
+  if (state.leases !== held) faults.push(`leases ${state.leases}, held ${held}`);
+  let open = 0;
+  for (const { path, status, fanout } of state.steps.values()) {
+    if (!isHandlerId(path) && !isSettledStep(status)) open += 1;
+    if (fanout === undefined) continue;
+    const items = fanout.states.filter(({ lease, call }) => lease !== undefined || call !== undefined).length;
+    const most = state.graph.byId.get(path)?.foreach?.maxConcurrent ?? 0;
+    if (fanout.leased !== items || items > most) faults.push(`${path}: leased ${fanout.leased}, held ${items}`);
   }
-  check(state, log, now);
-  for (const count of results.values()) expect(count).toBe(1);
-  return { state, log };
+  if (state.openSteps !== open) faults.push(`openSteps ${state.openSteps}, open ${open}`);
+  return faults;
 };
 
-const choicesArbitrary = fc.array(fc.nat(100_000), { maxLength: 60 });
+/** Calls are for nobody to lease, and the other way round; what is to stop is all that is held; a run is never stuck. */
+const planFaults = (state: RunState, plan: RunPlan): readonly string[] => {
+  const faults: string[] = [];
+  const isCall = (path: StepPath) =>
+    state.graph.byId.get(findTarget(state, path)?.step.path ?? '')?.action.kind === 'call';
+  if (!pathsOf(plan.calls).every(isCall) || pathsOf(plan.ready).some(isCall)) faults.push('calls among tasks');
+  const begins = plan.ready.length + plan.calls.length + plan.expand.length;
+  const isRunning = state.status === 'running' && plan.facts.length === 0;
+  if (isRunning && isStopping(state)) {
+    if (begins > 0) faults.push('something begins that is to stop');
+    if (!same(pathsOf(plan.cancel), leasedPaths(state))) faults.push('not every lease is told to stop');
+    if (!same(pathsOf(plan.cancelCalls), calledPaths(state))) faults.push('not every child is told to stop');
+  } else if (plan.cancel.length + plan.cancelCalls.length > 0) faults.push('something is stopped for no reason');
+  if (isRunning && state.leases + begins === 0 && plan.dueAt === undefined) faults.push('stuck');
+  return faults;
+};
+
+/** H1 and H2: before the graph there is `@init` alone, after it one handler at a time, of the outcome. */
+const phaseFaults = (state: RunState): readonly string[] => {
+  const faults: string[] = [];
+  const graph = [...state.steps.values()].filter(({ path }) => !isHandlerId(path));
+  const handlers = [...state.steps.values()].filter(({ path }) => isHandlerId(path));
+  const begun = handlers.filter(({ status }) => status !== 'pending');
+  if (begun.filter(({ status }) => !isSettledStep(status)).length > 1) faults.push('two handlers at once');
+  if (isOpen(state, '@init') && state.cancel === undefined) {
+    if (graph.some(({ status }) => status !== 'pending' && status !== 'succeeded')) faults.push('graph before @init');
+  }
+  if (state.closing !== undefined && (state.openSteps > 0 || isOpen(state, '@init'))) faults.push('closing too early');
+  const turns = ['@init'];
+  if (state.closing !== undefined)
+    turns.push({ succeeded: '@success', failed: '@failure', cancelled: '@abort' }[state.closing.status], '@exit');
+  for (const { path } of begun) if (!turns.includes(path)) faults.push(`${path} out of turn`);
+  return faults;
+};
+
+/** Throws unless all holds that must hold between any two facts of any run. */
+const checkState = (state: RunState, plan: RunPlan): void => {
+  const faults = [...countFaults(state), ...planFaults(state, plan), ...phaseFaults(state)];
+  if (faults.length > 0) throw new Error(faults.join('; '));
+};
+
+/** What holds for every run that is over. */
+const checkEnd = (state: RunState, log: readonly RunFact[]): void => {
+  expect(isTerminalRun(state.status)).toBe(true);
+  expect(log.filter((fact) => fact.type === 'run_finished')).toHaveLength(1);
+  expect(log.at(-1)?.type).toBe('run_finished');
+  expect([state.leases, state.openSteps, state.frontier.size]).toEqual([0, 0, 0]);
+  expect([leasedPaths(state), calledPaths(state)]).toEqual([[], []]);
+  const closings = log.filter((fact) => fact.type === 'run_closing');
+  expect(closings.length).toBeLessThanOrEqual(1);
+  const applicable = new Set<string>(['@init']);
+  for (const { status } of closings) {
+    applicable.add({ succeeded: '@success', failed: '@failure', cancelled: '@abort' }[status]).add('@exit');
+  }
+  for (const { path, status } of state.steps.values()) {
+    if (!isHandlerId(path) || applicable.has(path)) expect(isSettledStep(status)).toBe(true);
+    else expect(status).toBe('pending');
+  }
+  const results = log.filter(
+    (fact) => (fact.type === 'step_finished' || fact.type === 'step_returned') && fact.retryAt === undefined,
+  );
+  const kept = log.flatMap((fact) => (fact.type === 'step_kept' ? [fact.step] : []));
+  expect(kept.filter(isHandlerId)).toEqual([]);
+  const paths = [...kept, ...results.map((fact) => ('step' in fact ? fact.step : ''))];
+  expect(new Set(paths).size).toBe(paths.length);
+  const children = log.flatMap((fact) => (fact.type === 'step_called' ? [fact.childRunId] : []));
+  const returns = log.flatMap((fact) => (fact.type === 'step_returned' ? [fact.childRunId] : []));
+  expect(returns.toSorted()).toEqual(children.toSorted());
+};
+
+/** The outcome of the graph stands, but that a handler that failed lets a run fail that had succeeded. */
+const checkOutcome = (dag: Dag, state: RunState, log: readonly RunFact[]): void => {
+  const closing = log.find((fact) => fact.type === 'run_closing');
+  const init = state.steps.get('@init');
+  const tolerance = dag.handlers?.init?.continueOn;
+  const letsGo =
+    init === undefined ||
+    init.status === 'succeeded' ||
+    (init.status === 'failed' && tolerance?.failure === true) ||
+    (init.status === 'skipped' && tolerance?.skipped === true);
+  if (!letsGo) {
+    expect(['failed', 'cancelled']).toContain(state.status);
+    const begun = log.filter((fact) => fact.type === 'step_leased' || fact.type === 'step_called');
+    expect(begun.filter(({ step }) => !isHandlerId(step))).toEqual([]);
+  }
+  // H3: a cancel from before does not stop the handlers that follow.
+  if (state.closing?.cancel === undefined) {
+    const follow = [...state.steps.values()].filter(({ path }) => isHandlerId(path) && path !== '@init');
+    expect(follow.filter(({ status }) => status === 'cancelled')).toEqual([]);
+  }
+  if (closing === undefined) return;
+  const failed = ['@success', '@exit'].some((id) => {
+    const name = id === '@exit' ? 'exit' : 'success';
+    return state.steps.get(id)?.status === 'failed' && dag.handlers?.[name]?.continueOn.failure === false;
+  });
+  expect(state.status).toBe(closing.status === 'succeeded' && failed ? 'failed' : closing.status);
+};
 
 describe('any run under any interleaving', () => {
-  it('ends in one terminal state with every step settled and no lease left', () => {
+  it('ends once, with every step and every handler whose turn came settled, nothing held and no child open', () => {
     fc.assert(
       fc.property(dagArbitrary, choicesArbitrary, (dag, choices) => {
-        const { state, log } = play(dag, choices, () => undefined);
-        expect(isTerminalRun(state.status)).toBe(true);
-        expect(log.filter((fact) => fact.type === 'run_finished')).toHaveLength(1);
-        expect(log.at(-1)?.type).toBe('run_finished');
-        for (const step of state.steps.values()) expect(isSettledStep(step.status)).toBe(true);
-        expect([state.leases, state.openSteps, state.frontier.size]).toEqual([0, 0, 0]);
+        const { state, log, faults } = playRun(dag, choices, (at, _log, plan) => checkState(at, plan));
+        expect(faults).toEqual([]);
+        checkEnd(state, log);
+        checkOutcome(dag, state, log);
       }),
       { numRuns: 300 },
     );
@@ -198,28 +153,30 @@ describe('any run under any interleaving', () => {
   it('plans the same from the frontier as from every step, and the log replays to the same state', () => {
     fc.assert(
       fc.property(dagArbitrary, choicesArbitrary, (dag, choices) => {
-        play(dag, choices, (state, log) => {
+        const { faults } = playRun(dag, choices, (state, log) => {
           expect(evolveAll(createRunState('default', 'r', dag), log)).toEqual(state);
           expect(decodeRunState(encodeRunState(state), dag, state.graph)).toEqual(state);
         });
+        expect(faults).toEqual([]);
       }),
       { numRuns: 60 },
     );
   });
 
-  it('leases a step only when all its dependencies are settled, and never twice at once', () => {
+  it('leases or calls a step only when all its dependencies and @init are settled, and never twice at once', () => {
     fc.assert(
       fc.property(dagArbitrary, choicesArbitrary, (dag, choices) => {
-        const { log } = play(dag, choices, () => undefined);
+        const { log } = playRun(dag, choices, () => undefined);
         const state = createRunState('default', 'r', dag);
         let token = 0;
         for (const fact of log) {
-          if (fact.type === 'step_leased') {
+          if (fact.type === 'step_leased' || fact.type === 'step_called') {
             const found = findTarget(state, fact.step);
-            expect(found?.target.lease).toBeUndefined();
+            expect([found?.target.lease, found?.target.call]).toEqual([undefined, undefined]);
             for (const id of state.graph.byId.get(found?.step.path ?? '')?.depends ?? []) {
               expect(isSettledStep(state.steps.get(id)?.status ?? 'pending')).toBe(true);
             }
+            if (!isHandlerId(fact.step)) expect(isOpen(state, '@init')).toBe(false);
             evolve(state, fact);
             expect(state.seq).toBeGreaterThan(token);
             token = state.seq;
@@ -228,5 +185,39 @@ describe('any run under any interleaving', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it('is played through every kind of fact and every phase', () => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(dagArbitrary, choicesArbitrary, (dag, choices) => {
+        const { state, log } = playRun(dag, choices, () => undefined);
+        const closingAt = log.findIndex((fact) => fact.type === 'run_closing');
+        log.forEach((fact, place) => {
+          const phase = closingAt !== -1 && place > closingAt ? 'closing' : 'before';
+          const isInit = 'step' in fact && fact.step === '@init' ? 'init' : phase;
+          seen.add(`${fact.type} ${isInit}`);
+          if (fact.type === 'step_returned' && fact.retryAt !== undefined) seen.add(`child again ${isInit}`);
+        });
+        seen.add(`${state.closing?.status ?? 'no handlers'} ${state.status}`);
+        if (state.cancel !== undefined && state.closing?.cancel !== undefined) seen.add('cancelled twice');
+      }),
+      { numRuns: 1_000, seed: 7 },
+    );
+    const phases = ['init', 'before', 'closing'];
+    const types = ['step_leased', 'step_finished', 'step_lost', 'step_called', 'step_returned', 'secret_released'];
+    const wanted = [
+      'step_kept before',
+      ...[...types, 'child again'].flatMap((type) => phases.map((phase) => `${type} ${phase}`)),
+      'cancel_requested before',
+      'cancel_requested closing',
+      'cancelled twice',
+      'no handlers succeeded',
+      'succeeded succeeded',
+      'succeeded failed',
+      'failed failed',
+      'cancelled cancelled',
+    ];
+    expect(wanted.filter((each) => !seen.has(each))).toEqual([]);
   });
 });

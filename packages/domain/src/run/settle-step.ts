@@ -1,4 +1,6 @@
+import { isHandlerId } from '../dag/dag.ts';
 import type { ErrorData } from '../errors/domain-error.ts';
+import { currentHandler, initForbids, isInitOpen, isStopping } from './handler-phase.ts';
 import type { RunState, StepState } from './run-state.ts';
 import { isSettledStep } from './run-status.ts';
 import { dependencyVerdict } from './step-tolerance.ts';
@@ -26,8 +28,9 @@ export const openDependants = (state: RunState, step: StepState): void => {
   }
 };
 
-/** True when every dependency of the step is settled and none forbids it to run. */
+/** True when every dependency of the step is settled and none forbids it to run, nor does `@init`. */
 export const mayRun = (state: RunState, step: StepState): boolean => {
+  if (initForbids(state)) return false;
   for (const id of state.graph.byId.get(step.path)?.depends ?? []) {
     const definition = state.graph.byId.get(id);
     const dependency = state.steps.get(id);
@@ -37,21 +40,46 @@ export const mayRun = (state: RunState, step: StepState): boolean => {
   return true;
 };
 
-/** Puts an unsettled step with no open dependency before the planner, if the run was admitted. */
+/** Puts an unsettled step of the graph with no open dependency before the planner, if the run was admitted and `@init` is settled (H1). */
 export const enterFrontier = (state: RunState, step: StepState): void => {
-  if (state.status === 'queued' || isSettledStep(step.status)) return;
+  if (state.status === 'queued' || isSettledStep(step.status) || isInitOpen(state)) return;
   if (step.status === 'pending' && step.fanout === undefined && mayRun(state, step)) step.status = 'ready';
   state.frontier.add(step.path);
 };
 
-/** Settles a step and tells its dependants. */
+/** Lets the graph begin: all its steps that wait for nothing. */
+export const openGraph = (state: RunState): void => {
+  for (const step of state.steps.values()) {
+    if (!isHandlerId(step.path) && step.openDependencies === 0) enterFrontier(state, step);
+  }
+};
+
+/** Puts the handler whose turn it is before the planner; when handlers are being stopped, settles it and those after it as cancelled. */
+export const openHandler = (state: RunState, at: number): void => {
+  const step = state.steps.get(currentHandler(state) ?? '');
+  if (step === undefined) return;
+  if (isStopping(state)) {
+    settleStep(state, step, 'cancelled', at);
+    return;
+  }
+  step.status = 'ready';
+  state.frontier.add(step.path);
+};
+
+/** Settles a step and tells its dependants; with a handler, what it held back may begin. */
 export const settleStep = (state: RunState, step: StepState, status: Settled, at: number): void => {
   step.status = status;
   step.finishedAt = at;
   delete step.notBefore;
-  state.openSteps -= 1;
   state.frontier.delete(step.path);
-  openDependants(state, step);
+  if (!isHandlerId(step.path)) {
+    state.openSteps -= 1;
+    openDependants(state, step);
+  } else if (state.closing === undefined) {
+    openGraph(state);
+  } else {
+    openHandler(state, at);
+  }
 };
 
 /** Settles one item, and the fan-out step with its last item. */

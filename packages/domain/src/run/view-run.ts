@@ -1,4 +1,6 @@
+import { isHandlerId } from '../dag/dag.ts';
 import type { Step } from '../dag/step.ts';
+import type { Digest } from '../identity/ids.ts';
 import type { JsonObject, JsonValue } from '../json/json-value.ts';
 import type { RunState, StepState } from './run-state.ts';
 import type { StepStatus, WaitReason } from './run-status.ts';
@@ -57,7 +59,7 @@ export const viewStep = (definition: Step | undefined, step: StepState, hints: V
   const finishedAt = iso(step.finishedAt);
   const items = itemCounts(step);
   const wait = waitReason(step, hints);
-  const { result, error, workerId, skipReason } = step;
+  const { result, error, workerId, skipReason, childRunId } = step;
   return {
     id: step.path,
     status: step.status,
@@ -72,14 +74,29 @@ export const viewStep = (definition: Step | undefined, step: StepState, hints: V
     ...(result?.usage === undefined ? {} : { usage: result.usage }),
     ...(skipReason === undefined ? {} : { skipReason }),
     ...(wait === undefined ? {} : { waitReason: wait }),
+    ...(childRunId === undefined ? {} : { childRunId }),
     ...(items === undefined ? {} : { items }),
   };
+};
+
+/** Every DAG of the tree under its name; of two with one name, the one that this run calls itself. */
+const dagsOf = ({ calls, dag, dagDigest }: RunState): { readonly [name: string]: Digest } | undefined => {
+  if (calls === undefined || Object.keys(calls).length === 0) return undefined;
+  const dags = new Map<string, Digest>([[dag.name, dagDigest]]);
+  for (const targets of [calls[dagDigest] ?? {}, ...Object.values(calls)]) {
+    for (const [name, digest] of Object.entries(targets)) if (!dags.has(name)) dags.set(name, digest);
+  }
+  return Object.fromEntries(dags);
 };
 
 /** The machine-readable run. Items of fan-outs are counted here and read page by page. */
 export const viewRun = (state: RunState, hints: ViewHints = {}): RunView => {
   const startedAt = iso(state.startedAt);
   const finishedAt = iso(state.finishedAt);
+  const views = [...state.steps].map(([id, step]) => viewStep(state.graph.byId.get(id), step, hints));
+  const handlers = views.filter(({ id }) => isHandlerId(id));
+  const dags = dagsOf(state);
+  const { source, memory } = state;
   return {
     runId: state.runId,
     dag: state.dag.name,
@@ -87,13 +104,17 @@ export const viewRun = (state: RunState, hints: ViewHints = {}): RunView => {
     status: state.status,
     params: state.params,
     routingContext: state.routingContext,
-    ...(state.source.kind === 'retry' ? { retryOf: state.source.retryOf } : {}),
+    ...(source.kind === 'retry' ? { retryOf: source.retryOf } : {}),
+    ...(source.kind === 'call' ? { parentRunId: source.parentRunId, rootRunId: source.rootRunId } : {}),
     createdAt: new Date(state.createdAt).toISOString(),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(finishedAt === undefined ? {} : { finishedAt }),
     ...(state.snapshotDigest === undefined ? {} : { snapshotDigest: state.snapshotDigest }),
     agents: state.agents,
-    steps: [...state.steps].map(([id, step]) => viewStep(state.graph.byId.get(id), step, hints)),
+    steps: views.filter(({ id }) => !isHandlerId(id)),
+    ...(handlers.length === 0 ? {} : { handlers: handlers.filter(({ status }) => status !== 'pending') }),
+    ...(memory === undefined ? {} : { memory }),
+    ...(dags === undefined ? {} : { dags }),
     partial: state.partial,
     ...(state.error === undefined ? {} : { error: state.error }),
     ...(state.status === 'queued' ? { waitReason: 'not_admitted' as const } : {}),

@@ -1,108 +1,135 @@
 import type { Dag } from '../dag/dag.ts';
-import type { Step } from '../dag/step.ts';
+import type { Step, StepAction } from '../dag/step.ts';
 import type { Problem } from '../errors/domain-error.ts';
-import { canonicalJson } from '../json/canonical-json.ts';
-import type { JsonValue } from '../json/json-value.ts';
+import type { Digest } from '../identity/ids.ts';
 import { err, ok, type Result } from '../result/result.ts';
-import type { RequiredAgent, SnapshotRequirements } from './snapshot-requirements.ts';
+import type { CallTargets } from '../run/run-fact.ts';
+import { AskedThings } from './asked-things.ts';
+import { DagFinder, type DagScope, type DagSource, type DigestedDag } from './dag-finder.ts';
+import type { SnapshotRequirements } from './snapshot-requirements.ts';
 
-/** Finds a DAG by name. */
-type ResolveDag = (name: string) => Dag | undefined;
+/** Most DAGs in one tree, told apart by digest. */
+export const maxDagsInTree = 256;
 
-/** What one walk gathers. */
-interface Walk {
-  readonly agents: Map<string, RequiredAgent>;
-  readonly memoryDags: Set<string>;
-  readonly memoryAgents: Set<string>;
-  readonly problems: Problem[];
-  /** Canonical content of the DAGs seen: two DAGs with one name do not collide. */
-  readonly visited: Set<string>;
+/** A DAG to visit, the file that its calls resolve in, and the call that led to it. */
+interface Visit extends DigestedDag {
+  readonly scope: DagScope;
+  readonly caller?: { readonly visit: Visit; readonly step: Step };
 }
 
 /**
- * Walks a DAG, its handlers and every sub-DAG that its steps may call, each content once. An inline sub-DAG shadows one of the project.
- * Problems: a sub-DAG that cannot be found (with the path of calls to it), a called name that is an expression without choices,
- * and one agent pinned to two versions, since a run records one version per agent (R4).
+ * Walks a DAG, its handlers and every sub-DAG that its steps may call, breadth first, each content once by digest: two DAGs with one
+ * name do not collide. A name means a document of the same file first, then the project's DAG; the cost is linear in the size of the tree.
+ *
+ * Problems: a sub-DAG that cannot be found, with the path of calls to it; a called name that is an expression without choices; one agent
+ * pinned to two versions (R4); one content whose calls mean different DAGs in two files, which `calls` has no words for; and more than
+ * `maxDagsInTree` DAGs.
  */
-export const collectRequirements = (
-  dag: Dag,
-  resolveDag: ResolveDag,
-): Result<SnapshotRequirements, readonly Problem[]> => {
-  const walk: Walk = {
-    agents: new Map(),
-    memoryDags: new Set(),
-    memoryAgents: new Set(),
-    problems: [],
-    visited: new Set(),
-  };
-  const open: { readonly dag: Dag; readonly path: string; readonly resolve: ResolveDag }[] = [
-    { dag, path: `DAG "${dag.name}"`, resolve: resolveDag },
-  ];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const content = canonicalJson(next.dag as unknown as JsonValue);
-    if (walk.visited.has(content)) continue;
-    walk.visited.add(content);
-    const { dag: current, path } = next;
-    const resolve: ResolveDag = (name) => inlineDag(current, name) ?? next.resolve(name);
-    for (const step of stepsOf(current)) {
-      const place = `step "${step.id}" of ${path}`;
-      if (step.action.kind === 'agent') requireAgent(walk, current, step.action, place);
-      if (step.action.kind !== 'call') continue;
-      for (const name of calledNames(walk, step.action, place)) {
-        const called = resolve(name);
-        if (called === undefined)
-          walk.problems.push({ message: `${place} calls the DAG "${name}", which does not exist` });
-        else open.push({ dag: called, path: `DAG "${name}" (called by ${place})`, resolve });
+export const collectRequirements = (dag: Dag, source: DagSource): Result<SnapshotRequirements, readonly Problem[]> =>
+  new RequirementsWalk(source).collect(dag);
+
+class RequirementsWalk {
+  readonly #finder: DagFinder;
+  readonly #asked = new AskedThings();
+  readonly #problems: Problem[] = [];
+  readonly #calls = new Map<Digest, Map<string, Digest>>();
+  /** Contents seen, each with the files in which their calls were resolved. */
+  readonly #visited = new Map<Digest, Set<Digest>>();
+  readonly #open: Visit[] = [];
+
+  constructor(source: DagSource) {
+    this.#finder = new DagFinder(source);
+  }
+
+  collect(dag: Dag): Result<SnapshotRequirements, readonly Problem[]> {
+    const root = this.#finder.digested(dag);
+    this.#enter({ ...root, scope: root });
+    // The list grows while it is walked.
+    for (const visit of this.#open) {
+      if (this.#visited.size > maxDagsInTree) {
+        this.#problems.push({
+          message: `the tree of DAG "${dag.name}" has more than ${maxDagsInTree} DAGs, with ${pathOf(visit)}`,
+        });
+        break;
+      }
+      this.#visit(visit);
+    }
+    if (this.#problems.length > 0) return err(this.#problems);
+    return ok({
+      agents: this.#asked.agents(),
+      memory: this.#asked.memory(),
+      calls: this.#callTargets(),
+      askers: this.#asked.askers(),
+    });
+  }
+
+  #enter(visit: Visit): void {
+    const scopes = this.#visited.get(visit.digest) ?? new Set();
+    if (scopes.has(visit.scope.digest)) return;
+    scopes.add(visit.scope.digest);
+    this.#visited.set(visit.digest, scopes);
+    this.#open.push(visit);
+  }
+
+  #visit(visit: Visit): void {
+    const [first] = this.#visited.get(visit.digest) ?? [];
+    const again = first !== visit.scope.digest;
+    for (const step of stepsOf(visit.dag)) {
+      if (step.action.kind === 'agent' && !again) this.#askForAgent(visit, step, step.action);
+      if (step.action.kind === 'call') this.#follow(visit, step, step.action);
+    }
+  }
+
+  #askForAgent(visit: Visit, step: Step, action: Extract<StepAction, { kind: 'agent' }>): void {
+    const { name } = visit.dag;
+    const label = `${name}/${step.id}`;
+    const problem = this.#asked.ask(action, { label, dag: name, place: () => placeOf(visit, step) });
+    if (problem !== undefined) this.#problems.push(problem);
+  }
+
+  #follow(visit: Visit, step: Step, action: Extract<StepAction, { kind: 'call' }>): void {
+    const isExpression = action.dag.includes('${');
+    if (isExpression && action.choices === undefined) {
+      const message = `${placeOf(visit, step)} calls a DAG by an expression and must declare the set that it chooses from`;
+      this.#problems.push({ message });
+      return;
+    }
+    for (const name of isExpression ? (action.choices ?? []) : [action.dag]) {
+      if (this.#visited.size > maxDagsInTree) return;
+      const target = this.#finder.find(visit.scope, name);
+      if (target === undefined) {
+        const message = `${placeOf(visit, step)} calls the DAG "${name}", which does not exist`;
+        this.#problems.push({ message });
+        continue;
+      }
+      if (this.#record(visit, name, target.digest)) this.#enter({ ...target, caller: { visit, step } });
+      else {
+        const message = `${placeOf(visit, step)} calls another DAG "${name}" than the same DAG "${visit.dag.name}" does elsewhere in the tree`;
+        this.#problems.push({ message });
       }
     }
   }
-  if (walk.problems.length > 0) return err(walk.problems);
-  return ok({
-    agents: [...walk.agents.values()].sort((a, b) => (a.agentId < b.agentId ? -1 : 1)),
-    memory: {
-      global: walk.memoryAgents.size > 0,
-      dags: [...walk.memoryDags].sort(),
-      agents: [...walk.memoryAgents].sort(),
-    },
-  });
-};
+
+  /** False when this content calls another DAG by this name already. */
+  #record(visit: Visit, name: string, digest: Digest): boolean {
+    const targets = this.#calls.get(visit.digest) ?? new Map<string, Digest>();
+    this.#calls.set(visit.digest, targets);
+    const known = targets.get(name);
+    if (known !== undefined) return known === digest;
+    targets.set(name, digest);
+    return true;
+  }
+
+  #callTargets(): CallTargets {
+    return Object.fromEntries([...this.#calls].map(([caller, targets]) => [caller, Object.fromEntries(targets)]));
+  }
+}
 
 const stepsOf = (dag: Dag): readonly Step[] => [...dag.steps, ...Object.values(dag.handlers ?? {})];
 
-const inlineDag = (dag: Dag, name: string): Dag | undefined =>
-  dag.subDags !== undefined && Object.hasOwn(dag.subDags, name) ? dag.subDags[name] : undefined;
+const placeOf = (visit: Visit, step: Step): string =>
+  `${step.id.startsWith('@') ? `handler "${step.id.slice(1)}"` : `step "${step.id}"`} of ${pathOf(visit)}`;
 
-const requireAgent = (
-  walk: Walk,
-  dag: Dag,
-  action: Extract<Step['action'], { kind: 'agent' }>,
-  place: string,
-): void => {
-  const { agent: agentId, version, memory } = action;
-  const known = walk.agents.get(agentId);
-  if (known?.version !== undefined && version !== undefined && known.version !== version) {
-    const message = `${place} asks for the agent "${agentId}" in version ${version}, but ${known.askedBy} asks for ${known.version}: a run uses one version of an agent`;
-    walk.problems.push({ message });
-  } else if (known === undefined || (known.version === undefined && version !== undefined)) {
-    walk.agents.set(
-      agentId,
-      version === undefined ? { agentId, askedBy: place } : { agentId, version, askedBy: place },
-    );
-  }
-  if (!memory.read) return;
-  walk.memoryDags.add(dag.name);
-  walk.memoryAgents.add(agentId);
-};
-
-const calledNames = (
-  walk: Walk,
-  action: Extract<Step['action'], { kind: 'call' }>,
-  place: string,
-): readonly string[] => {
-  if (!action.dag.includes('${')) return [action.dag];
-  if (action.choices !== undefined) return action.choices;
-  walk.problems.push({
-    message: `${place} calls a DAG by an expression and must declare the set that it chooses from`,
-  });
-  return [];
-};
+/** `DAG "inner" (called by step "go" of DAG "outer")`. */
+const pathOf = ({ dag, caller }: Visit): string =>
+  caller === undefined ? `DAG "${dag.name}"` : `DAG "${dag.name}" (called by ${placeOf(caller.visit, caller.step)})`;

@@ -6,11 +6,13 @@ export type PartKind = 'agent' | 'model' | 'soul' | 'skill' | 'tools' | 'memory'
 /** One part of a snapshot: raw bytes of one thing, addressed by their digest. Agent versions may freeze different content of one name. */
 export interface ManifestPart {
   readonly kind: PartKind;
-  /** Agent id, model id, soul id, skill name, or memory scope (`global`, `dag/NAME`, `agent/ID`). For agent, `ID@VERSION`. */
+  /** Agent id, model id, soul id, skill name, or memory scope (`global`, `dag/NAME`, `agent/ID`). For agent, `ID@VERSION`; for tools, `tools`. */
   readonly name: string;
   /** Uncompressed bytes. */
   readonly size: number;
   readonly digest: Digest;
+  /** The first steps that ask for it, in walk order, at most four: `DAG/step`. */
+  readonly askedBy: readonly string[];
 }
 
 /** The manifest: its canonical JSON bytes are what the snapshot's digest covers. Parts are sorted by kind order, then name, then digest. */

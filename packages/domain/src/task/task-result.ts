@@ -1,5 +1,6 @@
 import type { ErrorData } from '../errors/domain-error.ts';
 import type { FencingToken, RunId, StepPath } from '../identity/ids.ts';
+import type { MemoryProposal } from '../memory/memory-proposal.ts';
 import type { ValueRef } from '../run/value-ref.ts';
 
 /** What one agent attempt used. Tokens are counted by the provider; an unknown cost is absent, never 0. */
@@ -41,6 +42,8 @@ export interface TaskResult extends TaskRef {
   readonly usage?: Usage;
   /** A failed attempt whose output matched the step's `continue_on.output`. */
   readonly continueOnOutput?: boolean;
+  /** What the attempt wants remembered; at most 64 proposals of 8 KiB. */
+  readonly proposals?: readonly MemoryProposal[];
   /** Milliseconds from start to end on the worker's monotonic clock; 0 when nothing ran. */
   readonly durationMs: number;
 }

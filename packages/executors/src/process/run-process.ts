@@ -4,6 +4,7 @@
 // P3 Output is read until the pipes close, but never waited for once the group is dead: a process that escaped may hold them open.
 import { type StdioOptions, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import type { Writable } from 'node:stream';
 import { DomainError } from '@skein/domain';
 import { killEscaped } from './kill-escaped.ts';
 import { type ProcessGroups, signalGroup } from './process-groups.ts';
@@ -21,6 +22,8 @@ export interface ProcessRequest {
   readonly killGraceMs: number | (() => number);
   readonly onStdout: (chunk: Buffer) => void;
   readonly onStderr: (chunk: Buffer) => void;
+  /** Given the input of the process once it is started; without it there is no input. Errors of the stream are the receiver's. */
+  readonly onStarted?: (stdin: Writable) => void;
 }
 
 /** How it ended. `exitCode` is the shells' convention: 128 + signal number for a signal. */
@@ -73,13 +76,17 @@ export const runProcess = async (request: ProcessRequest, signal: AbortSignal): 
   return outcome;
 };
 
-const start = ({ file, args, cwd, env, groups, onStdout, onStderr }: ProcessRequest) => {
+const start = ({ file, args, cwd, env, groups, onStdout, onStderr, onStarted }: ProcessRequest) => {
   try {
-    const child = spawn(file, args, { cwd, env, detached: true, stdio: descriptors(groups.launchFile) }); // P1
+    const stdio = descriptors(onStarted === undefined ? 'ignore' : 'pipe', groups.launchFile);
+    const child = spawn(file, args, { cwd, env, detached: true, stdio }); // P1
     child.stdout?.on('data', onStdout);
     child.stderr?.on('data', onStderr);
     const spawned = new Promise<void>((resolve, reject) => {
-      child.once('spawn', resolve);
+      child.once('spawn', () => {
+        if (child.stdin !== null) onStarted?.(child.stdin);
+        resolve();
+      });
       child.once('error', (error) => reject(startError(file, error)));
     });
     return { child, spawned };
@@ -88,9 +95,9 @@ const start = ({ file, args, cwd, env, groups, onStdout, onStderr }: ProcessRequ
   }
 };
 
-/** No input, both outputs, and the launch's file where no program looks for its own. */
-const descriptors = (launchFile: number | undefined): StdioOptions => {
-  const own: ('ignore' | 'pipe' | number)[] = ['ignore', 'pipe', 'pipe'];
+/** Input or none, both outputs, and the launch's file where no program looks for its own. */
+const descriptors = (input: 'ignore' | 'pipe', launchFile: number | undefined): StdioOptions => {
+  const own: ('ignore' | 'pipe' | number)[] = [input, 'pipe', 'pipe'];
   if (launchFile === undefined) return own;
   for (let fd = own.length; fd < launchFileAt; fd += 1) own.push('ignore'); // stays closed
   return [...own, launchFile];

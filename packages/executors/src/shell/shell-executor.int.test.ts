@@ -42,6 +42,7 @@ interface Given {
   readonly config?: Partial<ShellExecutorConfig>;
   readonly signal?: AbortSignal;
   readonly onLog?: (text: string) => void;
+  readonly secrets?: { readonly [name: string]: string };
 }
 
 interface Ran extends ExecutionResult {
@@ -92,6 +93,13 @@ const run = async (action: StepAction | string, given: Given = {}): Promise<Ran>
       offer,
       inputs: { refs: given.refs ?? {}, upstreamEnv: given.upstreamEnv ?? {} },
       workDir,
+      readSecret: (name) => {
+        const value = given.secrets?.[name];
+        return value === undefined
+          ? Promise.reject(new DomainError('not_found', `no secret ${name}`))
+          : Promise.resolve(value);
+      },
+      redact: (value) => value,
       sink: {
         started: () => {
           started += 1;
@@ -363,4 +371,18 @@ test('a relative working directory is made inside the private one, an absolute o
   expect((await run('pwd', { step: { workingDir: '/' } })).stdout).toBe('/');
   const missing = await run('pwd', { step: { workingDir: '/no/such/place' } });
   expect(missing.outcome).toMatchObject({ status: 'failed', error: { code: 'not_found' } });
+});
+
+test('a step gets its secrets as variables that no entry of its own can replace, and none that it does not declare', async () => {
+  const secrets = { db: 'it\'s $HOME "quoted"', other: 'not asked for' };
+  const { stdout } = await run('printf %s "$PASSWORD"; env | grep -c "not asked for" || true', {
+    secrets,
+    step: { secrets: [{ env: 'PASSWORD', secret: 'db' }], env: [{ name: 'PASSWORD', value: 'fake' }] },
+  });
+  expect(stdout).toBe(`${secrets.db}0`);
+});
+
+test('a secret that cannot be had fails the step before its code begins', async () => {
+  const ran = await run('echo never', { step: { secrets: [{ env: 'PASSWORD', secret: 'nobodys' }] } });
+  expect(ran).toMatchObject({ outcome: { status: 'failed', error: { code: 'not_found' } }, started: 0, log: '' });
 });

@@ -5,7 +5,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DomainError, isDomainError, type JsonObject, maxOutputsBytes, toErrorData } from '@skein/domain';
 import type { ExecutionContext, ExecutionResult, StepExecutor } from '@skein/ports';
-import { OutputCapture } from '../process/output-capture.ts';
+import { cutMarginBytes, OutputCapture } from '../process/output-capture.ts';
 import { type ProcessGroups, unwatchedGroups } from '../process/process-groups.ts';
 import { type ProcessOutcome, runProcess } from '../process/run-process.ts';
 import { commandCount, commandLine } from './command-lines.ts';
@@ -39,7 +39,7 @@ export const createShellExecutor = (config: ShellExecutorConfig): StepExecutor =
       return await attempt.run(signal);
     } catch (error) {
       if (signal.aborted) return attempt.aborted(signal);
-      if (isDomainError(error)) return attempt.failed(error);
+      if (isDomainError(error) && !(error.code === 'unavailable' && !attempt.hasBegun)) return attempt.failed(error);
       throw error;
     }
   },
@@ -48,6 +48,7 @@ export const createShellExecutor = (config: ShellExecutorConfig): StepExecutor =
 type FullConfig = ShellExecutorConfig & typeof defaults & { readonly groups: ProcessGroups };
 
 const stderrTailBytes = 1_024;
+const keptStderrBytes = stderrTailBytes + cutMarginBytes;
 
 class Attempt {
   readonly #config: FullConfig;
@@ -55,11 +56,17 @@ class Attempt {
   readonly #stdout = new OutputCapture(maxOutputsBytes);
   #stderrTail: Buffer = Buffer.alloc(0);
   #logged = 0;
+  #hasBegun = false;
   #ended: ProcessOutcome | undefined;
 
   constructor(config: FullConfig, context: ExecutionContext) {
     this.#config = config;
     this.#context = context;
+  }
+
+  /** Some code of the step ran. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   async run(signal: AbortSignal): Promise<ExecutionResult> {
@@ -72,6 +79,7 @@ class Attempt {
     for (let index = 0; index < count; index += 1) {
       const line = await commandLine(step, index, environment, workDir);
       signal.throwIfAborted();
+      this.#hasBegun = true;
       this.#context.sink.started();
       this.#ended = await this.#runProcess({ ...line, cwd }, signal);
       if (signal.aborted) return this.aborted(signal);
@@ -112,25 +120,45 @@ class Attempt {
       reason: ended.signal === undefined ? 'exit_code' : 'signal',
       exitCode: ended.exitCode,
       ...(ended.signal === undefined ? {} : { signal: ended.signal }),
-      ...(this.#stderrTail.length === 0 ? {} : { stderr: this.#stderrTail.toString('utf8').replaceAll('\0', '') }),
+      ...(this.#stderrTail.length === 0 ? {} : { stderr: this.#stderr() }),
     };
     this.#noteCut();
     const error = { code: 'unprocessable', message: `${which} ${how}`, details } as const;
     return { ...this.#evidence(), outcome: { status: 'failed', error }, outputs };
   }
 
+  /** Secrets are taken out before the text is cut: half of one would not be found any more. */
+  #redact(text: string): string {
+    return this.#context.redact(text) as string;
+  }
+
+  #stderr(): string {
+    const text = this.#redact(this.#stderrTail.toString('utf8').replaceAll('\0', ''));
+    return Buffer.from(text).subarray(-stderrTailBytes).toString('utf8');
+  }
+
   #evidence(): { readonly exitCode?: number; readonly stdout: string } {
-    const stdout = this.#stdout.text().replace(/\r?\n$/, '');
+    const stdout = this.#stdout.text((text) => this.#redact(text)).replace(/\r?\n$/, '');
     return this.#ended === undefined ? { stdout } : { stdout, exitCode: this.#ended.exitCode };
   }
 
-  #environment(outputsPath: string): Promise<StepEnvironment> {
+  /** Read before the step's code begins: what cannot be had charges no attempt. */
+  async #secrets(): Promise<{ readonly [name: string]: string }> {
+    const { offer, readSecret } = this.#context;
+    const wanted = offer.definition.secrets ?? [];
+    return Object.fromEntries(
+      await Promise.all(wanted.map(async ({ env, secret }) => [env, await readSecret(secret)] as const)),
+    );
+  }
+
+  async #environment(outputsPath: string): Promise<StepEnvironment> {
     const { offer, inputs, workDir } = this.#context;
     const { baseEnv, launchMarker } = this.#config;
     return StepEnvironment.create(new ValueFiles(workDir), {
       base: { ...baseEnv, HOME: join(workDir, 'work'), TMPDIR: workDir },
       inputs,
       declared: offer.definition.env,
+      secrets: await this.#secrets(),
       fixed: {
         SKEIN_RUN_ID: offer.runId,
         SKEIN_STEP: offer.step,
@@ -179,23 +207,23 @@ class Attempt {
         killGraceMs: () => (isOrderly(signal.reason) ? killGraceMs : fencedKillGraceMs),
         onStdout: (chunk) => {
           this.#stdout.push(chunk);
-          this.#log(chunk);
+          this.#log(chunk, 'stdout');
         },
         onStderr: (chunk) => {
-          this.#stderrTail = Buffer.concat([this.#stderrTail, chunk.subarray(-stderrTailBytes)]).subarray(
-            -stderrTailBytes,
+          this.#stderrTail = Buffer.concat([this.#stderrTail, chunk.subarray(-keptStderrBytes)]).subarray(
+            -keptStderrBytes,
           );
-          this.#log(chunk);
+          this.#log(chunk, 'stderr');
         },
       },
       signal,
     );
   }
 
-  #log(chunk: Buffer): void {
+  #log(chunk: Buffer, stream: 'stdout' | 'stderr'): void {
     if (this.#logged > this.#config.maxLogBytes) return;
     this.#logged += chunk.length;
-    this.#context.sink.log(chunk);
+    this.#context.sink.log(chunk, stream);
   }
 
   #noteCut(): void {

@@ -23,6 +23,8 @@ export interface EnvironmentSource {
   readonly base: { readonly [name: string]: string };
   readonly inputs: TaskInputs;
   readonly declared: readonly EnvEntry[];
+  /** Values of the step's secrets by variable name; after what is declared, so that no entry can take their place. */
+  readonly secrets: { readonly [name: string]: string };
   /** Set last (V2). */
   readonly fixed: { readonly [name: string]: string };
 }
@@ -50,6 +52,7 @@ export class StepEnvironment {
       await environment.#set(name, referenceText(value));
     }
     for (const { name, value } of source.declared) await environment.#set(name, await environment.render(value, true));
+    for (const [name, value] of Object.entries(source.secrets)) environment.#setSecret(name, value);
     return environment;
   }
 
@@ -87,6 +90,14 @@ export class StepEnvironment {
     if (utf8Length(clean) > maxVariableBytes)
       this.#variables.set(`${name}_FILE`, await this.#files.write(clean)); // V1
     else this.#variables.set(name, clean);
+  }
+
+  /** A secret is never written into a file. Throws `invalid_argument` for a value that no environment variable can hold. */
+  #setSecret(name: string, value: string): void {
+    if (value.includes('\0') || utf8Length(value) > maxVariableBytes)
+      throw new DomainError('invalid_argument', `the secret for ${name} does not fit an environment variable`);
+    this.#values.set(name, value);
+    this.#variables.set(name, value);
   }
 
   async #shellValue({ expression, asFile, arithmetic }: ShellVariable): Promise<string> {

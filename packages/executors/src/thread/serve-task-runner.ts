@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { type Digest, DomainError, fromErrorData, toErrorData } from '@skein/domain';
 import type { TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import type { ProcessGroups } from '../process/process-groups.ts';
-import type { FromThread, ToThread, TransferRequest } from './thread-messages.ts';
+import type { FromThread, ToThread, TransferRequest, TransferValue } from './thread-messages.ts';
 
 /** Reports process groups to the thread at the other end of the port, which kills them should this thread die. */
 export const createPortProcessGroups = (port: MessagePort, launchFile?: number): ProcessGroups => ({
@@ -20,7 +20,7 @@ class RunnerServer {
   readonly #port: MessagePort;
   readonly #runner: TaskRunner;
   readonly #aborts = new Map<number, AbortController>();
-  readonly #calls = new Map<number, { resolve(value: Uint8Array | Digest): void; reject(error: DomainError): void }>();
+  readonly #calls = new Map<number, { resolve(value: TransferValue): void; reject(error: DomainError): void }>();
   #lastCall = 0;
   #announced: ReadonlySet<Digest> = new Set();
 
@@ -30,7 +30,7 @@ class RunnerServer {
   }
 
   listen(): void {
-    this.#runner.onEvicted(() => this.#announceHeld());
+    this.#runner.onEvicted((digests) => this.#announceHeld(digests));
     this.#port.on('message', (message: ToThread) => this.#onMessage(message));
   }
 
@@ -81,7 +81,7 @@ class RunnerServer {
   }
 
   #transfers(task: number): TaskTransfers {
-    const call = <T extends Uint8Array | Digest>(request: TransferRequest): Promise<T> =>
+    const call = <T extends TransferValue>(request: TransferRequest): Promise<T> =>
       new Promise((resolve, reject) => {
         this.#lastCall += 1;
         this.#calls.set(this.#lastCall, { resolve: (value) => resolve(value as T), reject });
@@ -89,15 +89,18 @@ class RunnerServer {
       });
     return {
       fetchSnapshot: (digest, held) => call({ kind: 'fetch_snapshot', digest, held }),
+      fetchPart: (snapshot, part) => call({ kind: 'fetch_part', snapshot, part }),
       fetchBlob: (digest) => call({ kind: 'fetch_blob', digest }),
+      readSecret: (secret) => call({ kind: 'read_secret', secret }),
       storeBlob: (bytes) => call({ kind: 'store_blob', bytes: new Uint8Array(bytes) }),
     };
   }
 
-  #announceHeld(): void {
+  /** What came and left between two announcements is named too: the coordinator counts on what it sent. */
+  #announceHeld(evicted: readonly Digest[] = []): void {
     const held = new Set(this.#runner.held());
     const added = [...held].filter((digest) => !this.#announced.has(digest));
-    const removed = [...this.#announced].filter((digest) => !held.has(digest));
+    const removed = [...new Set([...this.#announced, ...evicted])].filter((digest) => !held.has(digest));
     this.#announced = held;
     if (added.length > 0 || removed.length > 0) this.#post({ type: 'held', added, removed });
   }

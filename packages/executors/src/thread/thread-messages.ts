@@ -3,14 +3,19 @@ import type { Digest, ErrorData, TaskOffer, TaskResult } from '@skein/domain';
 /** What a task asks of the coordinator, by way of the endpoint's thread. */
 export type TransferRequest =
   | { readonly kind: 'fetch_snapshot'; readonly digest: Digest; readonly held: readonly Digest[] }
+  | { readonly kind: 'fetch_part'; readonly snapshot: Digest; readonly part: Digest }
   | { readonly kind: 'fetch_blob'; readonly digest: Digest }
+  | { readonly kind: 'read_secret'; readonly secret: string }
   | { readonly kind: 'store_blob'; readonly bytes: Uint8Array };
+
+/** What a transfer gave: bytes; or the digest of what was stored, or the value of a secret. */
+export type TransferValue = Uint8Array | Digest | string;
 
 /** To the executors' thread. `task` and `call` are numbers that the sender made up. */
 export type ToThread =
   | { readonly type: 'run'; readonly task: number; readonly offer: TaskOffer }
   | { readonly type: 'abort'; readonly task: number; readonly reason: ErrorData }
-  | { readonly type: 'transferred'; readonly call: number; readonly value: Uint8Array | Digest }
+  | { readonly type: 'transferred'; readonly call: number; readonly value: TransferValue }
   | { readonly type: 'transfer_failed'; readonly call: number; readonly error: ErrorData }
   | { readonly type: 'close' };
 

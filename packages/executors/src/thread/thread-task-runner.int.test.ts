@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { DomainError, type TaskOffer } from '@skein/domain';
 import type { TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import { createMemoryLog } from '@skein/testkit';
@@ -67,12 +68,19 @@ const offer = (...argv: readonly string[]): TaskOffer => {
 const quietSink: TaskSink = { started: () => undefined, log: () => undefined };
 const noTransfers: TaskTransfers = {
   fetchSnapshot: () => Promise.reject(new DomainError('not_found', 'none')),
+  fetchPart: () => Promise.reject(new DomainError('not_found', 'none')),
   fetchBlob: () => Promise.reject(new DomainError('not_found', 'none')),
+  readSecret: () => Promise.reject(new DomainError('permission_denied', 'none')),
   storeBlob: () => Promise.reject(new DomainError('not_found', 'none')),
 };
 const never = new AbortController().signal;
 const run = (task: TaskOffer, options: { sink?: TaskSink; transfers?: TaskTransfers; signal?: AbortSignal } = {}) =>
   runner.run(task, options.sink ?? quietSink, options.transfers ?? noTransfers, options.signal ?? never);
+
+test('a transfer that is asked for after its task ended is refused, so that nobody waits for it', async () => {
+  expect((await run(offer('late', 'sha256:p'))).outcome).toEqual({ status: 'succeeded' });
+  expect((await run(offer('await late'))).outcome).toMatchObject({ status: 'failed', error: { code: 'cancelled' } });
+});
 
 test('a step that blocks its thread for 5 s does not hold up the heartbeats of this one', async () => {
   await run(offer('noop'));
@@ -120,6 +128,33 @@ test('carries transfers and their errors across the threads', async () => {
   await expect(run(offer('throw'))).rejects.toMatchObject({ code: 'too_large', details: { limit: 1 } });
 });
 
+test('carries parts and secrets across the threads, and no value of a secret into a log', async () => {
+  await runner.close();
+  const log = createMemoryLog();
+  start({ log });
+  const canary = 'canary-thread-51c9';
+  const transfers: TaskTransfers = {
+    ...noTransfers,
+    fetchPart: async (snapshot, part) => Buffer.from(`${snapshot} ${part}`),
+    readSecret: async (secret) => `${canary} of ${secret}`,
+  };
+  expect((await run(offer('part', 'sha256:p'), { transfers })).outcome).toMatchObject({
+    error: { message: `${'sha256:s sha256:p'.length} bytes` },
+  });
+  expect((await run(offer('secret', 'KEY'), { transfers })).outcome).toMatchObject({
+    error: { message: `${`${canary} of KEY`.length} characters` },
+  });
+  await expect(run(offer('secret', 'KEY'))).rejects.toMatchObject({ code: 'permission_denied' });
+  expect(inspect(log.lines, { depth: null })).not.toContain(canary);
+});
+
+test('tells of digests that came and left within one task', async () => {
+  const evicted: string[] = [];
+  runner.onEvicted((digests) => evicted.push(...digests));
+  await run(offer('pass', 'sha256:passing'));
+  expect(evicted).toEqual(['sha256:passing']);
+});
+
 test('forwards the reason of an abort', async () => {
   const controller = new AbortController();
   const ended = run(offer('wait'), {
@@ -149,6 +184,16 @@ test('a thread that dies fails its tasks, leaves no process, forgets its cache a
   await vi.waitUntil(() => leftBehind().length === 0 && isGone(pid), { timeout: 5_000 });
   expect(evicted).toContain(`sha256:${first.step}`);
   expect((await run(offer('noop'))).outcome).toEqual({ status: 'succeeded' });
+});
+
+test('a crash is logged by its kind and place, without the words of the error, which may quote what a task had in hand', async () => {
+  await runner.close();
+  const log = createMemoryLog();
+  start({ log });
+  await run(offer('crash'));
+  const crash = log.lines.find(({ message }) => message === 'the executor thread crashed');
+  expect(JSON.stringify(crash)).toContain('test-thread.ts');
+  expect(JSON.stringify(crash)).not.toContain('on purpose');
 });
 
 test('a thread that ignores an abort is ended', async () => {

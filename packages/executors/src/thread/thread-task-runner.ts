@@ -9,7 +9,7 @@ import type { Log, TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import { killMarked } from '../process/kill-escaped.ts';
 import { signalGroup } from '../process/process-groups.ts';
 import { startThread } from './start-thread.ts';
-import type { FromThread, ToThread, TransferRequest } from './thread-messages.ts';
+import type { FromThread, ToThread, TransferRequest, TransferValue } from './thread-messages.ts';
 
 /** What the thread runs and how patient its owner is. Durations in ms. */
 export interface ThreadTaskRunnerOptions {
@@ -98,7 +98,9 @@ class ThreadTaskRunner implements TaskRunner {
     const worker = startThread(this.#options.entry, { workerData: this.#options.data });
     const thread: Thread = { worker, startedAtMs: performance.now(), tasks: new Map(), groups: new Set() };
     worker.on('message', (message: FromThread) => this.#onMessage(thread, message));
-    worker.on('error', (error) => this.#options.log.error('the executor thread crashed', { error }));
+    worker.on('error', (error: unknown) =>
+      this.#options.log.error('the executor thread crashed', { crash: whereOf(error) }),
+    );
     worker.on('exit', () => void this.#onExit(thread));
     return thread;
   }
@@ -169,8 +171,8 @@ class ThreadTaskRunner implements TaskRunner {
 
   async #transfer(thread: Thread, id: number, call: number, request: TransferRequest): Promise<void> {
     const task = thread.tasks.get(id);
-    if (task === undefined) return;
     try {
+      if (task === undefined) throw new DomainError('cancelled', 'the task has ended');
       post(thread, { type: 'transferred', call, value: await carryOut(task.transfers, request) });
     } catch (error) {
       post(thread, { type: 'transfer_failed', call, error: toErrorData(error) });
@@ -221,12 +223,23 @@ class ThreadTaskRunner implements TaskRunner {
   }
 }
 
+/** What kind of error, and where. Not its message: what a task had in hand, a secret too, may be quoted there, and nobody here knows it. */
+const whereOf = (error: unknown): readonly string[] => {
+  if (!(error instanceof Error)) return [typeof error];
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^ {4}at .*:\d+\)?$/.test(line));
+  return [error.name, ...frames.map((line) => line.trim())];
+};
+
 const post = (thread: Thread, message: ToThread): void => thread.worker.postMessage(message);
 
-const carryOut = (transfers: TaskTransfers, request: TransferRequest): Promise<Uint8Array | Digest> => {
+const carryOut = (transfers: TaskTransfers, request: TransferRequest): Promise<TransferValue> => {
   switch (request.kind) {
     case 'fetch_snapshot':
       return transfers.fetchSnapshot(request.digest, request.held);
+    case 'fetch_part':
+      return transfers.fetchPart(request.snapshot, request.part);
+    case 'read_secret':
+      return transfers.readSecret(request.secret);
     case 'fetch_blob':
       return transfers.fetchBlob(request.digest);
     case 'store_blob':

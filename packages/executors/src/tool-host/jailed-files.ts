@@ -21,7 +21,7 @@ export const readJailedFile = async (root: string, path: string, maxBytes: numbe
   const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
   const file = await andThen(openFile(folder.child(basename(target)), flags, path), folder.close);
   try {
-    const bytes = (await regular(file, path)).size;
+    const { size: bytes, mode } = await regular(file, path);
     const buffer = Buffer.alloc(Math.min(bytes, maxBytes));
     let filled = 0;
     while (filled < buffer.byteLength) {
@@ -30,7 +30,7 @@ export const readJailedFile = async (root: string, path: string, maxBytes: numbe
       filled += bytesRead;
     }
     const truncated = filled < bytes;
-    return { text: decode(buffer.subarray(0, filled), truncated, path), bytes, truncated };
+    return { text: decode(buffer.subarray(0, filled), truncated, path), bytes, truncated, mode: mode & 0o777 };
   } finally {
     await file.close();
   }

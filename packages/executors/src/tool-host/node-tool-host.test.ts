@@ -26,7 +26,12 @@ const refused = (code: string) => expect.objectContaining({ name: 'DomainError',
 describe('files', () => {
   test('a written file is read again, with its folders and its mode bits', async () => {
     await host.writeFile(root, 'a/b/run.sh', bytes('echo hi\n'), 0o755);
-    expect(await host.readFile(root, 'a/b/run.sh', 100)).toEqual({ text: 'echo hi\n', bytes: 8, truncated: false });
+    expect(await host.readFile(root, 'a/b/run.sh', 100)).toEqual({
+      text: 'echo hi\n',
+      bytes: 8,
+      truncated: false,
+      mode: 0o755,
+    });
     expect((await stat(join(root, 'a/b/run.sh'))).mode & 0o777).toBe(0o755);
   });
 
@@ -39,7 +44,7 @@ describe('files', () => {
 
   test('a long file is cut between characters and says so', async () => {
     await host.writeFile(root, 'long', bytes('ab\u{1f9f6}cd'), 0o644);
-    expect(await host.readFile(root, 'long', 4)).toEqual({ text: 'ab', bytes: 8, truncated: true });
+    expect(await host.readFile(root, 'long', 4)).toEqual({ text: 'ab', bytes: 8, truncated: true, mode: 0o644 });
   });
 
   test.each(['../secret.txt', 'a/../../secret.txt', '/etc/passwd', '..'])('refuses the path %s', async (path) => {

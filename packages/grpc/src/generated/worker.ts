@@ -10,6 +10,8 @@ import type { ErrorData as _skein_worker_v1_ErrorData, ErrorData__Output as _ske
 import type { Evicted as _skein_worker_v1_Evicted, Evicted__Output as _skein_worker_v1_Evicted__Output } from './skein/worker/v1/Evicted.ts';
 import type { FetchBlobRequest as _skein_worker_v1_FetchBlobRequest, FetchBlobRequest__Output as _skein_worker_v1_FetchBlobRequest__Output } from './skein/worker/v1/FetchBlobRequest.ts';
 import type { FetchBlobResponse as _skein_worker_v1_FetchBlobResponse, FetchBlobResponse__Output as _skein_worker_v1_FetchBlobResponse__Output } from './skein/worker/v1/FetchBlobResponse.ts';
+import type { FetchPartRequest as _skein_worker_v1_FetchPartRequest, FetchPartRequest__Output as _skein_worker_v1_FetchPartRequest__Output } from './skein/worker/v1/FetchPartRequest.ts';
+import type { FetchPartResponse as _skein_worker_v1_FetchPartResponse, FetchPartResponse__Output as _skein_worker_v1_FetchPartResponse__Output } from './skein/worker/v1/FetchPartResponse.ts';
 import type { FetchSnapshotRequest as _skein_worker_v1_FetchSnapshotRequest, FetchSnapshotRequest__Output as _skein_worker_v1_FetchSnapshotRequest__Output } from './skein/worker/v1/FetchSnapshotRequest.ts';
 import type { FetchSnapshotResponse as _skein_worker_v1_FetchSnapshotResponse, FetchSnapshotResponse__Output as _skein_worker_v1_FetchSnapshotResponse__Output } from './skein/worker/v1/FetchSnapshotResponse.ts';
 import type { Goodbye as _skein_worker_v1_Goodbye, Goodbye__Output as _skein_worker_v1_Goodbye__Output } from './skein/worker/v1/Goodbye.ts';
@@ -18,6 +20,9 @@ import type { HeartbeatAnswer as _skein_worker_v1_HeartbeatAnswer, HeartbeatAnsw
 import type { HeldTask as _skein_worker_v1_HeldTask, HeldTask__Output as _skein_worker_v1_HeldTask__Output } from './skein/worker/v1/HeldTask.ts';
 import type { Hello as _skein_worker_v1_Hello, Hello__Output as _skein_worker_v1_Hello__Output } from './skein/worker/v1/Hello.ts';
 import type { Log as _skein_worker_v1_Log, Log__Output as _skein_worker_v1_Log__Output } from './skein/worker/v1/Log.ts';
+import type { MemoryProposal as _skein_worker_v1_MemoryProposal, MemoryProposal__Output as _skein_worker_v1_MemoryProposal__Output } from './skein/worker/v1/MemoryProposal.ts';
+import type { ReadSecretRequest as _skein_worker_v1_ReadSecretRequest, ReadSecretRequest__Output as _skein_worker_v1_ReadSecretRequest__Output } from './skein/worker/v1/ReadSecretRequest.ts';
+import type { ReadSecretResponse as _skein_worker_v1_ReadSecretResponse, ReadSecretResponse__Output as _skein_worker_v1_ReadSecretResponse__Output } from './skein/worker/v1/ReadSecretResponse.ts';
 import type { Received as _skein_worker_v1_Received, Received__Output as _skein_worker_v1_Received__Output } from './skein/worker/v1/Received.ts';
 import type { Refused as _skein_worker_v1_Refused, Refused__Output as _skein_worker_v1_Refused__Output } from './skein/worker/v1/Refused.ts';
 import type { ReportExitRequest as _skein_worker_v1_ReportExitRequest, ReportExitRequest__Output as _skein_worker_v1_ReportExitRequest__Output } from './skein/worker/v1/ReportExitRequest.ts';
@@ -57,6 +62,8 @@ export interface ProtoGrpcType {
         Evicted: MessageTypeDefinition<_skein_worker_v1_Evicted, _skein_worker_v1_Evicted__Output>
         FetchBlobRequest: MessageTypeDefinition<_skein_worker_v1_FetchBlobRequest, _skein_worker_v1_FetchBlobRequest__Output>
         FetchBlobResponse: MessageTypeDefinition<_skein_worker_v1_FetchBlobResponse, _skein_worker_v1_FetchBlobResponse__Output>
+        FetchPartRequest: MessageTypeDefinition<_skein_worker_v1_FetchPartRequest, _skein_worker_v1_FetchPartRequest__Output>
+        FetchPartResponse: MessageTypeDefinition<_skein_worker_v1_FetchPartResponse, _skein_worker_v1_FetchPartResponse__Output>
         FetchSnapshotRequest: MessageTypeDefinition<_skein_worker_v1_FetchSnapshotRequest, _skein_worker_v1_FetchSnapshotRequest__Output>
         FetchSnapshotResponse: MessageTypeDefinition<_skein_worker_v1_FetchSnapshotResponse, _skein_worker_v1_FetchSnapshotResponse__Output>
         Goodbye: MessageTypeDefinition<_skein_worker_v1_Goodbye, _skein_worker_v1_Goodbye__Output>
@@ -65,6 +72,9 @@ export interface ProtoGrpcType {
         HeldTask: MessageTypeDefinition<_skein_worker_v1_HeldTask, _skein_worker_v1_HeldTask__Output>
         Hello: MessageTypeDefinition<_skein_worker_v1_Hello, _skein_worker_v1_Hello__Output>
         Log: MessageTypeDefinition<_skein_worker_v1_Log, _skein_worker_v1_Log__Output>
+        MemoryProposal: MessageTypeDefinition<_skein_worker_v1_MemoryProposal, _skein_worker_v1_MemoryProposal__Output>
+        ReadSecretRequest: MessageTypeDefinition<_skein_worker_v1_ReadSecretRequest, _skein_worker_v1_ReadSecretRequest__Output>
+        ReadSecretResponse: MessageTypeDefinition<_skein_worker_v1_ReadSecretResponse, _skein_worker_v1_ReadSecretResponse__Output>
         Received: MessageTypeDefinition<_skein_worker_v1_Received, _skein_worker_v1_Received__Output>
         Refused: MessageTypeDefinition<_skein_worker_v1_Refused, _skein_worker_v1_Refused__Output>
         ReportExitRequest: MessageTypeDefinition<_skein_worker_v1_ReportExitRequest, _skein_worker_v1_ReportExitRequest__Output>

@@ -38,6 +38,7 @@ export const encodeCoordinatorMessage = (
           serverTime: Math.round(message.serverTime),
           heartbeatMs: Math.round(message.heartbeatMs),
           leaseMs: Math.round(message.leaseMs),
+          snapshotFormat: message.snapshotFormat,
           keep: message.keep.map(encodeTaskRef),
         },
       };
@@ -106,5 +107,7 @@ const decodeWelcome = (welcome: Welcome__Output): CoordinatorMessage => ({
   serverTime: integerField(welcome.serverTime, 'welcome.server_time'),
   heartbeatMs: integerField(welcome.heartbeatMs, 'welcome.heartbeat_ms', 1),
   leaseMs: integerField(welcome.leaseMs, 'welcome.lease_ms', 1),
+  // 0 stands for a coordinator that does not know the field: it writes format 1.
+  snapshotFormat: Math.max(1, integerField(welcome.snapshotFormat, 'welcome.snapshot_format')),
   keep: welcome.keep.map((task) => decodeTaskRef(task, 'welcome.keep')),
 });

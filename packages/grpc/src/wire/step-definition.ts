@@ -46,7 +46,7 @@ const actionShapes: { readonly [kind in StepKind]: Shape } = {
     }),
     memory: object({ read: flag, propose: flag }),
   }),
-  call: object({ dag: text, choices: maybe(list(text)) }),
+  call: object({ dag: text, choices: maybe(list(text)), params: maybe(isRecord) }),
 };
 
 /** The kinds of step that this build knows. */
@@ -57,8 +57,12 @@ const stepShape = object({
   name: maybe(text),
   description: maybe(text),
   depends: list(text),
+  // A `call` is the coordinator's own work and never offered.
   action: (value) =>
-    isRecord(value) && stepKinds.has(value['kind'] as StepKind) && actionShapes[value['kind'] as StepKind](value),
+    isRecord(value) &&
+    value['kind'] !== 'call' &&
+    stepKinds.has(value['kind'] as StepKind) &&
+    actionShapes[value['kind'] as StepKind](value),
   shell: maybe(list(text)),
   workingDir: maybe(text),
   env: list(object({ name: text, value: text })),
@@ -72,6 +76,7 @@ const stepShape = object({
   onWorkerLoss: (value) => value === 'retry' || value === 'fail',
   repeatSafe: flag,
   foreach: maybe(object({ items: (value) => text(value) || Array.isArray(value), maxConcurrent: count })),
+  secrets: maybe(list(object({ env: text, secret: text }))),
 });
 
 /** A step as an offer names it. `text` is present when the receiver does not have it. */

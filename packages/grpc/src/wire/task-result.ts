@@ -3,6 +3,7 @@ import { isDomainError, toErrorData } from '@skein/domain';
 import type { TaskResult__Output, TaskResult as WireResult } from '../generated/skein/worker/v1/TaskResult.ts';
 import type { Usage__Output } from '../generated/skein/worker/v1/Usage.ts';
 import { amountField, bad, integerField, jsonObjectField, nameField } from './fields.ts';
+import { decodeProposals, encodeProposal } from './memory-proposal.ts';
 import {
   decodeErrorData,
   decodeTaskRef,
@@ -25,6 +26,7 @@ export const encodeTaskResult = (result: TaskResult): WireResult => {
   if (result.exitCode !== undefined) wire.exitCode = result.exitCode;
   if (result.usage !== undefined) wire.usage = result.usage;
   if (result.continueOnOutput !== undefined) wire.continueOnOutput = result.continueOnOutput;
+  if (result.proposals !== undefined) wire.proposals = result.proposals.map(encodeProposal);
   return wire;
 };
 
@@ -74,6 +76,7 @@ const decodeBody = (wire: TaskResult__Output, { runId, step, attempt, token }: T
   if (wire.exitCode !== undefined) result.exitCode = integerField(wire.exitCode, 'result.exit_code', -(2 ** 31));
   if (wire.usage) result.usage = decodeUsage(wire.usage);
   if (wire.continueOnOutput !== undefined) result.continueOnOutput = wire.continueOnOutput === true;
+  if (wire.proposals.length > 0) result.proposals = decodeProposals(wire.proposals);
   return result;
 };
 

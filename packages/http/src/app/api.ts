@@ -27,7 +27,7 @@ export interface RouteAnswer {
 
 /** A route as it is declared once: for the router, for validation and for the OpenAPI document. */
 export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType> {
-  readonly method: 'get' | 'post' | 'patch' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** With `{name}` for parameters. */
   readonly path: string;
   readonly operationId: string;

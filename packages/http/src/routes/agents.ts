@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { type ApiApp, addRoute, jsonResponse } from '../app/api.ts';
 import type { RouteDeps } from '../app/http-deps.ts';
 import { slicePage } from '../app/page.ts';
-import { agentSummarySchema, agentVersionSchema } from '../schemas/project.ts';
+import { agentDiffSchema, agentSummarySchema, agentVersionSchema } from '../schemas/project.ts';
 import { cursor, limitUpTo, name, pageOf, version } from '../schemas/values.ts';
 
 const tag = 'Agents';
@@ -48,7 +48,7 @@ export const addAgentRoutes = (app: ApiApp, deps: RouteDeps): void => {
       method: 'post',
       path: '/api/agents/{agentId}/versions/{versionId}/activate',
       operationId: 'activateVersion',
-      summary: 'Make a version (id or alias) the active one.',
+      summary: 'Make a version (id, alias, or at least 6 hex digits of the id) the active one.',
       tag,
       params: z.strictObject({ agentId: name, versionId: version }),
       body: z.strictObject({}).optional(),
@@ -56,5 +56,21 @@ export const addAgentRoutes = (app: ApiApp, deps: RouteDeps): void => {
     },
     async ({ tenant, params, context }) =>
       jsonResponse(context, await coordinator.activateVersion(tenant, params.agentId, params.versionId)),
+  );
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'get',
+      path: '/api/agents/{agentId}/diff',
+      operationId: 'diffVersions',
+      summary: 'How two versions of an agent differ, with all that they refer to.',
+      tag,
+      params: z.strictObject({ agentId: name }),
+      query: z.strictObject({ from: version, to: version }),
+      answers: { 200: { description: 'The changes, in reading order.', schema: agentDiffSchema } },
+    },
+    async ({ tenant, params, query, context }) =>
+      jsonResponse(context, await coordinator.diffAgentVersions(tenant, params.agentId, query.from, query.to)),
   );
 };

@@ -3,16 +3,15 @@ import { DomainError } from '@skein/domain';
 import { type ApiApp, addRoute, jsonResponse } from '../app/api.ts';
 import type { RouteDeps } from '../app/http-deps.ts';
 import { slicePage } from '../app/page.ts';
-import { createdTokenSchema, createTokenBody, snapshotSchema, tokenSchema, workerSchema } from '../schemas/fleet.ts';
-import { cursor, digest, limitUpTo, opaqueId, pageOf, queryFlag } from '../schemas/values.ts';
+import { createdTokenSchema, createTokenBody, tokenSchema, workerSchema } from '../schemas/fleet.ts';
+import { cursor, limitUpTo, opaqueId, pageOf } from '../schemas/values.ts';
 
 const tag = 'Fleet';
 const listQuery = z.strictObject({ limit: limitUpTo(1_000, 1_000), cursor });
 
-/** Workers, snapshots and tokens. */
+/** Workers and tokens. */
 export const addFleetRoutes = (app: ApiApp, deps: RouteDeps): void => {
   addWorkerRoutes(app, deps);
-  addSnapshotRoute(app, deps);
   addTokenRoutes(app, deps);
 };
 
@@ -50,32 +49,6 @@ const addWorkerRoutes = (app: ApiApp, deps: RouteDeps): void => {
       const worker = coordinator.listWorkers().find((view) => view.workerId === params.workerId);
       if (worker === undefined) throw new DomainError('not_found', 'no worker has this id');
       return jsonResponse(context, worker, 202);
-    },
-  );
-};
-
-const addSnapshotRoute = (app: ApiApp, deps: RouteDeps): void => {
-  const { coordinator } = deps;
-  addRoute(
-    app,
-    deps,
-    {
-      method: 'get',
-      path: '/api/snapshots/{digest}',
-      operationId: 'inspectSnapshot',
-      summary: 'What a sealed snapshot holds; with `download`, its bytes.',
-      tag,
-      params: z.strictObject({ digest }),
-      query: z.strictObject({ download: queryFlag }),
-      answers: { 200: { description: 'Manifest and size, or one gzip envelope.', schema: snapshotSchema } },
-    },
-    async ({ tenant, params, query, context }) => {
-      if (!query.download) return jsonResponse(context, await coordinator.inspectSnapshot(tenant, params.digest));
-      const bytes = await coordinator.exportSnapshot(tenant, params.digest);
-      const file = `${params.digest.slice('sha256:'.length, 'sha256:'.length + 12)}.skein-snapshot.gz`;
-      context.header('Content-Type', 'application/gzip');
-      context.header('Content-Disposition', `attachment; filename="${file}"`);
-      return context.body(bytes as Uint8Array<ArrayBuffer>);
     },
   );
 };

@@ -34,6 +34,7 @@ export const addProjectRoutes = (app: ApiApp, deps: RouteDeps): void => {
         files: toFiles(body.files),
         autoModel: (body.autoModel as AutoModel | undefined) ?? offlineModel,
         activate: body.activate,
+        candidate: body.candidate,
         dryRun: body.dryRun,
       });
       return jsonResponse(context, result);
@@ -74,13 +75,13 @@ export const addProjectRoutes = (app: ApiApp, deps: RouteDeps): void => {
       method: 'get',
       path: '/api/schedules',
       operationId: 'listSchedules',
-      summary: 'Schedules of the current DAGs.',
+      summary: 'Schedules of the current DAGs, or of one.',
       tag,
-      query: listQuery,
+      query: listQuery.extend({ dag: name.optional() }),
       answers: { 200: { description: 'A page of schedules.', schema: pageOf(scheduleSchema) } },
     },
     async ({ tenant, query, context }) =>
-      jsonResponse(context, slicePage(await coordinator.listSchedules(tenant), query)),
+      jsonResponse(context, slicePage(await coordinator.listSchedules(tenant, query.dag), query)),
   );
 };
 

@@ -66,6 +66,7 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       query: z.strictObject({
         dag: z.string().min(1).max(64).optional(),
         status: runStatus.optional(),
+        parent: runId.optional().openapi({ description: 'Runs that this one called; without it, only roots.' }),
         limit: limitUpTo(500, 50),
         cursor,
       }),
@@ -77,6 +78,7 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
         limit: query.limit,
         ...(query.dag === undefined ? {} : { dag: query.dag }),
         ...(query.status === undefined ? {} : { status: query.status }),
+        ...(query.parent === undefined ? {} : { parentRunId: query.parent }),
         ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
       });
       return jsonResponse(context, toPage(page));

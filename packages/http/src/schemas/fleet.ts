@@ -1,5 +1,4 @@
 import { z } from '@hono/zod-openapi';
-import { digest } from './values.ts';
 
 const instant = z.string().openapi({ format: 'date-time' });
 
@@ -21,18 +20,6 @@ export const workerSchema = z
     snapshotBytesSaved: z.number().int(),
   })
   .openapi('Worker');
-
-/** A sealed snapshot, as documented. */
-export const snapshotSchema = z
-  .object({
-    digest,
-    bytes: z.number().int(),
-    manifest: z.object({
-      formatVersion: z.number().int(),
-      parts: z.array(z.object({ kind: z.string(), name: z.string(), size: z.number().int(), digest })),
-    }),
-  })
-  .openapi('Snapshot');
 
 /** Body of `POST /api/tokens`. */
 export const createTokenBody = z

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { digest, jsonObject } from './values.ts';
+import { digest, jsonObject, jsonValue } from './values.ts';
 
 const instant = z.string().openapi({ format: 'date-time' });
 
@@ -39,9 +39,77 @@ export const applyBody = z
       .openapi({
         description: '`new`: only versions that are new, or whose agent has no active one yet.',
       }),
+    candidate: z.boolean().default(false).openapi({
+      description: 'Name the published versions the candidates of their agents; not together with `activate: true`.',
+    }),
     dryRun: z.boolean().default(false),
   })
   .openapi('Apply');
+
+const changeKind = z.enum(['created', 'updated', 'unchanged']);
+const alias = z.object({ before: z.string().optional(), after: z.string().optional() });
+
+const versionChange = z
+  .object({
+    path: z.string().openapi({ example: 'skills/deploy/SKILL.md' }),
+    kind: z.enum(['added', 'removed', 'changed']),
+    before: jsonValue.optional(),
+    after: jsonValue.optional(),
+    lines: z
+      .array(z.string())
+      .optional()
+      .openapi({ description: 'Of a text: `-` removed, `+` added, a space kept, `@@` left out.' }),
+  })
+  .openapi('VersionChange');
+
+const applyPlanSchema = z
+  .object({
+    agents: z.array(
+      z.object({
+        agentId: z.string(),
+        change: changeKind,
+        versionId: z.string(),
+        version: alias,
+        active: alias,
+        candidate: alias,
+        changes: z.array(versionChange),
+      }),
+    ),
+    dags: z.array(
+      z.object({
+        name: z.string(),
+        change: changeKind,
+        before: digest.optional(),
+        digest,
+        steps: z.object({
+          added: z.array(z.string()),
+          removed: z.array(z.string()),
+          changed: z.array(z.string()),
+        }),
+        fields: z.array(z.string()),
+      }),
+    ),
+    parts: z.array(
+      z.object({
+        kind: z.enum(['model', 'soul', 'skill']),
+        name: z.string(),
+        change: z.enum(['added', 'removed', 'changed']),
+        agents: z.array(z.string()),
+      }),
+    ),
+    memory: z.array(z.object({ scope: z.string(), change: z.enum(['seeded', 'kept']) })),
+  })
+  .openapi('ApplyPlan');
+
+/** How two versions of an agent differ, as documented. */
+export const agentDiffSchema = z
+  .object({
+    agentId: z.string(),
+    from: z.object({ versionId: z.string(), alias: z.string() }),
+    to: z.object({ versionId: z.string(), alias: z.string() }),
+    changes: z.array(versionChange),
+  })
+  .openapi('AgentDiff');
 
 /** What an apply did, as documented. */
 export const applyResultSchema = z
@@ -54,10 +122,13 @@ export const applyResultSchema = z
         alias: z.string(),
         created: z.boolean(),
         activated: z.boolean(),
+        candidate: z.boolean(),
       }),
     ),
     dags: z.array(z.object({ name: z.string(), digest, change: z.enum(['created', 'updated', 'unchanged']) })),
+    memory: z.array(z.object({ scope: z.string(), seeded: z.boolean() })),
     warnings: z.array(problem),
+    plan: applyPlanSchema,
   })
   .openapi('ApplyResult');
 
@@ -88,6 +159,8 @@ export const agentSummarySchema = z
     agentId: z.string(),
     activeVersionId: z.string().optional(),
     activeAlias: z.string().optional(),
+    candidateVersionId: z.string().optional(),
+    candidateAlias: z.string().optional(),
     versions: z.number().int(),
   })
   .openapi('AgentSummary');

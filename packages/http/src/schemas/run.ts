@@ -46,6 +46,7 @@ export const stepSchema = z
     usage: usage.optional(),
     skipReason: z.string().optional(),
     waitReason: z.string().optional(),
+    childRunId: z.string().optional().openapi({ description: 'The run that a `call` step started last.' }),
     items: z.record(z.string(), z.number().int()).optional(),
   })
   .openapi('Step');
@@ -60,6 +61,8 @@ export const runSchema = z
     params: jsonObject,
     routingContext: jsonObject,
     retryOf: z.string().optional(),
+    parentRunId: z.string().optional().openapi({ description: 'The run whose step called this one.' }),
+    rootRunId: z.string().optional().openapi({ description: 'The first run of the tree of a called run.' }),
     createdAt: instant,
     startedAt: instant.optional(),
     finishedAt: instant.optional(),
@@ -69,6 +72,18 @@ export const runSchema = z
       z.object({ versionId: z.string(), source: z.string(), rolloutId: z.string().optional() }),
     ),
     steps: z.array(stepSchema),
+    handlers: z
+      .array(stepSchema)
+      .optional()
+      .openapi({ description: 'Handlers that began or were passed over; absent when the DAG has none.' }),
+    memory: z
+      .record(z.string(), z.number().int())
+      .optional()
+      .openapi({ description: 'Revision of each memory scope that the run sees.' }),
+    dags: z
+      .record(z.string(), digest)
+      .optional()
+      .openapi({ description: 'Every DAG of the tree of runs; absent when none is called.' }),
     partial: z.boolean(),
     error: errorData.optional(),
     waitReason: z.string().optional(),
@@ -86,6 +101,8 @@ export const runSummarySchema = z
     finishedAt: instant.optional(),
     partial: z.boolean(),
     retryOf: z.string().optional(),
+    parentRunId: z.string().optional(),
+    rootRunId: z.string().optional(),
   })
   .openapi('RunSummary');
 
@@ -96,6 +113,9 @@ export const submitRunBody = z
     params: z.record(z.string(), jsonValue).optional(),
     routingContext: jsonObject.optional(),
     priority: z.number().int().min(-1_000_000).max(1_000_000).optional(),
+    untrustedInput: z.boolean().optional().openapi({
+      description: 'The input comes from someone who may not write to memory: what the run proposes waits for review.',
+    }),
     fire: z
       .strictObject({
         scheduleId: z.string().min(1).max(256),

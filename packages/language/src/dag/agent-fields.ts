@@ -1,7 +1,7 @@
 import type { AgentLimits, JsonSchema, MemoryAccess } from '@skein/domain';
 import { record } from '../shape/record.ts';
 import { flag, integer, jsonMap, seconds } from '../shape/scalars.ts';
-import { mapped, type Shape } from '../shape/shape.ts';
+import { byKind, mapped, type Shape } from '../shape/shape.ts';
 import { findSchemaProblem } from './find-schema-problem.ts';
 
 /** Limits of an agent; the step's win over the agent's, and both over the defaults. */
@@ -26,8 +26,7 @@ export const limitsShape: Shape<Partial<AgentLimits>> = mapped(
   }),
 );
 
-/** Memory that an agent step may see; nothing unless it says so. */
-export const memoryShape: Shape<MemoryAccess> = mapped(
+const memoryMap: Shape<MemoryAccess> = mapped(
   record({
     noun: 'memory',
     fields: {
@@ -37,6 +36,12 @@ export const memoryShape: Shape<MemoryAccess> = mapped(
   }),
   ({ values }) => ({ read: values.read ?? false, propose: values.propose ?? false }),
 );
+
+/** Memory that an agent step may see; nothing unless it says so. `true` is short for reading it. */
+export const memoryShape: Shape<MemoryAccess> = byKind<MemoryAccess>('true, false, or a map with read and propose', {
+  scalar: mapped(flag, (read) => ({ read, propose: false })),
+  map: memoryMap,
+});
 
 /** A JSON Schema, checked to be one. */
 export const outputSchemaShape: Shape<JsonSchema> = mapped(jsonMap, (schema, node, source) => {

@@ -1,11 +1,13 @@
 import type { StepAction } from '@skein/domain';
 import type { SourceText } from '../problem/source-text.ts';
+import { buildCall } from './build-call.ts';
 import type { DefaultFields } from './step-fields.ts';
 import type { RawStep } from './steps-shape.ts';
 
 const workFields = ['command', 'exec', 'script'] as const;
 const agentFields = ['prompt', 'output_schema', 'limits', 'memory'] as const;
-const choices = 'one of command, exec, script, agent, or type: noop';
+const callFields = ['choices', 'params'] as const;
+const choices = 'one of command, exec, script, agent, call, or type: noop';
 
 /** An action, and the shell that `command` names for a `script` beside it. */
 export interface BuiltAction {
@@ -13,12 +15,25 @@ export interface BuiltAction {
   readonly shell?: readonly string[];
 }
 
+const refuseOtherType = ({ values, nodes, node }: RawStep, source: SourceText): void => {
+  if (values.type === undefined || values.type === 'dag') return;
+  source.report(nodes.type ?? node, {
+    message: `call is not for a step of type ${values.type}`,
+    expected: 'type: dag',
+  });
+};
+
 const nothing: BuiltAction = { action: { kind: 'noop' } };
 
 /** What a step does. Contradictions are reported; a step that cannot be read does nothing. */
 export const buildAction = (raw: RawStep, defaults: DefaultFields | undefined, source: SourceText): BuiltAction => {
   const { values, nodes } = raw;
   if (nodes.type !== undefined && values.type === undefined) return nothing;
+  if (values.type === 'dag' || nodes.call !== undefined) {
+    refuseOtherType(raw, source);
+    return { action: buildCall(raw, source) };
+  }
+  refuseFields(raw, callFields, 'only for a step with call', source);
   const works = workFields.some((field) => nodes[field] !== undefined);
   const looksLikeAgent = values.type === undefined && !works && (nodes.agent ?? nodes.prompt) !== undefined;
   if (values.type === 'agent' || looksLikeAgent) return { action: buildAgent(raw, defaults, source) };
@@ -29,7 +44,7 @@ export const buildAction = (raw: RawStep, defaults: DefaultFields | undefined, s
     source,
   );
   if (values.type === 'noop') {
-    refuseFields(raw, workFields, 'not for a step of type noop', source);
+    refuseFields(raw, [...workFields, 'secrets'], 'not for a step of type noop', source);
     return nothing;
   }
   return buildWork(raw, source);
@@ -77,7 +92,7 @@ const buildScript = (raw: RawStep, source: SourceText): BuiltAction => {
 
 const buildAgent = (raw: RawStep, defaults: DefaultFields | undefined, source: SourceText): StepAction => {
   const { values, nodes, node } = raw;
-  refuseFields(raw, workFields, 'not for an agent step', source);
+  refuseFields(raw, [...workFields, 'secrets'], 'not for an agent step', source);
   const agent = values.agent ?? (nodes.agent === undefined ? defaults?.values.agent : undefined);
   if (agent === undefined && isMissing(raw, 'agent')) {
     source.report(node, { message: 'an agent step needs agent', expected: 'agent: the id of an agent' });
@@ -106,7 +121,7 @@ const isMissing = (raw: RawStep, field: 'agent' | 'prompt'): boolean =>
 
 const refuseFields = (
   raw: RawStep,
-  fields: readonly ('agent' | (typeof agentFields)[number] | (typeof workFields)[number])[],
+  fields: readonly ('agent' | 'secrets' | (typeof agentFields | typeof callFields | typeof workFields)[number])[],
   why: string,
   source: SourceText,
 ): void => {

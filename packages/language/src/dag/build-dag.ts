@@ -1,5 +1,6 @@
 import type { Dag } from '@skein/domain';
 import type { SourceText } from '../problem/source-text.ts';
+import { buildHandlers } from './build-handlers.ts';
 import { buildStep, idsByWord, nameStep, type StepContext } from './build-step.ts';
 import type { DagFields } from './dag-fields.ts';
 import { createPlaces, type Places } from './places.ts';
@@ -32,7 +33,11 @@ export const buildDag = (fields: DagFields, fallbackName: string, source: Source
   places.put(['schedule'], nodes.schedule);
   values.params?.forEach((param, index) => places.put(['params', index], param.node));
   values.env?.forEach((variable, index) => places.put(['env', index], variable.node));
+  places.put(['outputs'], nodes.outputs);
+  places.put(['handlers'], nodes.handler_on);
   const timeoutMs = values.timeout_sec ?? 0;
+  const steps = rawSteps.map((step, index) => buildStep(step, index, context));
+  const handlers = buildHandlers(context);
   const dag: Dag = {
     languageVersion: 1,
     name: values.name ?? fallbackName,
@@ -43,7 +48,9 @@ export const buildDag = (fields: DagFields, fallbackName: string, source: Source
     env: (values.env ?? []).map(({ entry }) => entry),
     schedule: values.schedule ?? [],
     ...(timeoutMs === 0 ? {} : { timeoutMs }),
-    steps: rawSteps.map((step, index) => buildStep(step, index, context)),
+    steps,
+    ...(handlers === undefined ? {} : { handlers }),
+    ...(values.outputs === undefined ? {} : { outputs: Object.fromEntries(values.outputs) }),
   };
   return { dag, places };
 };

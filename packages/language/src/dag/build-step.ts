@@ -1,12 +1,14 @@
-import { type EnvEntry, isName, type Step, type StepId } from '@skein/domain';
+import { isName, type Step, type StepAction, type StepId, textsOfStep } from '@skein/domain';
 import type { SourceText } from '../problem/source-text.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { buildAction } from './build-action.ts';
+import { checkCallPolicies } from './build-call.ts';
+import { environmentOf } from './build-environment.ts';
 import type { DagFields } from './dag-fields.ts';
-import { isEnvName, type LocatedEnv } from './env-fields.ts';
-import type { LocatedParam } from './param-fields.ts';
-import type { Places } from './places.ts';
+import type { LocatedEnv } from './env-fields.ts';
+import { type Places, spotOfWord, type ValuePath } from './places.ts';
 import { defaultContinueOn } from './policy-fields.ts';
+import { mergeSecrets } from './secret-fields.ts';
 import type { DefaultFields } from './step-fields.ts';
 import type { RawStep } from './steps-shape.ts';
 
@@ -46,61 +48,82 @@ const toId = (label: string, index: number): string => {
   return isName(id) ? id : `step_${index + 1}`;
 };
 
-/** One step with every default filled in. Remembers where its parts came from. */
-export const buildStep = (raw: RawStep, index: number, context: StepContext): Step => {
-  const { defaults, dag, places } = context;
+/** Where a step stands in its DAG, and what follows from that. */
+export interface StepPosition {
+  readonly path: ValuePath;
+  readonly named: StepName;
+  readonly depends: readonly StepId[];
+}
+
+/** One step of the graph with every default filled in. Remembers where its parts came from. */
+export const buildStep = (raw: RawStep, index: number, context: StepContext): Step =>
+  buildStepAt(
+    raw,
+    {
+      path: ['steps', index],
+      named: context.names[index] ?? { id: `step_${index + 1}` },
+      depends: dependsOf(raw, index, context),
+    },
+    context,
+  );
+
+/** A step of the graph, or a handler. */
+export const buildStepAt = (raw: RawStep, position: StepPosition, context: StepContext): Step => {
+  const { defaults, dag, source } = context;
   const own = raw.values;
   const shared = defaults?.values;
-  const named = context.names[index] ?? { id: `step_${index + 1}` };
-  const { action, shell: interpreter } = buildAction(raw, defaults, context.source);
+  const { action, shell: interpreter } = buildAction(raw, defaults, source);
+  const isCall = action.kind === 'call';
   const shell = interpreter ?? own.shell ?? shared?.shell ?? dag.values.shell;
   const workingDir = own.working_dir ?? shared?.working_dir ?? dag.values.working_dir;
   const retryPolicy = own.retry_policy ?? shared?.retry_policy;
+  const continueOn = own.continue_on ?? shared?.continue_on ?? defaultContinueOn;
   const timeoutMs = own.timeout_sec ?? shared?.timeout_sec ?? 0;
   const preconditions = own.preconditions ?? shared?.preconditions ?? [];
-  const runsPrograms = (action.kind !== 'agent' && action.kind !== 'noop') || preconditions.length > 0;
-  const env = environmentOf(raw, runsPrograms, context);
-  putPlaces(raw, index, env, context);
-  places.put(['steps', index, 'action', 'agent'], raw.nodes.agent ?? defaults?.nodes.agent);
-  return {
-    ...named,
+  if (isCall) checkCallPolicies(raw, defaults, { preconditions, continueOn, retryPolicy }, source);
+  const secrets = isShellKind(action) ? mergeSecrets(own.secrets, dag.values.secrets ?? []) : [];
+  const runsPrograms = isShellKind(action) || preconditions.length > 0;
+  const env = isCall ? [] : environmentOf(raw, runsPrograms, secrets, context);
+  putPlaces(raw, position.path, env, context);
+  const step: Step = {
+    ...position.named,
     ...(own.description === undefined ? {} : { description: own.description }),
-    depends: dependsOf(raw, index, context),
+    depends: position.depends,
     action,
-    ...(shell === undefined ? {} : { shell }),
-    ...(workingDir === undefined ? {} : { workingDir }),
+    ...(shell === undefined || isCall ? {} : { shell }),
+    ...(workingDir === undefined || isCall ? {} : { workingDir }),
     env: env.map(({ entry }) => entry),
     ...(own.output === undefined ? {} : { output: own.output }),
     outputs: own.outputs ?? [],
     preconditions,
-    continueOn: own.continue_on ?? shared?.continue_on ?? defaultContinueOn,
+    continueOn,
     ...(retryPolicy === undefined ? {} : { retryPolicy }),
     ...(timeoutMs === 0 ? {} : { timeoutMs }),
-    workerSelector: own.worker_selector ?? shared?.worker_selector ?? dag.values.worker_selector ?? {},
-    onWorkerLoss: own.on_worker_loss ?? shared?.on_worker_loss ?? 'retry',
-    repeatSafe: own.repeat_safe ?? shared?.repeat_safe ?? false,
+    workerSelector: isCall ? {} : (own.worker_selector ?? shared?.worker_selector ?? dag.values.worker_selector ?? {}),
+    onWorkerLoss: isCall ? 'retry' : (own.on_worker_loss ?? shared?.on_worker_loss ?? 'retry'),
+    repeatSafe: isCall ? false : (own.repeat_safe ?? shared?.repeat_safe ?? false),
     ...(own.foreach === undefined ? {} : { foreach: own.foreach }),
+    ...(secrets.length === 0 ? {} : { secrets }),
   };
+  refuseSecretReferences(step, position.path, context);
+  return step;
 };
 
-/** Parameters first, then the DAG's variables, then the step's own: later ones win and may use earlier ones. */
-const environmentOf = (raw: RawStep, runsPrograms: boolean, { dag, defaults }: StepContext): readonly LocatedEnv[] => [
-  ...(runsPrograms ? (dag.values.params ?? []).flatMap(asVariable) : []),
-  ...(dag.values.env ?? []),
-  ...(raw.values.env ?? defaults?.values.env ?? []),
-];
-
-/** Variables that decide which program runs or what it loads; whoever submits a run may not set them by a parameter. */
-const steersPrograms =
-  /^(?:PATH|IFS|PS4|CDPATH|BASH_ENV|BASHOPTS|SHELLOPTS|NODE_OPTIONS|NODE_PATH|JAVA_TOOL_OPTIONS|PERL5(?:LIB|OPT)|RUBY(?:LIB|OPT)|(?:LD|DYLD|SKEIN|GIT)_.*|PYTHON(?:PATH|HOME|STARTUP))$/;
-
-/** A parameter is also a variable of its name, as in Dagu; one that may be absent is not. */
-const asVariable = ({ param, node }: LocatedParam): readonly LocatedEnv[] => {
-  if (!isEnvName(param.name) || steersPrograms.test(param.name)) return [];
-  if (!param.required && param.default === undefined) return [];
-  const entry: EnvEntry = { name: param.name, value: `\${params.${param.name}}` };
-  return [{ entry, node }];
+/** The shell would find no such reference either. A script may be in a language in which this means something else. */
+const refuseSecretReferences = (step: Step, at: ValuePath, { places, source }: StepContext): void => {
+  for (const { path, text } of textsOfStep(step)) {
+    const [, name] = /(?<!\$)\$\{secrets\.([\w.-]*)/.exec(text) ?? [];
+    const node = places.find([...at, ...path]);
+    if (name === undefined || node === undefined || (step.action.kind === 'script' && path[0] === 'action')) continue;
+    const expected = isShellKind(step.action) ? `${name} under secrets, and $${name}` : 'a step that runs a program';
+    source.report(spotOfWord(node, `\${secrets.${name}}`, source.text), {
+      message: 'a secret is a variable, not a reference',
+      expected,
+    });
+  }
 };
+
+const isShellKind = ({ kind }: StepAction): boolean => kind === 'shell' || kind === 'script' || kind === 'exec';
 
 const dependsOf = (raw: RawStep, index: number, context: StepContext): readonly StepId[] => {
   const { names, idByWord, chain, source } = context;
@@ -123,11 +146,10 @@ export const idsByWord = (names: readonly StepName[]): ReadonlyMap<string, StepI
   return new Map([...labels, ...names.map(({ id }) => [id, id] as const)]);
 };
 
-const putPlaces = (raw: RawStep, index: number, env: readonly LocatedEnv[], context: StepContext): void => {
+const putPlaces = (raw: RawStep, at: ValuePath, env: readonly LocatedEnv[], context: StepContext): void => {
   const { places, defaults, dag } = context;
   const { nodes } = raw;
-  const put = (path: readonly (string | number)[], node: YamlNode | undefined): void =>
-    places.put(['steps', index, ...path], node);
+  const put = (path: ValuePath, node: YamlNode | undefined): void => places.put([...at, ...path], node);
   put([], raw.node);
   put(['id'], nodes.id ?? nodes.name);
   put(['depends'], nodes.depends);
@@ -135,6 +157,12 @@ const putPlaces = (raw: RawStep, index: number, env: readonly LocatedEnv[], cont
   put(['action', 'script'], nodes.script);
   put(['action', 'argv'], nodes.exec);
   put(['action', 'prompt'], nodes.prompt);
+  put(['action', 'agent'], nodes.agent ?? defaults?.nodes.agent);
+  put(['action', 'memory'], nodes.memory ?? defaults?.nodes.memory);
+  put(['action', 'dag'], nodes.call);
+  put(['action', 'choices'], nodes.choices);
+  put(['action', 'params'], nodes.params);
+  put(['secrets'], nodes.secrets ?? dag.nodes.secrets);
   put(['shell'], nodes.shell ?? defaults?.nodes.shell ?? dag.nodes.shell);
   put(['workingDir'], nodes.working_dir ?? defaults?.nodes.working_dir ?? dag.nodes.working_dir);
   put(['preconditions'], nodes.preconditions ?? defaults?.nodes.preconditions);

@@ -3,9 +3,11 @@ import { type RecordValue, record } from '../shape/record.ts';
 import { quoted, seconds, text, word } from '../shape/scalars.ts';
 import { byKind, mapped, type Shape } from '../shape/shape.ts';
 import { envShape } from './env-fields.ts';
+import { handlersShape } from './handler-fields.ts';
 import { laterDagFields } from './later-words.ts';
 import { paramsShape } from './param-fields.ts';
 import { scheduleShape } from './schedule-fields.ts';
+import { secretsShape } from './secret-fields.ts';
 import { defaultsRecord, selectorShape, shellShape } from './step-fields.ts';
 import { stepsShape } from './steps-shape.ts';
 
@@ -24,6 +26,18 @@ const labelsShape: Shape<Labels> = byKind<Labels>('a map, or a list of NAME=valu
   list: list(labelLine, 'a list of NAME=value'),
 });
 
+const dagOutputsShape: Shape<Labels> = mapped(mapOf(text('a text'), 'a map of NAME: text'), (outputs, node, source) =>
+  outputs.filter(([name]) => {
+    if (/^[A-Za-z0-9_-]{1,64}$/.test(name)) return true;
+    const spot = node.kind === 'map' ? node.entries.find(({ key }) => key === name)?.keySpot : undefined;
+    source.report(spot ?? node, {
+      message: `${quoted(name)} is not the name of an output`,
+      expected: 'at most 64 letters, digits, _ or -',
+    });
+    return false;
+  }),
+);
+
 const dagFields = {
   name: { shape: text('a DAG name'), about: 'Name of the DAG; the file name when absent.' },
   description: { shape: text(), about: 'For people.' },
@@ -36,6 +50,9 @@ const dagFields = {
   shell: { shape: shellShape, about: 'Program that runs commands and scripts.' },
   timeout_sec: { shape: seconds(), about: 'Seconds that a run may take; 0 is no limit.' },
   worker_selector: { shape: selectorShape, about: 'Labels that workers must have.' },
+  secrets: { shape: secretsShape, about: 'Secrets of all steps that run programs.' },
+  outputs: { shape: dagOutputsShape, about: 'What a caller of this DAG gets back: texts, with references.' },
+  handler_on: { shape: handlersShape, about: 'Steps that run around a run rather than in its graph.' },
   defaults: { shape: defaultsRecord, about: 'Values for the fields that a step does not set.' },
   steps: { shape: stepsShape, about: 'What is to be done: a list, or a map by id.', required: true },
 } as const;

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { renderProblems } from '../problem/render-problems.ts';
 import { dagJsonSchema } from './dag-json-schema.ts';
 import { parseDag } from './parse-dag.ts';
@@ -12,6 +12,13 @@ const yamlFiles = (folder: string): readonly string[] =>
     .filter((name) => name.endsWith('.yaml'))
     .toSorted();
 const textOf = (folder: string, name: string): string => readFileSync(new URL(name, dataOf(folder)), 'utf8');
+
+/** The documents of a file as editors see them, each by itself. */
+const documentsOf = (folder: string, name: string): readonly unknown[] =>
+  [parseAllDocuments(textOf(folder, name))]
+    .flat()
+    .map((document): unknown => ('toJS' in document ? document.toJS() : null))
+    .filter((document) => document !== null);
 
 const bad = yamlFiles('bad');
 const good = yamlFiles('good');
@@ -60,16 +67,25 @@ test.each(good)('%s means what its golden file says', (name) => {
 });
 
 test.each(good.filter((name) => name !== 'anchors.yaml'))('the schema for editors accepts %s', (name) => {
-  const valid = isValidForEditors(parse(textOf('good', name)));
-  expect(valid ? [] : isValidForEditors.errors).toEqual([]);
+  for (const document of documentsOf('good', name)) {
+    const valid = isValidForEditors(document);
+    expect(valid ? [] : isValidForEditors.errors).toEqual([]);
+  }
 });
 
-test.each(['unknown-dag-field', 'unknown-step-field', 'wrong-types', 'bad-policies', 'no-steps', 'empty-steps'])(
-  'the schema for editors refuses %s',
-  (name) => {
-    expect(isValidForEditors(parse(textOf('bad', `${name}.yaml`)))).toBe(false);
-  },
-);
+test.each([
+  'unknown-dag-field',
+  'unknown-step-field',
+  'wrong-types',
+  'bad-policies',
+  'no-steps',
+  'empty-steps',
+  'handlers',
+  'secrets',
+  'dag-outputs',
+])('the schema for editors refuses %s', (name) => {
+  expect(documentsOf('bad', `${name}.yaml`).every((document) => isValidForEditors(document))).toBe(false);
+});
 
 test('the committed schema for editors is the one that the tables give', () => {
   const committed = new URL('../../../../docs/dag.schema.json', import.meta.url);

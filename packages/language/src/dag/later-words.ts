@@ -1,11 +1,9 @@
 /** Fields of a DAG that belong to features to come: known, but not supported yet. */
 export const laterDagFields = [
-  'handler_on',
   'group',
   'tags',
   'dotenv',
   'consts',
-  'secrets',
   'overlap_policy',
   'catchup_window',
   'skip_if_successful',
@@ -51,10 +49,7 @@ export const laterDagFields = [
 
 /** Fields of a step that belong to features to come. */
 export const laterStepFields = [
-  'call',
   'enqueue',
-  'params',
-  'with',
   'if',
   'repeat_policy',
   'router',
@@ -67,7 +62,6 @@ export const laterStepFields = [
   'signal_on_stop',
   'no_progress_timeout_sec',
   'mail_on_error',
-  'secrets',
   'artifacts',
   'dependencies',
   'queue',
@@ -93,7 +87,6 @@ export const laterStepFields = [
 /** Step types of features to come. */
 export const laterStepTypes = [
   'http',
-  'dag',
   'subworkflow',
   'parallel',
   'router',

@@ -22,6 +22,14 @@ const pieces = fc.constantFrom(
   '  - A=1\n',
   'env: { A: "${B}" }\n',
   'schedule: "0 9 * * *"\n',
+  'handler_on: { exit: echo }\n',
+  'secrets: [A, { name: B, source: b }]\n',
+  'outputs: { x: "${steps.a.outputs.x}" }\n',
+  '    call: c\n',
+  '    choices: [c]\n',
+  '    params: { x: 1 }\n',
+  '---\nname: c\nsteps: [echo]\n',
+  '...\n',
   '    <<: *x\n',
   '&x ',
   '*x',
@@ -78,6 +86,9 @@ const fieldNames = fc.constantFrom(
   'shell',
   'working_dir',
   'worker_selector',
+  'handler_on',
+  'secrets',
+  'outputs',
 );
 const stepFieldNames = fc.constantFrom(
   'id',
@@ -105,17 +116,36 @@ const stepFieldNames = fc.constantFrom(
   'on_worker_loss',
   'repeat_safe',
   'call',
+  'choices',
+  'params',
+  'secrets',
   'nonsense',
 );
 
-test('no value of a known field makes the parser throw', () => {
+/** Values that look like what some field wants. */
+const nearValue: fc.Arbitrary<unknown> = fc.oneof(
+  anyValue,
+  fc.constantFrom('child', 'root', 'a', '${params.x}', '${steps.a.outputs.b}', '${item}', '${secrets.X}', '@exit', ''),
+  fc.dictionary(
+    fc.constantFrom('init', 'failure', 'exit', 'wait', 'name', 'source', 'a'),
+    fc.constantFrom('echo', 'A'),
+    {
+      maxKeys: 3,
+    },
+  ),
+  fc.array(fc.constantFrom('child', 'A', 'root'), { maxLength: 3 }),
+);
+
+test('no value of a known field makes the parser throw, in any document', () => {
   const document = fc.record({
-    fields: fc.dictionary(fieldNames, anyValue, { maxKeys: 4 }),
-    steps: fc.oneof(anyValue, fc.array(fc.dictionary(stepFieldNames, anyValue, { maxKeys: 5 }), { maxLength: 4 })),
+    name: fc.constantFrom('root', 'child', 'other', 'valueOf'),
+    fields: fc.dictionary(fieldNames, nearValue, { maxKeys: 4 }),
+    steps: fc.oneof(anyValue, fc.array(fc.dictionary(stepFieldNames, nearValue, { maxKeys: 5 }), { maxLength: 4 })),
   });
   fc.assert(
-    fc.property(document, ({ fields, steps }) => {
-      const read = parseDag(stringify({ ...fields, steps }), 'x.yaml');
+    fc.property(fc.array(document, { minLength: 1, maxLength: 4 }), (documents) => {
+      const texts = documents.map(({ name, fields, steps }) => stringify({ name, ...fields, steps }));
+      const read = parseDag(texts.join('---\n'), 'x.yaml');
       expect(read.ok || read.error.length > 0).toBe(true);
     }),
     { numRuns: runs(100) },

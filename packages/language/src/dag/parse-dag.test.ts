@@ -179,10 +179,10 @@ describe('problems', () => {
   });
 
   test('known words of features to come carry the code unimplemented', () => {
-    const problems = problemsOf('steps:\n  - { id: a, call: b }\nhandler_on: {}\nquee: x\n');
+    const problems = problemsOf('steps:\n  - { id: a, approval: b }\npriority: 1\nquee: x\n');
     expect(problems.map(({ message, code }) => [message, code])).toEqual([
-      ['call is not supported yet', 'unimplemented'],
-      ['handler_on is not supported yet', 'unimplemented'],
+      ['approval is not supported yet', 'unimplemented'],
+      ['priority is not supported yet', 'unimplemented'],
       ['unknown field quee in a DAG', undefined],
     ]);
   });

@@ -4,10 +4,12 @@ import { type RecordValue, record } from '../shape/record.ts';
 import { flag, integer, json, seconds, text, word } from '../shape/scalars.ts';
 import { byKind, mapped, type Shape, wrongValue } from '../shape/shape.ts';
 import { limitsShape, memoryShape, outputSchemaShape } from './agent-fields.ts';
+import { callParamsShape, choicesShape } from './call-fields.ts';
 import { envNameShape, envShape } from './env-fields.ts';
 import { laterStepFields, laterStepTypes } from './later-words.ts';
 import { valueTypes } from './param-fields.ts';
 import { continueOnShape, preconditionsShape, retryPolicyShape } from './policy-fields.ts';
+import { secretsShape } from './secret-fields.ts';
 
 /** Every declared output must be given; saying so is allowed, the contrary is not. */
 const alwaysRequired: Shape<boolean> = mapped(flag, (required, node, source) => {
@@ -139,7 +141,7 @@ const stepFields = {
   name: { shape: text(), about: 'Name for people.' },
   description: { shape: text(), about: 'For people.' },
   type: {
-    shape: word(['command', 'shell', 'agent', 'noop'], laterStepTypes),
+    shape: word(['command', 'shell', 'agent', 'dag', 'noop'], laterStepTypes),
     about: 'Kind of step; taken from its other fields when absent.',
   },
   depends: {
@@ -156,6 +158,13 @@ const stepFields = {
   output: { shape: envNameShape, about: 'Environment variable in which dependants see the output.' },
   outputs: { shape: outputsShape, about: 'Named outputs that the step must give.' },
   foreach: { shape: foreachShape, about: 'Run the step once per item.', aliases: ['parallel'] },
+  call: {
+    shape: text('the name of a DAG'),
+    about: 'Runs another DAG as a run of its own: its name, or a text with references and choices beside it.',
+  },
+  choices: { shape: choicesShape, about: 'Every name that call may become, when it holds references.' },
+  params: { shape: callParamsShape, about: 'Parameters of the DAG that is called.', aliases: ['with'] },
+  secrets: { shape: secretsShape, about: 'Secrets of this step, in place of those of the DAG.' },
   ...sharedFields,
 } as const;
 

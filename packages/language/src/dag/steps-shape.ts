@@ -1,3 +1,4 @@
+import type { JsonSchema } from '@skein/domain';
 import type { SourceText } from '../problem/source-text.ts';
 import { text } from '../shape/scalars.ts';
 import { byKind, isNothing, notSupportedYet, type Shape, wrongValue } from '../shape/shape.ts';
@@ -21,10 +22,14 @@ const shorthand = (node: YamlNode, source: SourceText): StepFields | undefined =
   return { node: map, values: { command: [command] }, nodes: { command: node }, keys: {}, suspected: new Set() };
 };
 
-const readItem = (node: YamlNode, source: SourceText): RawStep | undefined => {
+/** A step, or a command, for editors. */
+export const stepOrCommandSchema: JsonSchema = { anyOf: [{ type: 'string' }, { $ref: '#/$defs/step' }] };
+
+/** One step: a map, or a command. */
+export const readStep = (node: YamlNode, source: SourceText): RawStep | undefined => {
   if (node.kind === 'map') return stepRecord.read(node, source);
   if (node.kind === 'scalar') return shorthand(node, source);
-  notSupportedYet(node, 'a list of steps inside steps', source);
+  notSupportedYet(node, 'a list of steps in place of a step', source);
   return undefined;
 };
 
@@ -37,12 +42,12 @@ const nonEmpty = (steps: readonly RawStep[], node: YamlNode, count: number, sour
 export const stepsShape: Shape<readonly RawStep[]> = byKind<readonly RawStep[]>('a list of steps, or a map by id', {
   list: {
     expected: 'a list of steps',
-    schema: { type: 'array', minItems: 1, items: { anyOf: [{ type: 'string' }, { $ref: '#/$defs/step' }] } },
+    schema: { type: 'array', minItems: 1, items: stepOrCommandSchema },
     read: (node, source) => {
       if (node.kind !== 'list') return undefined;
       const steps = node.items.flatMap((item) => {
         if (isNothing(item)) return wrongValue(item, source, expected) ?? [];
-        return readItem(item, source) ?? [];
+        return readStep(item, source) ?? [];
       });
       return nonEmpty(steps, node, node.items.length, source);
     },
@@ -52,12 +57,12 @@ export const stepsShape: Shape<readonly RawStep[]> = byKind<readonly RawStep[]>(
     schema: {
       type: 'object',
       minProperties: 1,
-      additionalProperties: { anyOf: [{ type: 'string' }, { $ref: '#/$defs/step' }] },
+      additionalProperties: stepOrCommandSchema,
     },
     read: (node, source) => {
       if (node.kind !== 'map') return undefined;
       const steps = node.entries.flatMap((entry): readonly RawStep[] => {
-        const step = isNothing(entry.value) ? wrongValue(entry.value, source, expected) : readItem(entry.value, source);
+        const step = isNothing(entry.value) ? wrongValue(entry.value, source, expected) : readStep(entry.value, source);
         return step === undefined ? [] : [{ ...step, key: entry.key }];
       });
       return nonEmpty(steps, node, node.entries.length, source);

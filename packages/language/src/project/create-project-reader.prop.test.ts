@@ -15,6 +15,8 @@ const path = fc.constantFrom(
   'skein.yaml',
   'dags/a.yaml',
   'agents/a/agent.yaml',
+  'agents/b/agent.yaml',
+  'agents/b/INSTRUCTIONS.md',
   'agents/a/INSTRUCTIONS.md',
   'agents/__proto__/agent.yaml',
   'models/m.yaml',
@@ -44,11 +46,37 @@ const key = fc.constantFrom(
   'tools',
   'limits',
   'output_schema',
+  'mcp',
+  'sub_agents',
+  'command',
+  'url',
+  'env',
+  'headers',
+  'allowed-tools',
   'memory',
   'default_model',
 );
-const word = fc.constantFrom('auto', 'offline', 'openai', 'm', 's', 'a', 'read', 'bash', 'text: with colon');
-const value = fc.oneof(word, fc.array(word, { maxLength: 3 }), fc.jsonValue({ maxDepth: 2 }));
+const word = fc.constantFrom(
+  'auto',
+  'offline',
+  'openai',
+  'm',
+  's',
+  'a',
+  'b',
+  'read',
+  'bash',
+  'delegate',
+  'https://h',
+  'text: with colon',
+);
+const server = fc.dictionary(key, fc.oneof(word, fc.dictionary(key, word, { maxKeys: 2 })), { maxKeys: 3 });
+const value = fc.oneof(
+  word,
+  fc.array(word, { maxLength: 3 }),
+  fc.dictionary(fc.constantFrom('s', 'x y', 'allow'), server, { maxKeys: 2 }),
+  fc.jsonValue({ maxDepth: 2 }),
+);
 const yaml = fc.dictionary(key, value, { maxKeys: 5 }).map((fields) => stringify(fields));
 const content = fc.oneof(
   yaml.map(encode),

@@ -93,7 +93,7 @@ describe('a whole project', () => {
       model: model?.digest,
       soul: soul?.digest,
       skills: { 'git-log': skill?.digest },
-      tools: { allow: ['bash', 'read', 'write'], bash: { allow: ['git .*'], deny: ['push'] } },
+      tools: partOf(project, 'tools', 'tools')?.digest,
       limits: { maxTurns: 5, timeoutMs: 30_000 },
       outputSchema: { type: 'object', properties: { label: { type: 'string' } } },
       subAgents: {},
@@ -102,6 +102,14 @@ describe('a whole project', () => {
       expect(part.digest).toBe(hasher.digest(part.bytes));
       expect(new TextDecoder().decode(part.bytes)).toBe(canonicalJson(decode<JsonValue>(part)));
     }
+  });
+
+  test('its tools are a part of their own', () => {
+    expect(decode(partOf(project, 'tools', 'tools'))).toEqual({
+      allow: ['bash', 'read', 'write'],
+      bash: { allow: ['git .*'], deny: ['push'] },
+      servers: {},
+    });
   });
 
   test('the version id is the digest of the content, which is a part as well', () => {
@@ -257,55 +265,11 @@ describe('what is missing', () => {
   });
 });
 
-describe('skills', () => {
-  const skillTree = (text: string, id = 's', more: Tree = {}): Tree => ({ [`skills/${id}/SKILL.md`]: text, ...more });
-
-  test('a description with an unquoted colon is read all the same', () => {
-    const text = '---\nname: s\ndescription: Use when: things break\n---\nBody\n';
-    const project = readValid({
-      ...skillTree(text),
-      'agents/a/agent.yaml': 'skills: s',
-      'agents/a/INSTRUCTIONS.md': 'x',
-    });
-    expect(decode<SkillContent>(partOf(project, 'skill', 's')).description).toBe('Use when: things break');
-    expect(project.warnings).toHaveLength(1);
-  });
-
-  test('a name that differs from the folder is a warning, the folder wins', () => {
-    const project = readValid(skillTree('---\nname: other\ndescription: d\n---\n'));
-    expect(renderProblems(project.warnings)).toBe(
-      'skills/s/SKILL.md:2:7: name other differs from the folder (expected s)',
-    );
-  });
-
-  test.each([
-    ['no front matter', '# Title\n', 'skills/s/SKILL.md:1:1: no front matter'],
-    ['no description', '---\nname: s\n---\n', 'needs description'],
-    ['an empty description', '---\nname: s\ndescription: " "\n---\n', 'skills/s/SKILL.md:3:14: the text is empty'],
-    ['a long description', `---\nname: s\ndescription: ${'x'.repeat(1025)}\n---\n`, 'the text is too long'],
-    ['an unknown field', '---\nname: s\ndescription: d\nlicence: MIT\n---\n', '4:1: unknown field licence'],
-    ['an open front matter', '---\nname: s\n', 'no front matter'],
-  ])('%s is a problem', (_name, text, expected) => {
-    const problems = readProblems(skillTree(text));
-    expect(problems).toHaveLength(1);
-    expect(problems[0]).toContain(expected);
-  });
-
-  test.each(['Upper', 'double--hyphen', '-x', 'under_score'])('a folder named %s is no skill name', (id) => {
-    const problems = readProblems(skillTree(`---\nname: ${id}\ndescription: d\n---\n`, id));
-    expect(problems[0]).toContain('is not a skill name');
-  });
-
-  test('files that could not live side by side everywhere are refused', () => {
-    const text = '---\nname: s\ndescription: d\n---\n';
-    expect(readProblems(skillTree(text, 's', { 'skills/s/A.md': '1', 'skills/s/a.md': '2' }))).toHaveLength(1);
-    expect(readProblems(skillTree(text, 's', { 'skills/s/../x': '1' }))[0]).toContain('is not normalised');
-    expect(readProblems(skillTree(text, 's', { [`skills/s/${'x'.repeat(600)}`]: '1' }))[0]).toContain('longer than');
-  });
-
+describe('the rest', () => {
   test('a skill over the part limit is refused by its size', () => {
     const tree = {
-      ...skillTree('---\nname: s\ndescription: d\n---\n', 's', { 'skills/s/big.txt': 'x'.repeat(600 * 1024) }),
+      'skills/s/SKILL.md': '---\nname: s\ndescription: d\n---\n',
+      'skills/s/big.txt': 'x'.repeat(4 * 1024 * 1024),
       'agents/a/agent.yaml': 'skills: s',
       'agents/a/INSTRUCTIONS.md': 'x',
     };
@@ -314,9 +278,7 @@ describe('skills', () => {
       ['too_large', 'skills/s/SKILL.md'],
     ]);
   });
-});
 
-describe('the rest', () => {
   test('two DAGs of one name are refused', () => {
     const tree = { 'dags/a.yaml': 'name: same\nsteps: [echo]\n', 'dags/b.yaml': 'name: same\nsteps: [echo]\n' };
     expect(readProblems(tree)).toEqual(['dags/b.yaml:1:1: DAG same is also in dags/a.yaml (expected each name once)']);
@@ -324,12 +286,13 @@ describe('the rest', () => {
 
   test('words of features to come are known in agent files too', () => {
     const tree = {
-      'agents/a/agent.yaml': 'sub_agents: [b]\nmcp: {}\nscorers: []\ntools: [read, delegate, raed]\n',
+      'agents/a/agent.yaml':
+        'sub_agents: [b@v2, { agent: a, floating: true }]\nenvironment: {}\nscorers: []\ntools: [read, ask, raed]\n',
       'agents/a/INSTRUCTIONS.md': 'x',
     };
     const read = reader.read(filesOf(tree), offline);
     const problems = read.ok ? [] : read.error;
-    expect(problems.filter(({ code }) => code === 'unimplemented').map(({ line }) => line)).toEqual([1, 2, 3, 4]);
+    expect(problems.filter(({ code }) => code === 'unimplemented').map(({ line }) => line)).toEqual([1, 1, 2, 3, 4]);
     expect(renderProblems(problems).split('\n').at(-1)).toContain('did you mean read?');
   });
 
@@ -368,7 +331,7 @@ describe('the rest', () => {
   test('an empty project is a valid project', () => {
     expect(reader.read([], offline)).toEqual({
       ok: true,
-      value: { dags: [], agents: [], memory: [], parts: [], warnings: [] },
+      value: { dags: [], subDags: [], agents: [], memory: [], parts: [], warnings: [] },
     });
   });
 

@@ -10,7 +10,7 @@ import type { Hasher, StoredPart } from '@skein/ports';
 
 /** The parts of a project, each once, addressed by the digest of its canonical JSON. */
 export interface PartBook {
-  /** Encodes and keeps a part; `file` is named when the part is too large. Idempotent. */
+  /** Encodes and keeps a part; `file` is named when the part is too large. Idempotent; equal content of one name is one part. */
   add(kind: PartKind, name: string, content: unknown, file: string): Digest;
   parts(): readonly StoredPart[];
   readonly problems: readonly Problem[];
@@ -27,17 +27,16 @@ export const createPartBook = (hasher: Hasher): PartBook => {
     add: (kind, name, content, file) => {
       const bytes = encoder.encode(canonicalJson(content as JsonValue));
       const digest = hasher.digest(bytes);
-      const limit = defaultSnapshotLimits.maxJsonPartBytes;
-      const key = `${kind} ${name}`;
+      const { maxPartBytes, maxJsonPartBytes } = defaultSnapshotLimits;
+      const limit = kind === 'skill' ? maxPartBytes : maxJsonPartBytes;
+      const key = `${kind} ${name} ${digest}`;
       if (bytes.length > limit && !byKey.has(key)) {
-        const message = `${kind} ${name} has ${bytes.length} bytes`;
+        const message = `${kind === name ? `the ${kind}` : `${kind} ${name}`} ${kind === 'tools' ? 'have' : 'has'} ${bytes.length} bytes`;
         problems.push({ message, file, expected: `at most ${limit}`, code: 'too_large' });
       }
       byKey.set(key, { kind, name, digest, bytes });
       return digest;
     },
-    parts: () => [...byKey.values()].toSorted((a, b) => compare(`${a.kind} ${a.name}`, `${b.kind} ${b.name}`)),
+    parts: () => [...byKey].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, part]) => part),
   };
 };
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

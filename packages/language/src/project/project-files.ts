@@ -90,7 +90,14 @@ const sortMemoryFile = (file: ProjectFile, sorted: Sorted): void => {
   withText(file, sorted, (text) => sorted.memory.set(scope, text));
 };
 
+/** Type bits of a symbolic link, where the mode has them. A link could lead anywhere on the machine of whoever applies. */
+export const isLink = (file: ProjectFile): boolean => (file.mode & 0o170000) === 0o120000;
+
 const withText = (file: ProjectFile, sorted: Sorted, use: (text: TextFile) => void): void => {
+  if (isLink(file)) {
+    sorted.problems.push({ message: 'the path is that of a link', file: file.path, expected: 'a file' });
+    return;
+  }
   const text = decodeText(file.path, file.bytes);
   if (text.ok) use({ path: file.path, text: text.value });
   else sorted.problems.push(text.error);

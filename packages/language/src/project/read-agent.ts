@@ -1,4 +1,4 @@
-import type { AgentContent, ModelContent } from '@skein/domain';
+import type { AgentContent, ModelContent, ToolsContent } from '@skein/domain';
 import type { AutoModel } from '@skein/ports';
 import { limitsShape, memoryShape, outputSchemaShape } from '../dag/agent-fields.ts';
 import type { SourceText, Spot } from '../problem/source-text.ts';
@@ -7,8 +7,10 @@ import { record } from '../shape/record.ts';
 import { text } from '../shape/scalars.ts';
 import { byKind, mapped, type Shape } from '../shape/shape.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
+import { mcpShape } from './mcp-shape.ts';
 import { readModel } from './read-model.ts';
-import { toolPolicyShape } from './tool-policy-shape.ts';
+import { type SubAgentUse, subAgentsShape } from './sub-agents-shape.ts';
+import { noTools, toolPolicyShape } from './tool-policy-shape.ts';
 
 /** A name that a file gives, and where. */
 export interface NamedUse {
@@ -23,7 +25,9 @@ export interface AgentReading {
   readonly model: { readonly inline: ModelContent } | { readonly use: NamedUse } | undefined;
   readonly soul: NamedUse | undefined;
   readonly skills: readonly NamedUse[];
-  readonly content: Pick<AgentContent, 'agentId' | 'description' | 'tools' | 'outputSchema' | 'limits' | 'subAgents'>;
+  readonly tools: ToolsContent;
+  readonly subAgents: readonly SubAgentUse[];
+  readonly content: Pick<AgentContent, 'agentId' | 'description' | 'outputSchema' | 'limits'>;
 }
 
 /** A node that is read later, with what is known by then. */
@@ -44,11 +48,13 @@ const agentRecord = record({
     soul: { shape: use('the id of a soul'), about: 'Id of a soul.' },
     skills: { shape: skillList(), about: 'Ids of skills.' },
     tools: { shape: toolPolicyShape, about: 'Tools that the agent may use.' },
+    mcp: { shape: mcpShape, about: 'MCP servers by name; their tools are offered as SERVER__TOOL.' },
+    sub_agents: { shape: subAgentsShape, about: 'Ids of agents that this one may delegate to.' },
     limits: { shape: limitsShape, about: 'Limits; those of a step win.' },
     output_schema: { shape: outputSchemaShape, about: 'JSON Schema of what the agent gives.' },
     memory: { shape: memoryShape, about: 'Memory is opted into by the step.' },
   },
-  later: ['sub_agents', 'mcp', 'scorers', 'environment', 'name', 'instructions'],
+  later: ['scorers', 'environment', 'name', 'instructions'],
 });
 
 function skillList(): Shape<readonly NamedUse[]> {
@@ -71,21 +77,39 @@ export const readAgent = (
       expected: 'memory on the step of the DAG',
     });
   }
+  warnAboutDelegation(fields, source);
   return {
     agentId,
     source,
     model: modelOf(agentId, values.model, source, auto),
     soul: values.soul,
     skills: values.skills ?? [],
+    tools: { ...(values.tools ?? noTools), servers: values.mcp ?? {} },
+    subAgents: values.sub_agents ?? [],
     content: {
       agentId,
       description: values.description ?? '',
-      tools: values.tools ?? { allow: [], bash: { allow: [], deny: [] } },
       ...(values.output_schema === undefined ? {} : { outputSchema: values.output_schema }),
       limits: values.limits ?? {},
-      subAgents: {},
     },
   };
+};
+
+type AgentFields = NonNullable<ReturnType<typeof agentRecord.read>>;
+
+/** The tool and its targets make sense only together. */
+const warnAboutDelegation = ({ values, nodes }: AgentFields, source: SourceText): void => {
+  const mayDelegate = values.tools?.allow.includes('delegate') === true;
+  const hasTargets = (values.sub_agents?.length ?? 0) > 0;
+  if (mayDelegate && !hasTargets && nodes.tools !== undefined) {
+    source.warn(nodes.tools, {
+      message: 'delegate is allowed, but there is no agent to delegate to',
+      expected: 'sub_agents',
+    });
+  }
+  if (hasTargets && !mayDelegate && nodes.sub_agents !== undefined) {
+    source.warn(nodes.sub_agents, { message: 'sub_agents has no effect', expected: 'delegate in tools' });
+  }
 };
 
 const modelOf = (

@@ -9,33 +9,59 @@ import {
 } from '@skein/domain';
 import type { ProjectFile } from '@skein/ports';
 import type { SourceText } from '../problem/source-text.ts';
-import { mapOf } from '../shape/collections.ts';
+import { list } from '../shape/collections.ts';
 import { record } from '../shape/record.ts';
-import { text } from '../shape/scalars.ts';
-import type { Shape, ValueOf } from '../shape/shape.ts';
+import { quoted, text } from '../shape/scalars.ts';
+import { byKind, mapped, type Shape, type ValueOf, wrongValue } from '../shape/shape.ts';
 import { decodeText } from '../yaml/decode-text.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { readFrontMatter } from './front-matter.ts';
+import { isLink } from './project-files.ts';
 
+/** Text within the standard's limits, counted in characters. */
 const limited = (max: number, expected: string): Shape<string> => ({
   expected,
   schema: { type: 'string', maxLength: max },
   read: (node, source) => {
     const value = text(expected).read(node, source);
-    if (value === undefined || (value.trim() !== '' && value.length <= max)) return value;
+    if (value === undefined || (value.trim() !== '' && (value.length <= max || Array.from(value).length <= max)))
+      return value;
     source.report(node, { message: value.trim() === '' ? 'the text is empty' : 'the text is too long', expected });
     return undefined;
   },
 });
 
+/** Names of tools with spaces between; other clients also write a list of them. */
+const allowedTools: Shape<string> = byKind('names of tools with spaces between', {
+  scalar: text('names with spaces between'),
+  list: mapped(list(text('the name of a tool')), (names, node, source) => {
+    source.warn(node, { message: 'allowed-tools is a list', expected: 'one text, with spaces between' });
+    return names.join(' ');
+  }),
+});
+
+/** The standard's map of texts; a value that is none is left out. */
+const metadataShape: Shape<readonly (readonly [string, string])[]> = {
+  expected: 'a map of texts',
+  schema: { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
+  read: (node, source) => {
+    if (node.kind !== 'map') return wrongValue(node, source, 'a map of texts');
+    return node.entries.flatMap(({ key, value }) => {
+      if (value.kind === 'scalar') return value.value === null ? [] : [[key, value.source] as const];
+      source.warn(value, { message: `metadata ${key} is no text and is left out`, expected: 'text' });
+      return [];
+    });
+  },
+};
+
 /**
- * Front matter of the Agent Skills standard.
+ * Front matter of the Agent Skills standard. Lenient where it asks clients to be: a missing or other name and unknown fields are warnings.
  * @source https://agentskills.io/specification
  */
 const skillRecord = record({
   noun: 'the front matter of a skill',
   fields: {
-    name: { shape: text('the name of the folder'), about: 'Name of the skill.', required: true },
+    name: { shape: text('the name of the folder'), about: 'Name of the skill.' },
     description: {
       shape: limited(1024, 'what the skill does and when to use it, 1 to 1024 characters'),
       about: 'What and when.',
@@ -43,9 +69,10 @@ const skillRecord = record({
     },
     license: { shape: text(), about: 'Licence.' },
     compatibility: { shape: limited(500, 'text of 1 to 500 characters'), about: 'What the skill needs.' },
-    metadata: { shape: mapOf(text(), 'a map of texts'), about: 'Free data.' },
-    'allowed-tools': { shape: text('names with spaces between'), about: 'Tools that the skill expects.' },
+    metadata: { shape: metadataShape, about: 'Free data.' },
+    'allowed-tools': { shape: allowedTools, about: 'Tools that the skill expects.' },
   },
+  lenient: true,
 });
 
 /** What reading a skill's folder gave. */
@@ -66,13 +93,14 @@ export const readSkill = (id: string, files: readonly ProjectFile[]): SkillReadi
     };
   }
   const others = files.filter((file) => file !== main);
+  if (isLink(main)) return { problems: [{ message: 'the path is that of a link', file: main.path }], warnings: [] };
   const fileProblems = problemsOfFiles(folder, others);
   const decoded = decodeText(main.path, main.bytes);
   if (!decoded.ok) return { problems: [decoded.error, ...fileProblems], warnings: [] };
   const { header, source, body } = readFrontMatter(main.path, decoded.value, true);
   const fields = header === undefined ? undefined : skillRecord.read(header, source);
   if (header !== undefined && fields !== undefined)
-    checkName(id, fields.nodes.name ?? header, fields.values.name, source);
+    checkName(id, fields.nodes.name ?? header, fields.values.name ?? '', source);
   const problems = [...source.problems, ...fileProblems];
   const description = fields?.values.description;
   if (problems.length > 0 || fields === undefined || description === undefined)
@@ -90,14 +118,15 @@ export const readSkill = (id: string, files: readonly ProjectFile[]): SkillReadi
 const namePattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
 /** The folder gives the name and must obey the standard; a `name` that differs from it is only worth a warning. */
-const checkName = (id: string, node: YamlNode, name: string | undefined, source: SourceText): void => {
-  if (!namePattern.test(id) || id.length > 64) {
+const checkName = (id: string, node: YamlNode, name: string, source: SourceText): void => {
+  if (!namePattern.test(id) || id.length > 64 || id in Object.prototype) {
     source.report(node, {
       message: `${id} is not a skill name`,
       expected: 'at most 64 of a-z 0-9 and single hyphens between them, as folder name',
     });
-  } else if (name !== undefined && name !== id) {
-    source.warn(node, { message: `name ${name} differs from the folder`, expected: id });
+  } else if (name !== id) {
+    const message = name === '' ? 'the skill has no name of its own' : `name ${quoted(name)} differs from the folder`;
+    source.warn(node, { message, expected: id });
   }
 };
 
@@ -113,7 +142,11 @@ const metadataOf = (values: ValueOf<typeof skillRecord>['values']): { readonly [
 const problemsOfFiles = (folder: string, files: readonly ProjectFile[]): readonly Problem[] => {
   const paths = files.map((file) => file.path.slice(folder.length));
   const problems: Problem[] = paths.flatMap((path, index) => {
-    const defect = skillPathDefect(path, defaultSnapshotLimits.maxPathBytes);
+    const file = files[index];
+    const defect =
+      file !== undefined && isLink(file)
+        ? 'is that of a link'
+        : skillPathDefect(path, defaultSnapshotLimits.maxPathBytes);
     return defect === undefined ? [] : [{ message: `the path ${defect}`, file: files[index]?.path ?? folder }];
   });
   const twin = collidingSkillPath([...paths].toSorted());

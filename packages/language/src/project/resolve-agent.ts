@@ -17,13 +17,13 @@ export interface ProjectParts {
   readonly auto: AutoModel;
 }
 
-/** The closed content of an agent; each name that it gives and that does not exist is reported where it is given. */
+/** The closed content of an agent without its sub-agents; each name that it gives and that does not exist is reported where it is given. */
 export const resolveAgent = (
   reading: AgentReading,
   instructions: string,
   parts: ProjectParts,
   book: PartBook,
-): AgentContent | undefined => {
+): Omit<AgentContent, 'subAgents'> | undefined => {
   const { agentId, source } = reading;
   const model = modelOf(reading, parts);
   const soul = reading.soul === undefined ? undefined : find(reading.soul, 'soul', parts.souls, agentId, source);
@@ -35,6 +35,7 @@ export const resolveAgent = (
   return {
     ...reading.content,
     instructions,
+    tools: book.add('tools', 'tools', reading.tools, source.file),
     model: book.add('model', model.id, model, source.file),
     ...(soul === undefined ? {} : { soul: book.add('soul', soul.id, soul, `souls/${soul.id}/SOUL.md`) }),
     skills: Object.fromEntries(

@@ -1,4 +1,4 @@
-import type { ToolPolicy } from '@skein/domain';
+import type { ToolsContent } from '@skein/domain';
 import { list } from '../shape/collections.ts';
 import { isPattern } from '../shape/is-pattern.ts';
 import { record } from '../shape/record.ts';
@@ -6,8 +6,8 @@ import { quoted, text, word } from '../shape/scalars.ts';
 import { byKind, mapped, type Shape } from '../shape/shape.ts';
 
 /** `load_skill` comes with skills and `output` with a schema; naming them is allowed and changes nothing. */
-const tools = ['read', 'write', 'bash', 'load_skill', 'output'] as const;
-const laterTools = ['patch', 'http', 'think', 'remember', 'ask', 'delegate'] as const;
+const tools = ['read', 'write', 'patch', 'bash', 'think', 'load_skill', 'remember', 'delegate', 'output'] as const;
+const laterTools = ['http', 'ask'] as const;
 
 const rule: Shape<string> = {
   expected: 'a regular expression',
@@ -22,7 +22,11 @@ const rule: Shape<string> = {
 };
 
 const names = list(word(tools, laterTools), 'a list of tools');
-const none: ToolPolicy = { allow: [], bash: { allow: [], deny: [] } };
+/** What agent.yaml says under `tools`; the servers stand beside it. */
+export type ToolPolicy = Omit<ToolsContent, 'servers'>;
+
+/** No tools at all. */
+export const noTools: ToolPolicy = { allow: [], bash: { allow: [], deny: [] } };
 
 const bashRules = record({
   noun: 'bash',
@@ -38,13 +42,13 @@ const policyMap = record({
     allow: { shape: names, about: 'Tools that the agent may use.' },
     bash: { shape: bashRules, about: 'Rules for the commands of the bash tool.' },
   },
-  later: ['deny', 'network', 'mcp', 'isolation', 'functions'],
+  later: ['deny', 'network', 'isolation', 'functions'],
 });
 
 /** Tools of an agent: a list of names, or a map with allow and bash rules. None unless it says so. */
 export const toolPolicyShape: Shape<ToolPolicy> = mapped(
   byKind<ToolPolicy>('a list of tools, or a map with allow and bash', {
-    list: mapped(names, (allow) => ({ ...none, allow })),
+    list: mapped(names, (allow) => ({ ...noTools, allow })),
     map: mapped(policyMap, ({ values }) => ({
       allow: values.allow ?? [],
       bash: { allow: values.bash?.values.allow ?? [], deny: values.bash?.values.deny ?? [] },

@@ -33,6 +33,8 @@ export interface RecordOptions<F extends FieldTable> {
   readonly noun: string;
   readonly fields: F;
   readonly later?: readonly string[];
+  /** Unknown fields are worth a warning and have no effect, as standards that others extend ask for. */
+  readonly lenient?: boolean;
 }
 
 /** A map with known fields; every other key is a problem. A key without a value counts as absent. */
@@ -51,14 +53,17 @@ export const record = <const F extends FieldTable>(options: RecordOptions<F>): S
       for (const entry of node.entries) {
         const field = names.get(entry.key);
         if (field === undefined) {
-          const near = reportUnknown(entry, options.noun, later, names, source);
+          const near = reportUnknown(entry, options, later, names, source);
           if (near !== undefined) suspected.add(near);
           continue;
         }
         if (isNothing(entry.value)) continue;
         if (nodes.has(field)) {
           source.report(entry.keySpot, {
-            message: `${entry.key} is ${field} under another name`,
+            message:
+              entry.key === field
+                ? `${field} is also given under another name`
+                : `${entry.key} is ${field} under another name`,
             expected: 'one of them',
           });
           continue;
@@ -91,7 +96,7 @@ const fieldNames = (fields: FieldTable): ReadonlyMap<string, string> =>
 /** Reports a key that is no field; returns the field that was probably meant. */
 const reportUnknown = (
   entry: YamlEntry,
-  noun: string,
+  { noun, lenient = false }: RecordOptions<FieldTable>,
   later: ReadonlySet<string>,
   names: ReadonlyMap<string, string>,
   source: SourceText,
@@ -105,10 +110,10 @@ const reportUnknown = (
   const known = [...names.keys(), ...later];
   const near = suggest(entry.key, known) ?? known.find((name) => isStemOf(entry.key, name));
   const message = `unknown field ${entry.key} in ${noun}`;
-  source.report(
-    entry.keySpot,
-    near === undefined ? { message, expected: listOf(names) } : { message, suggestion: near },
-  );
+  const finding = near === undefined ? { message, expected: listOf(names) } : { message, suggestion: near };
+  if (lenient) source.warn(entry.keySpot, finding);
+  else source.report(entry.keySpot, finding);
+  if (lenient) return undefined;
   return near === undefined ? undefined : names.get(near);
 };
 

@@ -11,7 +11,7 @@ import {
   type Scalar,
 } from 'yaml';
 import type { SourceText, Spot } from '../problem/source-text.ts';
-import { composeDocument } from './compose-document.ts';
+import { composeDocuments, isEmpty, startOf } from './compose-documents.ts';
 import { keyPath, type YamlEntry, type YamlNode } from './yaml-node.ts';
 
 /** Nodes after aliases are followed; bounds what a chain of aliases can blow up to. */
@@ -26,14 +26,36 @@ const knownTags = new Set(
 /** Keys that would reach into JavaScript's own objects further on. */
 const refusedKeys = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** Reads one YAML document. Problems are reported to the source; undefined when nothing can be made of the text. */
+/** Reads a file of one YAML document. Problems are reported to the source; undefined when nothing can be made of the text. */
 export const readYaml = (source: SourceText): YamlNode | undefined => {
-  const document = composeDocument(source);
-  if (document === undefined || source.problems.length > 0) return undefined;
-  if (document.contents === null) return undefined;
+  const documents = composeDocuments(source);
+  const [first, second] = documents ?? [];
+  if (second !== undefined) {
+    source.report(startOf(second), { message: 'there is a second document', expected: 'one document in this file' });
+  }
+  return first === undefined ? undefined : convertDocuments([first], source)?.[0];
+};
+
+/**
+ * Reads a file of several YAML documents. An empty one before another is a problem; those at the end do not count.
+ * Undefined when nothing can be made of the text; none when it holds nothing. The limits are those of the whole file.
+ */
+export const readYamlDocuments = (source: SourceText): readonly YamlNode[] | undefined => {
+  const documents = composeDocuments(source);
+  for (const document of documents?.filter(isEmpty) ?? []) {
+    source.report(startOf(document), { message: 'the document is empty', expected: 'a DAG with steps' });
+  }
+  return documents === undefined ? undefined : convertDocuments(documents, source);
+};
+
+const convertDocuments = (
+  documents: readonly Document.Parsed<ParsedNode>[],
+  source: SourceText,
+): readonly YamlNode[] | undefined => {
+  if (source.problems.length > 0) return undefined;
   const converter = createConverter(source);
-  const node = converter.convert(document.contents, '', spotOf(document, ''));
-  return converter.isCut() ? undefined : node;
+  const nodes = documents.map((document) => converter.convertDocument(document));
+  return converter.isCut() ? undefined : nodes;
 };
 
 const spotOf = (document: Document.Parsed<ParsedNode>, path: string): Spot => ({
@@ -43,7 +65,8 @@ const spotOf = (document: Document.Parsed<ParsedNode>, path: string): Spot => ({
 });
 
 interface Converter {
-  convert(node: Node | null, path: string, fallback: Spot): YamlNode;
+  /** Anchors are those of one document; the limits are those of the file. */
+  convertDocument(document: Document.Parsed<ParsedNode>): YamlNode;
   /** True after a limit was passed: the rest of the document is missing. */
   isCut(): boolean;
 }
@@ -156,5 +179,11 @@ const createConverter = (source: SourceText): Converter => {
     return [];
   };
 
-  return { convert, isCut: () => cut };
+  return {
+    convertDocument: (document) => {
+      anchors.clear();
+      return convert(document.contents, '', spotOf(document, ''));
+    },
+    isCut: () => cut,
+  };
 };

@@ -8,22 +8,26 @@ export const loadSdk = async (): Promise<Pick<typeof import('ai'), 'streamText' 
   return await import('ai');
 };
 
+/** A redirect is an answer like any other: following it would take the conversation, and some providers' keys, to another host. */
+const fetchWithoutRedirects: typeof fetch = (input, init) => fetch(input, { ...init, redirect: 'manual' });
+
 /**
  * The provider's model object; provider packages are loaded lazily.
  * OpenAI is spoken to over chat completions: stateless, and nothing of the conversation stays with the provider.
  */
 export const loadLanguageModel = async (content: ModelContent, apiKey: string | undefined): Promise<LanguageModel> => {
   const baseURL = apiRoot(content);
+  const common = { fetch: fetchWithoutRedirects };
   switch (content.provider) {
     case 'openai': {
       const { createOpenAI } = await import('@ai-sdk/openai');
-      return createOpenAI({ apiKey: apiKey ?? '', baseURL: baseURL ?? 'https://api.openai.com/v1' }).chat(
+      return createOpenAI({ ...common, apiKey: apiKey ?? '', baseURL: baseURL ?? 'https://api.openai.com/v1' }).chat(
         content.model,
       );
     }
     case 'anthropic': {
       const { createAnthropic } = await import('@ai-sdk/anthropic');
-      return createAnthropic({ apiKey: apiKey ?? '', baseURL: baseURL ?? 'https://api.anthropic.com/v1' })(
+      return createAnthropic({ ...common, apiKey: apiKey ?? '', baseURL: baseURL ?? 'https://api.anthropic.com/v1' })(
         content.model,
       );
     }
@@ -33,6 +37,7 @@ export const loadLanguageModel = async (content: ModelContent, apiKey: string | 
         throw new DomainError('invalid_argument', `model ${content.id}: openai-compatible needs a base_url`);
       }
       const provider = createOpenAICompatible({
+        ...common,
         name: 'openai-compatible',
         baseURL,
         includeUsage: true,

@@ -49,8 +49,12 @@ const requestFor = (provider: ModelProvider, changes: Partial<TurnRequest> = {})
 });
 
 const turn = (request: TurnRequest, signal = new AbortController().signal, heard: string[] = []) =>
-  createModelRouter({ secrets: (name) => (name === 'KEY' ? secret : undefined), clock, idleTimeoutMs: 1_000 }).turn(
-    request,
+  createModelRouter({ clock, idleTimeoutMs: 1_000 }).turn(
+    {
+      readSecret: (name) =>
+        name === 'KEY' ? Promise.resolve(secret) : Promise.reject(new DomainError('not_found', 'no such secret')),
+      ...request,
+    },
     (text) => heard.push(text),
     signal,
   );
@@ -278,8 +282,8 @@ test('tool arguments that are no JSON come through as text, for the agent to ans
 
 describe('keys', () => {
   const turnWith = (key: string) =>
-    createModelRouter({ secrets: () => key, clock }).turn(
-      requestFor('openai-compatible'),
+    createModelRouter({ clock }).turn(
+      requestFor('openai-compatible', { readSecret: () => Promise.resolve(key) }),
       () => {},
       new AbortController().signal,
     );
@@ -319,3 +323,23 @@ test('an answer without end is cut and its connection closed', async () => {
   await expect(turn(requestFor('openai'))).rejects.toMatchObject({ code: 'too_large' });
   await expect.poll(() => isClosed).toBe(true);
 });
+
+test.each(['openai', 'openai-compatible', 'anthropic'] as const)(
+  'a redirect of %s is not followed: neither the key nor the conversation goes elsewhere',
+  async (provider) => {
+    let strangers = 0;
+    const other = createServer((_request, response) => {
+      strangers += 1;
+      response.end();
+    });
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const location = `http://127.0.0.1:${(other.address() as AddressInfo).port}/v1`;
+    answer = (response) => response.writeHead(307, { location }).end();
+    await expect(turn(requestFor(provider))).rejects.toMatchObject({
+      code: 'invalid_argument',
+      details: { status: 307 },
+    });
+    expect(strangers).toBe(0);
+    await new Promise((resolve) => other.close(resolve));
+  },
+);

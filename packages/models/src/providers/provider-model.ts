@@ -1,4 +1,4 @@
-import { DomainError, type JsonObject, type JsonValue, type ModelContent } from '@skein/domain';
+import { DomainError, isDomainError, type JsonObject, type JsonValue, type ModelContent } from '@skein/domain';
 import type { Clock, Model, ToolCall, Turn, TurnRequest } from '@skein/ports';
 import type { LanguageModelUsage } from 'ai';
 import { callSettings } from './call-settings.ts';
@@ -8,7 +8,6 @@ import { toDomainError } from './provider-error.ts';
 
 /** What the provider model needs; see `ModelRouterDeps`. */
 export interface ProviderModelDeps {
-  readonly secrets: (name: string) => string | undefined;
   readonly clock: Clock;
   readonly idleTimeoutMs: number;
 }
@@ -21,7 +20,7 @@ const defaultSecrets: { readonly [provider in ModelContent['provider']]?: string
 /** Remote providers over the AI SDK: one streamed turn, tools without execution, no retries of its own. */
 export const createProviderModel = (deps: ProviderModelDeps): Model => ({
   turn: async (request, onText, signal) => {
-    const apiKey = readKey(deps, request.model);
+    const apiKey = await readKey(request);
     const watch = watchStream(deps, signal);
     try {
       return await streamTurn(request, apiKey, onText, watch);
@@ -35,17 +34,22 @@ export const createProviderModel = (deps: ProviderModelDeps): Model => ({
   },
 });
 
-const readKey = (deps: ProviderModelDeps, model: ModelContent): string | undefined => {
+/** The key of the model, read per turn, never stored or logged (S3). */
+const readKey = async ({ model, readSecret }: TurnRequest): Promise<string | undefined> => {
   const name = model.secretName ?? defaultSecrets[model.provider];
   if (name === undefined) return undefined;
-  // Files end in a line break, and what was read from one often still does.
-  const key = deps.secrets(name)?.trim() ?? '';
-  if (/^[\x21-\x7e]+$/.test(key)) return key;
-  // Any other text could not be a header, and the complaint about that would quote it (S3).
-  const defect = key === '' ? 'is not set' : 'holds characters that no key has';
-  throw new DomainError('unauthenticated', `the secret ${name} of model ${model.id} ${defect} on this worker`, {
-    secretName: name,
+  const unusable = (defect: string): DomainError =>
+    new DomainError('unauthenticated', `the secret ${name} of model ${model.id} ${defect}`, { secretName: name });
+  const value = await readSecret?.(name).catch((thrown: unknown) => {
+    if (isDomainError(thrown) && thrown.code === 'not_found') return undefined;
+    throw thrown;
   });
+  // Files end in a line break, and what was read from one often still does.
+  const key = value?.trim() ?? '';
+  if (key === '') throw unusable('is set neither on this worker nor at the coordinator');
+  // Any other text could not be a header, and the complaint about that would quote it (S3).
+  if (!/^[\x21-\x7e]+$/.test(key)) throw unusable('holds characters that no key has');
+  return key;
 };
 
 /** What one answer may weigh, in UTF-16 units of text and of tool input; a provider without end is cut here, not by memory. */

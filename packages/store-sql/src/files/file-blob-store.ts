@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Digest, DomainError, type TenantId } from '@skein/domain';
 import type { BlobStore, Hasher } from '@skein/ports';
@@ -11,6 +11,7 @@ const digestPattern = /^sha256:([0-9a-f]{2})([0-9a-f]{62})$/;
  * Blobs as files: `ROOT/TENANT/aa/bbbb…`, named by their digest.
  * B1 A name appears only by rename of a file that was synced, and its folder is synced before `put` resolves.
  * B2 Bytes leave only after they were checked against their name.
+ * B3 A removal is durable when it resolves; folders stay.
  */
 export class FileBlobStore implements BlobStore {
   readonly #root: string;
@@ -60,9 +61,43 @@ export class FileBlobStore implements BlobStore {
     return path !== undefined && (await this.#exists(path));
   }
 
-  #path(tenant: TenantId, digest: Digest): string | undefined {
+  /** Name of the blob's file below the root; undefined for what is no digest. */
+  nameOf(tenant: TenantId, digest: Digest): string | undefined {
     const match = digestPattern.exec(digest);
-    return match === null ? undefined : join(this.#root, safeName(tenant), match[1] as string, match[2] as string);
+    return match === null ? undefined : join(safeName(tenant), match[1] as string, match[2] as string);
+  }
+
+  /** Names of all files below the root. What a put that died left behind has the name of its blob, a dot and more. */
+  async names(): Promise<readonly string[]> {
+    const names: string[] = [];
+    for (const tenant of await namesIn(this.#root)) {
+      for (const folder of await namesIn(join(this.#root, tenant))) {
+        for (const file of await namesIn(join(this.#root, tenant, folder))) names.push(join(tenant, folder, file));
+      }
+    }
+    return names;
+  }
+
+  /**
+   * Removes a file by its name and answers its bytes; undefined when there is none. The caller sees to it that nobody needs the blob
+   * or puts it meanwhile.
+   */
+  async remove(name: string): Promise<number | undefined> {
+    const path = join(this.#root, name);
+    try {
+      const { size } = await stat(path);
+      await rm(path);
+      await syncFolder(dirname(path)); // B3
+      return size;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw fileError(error);
+    }
+  }
+
+  #path(tenant: TenantId, digest: Digest): string | undefined {
+    const name = this.nameOf(tenant, digest);
+    return name === undefined ? undefined : join(this.#root, name);
   }
 
   async #exists(path: string): Promise<boolean> {
@@ -121,6 +156,15 @@ export class FileBlobStore implements BlobStore {
     for (let at = folder; at.length >= this.#root.length; at = dirname(at)) await syncFolder(dirname(at));
   }
 }
+
+const namesIn = async (folder: string): Promise<readonly string[]> => {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw fileError(error);
+  }
+};
 
 const syncFolder = async (folder: string): Promise<void> => {
   const handle = await open(folder, 'r');

@@ -2,15 +2,19 @@ import { DomainError } from '@skein/domain';
 import { type Migration, Migrator } from 'kysely';
 import type { Queries } from '../sql/schema.ts';
 import { firstTables } from './0001-first-tables.ts';
+import { memoryCallsReferences } from './0002-memory-calls-references.ts';
 
 /** In this order, for ever; a migration that was released never changes. */
-const migrations: { readonly [name: string]: Migration } = {
+const migrationsAt = (now: number): { readonly [name: string]: Migration } => ({
   '0001-first-tables': firstTables,
-};
+  '0002-memory-calls-references': memoryCallsReferences(now),
+});
 
-/** Brings the database up to this version. Throws `unavailable` when it cannot, also when a newer version wrote it. */
-export const migrate = async (database: Queries): Promise<void> => {
-  const migrator = new Migrator({ db: database, provider: { getMigrations: async () => ({ ...migrations }) } });
+/**
+ * Brings the database up to this version, at `now` in ms. Throws `unavailable` when it cannot, also when a newer version wrote it.
+ */
+export const migrate = async (database: Queries, now: number): Promise<void> => {
+  const migrator = new Migrator({ db: database, provider: { getMigrations: async () => ({ ...migrationsAt(now) }) } });
   const { error } = await migrator.migrateToLatest();
   if (error === undefined) return;
   if (error instanceof DomainError) throw error;

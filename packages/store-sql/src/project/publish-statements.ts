@@ -82,6 +82,15 @@ export const upsertDag = (queries: Queries, tenant: TenantId, { digest, name, da
       ),
   );
 
+/** Keeps a DAG that is current under no name, at least not by this; one that is there keeps its text. */
+export const keepDag = (queries: Queries, tenant: TenantId, { digest, name, dag, source }: StoredDag): Bound =>
+  bound(
+    queries
+      .insertInto('dag')
+      .values({ tenant, digest, name, dag: JSON.stringify(dag), source: source ?? null })
+      .onConflict((conflict) => conflict.columns(['tenant', 'digest']).doNothing()),
+  );
+
 /** Makes the DAG current under its name. */
 export const makeCurrent = (queries: Queries, tenant: TenantId, { digest, name }: StoredDag): Bound =>
   bound(
@@ -91,13 +100,4 @@ export const makeCurrent = (queries: Queries, tenant: TenantId, { digest, name }
       .onConflict((conflict) =>
         conflict.columns(['tenant', 'name']).doUpdateSet((eb) => ({ digest: eb.ref('excluded.digest') })),
       ),
-  );
-
-/** Writes a note where there is none. */
-export const seedMemory = (queries: Queries, tenant: TenantId, scope: string, text: string): Bound =>
-  bound(
-    queries
-      .insertInto('memory')
-      .values({ tenant, scope, revision: 1, text })
-      .onConflict((conflict) => conflict.columns(['tenant', 'scope']).doNothing()),
   );

@@ -1,25 +1,28 @@
 import { DomainError } from '@skein/domain';
 import type { Publication, PublicationResult } from '@skein/ports';
+import { seededBy, seedHistory, seedMemory } from '../memory/seed-statements.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
 import type { SqlRow } from '../thread/sql-thread-messages.ts';
+import { clearCandidate, findCandidate, nameCandidate } from './candidate-statements.ts';
 import {
   activateVersion,
   currentDigest,
   insertVersion,
+  keepDag,
   makeCurrent,
   numberOfVersion,
   raiseRevision,
-  seedMemory,
   upsertDag,
 } from './publish-statements.ts';
 
 type Results = readonly (readonly SqlRow[] | number)[];
 
-/** A publication as one unit, and how to read what it did. */
+/** A publication as one unit, and how to read what it did. `commitId` is unique for ever. */
 export const createPublishUnit = (
   queries: Queries,
   publication: Publication,
+  commitId: string,
 ): { readonly unit: WriteUnit; readonly resultOf: (outcome: UnitOutcome) => PublicationResult } => {
   const { tenant, at } = publication;
   const writes: Write[] = [];
@@ -32,14 +35,20 @@ export const createPublishUnit = (
     const number = add({ ...numberOfVersion(queries, tenant, agentId, versionId), answers: 'rows' });
     const active = publication.activate.includes(agentId);
     const activated = active ? add(activateVersion(queries, tenant, agentId, versionId)) : undefined;
+    if (active) add(clearCandidate(queries, tenant, agentId, versionId));
+    const wanted = publication.candidates.includes(agentId);
+    if (wanted) add(nameCandidate(queries, tenant, agentId, versionId));
+    const candidate = add({ ...findCandidate(queries, tenant, agentId, versionId), answers: 'rows' });
     return (results: Results) => ({
       agentId,
       versionId,
       alias: `v${Number(rowOf(results, number)?.['number'])}`,
       created: changed(results, created),
       activated: activated !== undefined && changed(results, activated),
+      candidate: wanted && rowOf(results, candidate) !== undefined,
     });
   });
+  for (const dag of publication.subDags) add(keepDag(queries, tenant, dag));
   const dags = publication.dags.map((dag) => {
     const before = add({ ...currentDigest(queries, tenant, dag.name), answers: 'rows' });
     add(upsertDag(queries, tenant, dag));
@@ -50,14 +59,24 @@ export const createPublishUnit = (
       return { name: dag.name, digest: dag.digest, change } as const;
     };
   });
-  for (const { scope, text } of publication.memory) add(seedMemory(queries, tenant, scope, text));
+  const memory = publication.memory.map((seed) => {
+    const { scope } = seed;
+    add(seedMemory(queries, tenant, seed, commitId));
+    add(seedHistory(queries, tenant, scope, at, commitId));
+    const seeded = add({ ...seededBy(queries, tenant, scope, commitId), answers: 'rows' });
+    return (results: Results) => ({ scope, seeded: rowOf(results, seeded) !== undefined });
+  });
   add(raiseRevision(queries, tenant));
   return {
     unit: { key: tenant, guards: [], writes, wantsResults: true },
     resultOf: (outcome) => {
       if (outcome.status !== 'done') throw new DomainError('internal', 'a publication has no guard');
       const { results } = outcome;
-      return { agents: agents.map((read) => read(results)), dags: dags.map((read) => read(results)) };
+      return {
+        agents: agents.map((read) => read(results)),
+        dags: dags.map((read) => read(results)),
+        memory: memory.map((read) => read(results)),
+      };
     },
   };
 };

@@ -14,6 +14,7 @@ import { readStoredPart } from '../files/read-stored-part.ts';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Committer } from '../sql/write-unit.ts';
+import { clearCandidate } from './candidate-statements.ts';
 import { raiseRevision } from './publish-statements.ts';
 import { createPublishUnit } from './publish-unit.ts';
 
@@ -23,12 +24,15 @@ export interface SqlProjectStoreDeps {
   readonly queries: Queries;
   readonly blobs: BlobStore;
   readonly hasher: Hasher;
+  /** Unlike that of any other opening of the database. */
+  readonly writer: string;
 }
 
 /** DAGs, agent versions and memory in SQL; the bytes of parts in the blob store. */
 export class SqlProjectStore implements ProjectStore {
   readonly #deps: SqlProjectStoreDeps;
   readonly #queries: Queries;
+  #count = 0;
 
   constructor(deps: SqlProjectStoreDeps) {
     this.#deps = deps;
@@ -40,7 +44,9 @@ export class SqlProjectStore implements ProjectStore {
     const { tenant, parts } = publication;
     // Bytes first: a row never names bytes that are not on disk. Bytes without a row are only garbage.
     await Promise.all(parts.map((part) => this.#deps.blobs.put(tenant, part.bytes)));
-    const { unit, resultOf } = createPublishUnit(this.#queries, publication);
+    this.#count += 1;
+    const commitId = `${this.#deps.writer}.p${this.#count.toString(36)}`;
+    const { unit, resultOf } = createPublishUnit(this.#queries, publication, commitId);
     return resultOf(await this.#deps.committer.commit(unit));
   }
 
@@ -69,21 +75,33 @@ export class SqlProjectStore implements ProjectStore {
       .leftJoin('agent_active as active', (join) =>
         join.onRef('active.tenant', '=', 'version.tenant').onRef('active.agent_id', '=', 'version.agent_id'),
       )
+      .leftJoin('agent_candidate as candidate', (join) =>
+        join.onRef('candidate.tenant', '=', 'version.tenant').onRef('candidate.agent_id', '=', 'version.agent_id'),
+      )
       .select((eb) => [
         'version.agent_id',
         eb.fn.countAll<number>().as('versions'),
         eb.fn.max('active.version_id').as('active_id'),
         sql<number | null>`max(case when active.version_id = version.version_id then version.number end)`.as('active'),
+        eb.fn.max('candidate.version_id').as('candidate_id'),
+        sql<number | null>`max(case when candidate.version_id = version.version_id then version.number end)`.as(
+          'candidate',
+        ),
       ])
       .where('version.tenant', '=', tenant)
       .groupBy('version.agent_id')
       .orderBy('version.agent_id')
       .execute();
-    return rows.map(({ agent_id: agentId, versions, active_id: activeId, active }) => ({
-      agentId,
-      ...(activeId === null || active === null ? {} : { activeVersionId: activeId, activeAlias: `v${active}` }),
-      versions: Number(versions),
-    }));
+    return rows.map(
+      ({ agent_id: agentId, versions, active_id: activeId, active, candidate_id: candidateId, candidate }) => ({
+        agentId,
+        ...(activeId === null || active === null ? {} : { activeVersionId: activeId, activeAlias: `v${active}` }),
+        ...(candidateId === null || candidate === null
+          ? {}
+          : { candidateVersionId: candidateId, candidateAlias: `v${candidate}` }),
+        versions: Number(versions),
+      }),
+    );
   }
 
   async listVersions(tenant: TenantId, agentId: string): Promise<readonly AgentVersion[]> {
@@ -120,7 +138,11 @@ export class SqlProjectStore implements ProjectStore {
     const outcome = await this.#deps.committer.commit({
       key: tenant,
       guards: [{ must: 'exist', ...bound(known) }],
-      writes: [bound(activate), raiseRevision(this.#queries, tenant)],
+      writes: [
+        bound(activate),
+        clearCandidate(this.#queries, tenant, agentId, versionId),
+        raiseRevision(this.#queries, tenant),
+      ],
     });
     if (outcome.status === 'done') return;
     throw new DomainError('not_found', 'unknown agent version', { agentId, versionId });
@@ -164,15 +186,23 @@ export class SqlProjectStore implements ProjectStore {
   }
 
   /** Everything that can be wrong is found before anything is changed. */
-  #check({ parts, agents, activate }: Publication): void {
+  #check({ parts, agents, activate, candidates }: Publication): void {
     for (const { digest, bytes } of parts) {
       if (this.#deps.hasher.digest(bytes) !== digest) {
         throw new DomainError('digest_mismatch', 'a part does not match its digest', { digest });
       }
     }
-    const unknown = activate.filter((agentId) => !agents.some(({ content }) => content.agentId === agentId));
+    const unknown = [...activate, ...candidates].filter(
+      (agentId) => !agents.some(({ content }) => content.agentId === agentId),
+    );
     if (unknown.length > 0) {
-      throw new DomainError('invalid_argument', 'only agents of the publication can be activated by it', { unknown });
+      throw new DomainError(
+        'invalid_argument',
+        'only agents of the publication can be made active or candidate by it',
+        {
+          unknown,
+        },
+      );
     }
   }
 }

@@ -10,8 +10,13 @@ const heads = (queries: Queries, shards: readonly number[]) => {
 };
 
 /** One row more than the page, to know whether another follows. Run ids rise with time, so the key gives the order. */
-export const listQuery = (queries: Queries, { tenant, dag, status, limit, cursor }: RunFilter) => {
+export const listQuery = (queries: Queries, { tenant, dag, status, parentRunId, limit, cursor }: RunFilter) => {
   let query = queries.selectFrom('run_head').selectAll().where('tenant', '=', tenant);
+  // The planner takes the index of roots, or of children, only where the query names a parent or says that there is none.
+  query =
+    parentRunId === undefined
+      ? query.where('parent_run_id', 'is', null)
+      : query.where('parent_run_id', '=', parentRunId);
   if (dag !== undefined) query = query.where('dag', '=', dag);
   if (status !== undefined) query = query.where('status', '=', status);
   if (cursor !== undefined) query = query.where('run_id', '<', cursor);

@@ -18,6 +18,8 @@ export const headOf = (row: Selectable<RunHeadTable>): RunHead => ({
   ...(row.snapshot_digest === null ? {} : { snapshotDigest: row.snapshot_digest }),
   partial: row.partial !== 0,
   ...(row.retry_of === null ? {} : { retryOf: row.retry_of }),
+  ...(row.parent_run_id === null ? {} : { parentRunId: row.parent_run_id }),
+  ...(row.root_run_id === null ? {} : { rootRunId: row.root_run_id }),
   ...(row.due_at === null ? {} : { dueAt: Number(row.due_at) }),
 });
 

@@ -19,15 +19,17 @@ export interface OpenDatabase {
 /** Opens the file with a writer and a reader thread and brings it up to this version. Throws `unavailable`. */
 export const openDatabase = async (options: {
   readonly path: string;
+  /** ms since the epoch, for rows of an earlier version that have no instant. */
+  readonly now: number;
   readonly maxDatabaseBytes?: number;
 }): Promise<OpenDatabase> => {
-  const { path, maxDatabaseBytes } = options;
+  const { path, now, maxDatabaseBytes } = options;
   const limit = maxDatabaseBytes === undefined ? {} : { maxPages: Math.ceil(maxDatabaseBytes / pageBytes) };
   const writerOptions: SqlThreadOptions = { path, mode: 'writer', ...limit };
   const writer = await SqlThread.open(writerOptions);
   let reader: ReaderThread;
   try {
-    await migrate(new Kysely<Schema>({ dialect: createThreadDialect(writer) }));
+    await migrate(new Kysely<Schema>({ dialect: createThreadDialect(writer) }), now);
     reader = await ReaderThread.open({ path, mode: 'reader' });
   } catch (error) {
     await writer.terminate();

@@ -1,4 +1,4 @@
-import type { RunStatus } from '@skein/domain';
+import type { MemoryOperation, ProposalStatus, RunStatus } from '@skein/domain';
 import type { Kysely } from 'kysely';
 
 /** Heads of runs: the list rows, and the timers. */
@@ -17,6 +17,9 @@ export interface RunHeadTable {
   snapshot_digest: string | null;
   partial: number;
   retry_of: string | null;
+  /** Null for a root, as is the root's id. */
+  parent_run_id: string | null;
+  root_run_id: string | null;
   due_at: number | null;
 }
 
@@ -96,12 +99,54 @@ export interface AgentActiveTable {
   version_id: string;
 }
 
-/** Memory notes. */
+/** The version of each agent that is tried out next. */
+export interface AgentCandidateTable {
+  tenant: string;
+  agent_id: string;
+  version_id: string;
+}
+
+/** Memory scopes as they are now. */
 export interface MemoryTable {
   tenant: string;
   scope: string;
   revision: number;
   text: string;
+  /** Names the commit that wrote the revision. */
+  commit_id: string | null;
+}
+
+/** Every revision of every scope. */
+export interface MemoryHistoryTable {
+  tenant: string;
+  scope: string;
+  revision: number;
+  text: string;
+  at: number;
+  /** JSON of a `MemoryChange`. */
+  change: string;
+  commit_id: string | null;
+}
+
+/** Wishes to change a scope. */
+export interface MemoryProposalTable {
+  tenant: string;
+  proposal_id: string;
+  scope: string;
+  op: MemoryOperation;
+  text: string;
+  basis: string | null;
+  run_id: string;
+  step: string;
+  attempt: number;
+  agent_id: string;
+  version_id: string;
+  at: number;
+  status: ProposalStatus;
+  reason: string | null;
+  revision: number | null;
+  /** Names the commit that changed the status last. */
+  commit_id: string | null;
 }
 
 /** Manifests of sealed snapshots. */
@@ -109,6 +154,18 @@ export interface SnapshotTable {
   tenant: string;
   digest: string;
   manifest: string;
+  /** How many heads of runs that are not terminal name it. */
+  refs: number;
+  /** Its sealing, or the end of the last run that referred to it. */
+  last_used_at: number;
+}
+
+/** The parts of each snapshot, each once. */
+export interface SnapshotPartTable {
+  tenant: string;
+  snapshot_digest: string;
+  part_digest: string;
+  size: number;
 }
 
 /** Hashed tokens. */
@@ -163,8 +220,12 @@ export interface Schema {
   dag_current: DagCurrentTable;
   agent_version: AgentVersionTable;
   agent_active: AgentActiveTable;
+  agent_candidate: AgentCandidateTable;
   memory: MemoryTable;
+  memory_history: MemoryHistoryTable;
+  memory_proposal: MemoryProposalTable;
   snapshot: SnapshotTable;
+  snapshot_part: SnapshotPartTable;
   token: TokenTable;
   shard_home: ShardHomeTable;
   queue_hint: QueueHintTable;

@@ -6,9 +6,12 @@ export interface Bound {
   readonly params: readonly SqlValue[];
 }
 
-/** A statement that must change a row (`changes`) or find one (`exists`), else the unit stops and `otherwise` is read instead. */
+/**
+ * A statement that must change a row or find one, else the unit stops and `otherwise` is read instead. `hold`: as `exist`, of something
+ * that no guard of any unit changes, so that a batch asks once for all units that ask the same. `run`: it only runs, between the guards.
+ */
 export interface Guard extends Bound {
-  readonly must: 'change' | 'exist';
+  readonly must: 'change' | 'exist' | 'hold' | 'run';
   readonly otherwise?: Bound;
 }
 

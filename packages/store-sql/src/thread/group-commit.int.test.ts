@@ -15,7 +15,7 @@ const ids = createSequenceIds(80);
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-commit-'));
-  database = await openDatabase({ path: join(folder, 'test.db') });
+  database = await openDatabase({ path: join(folder, 'test.db'), now: 0 });
   const { committer, queries } = database;
   runs = new SqlRunStore({ committer, queries, writer: await nextWriter(queries, committer) });
 });

@@ -26,6 +26,8 @@ const maxThreadsPerBatch = 2;
 /** Checkpoint once about this many pages were written since the last one. */
 const checkpointPages = 4_096;
 
+const guardKinds = { change: 'changes', exist: 'exists', hold: 'holds', run: 'run' } as const;
+
 const done: UnitOutcome = { status: 'done', results: [] };
 
 /** What the group commit works with. */
@@ -153,7 +155,7 @@ export class GroupCommit implements Committer {
     return [
       wantsResults,
       guards.map((guard) => {
-        const kind = guard.must === 'exist' ? 'exists' : 'changes';
+        const kind = guardKinds[guard.must];
         const { otherwise } = guard;
         const params = pack(guard.params, bytes);
         return otherwise === undefined

@@ -15,7 +15,7 @@ export type PackedValue = string | number | null | { readonly b: number };
 
 /** Kind, id of the statement's text, parameters; a guard also has what to read when it does not hold. */
 export type EncodedStatement = readonly [
-  kind: 'changes' | 'exists' | 'run' | 'rows',
+  kind: 'changes' | 'exists' | 'holds' | 'run' | 'rows',
   id: number,
   params: readonly PackedValue[],
   otherwiseId?: number,

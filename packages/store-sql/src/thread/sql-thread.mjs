@@ -72,18 +72,31 @@ const changesOf = (id, params) => prepare(textOf(id)).run(params).changes;
 const control = (sql) => prepare(sql).run([]);
 
 /**
- * Runs the guards of a unit; answers what stopped it, or undefined.
- * @param {EncodedUnit} unit @returns {EncodedOutcome | undefined}
+ * @param {EncodedUnit[1][number]} guard @param {Map<string, boolean>} held answers of the batch that no guard changes
+ * @returns {boolean}
  */
-const stopOf = (unit) => {
+const holds = ([kind, id, params], held) => {
+  if (kind === 'exists') return rowsOf(id, params).length > 0;
+  if (kind !== 'holds') return changesOf(id, params) > 0 || kind === 'run';
+  const key = `${id} ${JSON.stringify(params)}`;
+  const known = held.get(key) ?? rowsOf(id, params).length > 0;
+  held.set(key, known);
+  return known;
+};
+
+/**
+ * Runs the guards of a unit; answers what stopped it, or undefined.
+ * @param {EncodedUnit} unit @param {Map<string, boolean>} held @returns {EncodedOutcome | undefined}
+ */
+const stopOf = (unit, held) => {
   const guards = unit[1];
   if (guards.length === 0) return undefined;
   const undoable = guards.length > 1;
   if (undoable) control('SAVEPOINT unit');
   for (let at = 0; at < guards.length; at += 1) {
-    const [kind, id, params, otherwiseId, otherwiseParams] = /** @type {EncodedUnit[1][number]} */ (guards[at]);
-    const held = kind === 'exists' ? rowsOf(id, params).length > 0 : changesOf(id, params) > 0;
-    if (held) continue;
+    const guard = /** @type {EncodedUnit[1][number]} */ (guards[at]);
+    if (holds(guard, held)) continue;
+    const [, , , otherwiseId, otherwiseParams] = guard;
     if (undoable) {
       control('ROLLBACK TO unit');
       control('RELEASE unit');
@@ -107,7 +120,9 @@ const write = ([wanted, , writes]) => {
 const transaction = (units) => {
   control('BEGIN IMMEDIATE');
   try {
-    const stops = units.map(stopOf);
+    /** @type {Map<string, boolean>} */
+    const held = new Map();
+    const stops = units.map((unit) => stopOf(unit, held));
     const outcomes = units.map((unit, index) => stops[index] ?? write(unit));
     control('COMMIT'); // T1
     return outcomes;

@@ -1,4 +1,4 @@
-import type { JsonValue, Step, StepAction } from '@skein/domain';
+import { DomainError, type JsonValue, type Step, type StepAction } from '@skein/domain';
 import type { AgentStores, ExecutionContext } from '@skein/ports';
 import { stepOf } from '../fixtures/dag-fixtures.ts';
 
@@ -18,6 +18,8 @@ export interface AgentContextChanges {
   readonly upstreamEnv?: { readonly [name: string]: JsonValue };
   readonly item?: { readonly index: number; readonly value: JsonValue };
   readonly workDir?: string;
+  /** By name; a name that is not here is refused with `permission_denied`. */
+  readonly secrets?: { readonly [name: string]: string };
 }
 
 /** A context of the step `help` of the DAG `demo`, whose agent is `helper`. */
@@ -33,6 +35,7 @@ export const agentContextOf = (changes: AgentContextChanges = {}): AgentContext 
   const definition: Step = { ...stepOf('help'), action, ...changes.step };
   let logged = '';
   let started = 0;
+  const read = new Set<string>();
   const decoder = new TextDecoder();
   return {
     offer: {
@@ -68,7 +71,21 @@ export const agentContextOf = (changes: AgentContextChanges = {}): AgentContext 
         logged += decoder.decode(bytes);
       },
     },
+    readSecret: async (name) => {
+      const value = changes.secrets?.[name];
+      if (value === undefined)
+        throw new DomainError('permission_denied', `the task does not declare the secret ${name}`);
+      read.add(value);
+      return value;
+    },
+    redact: (value) => redacted(value, read),
     logged: () => logged,
     startedCount: () => started,
   };
 };
+
+const redacted = (value: JsonValue, secrets: ReadonlySet<string>): JsonValue =>
+  [...secrets].reduce(
+    (left, secret) => JSON.parse(JSON.stringify(left).replaceAll(secret, '[redacted]')) as JsonValue,
+    value,
+  );

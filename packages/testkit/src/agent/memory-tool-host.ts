@@ -19,7 +19,8 @@ export const createMemoryToolHost = (
     readFile: async (_root, path, maxBytes) => {
       const file = files.get(path);
       if (file === undefined) throw new DomainError('not_found', `"${path}" does not exist`);
-      return { text: file.text.slice(0, maxBytes), bytes: file.text.length, truncated: file.text.length > maxBytes };
+      const { text, mode } = file;
+      return { text: text.slice(0, maxBytes), bytes: text.length, truncated: text.length > maxBytes, mode };
     },
     writeFile: async (_root, path, bytes, mode) => {
       files.set(path, { text: new TextDecoder().decode(bytes), mode });

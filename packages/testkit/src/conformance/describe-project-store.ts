@@ -1,53 +1,12 @@
-import type { AgentContent, Dag } from '@skein/domain';
-import type { Publication, StoredDag } from '@skein/ports';
+import type { StoredDag } from '@skein/ports';
 import { describe, expect, test } from 'vitest';
 import { createNodeHasher } from '../node-hasher.ts';
+import { describeCandidates, describeSubDags } from './describe-candidates.ts';
+import { agentOf, publication, storedDag } from './project-fixtures.ts';
 import { digestOf } from './run-fixtures.ts';
 import { durableTest, type MakeHarness, useHarness } from './store-harness.ts';
 
 const hasher = createNodeHasher();
-
-const contentOf = (agentId: string, instructions = 'Be brief.'): AgentContent => ({
-  agentId,
-  description: 'an agent',
-  instructions,
-  model: digestOf(1),
-  skills: {},
-  tools: { allow: [], bash: { allow: [], deny: [] } },
-  limits: {},
-  subAgents: {},
-});
-
-const agentOf = (agentId: string, instructions?: string): Publication['agents'][number] => {
-  const content = contentOf(agentId, instructions);
-  return { versionId: hasher.digest(JSON.stringify(content)), content };
-};
-
-const dagOf = (name: string, description = 'first'): StoredDag => {
-  const dag: Dag = {
-    languageVersion: 1,
-    name,
-    description,
-    labels: {},
-    type: 'graph',
-    params: [],
-    env: [],
-    schedule: [],
-    steps: [],
-  };
-  return { name, dag, digest: hasher.digest(JSON.stringify(dag)), source: `name: ${name} # ${description}` };
-};
-
-const publication = (change: Partial<Publication>): Publication => ({
-  tenant: 'default',
-  dags: [],
-  parts: [],
-  agents: [],
-  activate: [],
-  memory: [],
-  at: Date.UTC(2026, 0, 2),
-  ...change,
-});
 
 /** Conformance of the project store: versions, aliases, activation, DAGs, parts and memory. */
 export const describeProjectStore = (name: string, make: MakeHarness): void => {
@@ -59,13 +18,27 @@ export const describeProjectStore = (name: string, make: MakeHarness): void => {
       const [first, second] = [agentOf('triage'), agentOf('triage', 'Be long.')];
       const once = await projects.publish(publication({ agents: [first, agentOf('other')], activate: ['triage'] }));
       expect(once.agents).toEqual([
-        { agentId: 'triage', versionId: first.versionId, alias: 'v1', created: true, activated: true },
-        { agentId: 'other', versionId: agentOf('other').versionId, alias: 'v1', created: true, activated: false },
+        {
+          agentId: 'triage',
+          versionId: first.versionId,
+          alias: 'v1',
+          created: true,
+          activated: true,
+          candidate: false,
+        },
+        {
+          agentId: 'other',
+          versionId: agentOf('other').versionId,
+          alias: 'v1',
+          created: true,
+          activated: false,
+          candidate: false,
+        },
       ]);
       const again = await projects.publish(publication({ agents: [first], activate: ['triage'] }));
       expect(again.agents[0]).toMatchObject({ alias: 'v1', created: false, activated: false });
       const changed = await projects.publish(publication({ agents: [second] }));
-      expect(changed.agents[0]).toMatchObject({ alias: 'v2', created: true, activated: false });
+      expect(changed.agents[0]).toMatchObject({ alias: 'v2', created: true, activated: false, candidate: false });
       expect((await projects.activeVersion('default', 'triage'))?.alias).toBe('v1');
       expect(await projects.listVersions('default', 'triage')).toEqual([
         { agentId: 'triage', ...first, alias: 'v1', publishedAt: '2026-01-02T00:00:00.000Z' },
@@ -111,10 +84,10 @@ export const describeProjectStore = (name: string, make: MakeHarness): void => {
 
     test('a DAG is current under its name and kept for ever under its digest', async () => {
       const { projects } = await harness.open();
-      const [first, second] = [dagOf('demo'), dagOf('demo', 'second')];
+      const [first, second] = [storedDag('demo'), storedDag('demo', 'second')];
       const publish = async (...dags: StoredDag[]) =>
         (await projects.publish(publication({ dags }))).dags.map(({ name: dag, change }) => [dag, change]);
-      expect(await publish(first, dagOf('also'))).toEqual([
+      expect(await publish(first, storedDag('also'))).toEqual([
         ['demo', 'created'],
         ['also', 'created'],
       ]);
@@ -123,7 +96,7 @@ export const describeProjectStore = (name: string, make: MakeHarness): void => {
       expect(await projects.findDag('default', 'demo')).toEqual(second);
       expect(await projects.findDagByDigest('default', first.digest)).toEqual(first);
       expect((await projects.listDags('default')).map((dag) => dag.digest)).toEqual([
-        dagOf('also').digest,
+        storedDag('also').digest,
         second.digest,
       ]);
       expect(await projects.findDag('other', 'demo')).toBeUndefined();
@@ -140,21 +113,25 @@ export const describeProjectStore = (name: string, make: MakeHarness): void => {
       expect(await projects.readPart('default', part.digest)).toEqual(bytes);
       expect(await projects.readPart('other', part.digest)).toBeUndefined();
       expect(await projects.readPart('default', digestOf(4))).toBeUndefined();
-      const wrong = publication({ parts: [{ ...part, digest: digestOf(4) }], dags: [dagOf('never')] });
+      const wrong = publication({ parts: [{ ...part, digest: digestOf(4) }], dags: [storedDag('never')] });
       await expect(projects.publish(wrong)).rejects.toMatchObject({ code: 'digest_mismatch' });
-      const stray = publication({ activate: ['absent'], dags: [dagOf('never')] });
+      const stray = publication({ activate: ['absent'], dags: [storedDag('never')] });
       await expect(projects.publish(stray)).rejects.toMatchObject({ code: 'invalid_argument' });
       expect(await projects.findDag('default', 'never')).toBeUndefined();
     });
 
     test('a memory seed is written only where the scope is empty', async () => {
       const { projects } = await harness.open();
-      await projects.publish(publication({ memory: [{ scope: 'global', text: 'one' }] }));
+      const first = await projects.publish(publication({ memory: [{ scope: 'global', text: 'one' }] }));
+      expect(first.memory).toEqual([{ scope: 'global', seeded: true }]);
       const more = [
         { scope: 'global', text: 'two' },
         { scope: 'dag/demo', text: 'three' },
       ];
-      await projects.publish(publication({ memory: more }));
+      expect((await projects.publish(publication({ memory: more }))).memory).toEqual([
+        { scope: 'global', seeded: false },
+        { scope: 'dag/demo', seeded: true },
+      ]);
       const views = await projects.readMemory('default', ['global', 'agent/none', 'dag/demo']);
       expect(views.toSorted((a, b) => (a.scope < b.scope ? -1 : 1))).toEqual([
         { scope: 'dag/demo', revision: 1, text: 'three' },
@@ -183,12 +160,15 @@ export const describeProjectStore = (name: string, make: MakeHarness): void => {
       expect(new Set(versions.map((version) => version.versionId)).size).toBe(3);
     });
 
+    describeCandidates(harness);
+    describeSubDags(harness);
+
     durableTest(harness, 'a publication survives a restart', async (reopen) => {
       const { projects } = await harness.open();
-      await projects.publish(publication({ dags: [dagOf('demo')], agents: [agentOf('a')], activate: ['a'] }));
+      await projects.publish(publication({ dags: [storedDag('demo')], agents: [agentOf('a')], activate: ['a'] }));
       const revision = await projects.revision('default');
       const again = (await reopen()).projects;
-      expect(await again.findDag('default', 'demo')).toEqual(dagOf('demo'));
+      expect(await again.findDag('default', 'demo')).toEqual(storedDag('demo'));
       expect((await again.activeVersion('default', 'a'))?.alias).toBe('v1');
       expect(await again.revision('default')).toBe(revision);
     });

@@ -38,6 +38,39 @@ export const describeRunListing = (make: MakeHarness): void => {
     expect((await runs.listRuns({ tenant, dag: 'none', limit: 10 })).items).toEqual([]);
   });
 
+  test('lists roots only, and the children of one run on request', async () => {
+    const { runs } = await harness.open();
+    const root = await add(runs, { dag: 'outer' });
+    const other = await add(runs, { dag: 'inner' });
+    const child = { parentRunId: root, rootRunId: root };
+    const [first, second] = [await add(runs, { ...child, dag: 'inner' }), await add(runs, { ...child, dag: 'outer' })];
+    const grandchild = await add(runs, { dag: 'inner', parentRunId: first, rootRunId: root });
+    const listed = async (filter: object) =>
+      (await runs.listRuns({ tenant, limit: 10, ...filter })).items.map((head) => head.runId);
+    expect(await listed({})).toEqual([other, root]);
+    expect(await listed({ dag: 'inner' })).toEqual([other]);
+    expect(await listed({ parentRunId: root })).toEqual([second, first]);
+    expect(await listed({ parentRunId: root, dag: 'inner' })).toEqual([first]);
+    expect(await listed({ parentRunId: root, cursor: second })).toEqual([first]);
+    expect(await listed({ parentRunId: root, status: 'failed' })).toEqual([]);
+    expect(await listed({ parentRunId: first })).toEqual([grandchild]);
+    expect(await runs.readHead(tenant, grandchild)).toMatchObject({ parentRunId: first, rootRunId: root });
+    expect(Object.keys((await runs.readHead(tenant, root)) ?? {})).not.toContain('parentRunId');
+  });
+
+  test('a called run is driven like any other, and keeps its parents whatever a later head says', async () => {
+    const { runs } = await harness.open();
+    const root = await add(runs, { status: 'running' });
+    const sketch = { parentRunId: root, rootRunId: root, dueAt: 500, createdAt: 2_000 };
+    const child = await add(runs, sketch);
+    expect((await runs.nextQueued([0], 10)).map((head) => head.runId)).toEqual([child]);
+    expect((await runs.listDue([0], 500, 10)).map((head) => head.runId)).toEqual([child]);
+    const { parentRunId: _, ...stray } = going(creating(child, sketch).head, [note('x')], { status: 'running' }).head;
+    await runs.append({ ...going(creating(child, sketch).head, [note('x')]), head: { ...stray, rootRunId: 'run_x' } });
+    expect((await runs.listOpen([0])).map((head) => head.runId)).toEqual([root, child]);
+    expect(await runs.readHead(tenant, child)).toMatchObject({ parentRunId: root, rootRunId: root, seq: 2 });
+  });
+
   test('open runs are those that were admitted and are not terminal, oldest first, of the asked shards', async () => {
     const { runs } = await harness.open();
     await add(runs, { status: 'queued' });

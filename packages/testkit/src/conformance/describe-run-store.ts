@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createSequenceIds } from '../sequence-ids.ts';
 import { describeRunListing } from './describe-run-listing.ts';
 import { describeRunLogProperties } from './describe-run-log-properties.ts';
+import { publication } from './project-fixtures.ts';
 import { creating, digestOf, going, note, submitted } from './run-fixtures.ts';
 import { durableTest, type MakeHarness, useHarness } from './store-harness.ts';
 
@@ -139,8 +140,51 @@ const describeAppends = (make: MakeHarness): void => {
     const pinning = { ...creating(runId), pinsSnapshot: digestOf(5) };
     await expect(runs.append(pinning)).rejects.toMatchObject({ code: 'version_conflict' });
     expect(await runs.readHead(tenant, runId)).toBeUndefined();
-    await snapshots.save(tenant, digestOf(5), { formatVersion: 1, parts: [] }, new Map());
+    await snapshots.save(tenant, digestOf(5), { formatVersion: 1, parts: [] }, new Map(), 1_000);
     expect(await runs.append(pinning)).toEqual({ status: 'appended' });
+  });
+
+  test('an append that expects a revision of the project is refused once it has moved', async () => {
+    const { runs, projects, memory } = await harness.open();
+    const admitting = (expectsRevision: number, of = tenant) => ({
+      ...creating(ids.next('run'), { tenant: of }),
+      expectsRevision,
+    });
+    expect(await runs.append(admitting(0))).toEqual({ status: 'appended' });
+    await projects.publish(publication({}));
+    const revision = await projects.revision(tenant);
+    const late = admitting(0);
+    await expect(runs.append(late)).rejects.toMatchObject({ code: 'version_conflict' });
+    expect(await runs.readHead(tenant, late.runId)).toBeUndefined();
+    expect(await runs.append(admitting(revision))).toEqual({ status: 'appended' });
+    expect(await runs.append(admitting(0, 'other'))).toEqual({ status: 'appended' });
+    const next = { text: 'x', change: { kind: 'set', by: 'ann' } } as const;
+    await memory.commit({ tenant, scope: 'global', expectedRevision: 0, next, proposals: [], at: 1 });
+    await expect(runs.append(admitting(revision))).rejects.toMatchObject({ code: 'version_conflict' });
+    const begun = creating(ids.next('run'));
+    await runs.append(begun);
+    const stale = { ...going(begun.head, [note('x')]), expectsRevision: revision };
+    await expect(runs.append(stale)).rejects.toMatchObject({ code: 'version_conflict' });
+    expect(await headOf(runs, begun.runId)).toEqual(begun.head);
+    const fresh = { ...stale, expectsRevision: await projects.revision(tenant) };
+    expect(await runs.append(fresh)).toEqual({ status: 'appended' });
+  });
+
+  test('an append that lost the race says so, whatever else it would be refused for', async () => {
+    const { runs } = await harness.open();
+    const create = creating(ids.next('run'), { creation: { idempotency: { key: 'k', bodyDigest: 'b' } } });
+    await runs.append(create);
+    const odd = { pinsSnapshot: digestOf(5), expectsRevision: 99 };
+    expect(await runs.append({ ...create, ...odd })).toEqual({
+      status: 'duplicate',
+      runId: create.runId,
+      sameBody: true,
+    });
+    expect(await runs.append({ ...creating(create.runId), ...odd })).toEqual({ status: 'conflict', seq: 1 });
+    expect(await runs.append({ ...going(create.head, [note('x')], {}, 4), ...odd })).toEqual({
+      status: 'conflict',
+      seq: 1,
+    });
   });
 
   test('keeps the newest checkpoint of a run', async () => {

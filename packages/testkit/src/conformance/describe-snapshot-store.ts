@@ -1,22 +1,10 @@
-import type { Digest, Manifest } from '@skein/domain';
+import type { Digest } from '@skein/domain';
 import { describe, expect, test } from 'vitest';
-import { createNodeHasher } from '../node-hasher.ts';
+import { describeSnapshotCollection } from './describe-snapshot-collection.ts';
+import { describeSnapshotReferences } from './describe-snapshot-references.ts';
 import { digestOf } from './run-fixtures.ts';
+import { sealed } from './snapshot-fixtures.ts';
 import { durableTest, type MakeHarness, useHarness } from './store-harness.ts';
-
-const hasher = createNodeHasher();
-
-const sealed = (...texts: readonly string[]) => {
-  const parts = new Map<Digest, Uint8Array>();
-  const listed = texts.map((text, index) => {
-    const bytes = new TextEncoder().encode(text);
-    const digest = hasher.digest(bytes);
-    parts.set(digest, bytes);
-    return { kind: 'soul', name: `s${index}`, size: bytes.length, digest } as const;
-  });
-  const manifest: Manifest = { formatVersion: 1, parts: listed };
-  return { digest: hasher.digest(JSON.stringify(manifest)), manifest, parts };
-};
 
 /** Conformance of the snapshot store. */
 export const describeSnapshotStore = (name: string, make: MakeHarness): void => {
@@ -27,7 +15,7 @@ export const describeSnapshotStore = (name: string, make: MakeHarness): void => 
       const { snapshots } = await harness.open();
       const { digest, manifest, parts } = sealed('one', 'two');
       expect(await snapshots.find('default', digest)).toBeUndefined();
-      await Promise.all([1, 2, 3].map(() => snapshots.save('default', digest, manifest, parts)));
+      await Promise.all([1, 2, 3].map(() => snapshots.save('default', digest, manifest, parts, 1_000)));
       expect(await snapshots.find('default', digest)).toEqual(manifest);
       for (const [part, bytes] of parts) expect(await snapshots.readPart('default', part)).toEqual(bytes);
     });
@@ -35,7 +23,7 @@ export const describeSnapshotStore = (name: string, make: MakeHarness): void => 
     test('answers undefined for what is not stored, also in another tenant', async () => {
       const { snapshots } = await harness.open();
       const { digest, manifest, parts } = sealed('one');
-      await snapshots.save('default', digest, manifest, parts);
+      await snapshots.save('default', digest, manifest, parts, 1_000);
       expect(await snapshots.find('other', digest)).toBeUndefined();
       expect(await snapshots.readPart('other', [...parts.keys()][0] as Digest)).toBeUndefined();
       expect(await snapshots.readPart('default', digestOf(8))).toBeUndefined();
@@ -44,19 +32,37 @@ export const describeSnapshotStore = (name: string, make: MakeHarness): void => 
     test('refuses a part that is missing or does not match its digest, and then holds nothing under the name', async () => {
       const { snapshots } = await harness.open();
       const { digest, manifest, parts } = sealed('one', 'two');
-      const missing = snapshots.save('default', digest, manifest, new Map([...parts].slice(0, 1)));
+      const missing = snapshots.save('default', digest, manifest, new Map([...parts].slice(0, 1)), 1_000);
       await expect(missing).rejects.toMatchObject({ code: 'invalid_argument' });
       const damaged = new Map([...parts].map(([part]) => [part, new Uint8Array([1])]));
-      await expect(snapshots.save('default', digest, manifest, damaged)).rejects.toMatchObject({
+      await expect(snapshots.save('default', digest, manifest, damaged, 1_000)).rejects.toMatchObject({
         code: 'digest_mismatch',
       });
       expect(await snapshots.find('default', digest)).toBeUndefined();
     });
 
+    test('lists digests by how they begin, sorted, at most so many, of one tenant', async () => {
+      const { snapshots } = await harness.open();
+      const made = ['a', 'b', 'c', 'd', 'e', 'f'].map((text) => sealed(text));
+      for (const { digest, manifest, parts } of made) await snapshots.save('default', digest, manifest, parts, 1_000);
+      const other = sealed('theirs');
+      await snapshots.save('other', other.digest, other.manifest, other.parts, 1_000);
+      const all = made.map(({ digest }) => digest).toSorted();
+      expect(await snapshots.listDigests('default', 'sha256:', 10)).toEqual(all);
+      expect(await snapshots.listDigests('default', 'sha256:', 2)).toEqual(all.slice(0, 2));
+      const prefix = (all[2] as string).slice(0, 9);
+      expect(await snapshots.listDigests('default', prefix, 10)).toEqual(all.filter((each) => each.startsWith(prefix)));
+      expect(await snapshots.listDigests('default', all[3] as string, 10)).toEqual([all[3]]);
+      expect(await snapshots.listDigests('default', 'sha256:%', 10)).toEqual([]);
+    });
+
+    describeSnapshotReferences(harness);
+    describeSnapshotCollection(harness);
+
     durableTest(harness, 'a snapshot survives a restart', async (reopen) => {
       const { snapshots } = await harness.open();
       const { digest, manifest, parts } = sealed('one');
-      await snapshots.save('default', digest, manifest, parts);
+      await snapshots.save('default', digest, manifest, parts, 1_000);
       const again = (await reopen()).snapshots;
       expect(await again.find('default', digest)).toEqual(manifest);
       expect(await again.readPart('default', [...parts.keys()][0] as Digest)).toEqual(parts.values().next().value);

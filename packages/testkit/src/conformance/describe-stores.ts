@@ -1,5 +1,6 @@
 import { describeBlobStore } from './describe-blob-store.ts';
 import { describeLogStore } from './describe-log-store.ts';
+import { describeMemoryStore } from './describe-memory-store.ts';
 import { describeProjectStore } from './describe-project-store.ts';
 import { describeRunQueue } from './describe-run-queue.ts';
 import { describeRunStore } from './describe-run-store.ts';
@@ -12,6 +13,7 @@ import type { MakeHarness } from './store-harness.ts';
 export const describeStores = (name: string, make: MakeHarness): void => {
   describeRunStore(name, make);
   describeProjectStore(name, make);
+  describeMemoryStore(name, make);
   describeSnapshotStore(name, make);
   describeBlobStore(name, make);
   describeLogStore(name, make);

@@ -1,4 +1,4 @@
-import type { RunFact, RunId, RunStatus, TenantId } from '@skein/domain';
+import type { Digest, RunFact, RunId, RunStatus, StoredProposal, TenantId } from '@skein/domain';
 import type { AppendRequest, RunCreation, RunHead } from '@skein/ports';
 
 /** A digest of nothing in particular. */
@@ -36,6 +36,9 @@ export interface RunSketch {
   readonly priority?: number;
   readonly createdAt?: number;
   readonly dueAt?: number;
+  readonly snapshotDigest?: Digest;
+  readonly parentRunId?: RunId;
+  readonly rootRunId?: RunId;
   readonly creation?: Partial<RunCreation>;
   readonly facts?: readonly RunFact[];
 }
@@ -55,10 +58,29 @@ export const creating = (runId: RunId, sketch: RunSketch = {}): AppendRequest =>
     createdAt: sketch.createdAt ?? 1_000,
     partial: false,
     ...(sketch.dueAt === undefined ? {} : { dueAt: sketch.dueAt }),
+    ...(sketch.snapshotDigest === undefined ? {} : { snapshotDigest: sketch.snapshotDigest }),
+    ...(sketch.parentRunId === undefined ? {} : { parentRunId: sketch.parentRunId }),
+    ...(sketch.rootRunId === undefined ? {} : { rootRunId: sketch.rootRunId }),
   };
   const creation: RunCreation = { source: { kind: 'api' }, routingContext: {}, ...sketch.creation };
   return { tenant, runId, expectedSeq: 0, facts, head, creation };
 };
+
+/** A proposal of a run, told apart by its index. */
+export const proposing = (runId: RunId, index: number, change: Partial<StoredProposal> = {}): StoredProposal => ({
+  proposalId: `${runId}:step:1:${index}`,
+  scope: 'agent/triage',
+  op: 'append',
+  text: `line ${index}`,
+  runId,
+  step: 'step',
+  attempt: 1,
+  agentId: 'triage',
+  versionId: digestOf(3),
+  at: 1_000 + index,
+  status: 'pending',
+  ...change,
+});
 
 /** The request that goes on from a head. A `dueAt` that is not given is cleared. */
 export const going = (

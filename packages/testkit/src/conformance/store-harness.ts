@@ -1,6 +1,7 @@
 import type {
   BlobStore,
   LogStore,
+  MemoryStore,
   ProjectStore,
   RunQueue,
   RunStore,
@@ -15,6 +16,7 @@ import type { FakeClock } from '../fake-clock.ts';
 export interface StoresUnderTest {
   readonly runs: RunStore;
   readonly projects: ProjectStore;
+  readonly memory: MemoryStore;
   readonly snapshots: SnapshotStore;
   readonly blobs: BlobStore;
   readonly logs: LogStore;

@@ -2,6 +2,7 @@ import { DomainError, isDomainError } from '@skein/domain';
 import type { CoordinatorGateway, CoordinatorMessage, StreamLink, WorkerMessage } from '@skein/ports';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createNodeHasher } from '../node-hasher.ts';
+import { describePartsAndSecrets } from './describe-parts-and-secrets.ts';
 import {
   sampleBytes,
   sampleCoordinatorMessages,
@@ -227,6 +228,8 @@ export const describeGateway = (
       const liar = await failure(gateway.reportExit({ token: 'x' }, { incarnation: 'lch_1' }));
       expect(liar.code).toBe('unauthenticated');
     });
+
+    describePartsAndSecrets(() => ({ gateway: subject.gateway, coordinator }));
 
     test('passes an exit report on', async () => {
       const report = { incarnation: 'lch_1', workerId: 'wrk_1', exitCode: 0 };

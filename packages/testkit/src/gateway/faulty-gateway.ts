@@ -6,6 +6,7 @@ import type {
   CoordinatorMessage,
   ExitReport,
   JoinCredentials,
+  PartRequest,
   Random,
   SnapshotRequest,
   StreamLink,
@@ -147,6 +148,41 @@ export class FaultyGateway implements CoordinatorGateway {
     signal?: AbortSignal,
   ): Promise<Uint8Array> {
     return this.#call(() => this.#target.fetchSnapshot(credentials, sessionId, request, signal), signal);
+  }
+
+  /** A failing call may have brought some of the bytes: what it brought is good. */
+  fetchPart(
+    credentials: JoinCredentials,
+    sessionId: SessionId,
+    request: PartRequest,
+    onBytes: (bytes: Uint8Array) => void,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    const fails = this.#happens(this.#faults.failCall);
+    const kept = this.#random.next();
+    return this.#call(async () => {
+      const pieces: Uint8Array[] = [];
+      const take = (bytes: Uint8Array) => pieces.push(bytes);
+      const total = await this.#target.fetchPart(credentials, sessionId, request, take, signal);
+      let left = fails ? Math.floor(kept * (total - request.offset)) : total;
+      for (const piece of pieces) {
+        if (left > 0) onBytes(piece.subarray(0, left));
+        left -= piece.length;
+      }
+      if (!fails) return total;
+      this.counts.failedCalls++;
+      throw unreachable();
+    }, signal);
+  }
+
+  readSecret(
+    credentials: JoinCredentials,
+    sessionId: SessionId,
+    task: TaskRef,
+    secret: string,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    return this.#call(() => this.#target.readSecret(credentials, sessionId, task, secret, signal), signal);
   }
 
   fetchBlob(

@@ -60,6 +60,10 @@ export const createMemoryGateway = (target: CoordinatorGateway, clock: Clock): C
   reportExit: (credentials, report) => target.reportExit(credentials, report),
   fetchSnapshot: (credentials, sessionId, request, signal) =>
     target.fetchSnapshot(credentials, sessionId, request, signal),
+  fetchPart: (credentials, sessionId, request, onBytes, signal) =>
+    target.fetchPart(credentials, sessionId, request, onBytes, signal),
+  readSecret: (credentials, sessionId, task, secret, signal) =>
+    target.readSecret(credentials, sessionId, task, secret, signal),
   fetchBlob: (credentials, sessionId, task, digest, signal) =>
     target.fetchBlob(credentials, sessionId, task, digest, signal),
   storeBlob: (credentials, sessionId, task, bytes, signal) =>

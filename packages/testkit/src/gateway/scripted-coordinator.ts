@@ -6,6 +6,7 @@ import type {
   ExitReport,
   Hasher,
   JoinCredentials,
+  PartRequest,
   SnapshotRequest,
   StreamLink,
   StreamListener,
@@ -27,14 +28,23 @@ export interface ScriptedStream {
 /** The token that a scripted coordinator accepts. */
 export const scriptedToken = 'join-token';
 
+/** A session of which it knows nothing. */
+export const strangeSession = 'ses_0190aaaa-0000-7000-8000-00000000dead';
+
 /**
  * A coordinator's gateway that does what a test tells it: it checks token and protocol, remembers what it hears, and answers by `onMessage`.
- * Blobs and snapshots live in a map by digest; a task with `token` 0 is stale.
+ * Blobs, snapshots and parts live in a map by digest; a task with `token` 0 is stale, and so is every task in `strangeSession`.
  */
 export class ScriptedCoordinator implements CoordinatorGateway {
   readonly streams: ScriptedStream[] = [];
   readonly exits: ExitReport[] = [];
   readonly blobs = new Map<Digest, Uint8Array>();
+  /** Parts of a snapshot by the snapshot's digest; their bytes are in `blobs`. */
+  readonly parts = new Map<Digest, readonly Digest[]>();
+  /** Values by name; other names are not declared. */
+  readonly secrets = new Map<string, string>();
+  /** Requests for parts, in order. */
+  readonly partRequests: PartRequest[] = [];
   /** Calls that wait because of `hold`; aborted ones leave. */
   waiting = 0;
   /** Called for each message of a worker. */
@@ -83,6 +93,40 @@ export class ScriptedCoordinator implements CoordinatorGateway {
     return this.#read(credentials, task, digest, signal);
   }
 
+  async fetchPart(
+    credentials: JoinCredentials,
+    sessionId: SessionId,
+    request: PartRequest,
+    onBytes: (bytes: Uint8Array) => void,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    check(credentials, request.task, sessionId);
+    this.partRequests.push(request);
+    const { digest, part, offset } = request;
+    if (this.parts.get(digest)?.includes(part) !== true)
+      throw new DomainError('not_found', 'the snapshot has no such part', { digest: part });
+    const bytes = await this.#read(credentials, request.task, part, signal);
+    if (offset > bytes.length) throw new DomainError('invalid_argument', 'the offset is past the end of the part');
+    const middle = offset + ((bytes.length - offset) >> 1);
+    if (middle > offset) onBytes(bytes.subarray(offset, middle));
+    if (bytes.length > middle) onBytes(bytes.subarray(middle));
+    return bytes.length;
+  }
+
+  async readSecret(
+    credentials: JoinCredentials,
+    sessionId: SessionId,
+    task: TaskRef,
+    secret: string,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    check(credentials, task, sessionId);
+    await this.#held(signal);
+    const value = this.secrets.get(secret);
+    if (value === undefined) throw new DomainError('permission_denied', 'the task does not declare this secret');
+    return value;
+  }
+
   async storeBlob(
     credentials: JoinCredentials,
     _sessionId: SessionId,
@@ -129,9 +173,10 @@ export class ScriptedCoordinator implements CoordinatorGateway {
   }
 }
 
-const check = (credentials: JoinCredentials, task?: TaskRef): void => {
+const check = (credentials: JoinCredentials, task?: TaskRef, sessionId?: SessionId): void => {
   if (credentials.token !== scriptedToken) throw new DomainError('unauthenticated', 'unknown join token');
-  if (task?.token === 0) throw new DomainError('stale_fencing_token', 'the task has a newer token');
+  if (task?.token === 0 || sessionId === strangeSession)
+    throw new DomainError('stale_fencing_token', 'the task has a newer token');
 };
 
 class Stream implements ScriptedStream {

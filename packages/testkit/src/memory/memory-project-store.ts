@@ -8,34 +8,35 @@ import type {
   PublicationResult,
   StoredDag,
 } from '@skein/ports';
+import type { MemoryMemoryStore } from './memory-memory-store.ts';
 
 interface Project {
-  revision: number;
   readonly dags: Map<Digest, StoredDag>;
   readonly currentDags: Map<string, Digest>;
   readonly parts: Map<Digest, Uint8Array>;
   readonly versions: Map<string, AgentVersion[]>;
   readonly active: Map<string, VersionId>;
-  readonly memory: Map<string, MemoryView>;
+  readonly candidates: Map<string, VersionId>;
 }
 
 const emptyProject = (): Project => ({
-  revision: 0,
   dags: new Map(),
   currentDags: new Map(),
   parts: new Map(),
   versions: new Map(),
   active: new Map(),
-  memory: new Map(),
+  candidates: new Map(),
 });
 
-/** DAGs, agent versions, parts and memory notes, in memory. */
+/** DAGs, agent versions and parts, in memory; memory and the project's revision are kept by the memory store. */
 export class MemoryProjectStore implements ProjectStore {
   readonly #hasher: Hasher;
+  readonly #memory: MemoryMemoryStore;
   readonly #projects = new Map<TenantId, Project>();
 
-  constructor(deps: { readonly hasher: Hasher }) {
+  constructor(deps: { readonly hasher: Hasher; readonly memory: MemoryMemoryStore }) {
     this.#hasher = deps.hasher;
+    this.#memory = deps.memory;
   }
 
   async publish(publication: Publication): Promise<PublicationResult> {
@@ -43,12 +44,16 @@ export class MemoryProjectStore implements ProjectStore {
     const project = this.#project(publication.tenant);
     for (const part of publication.parts) project.parts.set(part.digest, part.bytes.slice());
     const agents = publication.agents.map((agent) => this.#publishAgent(project, agent, publication));
-    const dags = publication.dags.map((dag) => this.#publishDag(project, dag));
-    for (const { scope, text } of publication.memory) {
-      if (!project.memory.has(scope)) project.memory.set(scope, { scope, revision: 1, text });
+    for (const dag of publication.subDags) {
+      if (!project.dags.has(dag.digest)) project.dags.set(dag.digest, structuredClone(dag));
     }
-    project.revision += 1;
-    return { agents, dags };
+    const dags = publication.dags.map((dag) => this.#publishDag(project, dag));
+    const memory = publication.memory.map((seed) => ({
+      scope: seed.scope,
+      seeded: this.#memory.seed(publication.tenant, seed, publication.at),
+    }));
+    this.#memory.raiseRevision(publication.tenant);
+    return { agents, dags, memory };
   }
 
   async findDag(tenant: TenantId, name: string): Promise<StoredDag | undefined> {
@@ -71,13 +76,15 @@ export class MemoryProjectStore implements ProjectStore {
   }
 
   async listAgents(tenant: TenantId): Promise<readonly AgentSummary[]> {
-    const { versions, active } = this.#project(tenant);
+    const { versions, active, candidates } = this.#project(tenant);
     return [...versions]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([agentId, list]) => {
         const current = list.find((version) => version.versionId === active.get(agentId));
         const shown = current === undefined ? {} : { activeVersionId: current.versionId, activeAlias: current.alias };
-        return { agentId, ...shown, versions: list.length };
+        const next = list.find((version) => version.versionId === candidates.get(agentId));
+        const tried = next === undefined ? {} : { candidateVersionId: next.versionId, candidateAlias: next.alias };
+        return { agentId, ...shown, ...tried, versions: list.length };
       });
   }
 
@@ -101,7 +108,8 @@ export class MemoryProjectStore implements ProjectStore {
       throw new DomainError('not_found', 'unknown agent version', { agentId, versionId });
     }
     project.active.set(agentId, versionId);
-    project.revision += 1;
+    if (project.candidates.get(agentId) === versionId) project.candidates.delete(agentId);
+    this.#memory.raiseRevision(tenant);
   }
 
   async readPart(tenant: TenantId, digest: Digest): Promise<Uint8Array | undefined> {
@@ -109,12 +117,11 @@ export class MemoryProjectStore implements ProjectStore {
   }
 
   async readMemory(tenant: TenantId, scopes: readonly string[]): Promise<readonly MemoryView[]> {
-    const { memory } = this.#project(tenant);
-    return [...new Set(scopes)].flatMap((scope) => memory.get(scope) ?? []);
+    return [...new Set(scopes)].flatMap((scope) => this.#memory.view(tenant, scope) ?? []);
   }
 
   async revision(tenant: TenantId): Promise<number> {
-    return this.#project(tenant).revision;
+    return this.#memory.projectRevision(tenant);
   }
 
   #project(tenant: TenantId): Project {
@@ -124,22 +131,30 @@ export class MemoryProjectStore implements ProjectStore {
   }
 
   /** Everything that can be wrong is found before anything is changed. */
-  #check({ parts, agents, activate }: Publication): void {
+  #check({ parts, agents, activate, candidates }: Publication): void {
     for (const { digest, bytes } of parts) {
       if (this.#hasher.digest(bytes) !== digest) {
         throw new DomainError('digest_mismatch', 'a part does not match its digest', { digest });
       }
     }
-    const unknown = activate.filter((agentId) => !agents.some(({ content }) => content.agentId === agentId));
+    const unknown = [...activate, ...candidates].filter(
+      (agentId) => !agents.some(({ content }) => content.agentId === agentId),
+    );
     if (unknown.length > 0) {
-      throw new DomainError('invalid_argument', 'only agents of the publication can be activated by it', { unknown });
+      throw new DomainError(
+        'invalid_argument',
+        'only agents of the publication can be made active or candidate by it',
+        {
+          unknown,
+        },
+      );
     }
   }
 
   #publishAgent(
     project: Project,
     { versionId, content }: Publication['agents'][number],
-    { activate, at }: Publication,
+    { activate, candidates, at }: Publication,
   ): PublicationResult['agents'][number] {
     const { agentId } = content;
     const versions = project.versions.get(agentId) ?? [];
@@ -152,7 +167,11 @@ export class MemoryProjectStore implements ProjectStore {
     }
     const activated = activate.includes(agentId) && project.active.get(agentId) !== versionId;
     if (activated) project.active.set(agentId, versionId);
-    return { agentId, versionId, alias, created: known === undefined, activated };
+    if (activate.includes(agentId) && project.candidates.get(agentId) === versionId) project.candidates.delete(agentId);
+    const wanted = candidates.includes(agentId);
+    if (wanted && project.active.get(agentId) !== versionId) project.candidates.set(agentId, versionId);
+    const candidate = wanted && project.candidates.get(agentId) === versionId;
+    return { agentId, versionId, alias, created: known === undefined, activated, candidate };
   }
 
   #publishDag(project: Project, dag: StoredDag): PublicationResult['dags'][number] {

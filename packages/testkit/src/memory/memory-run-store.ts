@@ -1,5 +1,6 @@
 import {
   checkAppend,
+  type Digest,
   DomainError,
   encodeFact,
   isTerminalRun,
@@ -9,6 +10,7 @@ import {
   type TenantId,
 } from '@skein/domain';
 import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
+import type { MemoryMemoryStore } from './memory-memory-store.ts';
 import type { MemorySnapshotStore } from './memory-snapshot-store.ts';
 
 interface StoredRun {
@@ -23,25 +25,31 @@ const key = (...parts: readonly (string | number)[]): string => parts.join('\u00
 const byAge = (a: RunHead, b: RunHead): number =>
   a.createdAt - b.createdAt || (a.runId < b.runId ? -1 : Number(a.runId > b.runId));
 
+/** The snapshot that a head refers to; one that has ended lets go of it. */
+const heldBy = (head: RunHead): Digest | undefined => (isTerminalRun(head.status) ? undefined : head.snapshotDigest);
+
 /** The run log in memory. An append is atomic because nothing awaits inside it. */
 export class MemoryRunStore implements RunStore {
   readonly #snapshots: MemorySnapshotStore;
+  readonly #memory: MemoryMemoryStore;
   readonly #runs = new Map<string, StoredRun>();
   readonly #requests = new Map<string, { readonly runId: RunId; readonly bodyDigest: string }>();
   readonly #fires = new Map<string, RunId>();
 
-  constructor(deps: { readonly snapshots: MemorySnapshotStore }) {
+  constructor(deps: { readonly snapshots: MemorySnapshotStore; readonly memory: MemoryMemoryStore }) {
     this.#snapshots = deps.snapshots;
+    this.#memory = deps.memory;
   }
 
   async append(request: AppendRequest): Promise<AppendOutcome> {
     checkAppend(request);
     const texts = request.facts.map(encodeFact);
-    const { tenant, pinsSnapshot } = request;
-    if (pinsSnapshot !== undefined && !this.#snapshots.holds(tenant, pinsSnapshot)) {
-      throw new DomainError('version_conflict', 'the snapshot is no longer stored', { digest: pinsSnapshot });
-    }
-    return request.expectedSeq === 0 ? this.#create(request, texts) : this.#advance(request, texts);
+    const before = this.#runs.get(key(request.tenant, request.runId))?.head;
+    const outcome = request.expectedSeq === 0 ? this.#create(request, texts) : this.#advance(request, texts);
+    if (outcome.status !== 'appended') return outcome;
+    this.#count(request, before);
+    this.#memory.propose(request.tenant, request.proposals ?? []);
+    return outcome;
   }
 
   async readFacts(tenant: TenantId, runId: RunId, afterSeq: number, limit?: number): Promise<readonly RunFact[]> {
@@ -56,8 +64,8 @@ export class MemoryRunStore implements RunStore {
   }
 
   async listRuns(filter: RunFilter): Promise<Page<RunHead>> {
-    const { tenant, dag, status, limit, cursor } = filter;
-    const found = this.#heads((head) => head.tenant === tenant)
+    const { tenant, dag, status, parentRunId, limit, cursor } = filter;
+    const found = this.#heads((head) => head.tenant === tenant && head.parentRunId === parentRunId)
       .filter((head) => (dag === undefined || head.dag === dag) && (status === undefined || head.status === status))
       .filter((head) => cursor === undefined || head.runId < cursor)
       .toSorted((a, b) => (a.runId < b.runId ? 1 : -1));
@@ -120,6 +128,27 @@ export class MemoryRunStore implements RunStore {
     return heads;
   }
 
+  /** Everything that an append which has won the race is still refused for. */
+  #check({ tenant, pinsSnapshot, expectsRevision, head }: AppendRequest, before: RunHead | undefined): void {
+    const after = heldBy(head);
+    const taken = after === (before && heldBy(before)) ? undefined : after;
+    for (const digest of [taken, pinsSnapshot]) {
+      if (digest === undefined || this.#snapshots.holds(tenant, digest)) continue;
+      throw new DomainError('version_conflict', 'the snapshot is no longer stored', { digest });
+    }
+    if (expectsRevision !== undefined && this.#memory.projectRevision(tenant) !== expectsRevision) {
+      throw new DomainError('version_conflict', 'the project has changed', { expectsRevision });
+    }
+  }
+
+  /** Moves the references to snapshots along with the head. */
+  #count({ tenant, head, facts }: AppendRequest, before: RunHead | undefined): void {
+    const [from, to] = [before && heldBy(before), heldBy(head)];
+    if (from === to) return;
+    if (to !== undefined) this.#snapshots.take(tenant, to);
+    if (from !== undefined) this.#snapshots.release(tenant, from, head.finishedAt ?? facts.at(-1)?.at ?? 0);
+  }
+
   #create(request: AppendRequest, texts: readonly string[]): AppendOutcome {
     const { tenant, runId, head, creation } = request;
     const requestKey = creation?.idempotency && key(tenant, creation.idempotency.key);
@@ -134,6 +163,7 @@ export class MemoryRunStore implements RunStore {
     if (fired !== undefined) return { status: 'duplicate', runId: fired, sameBody: true };
     const existing = this.#runs.get(key(tenant, runId));
     if (existing !== undefined) return { status: 'conflict', seq: existing.head.seq };
+    this.#check(request, undefined);
     if (requestKey !== undefined && creation?.idempotency !== undefined) {
       this.#requests.set(requestKey, { runId, bodyDigest: creation.idempotency.bodyDigest });
     }
@@ -146,10 +176,17 @@ export class MemoryRunStore implements RunStore {
     const run = this.#runs.get(key(request.tenant, request.runId));
     if (run === undefined) return { status: 'conflict', seq: 0 };
     if (run.head.seq !== request.expectedSeq) return { status: 'conflict', seq: run.head.seq };
+    this.#check(request, run.head);
     for (const text of texts) run.facts.push(text);
     // What names the run was fixed when it was created.
-    const { dag, dagDigest, shard, createdAt, retryOf } = run.head;
-    run.head = { ...request.head, dag, dagDigest, shard, createdAt, ...(retryOf === undefined ? {} : { retryOf }) };
+    const { dag, dagDigest, shard, createdAt, retryOf, parentRunId, rootRunId } = run.head;
+    const names = {
+      ...(retryOf === undefined ? {} : { retryOf }),
+      ...(parentRunId === undefined ? {} : { parentRunId }),
+      ...(rootRunId === undefined ? {} : { rootRunId }),
+    };
+    const { retryOf: _1, parentRunId: _2, rootRunId: _3, ...moving } = request.head;
+    run.head = { ...moving, dag, dagDigest, shard, createdAt, ...names };
     return { status: 'appended' };
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock, Hasher } from '@skein/ports';
 import { MemoryBlobStore } from './memory-blob-store.ts';
 import { MemoryLogStore } from './memory-log-store.ts';
+import { MemoryMemoryStore } from './memory-memory-store.ts';
 import { MemoryProjectStore } from './memory-project-store.ts';
 import { MemoryRunQueue } from './memory-run-queue.ts';
 import { MemoryRunStore } from './memory-run-store.ts';
@@ -12,6 +13,7 @@ import { MemoryTokenStore } from './memory-token-store.ts';
 export interface MemoryStores {
   readonly runs: MemoryRunStore;
   readonly projects: MemoryProjectStore;
+  readonly memory: MemoryMemoryStore;
   readonly snapshots: MemorySnapshotStore;
   readonly blobs: MemoryBlobStore;
   readonly logs: MemoryLogStore;
@@ -24,10 +26,12 @@ export interface MemoryStores {
 /** Stores that live as long as the value: a coordinator that is "killed" leaves them as a database would be left. */
 export const createMemoryStores = (deps: { readonly clock: Clock; readonly hasher: Hasher }): MemoryStores => {
   const snapshots = new MemorySnapshotStore(deps);
+  const memory = new MemoryMemoryStore();
   const queue = new MemoryRunQueue(deps);
   return {
-    runs: new MemoryRunStore({ snapshots }),
-    projects: new MemoryProjectStore(deps),
+    runs: new MemoryRunStore({ snapshots, memory }),
+    projects: new MemoryProjectStore({ ...deps, memory }),
+    memory,
     snapshots,
     blobs: new MemoryBlobStore(deps),
     logs: new MemoryLogStore(),

@@ -1,10 +1,12 @@
-import type { RunFact, RunState } from '@skein/domain';
+import type { JsonValue, RunFact, RunState, RunView } from '@skein/domain';
 import {
+  canonicalJson,
   createRunState,
   decodeRunState,
   defaultTenant,
   encodeRunState,
   evolve,
+  isHandlerId,
   isSettledStep,
   isTerminalRun,
   planRun,
@@ -12,6 +14,8 @@ import {
   viewRun,
 } from '@skein/domain';
 import type { RunHead } from '@skein/ports';
+import type { Report, RunLog } from './check-calls.ts';
+import { checkCalls } from './check-calls.ts';
 import type { World } from './create-world.ts';
 
 /** Who asked for a run, and what they were told. */
@@ -20,8 +24,6 @@ export interface AskedRun {
   readonly runId?: string;
   readonly error?: string;
 }
-
-type Report = (problem: string) => void;
 
 /** R1: one end, and nothing after it. */
 const checkEnd = (head: RunHead, facts: readonly RunFact[], report: Report): void => {
@@ -92,6 +94,8 @@ const checkTokens = (world: World, head: RunHead, facts: readonly RunFact[], rep
 const samePlan = (state: RunState, now: number): boolean =>
   JSON.stringify(planRun(state, now)) === JSON.stringify(planRunFully(state, now));
 
+const textOf = (view: RunView | undefined): string => canonicalJson((view ?? null) as unknown as JsonValue);
+
 /** The log alone gives the state, the head and the plan; a checkpoint at any place changes nothing. */
 const checkReplay = async (world: World, head: RunHead, facts: readonly RunFact[], report: Report): Promise<void> => {
   const stored = await world.stores.projects.findDagByDigest(head.tenant, head.dagDigest);
@@ -112,13 +116,19 @@ const checkReplay = async (world: World, head: RunHead, facts: readonly RunFact[
   }
   if (state.leases !== 0) report(`run ${head.runId}: ${state.leases} leases leaked`);
   for (const step of state.steps.values()) {
+    // Handlers that do not apply stay as they are.
+    if (isHandlerId(step.path) && step.status === 'pending') continue;
     if (!isSettledStep(step.status)) report(`run ${head.runId}: step ${step.path} is ${step.status} at the end`);
     for (const item of step.fanout?.states ?? []) {
       if (!isSettledStep(item.status)) report(`run ${head.runId}: item ${item.path} is ${item.status} at the end`);
     }
   }
+  if (state.paramsRef !== undefined) {
+    const bytes = await world.stores.blobs.get(head.tenant, state.paramsRef.digest);
+    state.params = JSON.parse(new TextDecoder().decode(bytes)) as RunState['params'];
+  }
   const shown = await world.coordinator?.api.getRun(head.tenant, head.runId);
-  if (JSON.stringify(shown) !== JSON.stringify(viewRun(state)))
+  if (textOf(shown) !== textOf(viewRun(state)))
     report(`run ${head.runId}: the coordinator shows another state than the log`);
 };
 
@@ -133,11 +143,23 @@ const checkExecutions = (world: World, report: Report): void => {
   }
 };
 
+/** Every run of a world, those that others called included. */
+export const allRuns = async (world: World): Promise<readonly RunHead[]> => {
+  const { runs } = world.stores;
+  const heads = [...(await runs.listRuns({ tenant: defaultTenant, limit: 10_000 })).items];
+  // The list grows while it is walked.
+  for (const { tenant, runId: parentRunId } of heads) {
+    heads.push(...(await runs.listRuns({ tenant, parentRunId, limit: 10_000 })).items);
+  }
+  return heads;
+};
+
 /** The oracle: every invariant that must hold once a world has come to rest. An empty list is a pass. */
 export const checkWorld = async (world: World, asked: readonly AskedRun[]): Promise<readonly string[]> => {
   const problems: string[] = [];
   const report: Report = (problem) => problems.push(problem);
-  const heads = (await world.stores.runs.listRuns({ tenant: defaultTenant, limit: 10_000 })).items;
+  const heads = await allRuns(world);
+  const roots = heads.filter(({ parentRunId }) => parentRunId === undefined);
   const accepted = new Set<string>();
   for (const { key, runId, error } of asked) {
     if (error !== undefined) report(`request ${key} was refused: ${error}`);
@@ -145,15 +167,18 @@ export const checkWorld = async (world: World, asked: readonly AskedRun[]): Prom
     else if (accepted.has(runId)) report(`run ${runId} answers two requests`);
     else accepted.add(runId);
   }
-  if (heads.length !== accepted.size) report(`${heads.length} runs for ${accepted.size} accepted requests`);
+  if (roots.length !== accepted.size) report(`${roots.length} runs for ${accepted.size} accepted requests`);
   for (const runId of accepted)
-    if (!heads.some((head) => head.runId === runId)) report(`accepted run ${runId} is lost`);
+    if (!roots.some((head) => head.runId === runId)) report(`accepted run ${runId} is lost`);
+  const logs = new Map<string, RunLog>();
   for (const head of heads) {
     const facts = await world.stores.runs.readFacts(head.tenant, head.runId, 0);
+    logs.set(head.runId, { head, facts });
     checkEnd(head, facts, report);
     checkTokens(world, head, facts, report);
     await checkReplay(world, head, facts, report);
   }
+  checkCalls(logs, report);
   checkExecutions(world, report);
   problems.push(...world.seen);
   for (const worker of world.coordinator?.api.listWorkers() ?? []) {

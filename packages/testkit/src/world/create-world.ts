@@ -270,6 +270,7 @@ export class World {
       runs: faultyPort(tamperLog(this.options.mutant, this.leases.watch(stores.runs)), deps),
       queue: faultyPort(stores.queue, deps, ['onAvailable']),
       projects: faultyPort(stores.projects, deps),
+      memory: faultyPort(stores.memory, deps),
       snapshots: faultyPort(stores.snapshots, deps),
       blobs: faultyPort(stores.blobs, deps),
       logs: faultyPort(stores.logs, deps, ['append']),

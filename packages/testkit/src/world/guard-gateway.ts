@@ -27,6 +27,9 @@ export const guardGateway = (gateway: CoordinatorGateway, process: SimProcess): 
     },
     reportExit: (...args) => guard(gateway.reportExit(...args)),
     fetchSnapshot: (...args) => guard(gateway.fetchSnapshot(...args)),
+    fetchPart: (credentials, sessionId, request, onBytes, signal) =>
+      guard(gateway.fetchPart(credentials, sessionId, request, (bytes) => process.run(() => onBytes(bytes)), signal)),
+    readSecret: (...args) => guard(gateway.readSecret(...args)),
     fetchBlob: (...args) => guard(gateway.fetchBlob(...args)),
     storeBlob: (...args) => guard(gateway.storeBlob(...args)),
   };

@@ -1,6 +1,15 @@
-import type { AgentContent, Dag, ModelContent, Step, StepAction, TenantId } from '@skein/domain';
-import { dagDigest, versionIdOf } from '@skein/domain';
-import type { Hasher, ProjectStore, Random } from '@skein/ports';
+import type {
+  AgentContent,
+  Dag,
+  HandlerName,
+  ModelContent,
+  Step,
+  StepAction,
+  TenantId,
+  ToolsContent,
+} from '@skein/domain';
+import { dagDigest, handlerStepId, versionIdOf } from '@skein/domain';
+import type { Hasher, ProjectStore, Publication, Random, StoredDag } from '@skein/ports';
 import { encodePart } from '@skein/snapshot';
 import { dagOf, stepOf } from '../fixtures/dag-fixtures.ts';
 
@@ -17,7 +26,23 @@ const randomAction = (random: Random, references: readonly string[]): StepAction
   return { kind: 'shell', commands: [`echo ${references.join(' ')}`] };
 };
 
-const randomStep = (random: Random, id: string, earlier: readonly Step[]): Step => {
+/** What may be called, and how often one of these steps does. */
+interface Callable {
+  readonly names: readonly string[];
+  readonly chance: number;
+}
+
+const nobody: Callable = { names: [], chance: 0 };
+
+const randomCall = (random: Random, { names }: Callable, references: readonly string[]): StepAction => {
+  const dag = names[random.integer(names.length)] ?? '';
+  const params = references.length > 0 && random.next() < 0.7 ? { who: references[0] ?? '' } : {};
+  if (random.next() < 0.8) return { kind: 'call', dag, params };
+  // Rarely a name that comes from a parameter: what is none of the choices fails the step.
+  return { kind: 'call', dag: `\${params.next}`, choices: names, params };
+};
+
+const randomStep = (random: Random, id: string, earlier: readonly Step[], callable: Callable): Step => {
   const depends = earlier.filter(() => random.next() < 0.35).map((step) => step.id);
   const references = depends
     .filter((dependency) => {
@@ -37,13 +62,19 @@ const randomStep = (random: Random, id: string, earlier: readonly Step[]): Step 
       ? `\${steps.${list}.outputs.list}`
       : Array.from({ length: random.integer(6) }, (_, index) => `item ${index}`);
   const itemReference = fanOut ? ['${item}'] : [];
+  const all = ['${params.who}', ...references, ...itemReference];
+  const calls = callable.names.length > 0 && random.next() < callable.chance;
   return stepOf(id, {
     depends,
-    action: randomAction(random, ['${params.who}', ...references, ...itemReference]),
+    action: calls ? randomCall(random, callable, [...itemReference, ...references]) : randomAction(random, all),
     outputs: [
       { name: 'value', type: 'string' },
       { name: 'list', type: 'array' },
     ],
+    ...(calls && random.next() < 0.1
+      ? { preconditions: [{ condition: '${params.who}', expected: 'world', negate: random.next() < 0.5 }] }
+      : {}),
+    ...(calls && random.next() < 0.1 ? { timeoutMs: 1_000 + random.integer(10_000) } : {}),
     continueOn: {
       failure: random.next() < 0.2,
       skipped: random.next() < 0.2,
@@ -54,7 +85,7 @@ const randomStep = (random: Random, id: string, earlier: readonly Step[]): Step 
     ...(random.next() < 0.5
       ? { retryPolicy: { limit: 1 + random.integer(3), intervalMs: random.integer(1_500), backoff: 2, exitCodes: [] } }
       : {}),
-    ...(random.next() < 0.3 ? { output: `OUT_${id.toUpperCase()}` } : {}),
+    ...(!calls && random.next() < 0.3 ? { output: `OUT_${id.toUpperCase()}` } : {}),
     ...(fanOut ? { foreach: { items, maxConcurrent: 1 + random.integer(4) } } : {}),
     onWorkerLoss: random.next() < 0.1 ? 'fail' : 'retry',
     repeatSafe: random.next() < 0.2,
@@ -62,19 +93,62 @@ const randomStep = (random: Random, id: string, earlier: readonly Step[]): Step 
   });
 };
 
-/** A valid random DAG of 1 to 7 steps. */
-export const randomDag = (random: Random, name: string): Dag => {
+const randomHandlers = (random: Random, callable: Callable): Dag['handlers'] => {
+  if (random.next() < 0.7) return undefined;
+  const handlers: { -readonly [name in HandlerName]?: Step } = {};
+  for (const name of ['init', 'success', 'failure', 'abort', 'exit'] as const) {
+    if (random.next() < (name === 'init' ? 0.7 : 0.5)) continue;
+    const { foreach: _foreach, output: _output, ...step } = randomStep(random, handlerStepId(name), [], callable);
+    const text = name === 'init' ? '${params.who}' : '${run.status} ${run.error} ${steps.s0.outputs.value}';
+    const action: StepAction =
+      step.action.kind === 'call' ? step.action : { kind: 'shell', commands: [`echo ${text}`] };
+    handlers[name] = { ...step, depends: [], action, outputs: [] };
+  }
+  return Object.keys(handlers).length === 0 ? undefined : handlers;
+};
+
+/** A valid random DAG of 1 to 7 steps, of which some call what is callable; what it gives a caller always exists. */
+export const randomDag = (random: Random, name: string, callable: readonly string[] = []): Dag => {
   const steps: Step[] = [];
-  const count = 1 + random.integer(7);
-  for (let index = 0; index < count; index += 1) steps.push(randomStep(random, `s${index}`, steps));
+  const calling: Callable = callable.length === 0 ? nobody : { names: callable, chance: 0.4 };
+  const count = 1 + random.integer(callable.length === 0 ? 7 : 4);
+  for (let index = 0; index < count; index += 1) steps.push(randomStep(random, `s${index}`, steps, calling));
+  const handlers = randomHandlers(random.fork('handlers'), calling);
   return dagOf(steps, {
     name,
-    params: [{ name: 'who', type: 'string', required: false, default: 'world' }],
+    params: [
+      { name: 'who', type: 'string', required: false, default: 'world' },
+      { name: 'next', type: 'string', required: false, default: callable[0] ?? 'nothing' },
+    ],
+    outputs: { value: '${params.who} of ${run.id}', list: '["a","b"]' },
+    ...(handlers === undefined ? {} : { handlers }),
     ...(random.next() < 0.1 ? { timeoutMs: 2_000 + random.integer(20_000) } : {}),
   });
 };
 
+/** DAGs of which the first call the later ones, three deep at most; the last call nobody. One may be a document of another's file. */
+export const randomProject = (random: Random, count: number): readonly Dag[] => {
+  const dags: Dag[] = [];
+  for (let index = count - 1; index >= 0; index -= 1) {
+    const callable = dags.map(({ name }) => name);
+    dags.unshift(randomDag(random.fork(`dag ${index}`), `dag-${index}`, callable));
+  }
+  const [root] = dags;
+  if (root === undefined || random.next() < 0.5) return dags;
+  const inline = randomDag(random.fork('inline'), 'inline');
+  const call = stepOf('inner', { action: { kind: 'call', dag: 'inline' } });
+  return [{ ...root, steps: [...root.steps, call], subDags: { inline } }, ...dags.slice(1)];
+};
+
 const model: ModelContent = { id: 'plain', provider: 'offline', model: 'rules', parameters: {} };
+
+/** DAGs as a publication holds them, with the inline ones that they bring. */
+export const storedDags = (dags: readonly Dag[], hasher: Hasher): Pick<Publication, 'dags' | 'subDags'> => {
+  const stored = (dag: Dag): StoredDag => ({ name: dag.name, digest: dagDigest(dag, hasher), dag });
+  return { dags: dags.map(stored), subDags: dags.flatMap(({ subDags = {} }) => Object.values(subDags).map(stored)) };
+};
+
+const tools: ToolsContent = { allow: [], bash: { allow: [], deny: [] }, servers: {} };
 
 /** Publishes these DAGs and the one agent, `scout`, that their agent steps run. */
 export const publishProject = async (
@@ -86,22 +160,28 @@ export const publishProject = async (
 ): Promise<void> => {
   const bytes = encodePart('model', model);
   const modelDigest = hasher.digest(bytes);
+  const toolsBytes = encodePart('tools', tools);
+  const toolsDigest = hasher.digest(toolsBytes);
   const content: AgentContent = {
     agentId: 'scout',
     description: 'Looks around.',
     instructions: 'Look around and say what you see.',
     model: modelDigest,
     skills: {},
-    tools: { allow: [], bash: { allow: [], deny: [] } },
+    tools: toolsDigest,
     limits: {},
     subAgents: {},
   };
   await projects.publish({
     tenant,
-    dags: dags.map((dag) => ({ name: dag.name, digest: dagDigest(dag, hasher), dag })),
-    parts: [{ kind: 'model', name: model.id, digest: modelDigest, bytes }],
+    ...storedDags(dags, hasher),
+    parts: [
+      { kind: 'model', name: model.id, digest: modelDigest, bytes },
+      { kind: 'tools', name: 'tools', digest: toolsDigest, bytes: toolsBytes },
+    ],
     agents: [{ versionId: versionIdOf(content, hasher), content }],
     activate: ['scout'],
+    candidates: [],
     memory: [{ scope: 'global', text: 'The sky is blue.' }],
     at,
   });

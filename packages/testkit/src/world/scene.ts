@@ -1,7 +1,7 @@
-import type { Coordinator, CoordinatorConfig, CoordinatorDeps } from '@skein/coordinator';
+import type { Coordinator, CoordinatorConfig, CoordinatorDeps, RunSummary } from '@skein/coordinator';
 import { createCoordinator } from '@skein/coordinator';
 import type { Dag, RunFact, TaskOffer, TaskOutcome, TaskRef, ValueRef, WorkerInfo } from '@skein/domain';
-import { dagDigest, defaultTenant } from '@skein/domain';
+import { defaultTenant } from '@skein/domain';
 import type { AppendRequest, CoordinatorMessage, RunStore, StreamLink, WorkerMessage } from '@skein/ports';
 import { FakeClock } from '../fake-clock.ts';
 import type { MemoryStores } from '../memory/memory-stores.ts';
@@ -10,6 +10,7 @@ import type { LoggedLine } from '../memory-log.ts';
 import { createMemoryLog } from '../memory-log.ts';
 import { createNodeHasher } from '../node-hasher.ts';
 import { createSequenceIds } from '../sequence-ids.ts';
+import { storedDags } from './random-project.ts';
 import { SimProcess } from './sim-process.ts';
 
 type Offered = Extract<CoordinatorMessage, { readonly type: 'offer' }>['offer'];
@@ -91,10 +92,15 @@ export class ScriptedWorker {
   }
 }
 
+/** Outcome, outputs and stdout of a result. */
+type Answer = Parameters<ScriptedWorker['finish']> extends [unknown, ...infer Rest] ? Rest : never;
+
 /** What kind of scene it is. */
 export interface SceneOptions {
   readonly dags: readonly Dag[];
   readonly config?: Partial<CoordinatorConfig>;
+  /** In the place of the scene's own. */
+  readonly deps?: Partial<CoordinatorDeps>;
   /** Called before an append reaches the store; may reject instead, and is told how to do it. */
   readonly onAppend?: (request: AppendRequest, append: RunStore['append']) => ReturnType<RunStore['append']>;
 }
@@ -140,10 +146,11 @@ export class Scene {
   async publish(dags: readonly Dag[]): Promise<void> {
     await this.stores.projects.publish({
       tenant: defaultTenant,
-      dags: dags.map((dag) => ({ name: dag.name, digest: dagDigest(dag, this.hasher), dag })),
+      ...storedDags(dags, this.hasher),
       parts: [],
       agents: [],
       activate: [],
+      candidates: [],
       memory: [],
       at: this.clock.now(),
     });
@@ -182,6 +189,24 @@ export class Scene {
     const { run } = await this.coordinator.submitRun(defaultTenant, { dag, ...changes });
     await this.settle();
     return run.runId;
+  }
+
+  view(runId: string): ReturnType<Coordinator['getRun']> {
+    return this.coordinator.getRun(defaultTenant, runId);
+  }
+
+  /** The runs that steps of a run called, newest first. */
+  async children(parentRunId: string): Promise<readonly RunSummary[]> {
+    return (await this.coordinator.listRuns({ tenant: defaultTenant, parentRunId, limit: 100 })).items;
+  }
+
+  /** Answers the offer at this place with a result, gives the slot back and lets everything that follows happen. */
+  async answer(worker: ScriptedWorker, place: number, ...result: Answer): Promise<void> {
+    const offer = worker.offers[place];
+    if (offer === undefined) throw new Error(`there is no offer ${place}`);
+    worker.finish(offer, ...result);
+    worker.credits(1);
+    await this.settle();
   }
 
   async settle(): Promise<void> {
@@ -240,6 +265,7 @@ export class Scene {
       ...stores,
       runs,
       projectReader: { read: () => ({ ok: false, error: [{ message: 'no files here' }] }) },
+      ...this.#options.deps,
     };
     return createCoordinator(deps, { coordinatorId: 'coordinator', ...this.#options.config });
   }

@@ -1,5 +1,5 @@
-import type { TaskRef, WorkerId } from '@skein/domain';
-import type { CoordinatorMessage, HeldTask, RunStore, WorkerMessage } from '@skein/ports';
+import type { RunFact, TaskRef, WorkerId } from '@skein/domain';
+import type { CoordinatorMessage, HeldTask, RunHead, RunStore, WorkerMessage } from '@skein/ports';
 import type { LeaseMirror } from './lease-mirror.ts';
 
 /**
@@ -10,6 +10,8 @@ import type { LeaseMirror } from './lease-mirror.ts';
  * - `loss_forgotten`: the log forgets that leases were lost
  * - `double_credits`: free slots count twice
  * - `adopts_unchecked`: a worker that returns is taken to run all that the log says, whatever it says itself
+ * - `child_not_missed`: a run that does not exist is taken for one that is under way, so that nobody creates it again
+ * - `return_forgotten`: the log forgets that called runs returned, so that they return twice
  */
 export type SimMutant =
   | 'no_fencing'
@@ -17,7 +19,9 @@ export type SimMutant =
   | 'keeps_everything'
   | 'loss_forgotten'
   | 'double_credits'
-  | 'adopts_unchecked';
+  | 'adopts_unchecked'
+  | 'child_not_missed'
+  | 'return_forgotten';
 
 const plain = ({ runId, step, attempt, token }: TaskRef): TaskRef => ({ runId, step, attempt, token });
 
@@ -48,20 +52,41 @@ export const tamperDown = (
 ): CoordinatorMessage =>
   mutant === 'keeps_everything' && message.type === 'welcome' ? { ...message, keep: running.map(plain) } : message;
 
+/** A fact as a mutant reads it. */
+const tamperFact = (mutant: SimMutant, fact: RunFact): RunFact => {
+  if (mutant === 'loss_forgotten' && fact.type === 'step_lost' && fact.error === undefined)
+    return { ...fact, step: 'nowhere' };
+  if (mutant === 'return_forgotten' && fact.type === 'step_returned') return { ...fact, step: 'nowhere' };
+  return fact;
+};
+
+const underWay = (tenant: string, runId: string): RunHead => ({
+  tenant,
+  runId,
+  dag: 'nowhere',
+  dagDigest: '',
+  status: 'running',
+  seq: 1,
+  shard: 0,
+  priority: 0,
+  createdAt: 0,
+  partial: false,
+});
+
 /** The log as a mutant reads it. */
 export const tamperLog = (mutant: SimMutant | undefined, runs: RunStore): RunStore => {
-  if (mutant !== 'loss_forgotten') return runs;
+  if (mutant !== 'loss_forgotten' && mutant !== 'return_forgotten' && mutant !== 'child_not_missed') return runs;
+  const readHead: RunStore['readHead'] = async (tenant, runId) =>
+    (await runs.readHead(tenant, runId)) ?? (mutant === 'child_not_missed' ? underWay(tenant, runId) : undefined);
+  const readFacts: RunStore['readFacts'] = async (...args) =>
+    (await runs.readFacts(...args)).map((fact) => tamperFact(mutant, fact));
   return new Proxy(runs, {
     get: (target, name) => {
-      const member: unknown = Reflect.get(target, name, target);
-      if (typeof member !== 'function') return member;
+      if (name === 'readHead') return readHead;
+      if (name === 'readFacts') return readFacts;
       if (name === 'loadCheckpoint') return () => Promise.resolve(undefined);
-      if (name !== 'readFacts') return (member as (...args: unknown[]) => unknown).bind(target);
-      const readFacts: RunStore['readFacts'] = async (...args) =>
-        (await target.readFacts(...args)).map((fact) =>
-          fact.type === 'step_lost' && fact.error === undefined ? { ...fact, step: 'nowhere' } : fact,
-        );
-      return readFacts;
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === 'function' ? (member as (...args: unknown[]) => unknown).bind(target) : member;
     },
   });
 };

@@ -2,10 +2,10 @@ import type { RunId } from '@skein/domain';
 import { defaultTenant, isDomainError } from '@skein/domain';
 import type { Random } from '@skein/ports';
 import { createSeededRandom } from '../seeded-random.ts';
-import { checkWorld } from './check-world.ts';
+import { allRuns, checkWorld } from './check-world.ts';
 import type { SimWorker, World, WorldOptions } from './create-world.ts';
 import { createWorld } from './create-world.ts';
-import { randomDag } from './random-project.ts';
+import { randomProject } from './random-project.ts';
 
 /** Settings of one simulation. */
 export interface SimulationOptions {
@@ -23,6 +23,8 @@ export interface SimulationReport {
   /** Broken invariants; none in a sound world. */
   readonly problems: readonly string[];
   readonly runs: number;
+  /** Of these, runs that a step of another one called. */
+  readonly calledRuns: number;
   readonly facts: number;
   readonly executions: number;
   readonly coordinatorCrashes: number;
@@ -187,9 +189,7 @@ const allOver = async (world: World, clients: readonly Client[]): Promise<boolea
 /** Plays one seed: random DAGs, random faults for a while, then calm until all is over, then the oracle. */
 export const simulate = async (options: SimulationOptions): Promise<SimulationReport> => {
   const random = createSeededRandom(`simulation ${options.seed}`);
-  const dags = Array.from({ length: 1 + random.integer(3) }, (_, index) =>
-    randomDag(random.fork(`dag ${index}`), `dag-${index}`),
-  );
+  const dags = randomProject(random, 1 + random.integer(3));
   const world = createWorld({
     seed: options.seed,
     dags,
@@ -239,11 +239,12 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   await options.inspect?.(world);
   const problems = await checkWorld(world, clients);
   const counts = world.meter.counts;
-  const heads = (await world.stores.runs.listRuns({ tenant: defaultTenant, limit: 1_000 })).items;
+  const heads = await allRuns(world);
   return {
     seed: options.seed,
     problems,
     runs: heads.length,
+    calledRuns: heads.filter(({ parentRunId }) => parentRunId !== undefined).length,
     facts: heads.reduce((sum, { seq }) => sum + seq, 0),
     executions: world.ledger.filter(({ started }) => started).length,
     coordinatorCrashes: world.coordinatorCrashes,

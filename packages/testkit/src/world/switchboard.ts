@@ -114,6 +114,9 @@ export class Switchboard implements CoordinatorGateway {
   reportExit: CoordinatorGateway['reportExit'] = (...args) => this.#call((gateway) => gateway.reportExit(...args));
   fetchSnapshot: CoordinatorGateway['fetchSnapshot'] = (...args) =>
     this.#call((gateway) => gateway.fetchSnapshot(...args));
+  fetchPart: CoordinatorGateway['fetchPart'] = (credentials, sessionId, request, onBytes, signal) =>
+    this.#call((gateway) => gateway.fetchPart(credentials, sessionId, request, onBytes, signal));
+  readSecret: CoordinatorGateway['readSecret'] = (...args) => this.#call((gateway) => gateway.readSecret(...args));
   fetchBlob: CoordinatorGateway['fetchBlob'] = (...args) => this.#call((gateway) => gateway.fetchBlob(...args));
   storeBlob: CoordinatorGateway['storeBlob'] = (...args) => this.#call((gateway) => gateway.storeBlob(...args));
 

@@ -1,4 +1,4 @@
-import type { WorkerInfo } from '@skein/domain';
+import { defaultSnapshotLimits, type WorkerInfo } from '@skein/domain';
 import type { JoinCredentials } from '@skein/ports';
 
 /** Timing and bounds of a worker's endpoint. All durations in ms, all sizes in bytes. */
@@ -23,6 +23,8 @@ export interface EndpointTuning {
   readonly logGatherMs: number;
   /** How long a finished task's result waits for the rest of its log. */
   readonly logDrainMs: number;
+  /** Largest part of a snapshot as it travels: the limit of a part, and what gzip adds to bytes that do not compress. */
+  readonly maxPartBytes: number;
 }
 
 /** Defaults of `EndpointTuning`. The margin and the periods are those of the delivery rules (lease 6 s, heartbeat 1.5 s). */
@@ -38,6 +40,7 @@ export const defaultEndpointTuning: EndpointTuning = {
   logWindowBytes: 1024 * 1024,
   logGatherMs: 50,
   logDrainMs: 5_000,
+  maxPartBytes: defaultSnapshotLimits.maxPartBytes + 64 * 1024,
 };
 
 /** Who the worker is, and what may be tuned. */

@@ -368,25 +368,3 @@ test('tells the coordinator what left its cache', async () => {
   await world.clock.settle();
   expect(world.coordinator.stream.received.at(-1)).toEqual({ type: 'evicted', digests: ['sha256:old'] });
 });
-
-test('a transfer outlives the stream that it began on', async () => {
-  const world = await joinedWorld();
-  const task = await accept(world, 'a', 1);
-  const bytes = new Uint8Array([1]);
-  world.coordinator.fetches = [() => Promise.reject(lost), () => Promise.resolve(bytes)];
-  const fetched = task.transfers.fetchBlob('sha256:x');
-  world.coordinator.stream.cut(lost);
-  await world.clock.advance(5_000);
-  expect(await fetched).toBe(bytes);
-});
-
-test('a transfer that is refused as stale ends the task in silence', async () => {
-  const world = await joinedWorld();
-  const task = await accept(world, 'a', 1);
-  world.coordinator.fetches = [() => Promise.reject(new DomainError('stale_fencing_token', 'too old'))];
-  const fetched = task.transfers.fetchBlob('sha256:x');
-  await expect(fetched).rejects.toMatchObject({ code: 'stale_fencing_token' });
-  await world.clock.settle();
-  expect(world.coordinator.results).toEqual([]);
-  expect(world.endpoint.state().running).toBe(0);
-});

@@ -216,6 +216,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
       {
         ...this.#deps,
         credentials: this.#config.credentials,
+        maxPartBytes: this.#tuning.maxPartBytes,
         session: async (waitSignal) => {
           await this.#changed.until(() => this.#connection.session !== undefined, undefined, waitSignal);
           return (this.#connection.session as Session).sessionId;

@@ -1,22 +1,24 @@
 // Preconditions are evaluated at the start of each attempt, in order; the first that does not hold skips the step.
 // A command runs through the executor of shell steps, so that it meets the same environment, limits and clean-up.
 import { DomainError, fromErrorData, type Precondition, renderTemplate, type TaskOffer } from '@skein/domain';
-import type { ExecutionContext, ExecutionResult, StepExecutor } from '@skein/ports';
+import type { ExecutionContext, ExecutionResult, StepExecutor, TextPatterns } from '@skein/ports';
 import { matchesExpected } from './match-text.ts';
 
 /** True if every precondition holds. Throws the typed error of a precondition that cannot be evaluated. */
 export const preconditionsHold = async (
+  patterns: TextPatterns,
   shell: StepExecutor | undefined,
   context: ExecutionContext,
   signal: AbortSignal,
 ): Promise<boolean> => {
   for (const precondition of context.offer.definition.preconditions) {
-    if ((await holds(shell, context, precondition, signal)) === precondition.negate) return false;
+    if ((await holds(patterns, shell, context, precondition, signal)) === precondition.negate) return false;
   }
   return true;
 };
 
 const holds = async (
+  patterns: TextPatterns,
   shell: StepExecutor | undefined,
   context: ExecutionContext,
   { condition, expected }: Precondition,
@@ -28,7 +30,7 @@ const holds = async (
     return outcome.status === 'succeeded';
   }
   const wanted = renderTemplate(expected, (expression) => refs[expression] ?? null);
-  return matchesExpected(await textOf(shell, context, condition, signal), wanted);
+  return matchesExpected(patterns, await textOf(shell, context, condition, signal), wanted);
 };
 
 /** A condition that the shell would expand (`$NAME`, `$(…)`, backticks, `${env.X}`) is expanded by the shell, like a here-document. */

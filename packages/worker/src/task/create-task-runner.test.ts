@@ -1,124 +1,7 @@
-import { type Digest, DomainError, type JsonValue, type Step, type TaskOffer, type ValueRef } from '@skein/domain';
-import type { AgentStores, ExecutionContext, ExecutionResult, StepExecutor, TaskTransfers } from '@skein/ports';
-import { createMemoryLog, createNodeHasher, FakeClock } from '@skein/testkit';
+import { type Digest, DomainError } from '@skein/domain';
+import type { ExecutionResult } from '@skein/ports';
 import { expect, test } from 'vitest';
-import { createTaskRunner } from './create-task-runner.ts';
-
-const hasher = createNodeHasher();
-const stores = { digest: 'sha256:s' } as AgentStores;
-
-type Behaviour = (context: ExecutionContext, signal: AbortSignal) => Promise<ExecutionResult> | ExecutionResult;
-
-const succeeded: ExecutionResult = { outcome: { status: 'succeeded' }, outputs: {} };
-
-const untilAborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-
-const createWorld = (behaviour: Behaviour = () => succeeded) => {
-  const clock = new FakeClock();
-  const log = createMemoryLog();
-  const blobs = new Map<Digest, Uint8Array>();
-  const seen = {
-    contexts: [] as ExecutionContext[],
-    started: 0,
-    created: [] as string[],
-    removed: [] as string[],
-    opened: [] as Digest[],
-  };
-  const executor = (kinds: StepExecutor['kinds']): StepExecutor => ({
-    kinds,
-    execute: async (context, signal) => {
-      seen.contexts.push(context);
-      return behaviour(context, signal);
-    },
-  });
-  const transfers: TaskTransfers = {
-    fetchSnapshot: () => Promise.reject(new DomainError('not_found', 'none')),
-    fetchBlob: (digest) => {
-      const bytes = blobs.get(digest);
-      return bytes === undefined ? Promise.reject(new DomainError('not_found', 'none')) : Promise.resolve(bytes);
-    },
-    storeBlob: (bytes) => {
-      const digest = hasher.digest(bytes);
-      blobs.set(digest, bytes);
-      return Promise.resolve(digest);
-    },
-  };
-  const runner = createTaskRunner({
-    executors: [executor(['shell', 'script', 'exec']), executor(['agent']), executor(['noop'])],
-    snapshots: {
-      open: ({ digest }) => {
-        seen.opened.push(digest);
-        return digest === 'sha256:bad'
-          ? Promise.reject(new DomainError('digest_mismatch', 'damaged'))
-          : Promise.resolve(stores);
-      },
-      held: () => ['sha256:s'],
-      onEvicted: () => undefined,
-    },
-    workDirs: {
-      create: () => {
-        seen.created.push(`/folder/${seen.created.length}`);
-        return Promise.resolve(seen.created.at(-1) as string);
-      },
-      remove: (path) => {
-        seen.removed.push(path);
-        return Promise.resolve();
-      },
-    },
-    hasher,
-    clock,
-    log,
-  });
-  const sink = { started: () => void (seen.started += 1), log: () => undefined };
-  const run = (task: TaskOffer, signal: AbortSignal = new AbortController().signal) =>
-    runner.run(task, sink, transfers, signal);
-  return { clock, log, blobs, seen, runner, run, store: (value: JsonValue) => refOf(blobs, value) };
-};
-
-const refOf = (blobs: Map<Digest, Uint8Array>, value: JsonValue): ValueRef & { digest: Digest } => {
-  const bytes = new TextEncoder().encode(JSON.stringify(value));
-  const digest = hasher.digest(bytes);
-  blobs.set(digest, bytes);
-  return { digest, bytes: bytes.length };
-};
-
-const offerOf = (step: Partial<Step> = {}, rest: Partial<TaskOffer> = {}): TaskOffer => ({
-  tenant: 'default',
-  runId: 'run_1',
-  step: 'work',
-  stepId: 'work',
-  attempt: 2,
-  token: 7,
-  dagName: 'test',
-  definition: {
-    id: 'work',
-    depends: [],
-    action: { kind: 'shell', commands: ['true'] },
-    env: [],
-    outputs: [],
-    preconditions: [],
-    continueOn: { failure: false, skipped: false, exitCodes: [], output: [], markSuccess: false },
-    workerSelector: {},
-    onWorkerLoss: 'retry',
-    repeatSafe: false,
-    ...step,
-  },
-  refs: {},
-  upstreamEnv: {},
-  agents: {},
-  leaseMs: 6_000,
-  run: { id: 'run_1', createdAt: '2026-01-01T00:00:00.000Z', params: {} },
-  ...rest,
-});
-
-const agentStep: Partial<Step> = {
-  action: { kind: 'agent', agent: 'a', prompt: 'p', limits: {}, memory: { read: false, propose: false } },
-};
-const failedWith = (code: string) => ({ status: 'failed', error: expect.objectContaining({ code }) });
+import { agentStep, createWorld, failedWith, offerOf, stores, succeeded, untilAborted } from '../../test/task-world.ts';
 
 test('answers with the lease that it was given, and removes the private directory', async () => {
   const { run, seen } = createWorld();
@@ -184,6 +67,18 @@ test('an agent step whose snapshot does not verify fails with that error', async
   const { run, seen } = createWorld();
   const result = await run(offerOf(agentStep, { snapshot: { digest: 'sha256:bad' } }));
   expect(result.outcome).toEqual(failedWith('digest_mismatch'));
+  expect(seen.contexts).toEqual([]);
+});
+
+test('a task that waits for its snapshot ends at its own time limit, and at its own cancellation', async () => {
+  const { run, clock, seen } = createWorld();
+  const late = run(offerOf({ ...agentStep, timeoutMs: 2_000 }, { snapshot: { digest: 'sha256:slow' } }));
+  await clock.advance(2_000);
+  expect((await late).outcome).toEqual(failedWith('deadline_exceeded'));
+  const abort = new AbortController();
+  const stopped = run(offerOf(agentStep, { snapshot: { digest: 'sha256:slow' } }), abort.signal);
+  abort.abort(new DomainError('cancelled', 'enough'));
+  expect((await stopped).outcome).toEqual({ status: 'cancelled' });
   expect(seen.contexts).toEqual([]);
 });
 
@@ -371,7 +266,7 @@ test('inputs that cannot be had now hand the task back uncharged', async () => {
   const result = await runner.run(
     offerOf({}, { refs: { a: { digest: 'sha256:x', bytes: 1 } } }),
     { started: () => undefined, log: () => undefined },
-    { fetchSnapshot: away, fetchBlob: away, storeBlob: away },
+    { fetchSnapshot: away, fetchPart: away, readSecret: away, fetchBlob: away, storeBlob: away },
     new AbortController().signal,
   );
   expect(result.outcome.status).toBe('released');

@@ -2,8 +2,21 @@
 // T1 `run` always answers with a result; the only step failure that throws is none.
 // T2 An agent step runs only on stores that were hydrated from a snapshot with the offered digest (S1); there is no other source.
 // T3 `released` is answered only while no step code ran.
-// T4 The private directory is removed after every attempt, whatever happened; `close` waits for the last removals.
-import { DomainError, isDomainError, type StepKind, type TaskOffer, type TaskResult, toErrorData } from '@skein/domain';
+// T4 Secrets that the task has read are in nothing that it says: log, values, errors, proposals (S3).
+// T5 The private directory is removed after every attempt, whatever happened; `close` waits for the last removals.
+import {
+  DomainError,
+  isDomainError,
+  type JsonObject,
+  type JsonValue,
+  type MemoryProposal,
+  maxProposalBytes,
+  type StepKind,
+  type TaskOffer,
+  type TaskResult,
+  toErrorData,
+  utf8Length,
+} from '@skein/domain';
 import type {
   AgentStores,
   Clock,
@@ -11,13 +24,19 @@ import type {
   ExecutionResult,
   Hasher,
   Log,
+  SecretSource,
   StepExecutor,
   TaskRunner,
   TaskSink,
   TaskTransfers,
+  TextPatterns,
   WorkDirs,
 } from '@skein/ports';
-import type { CachingSnapshotOpener } from '@skein/snapshot';
+import type { CachingSnapshotOpener, SnapshotFetchers } from '@skein/snapshot';
+import { redactedOutcome } from '../secrets/redacted-outcome.ts';
+import { Redactor } from '../secrets/redactor.ts';
+import { openTaskLog } from '../secrets/task-log.ts';
+import { createTaskSecrets } from '../secrets/task-secrets.ts';
 import { openAbortScope } from './abort-scope.ts';
 import { boundOutcome } from './bound-outcome.ts';
 import { preconditionsHold } from './check-preconditions.ts';
@@ -32,6 +51,10 @@ export interface TaskRunnerDeps {
   readonly snapshots: Pick<CachingSnapshotOpener, 'open' | 'held' | 'onEvicted'>;
   readonly workDirs: WorkDirs;
   readonly hasher: Hasher;
+  /** For the patterns that authors wrote into preconditions and `continue_on`. */
+  readonly patterns: TextPatterns;
+  /** The worker's own secrets; what it does not have, the coordinator is asked for. */
+  readonly secretValues: SecretSource;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -73,64 +96,93 @@ const runTask = async (
   const startedAtMs = deps.clock.monotonicMs();
   const scope = openAbortScope(deps.clock, task.signal, offer.definition.timeoutMs);
   let started = false;
+  const redactor = new Redactor();
+  const log = openTaskLog(task.sink, redactor);
   const sink: TaskSink = {
     started: () => {
       if (started) return;
       started = true;
       task.sink.started();
     },
-    log: (bytes) => task.sink.log(bytes),
+    log: log.write,
   };
+  const readSecret = createTaskSecrets({ own: deps.secretValues, transfers, redactor, note: log.note });
   let workDir: string | undefined;
   let result: ExecutionResult;
   try {
     const executor = byKind.get(offer.definition.action.kind);
     if (executor === undefined) throw unknownKind(offer.definition.action.kind);
     // The snapshot comes first: a later task of the same run counts on the parts that this one brought.
-    const stores = offer.definition.action.kind === 'agent' ? await openSnapshot(deps, task) : undefined;
+    const stores = offer.definition.action.kind === 'agent' ? await openSnapshot(deps, task, scope.signal) : undefined;
     const inputs = await resolveInputs(deps.hasher, transfers, offer);
     workDir = await deps.workDirs.create();
     scope.signal.throwIfAborted();
-    const context: ExecutionContext = { offer, inputs, workDir, sink, ...(stores === undefined ? {} : { stores }) };
-    result = await execute(executor, byKind.get('shell'), context, scope.signal);
+    const context: ExecutionContext = {
+      offer,
+      inputs,
+      workDir,
+      sink,
+      readSecret,
+      redact: (value) => redactor.value(value),
+      ...(stores === undefined ? {} : { stores }),
+    };
+    result = await execute(deps, executor, byKind.get('shell'), context, scope.signal);
   } catch (error) {
-    result = failureOf(deps.log, task, error, scope.signal, started);
+    result = failureOf(deps.log, redactor, task, error, scope.signal, started);
   }
-  const answer = await finish(deps, task, result, scope.signal, started, startedAtMs);
+  log.flush();
+  const answer = await finish(deps, redactor, task, result, scope.signal, started, startedAtMs);
   scope.close();
-  if (workDir !== undefined) removeLater(workDir); // T4
+  if (workDir !== undefined) removeLater(workDir); // T5
   return answer;
 };
 
 const unknownKind = (kind: StepKind): DomainError =>
   new DomainError('unimplemented', `this worker runs no "${kind}" steps`);
 
-const openSnapshot = (deps: TaskRunnerDeps, { offer, transfers }: Task): Promise<AgentStores> => {
+const openSnapshot = (deps: TaskRunnerDeps, { offer, transfers }: Task, signal: AbortSignal): Promise<AgentStores> => {
   const { snapshot } = offer;
   if (snapshot === undefined) {
     throw new DomainError('snapshot_invalid', 'an agent step came without a snapshot', { reason: 'missing_snapshot' });
   }
-  return deps.snapshots.open(snapshot, (held) => transfers.fetchSnapshot(snapshot.digest, held));
+  const fetchers: SnapshotFetchers = {
+    fetchEnvelope: (held) => transfers.fetchSnapshot(snapshot.digest, held),
+    fetchPart: (part) => transfers.fetchPart(snapshot.digest, part),
+  };
+  return deps.snapshots.open(snapshot, fetchers, signal);
 };
 
 const execute = async (
+  deps: TaskRunnerDeps,
   executor: StepExecutor,
   shell: StepExecutor | undefined,
   context: ExecutionContext,
   signal: AbortSignal,
 ): Promise<ExecutionResult> => {
-  if (context.offer.definition.preconditions.length > 0 && !(await preconditionsHold(shell, context, signal))) {
+  if (
+    context.offer.definition.preconditions.length > 0 &&
+    !(await preconditionsHold(deps.patterns, shell, context, signal))
+  ) {
     return { outcome: { status: 'skipped' }, outputs: {} };
   }
   signal.throwIfAborted();
   return executor.execute(context, signal);
 };
 
-const failureOf = (log: Log, task: Task, error: unknown, signal: AbortSignal, started: boolean): ExecutionResult => {
+const failureOf = (
+  log: Log,
+  redactor: Redactor,
+  task: Task,
+  error: unknown,
+  signal: AbortSignal,
+  started: boolean,
+): ExecutionResult => {
   if (signal.aborted) return { outcome: outcomeOfAbort(signal.reason, started), outputs: {} };
   if (!isDomainError(error)) {
     const { runId, step, attempt } = task.offer;
-    log.error('a task failed by a bug', { runId, step, attempt, error });
+    // An exception of unknown origin may quote anything.
+    const cause = redactor.text(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    log.error('a task failed by a bug', { runId, step, attempt, error: cause });
   }
   const failure = toErrorData(error);
   if (failure.code === 'unavailable' && !started)
@@ -140,6 +192,7 @@ const failureOf = (log: Log, task: Task, error: unknown, signal: AbortSignal, st
 
 const finish = async (
   deps: TaskRunnerDeps,
+  redactor: Redactor,
   task: Task,
   result: ExecutionResult,
   signal: AbortSignal,
@@ -148,7 +201,7 @@ const finish = async (
 ): Promise<TaskResult> => {
   const { runId, step, attempt, token, definition } = task.offer;
   const cutShort = signal.aborted && result.outcome.status === 'cancelled';
-  const outcome = cutShort ? outcomeOfAbort(signal.reason, started) : result.outcome;
+  const outcome = redactedOutcome(redactor, cutShort ? outcomeOfAbort(signal.reason, started) : result.outcome);
   const common = {
     runId,
     step,
@@ -162,11 +215,28 @@ const finish = async (
     const goesOn =
       outcome.status === 'failed' &&
       result.stdout !== undefined &&
-      matchesAnyOutput(result.stdout, definition.continueOn.output);
-    const values = await storeValues(task.transfers, result.stdout, result.outputs);
-    return { ...common, outcome: boundOutcome(outcome), ...values, ...(goesOn ? { continueOnOutput: true } : {}) };
+      matchesAnyOutput(deps.patterns, result.stdout, definition.continueOn.output);
+    const stdout = result.stdout === undefined ? undefined : redactor.text(result.stdout);
+    const outputs = redactor.value({ ...result.outputs }) as JsonObject;
+    const values = await storeValues(task.transfers, stdout, outputs);
+    return {
+      ...common,
+      outcome: boundOutcome(outcome),
+      ...values,
+      ...(goesOn ? { continueOnOutput: true } : {}),
+      ...proposalsOf(redactor, result),
+    };
   } catch (error) {
-    const failed = failureOf(deps.log, task, error, task.signal, started);
-    return { ...common, outcome: boundOutcome(failed.outcome), outputs: {} };
+    const failed = failureOf(deps.log, redactor, task, error, task.signal, started);
+    return { ...common, outcome: boundOutcome(redactedOutcome(redactor, failed.outcome)), outputs: {} };
   }
+};
+
+/** Throws `too_large` for one that has become longer than a coordinator takes: the mark may be longer than what it stands for. */
+const proposalsOf = (redactor: Redactor, { proposals = [] }: ExecutionResult): Pick<TaskResult, 'proposals'> => {
+  if (proposals.length === 0) return {};
+  const clean = redactor.value(proposals as unknown as JsonValue) as unknown as readonly MemoryProposal[];
+  const actual = Math.max(...clean.map(({ text, basis = '' }) => Math.max(utf8Length(text), utf8Length(basis))));
+  if (actual <= maxProposalBytes) return { proposals: clean };
+  throw new DomainError('too_large', 'a memory proposal is too long', { limit: maxProposalBytes, actual });
 };

@@ -3,6 +3,7 @@
 import type { TaskRef as _skein_worker_v1_TaskRef, TaskRef__Output as _skein_worker_v1_TaskRef__Output } from '../../../skein/worker/v1/TaskRef.ts';
 import type { ErrorData as _skein_worker_v1_ErrorData, ErrorData__Output as _skein_worker_v1_ErrorData__Output } from '../../../skein/worker/v1/ErrorData.ts';
 import type { Usage as _skein_worker_v1_Usage, Usage__Output as _skein_worker_v1_Usage__Output } from '../../../skein/worker/v1/Usage.ts';
+import type { MemoryProposal as _skein_worker_v1_MemoryProposal, MemoryProposal__Output as _skein_worker_v1_MemoryProposal__Output } from '../../../skein/worker/v1/MemoryProposal.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface TaskResult {
@@ -14,6 +15,7 @@ export interface TaskResult {
   'usage'?: (_skein_worker_v1_Usage | null);
   'continueOnOutput'?: (boolean);
   'durationMs'?: (number | string);
+  'proposals'?: (_skein_worker_v1_MemoryProposal)[];
   '_exitCode'?: "exitCode";
   '_continueOnOutput'?: "continueOnOutput";
 }
@@ -27,6 +29,7 @@ export interface TaskResult__Output {
   'usage': (_skein_worker_v1_Usage__Output | null);
   'continueOnOutput'?: (boolean);
   'durationMs': (number);
+  'proposals': (_skein_worker_v1_MemoryProposal__Output)[];
   '_exitCode'?: "exitCode";
   '_continueOnOutput'?: "continueOnOutput";
 }

@@ -11,6 +11,7 @@ export interface Welcome {
   'heartbeatMs'?: (number | string | Long);
   'leaseMs'?: (number | string | Long);
   'keep'?: (_skein_worker_v1_TaskRef)[];
+  'snapshotFormat'?: (number);
 }
 
 export interface Welcome__Output {
@@ -21,4 +22,5 @@ export interface Welcome__Output {
   'heartbeatMs': (number);
   'leaseMs': (number);
   'keep': (_skein_worker_v1_TaskRef__Output)[];
+  'snapshotFormat': (number);
 }

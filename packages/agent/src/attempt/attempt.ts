@@ -1,0 +1,53 @@
+import type { Digest } from '@skein/domain';
+import type {
+  Clock,
+  ExecutionContext,
+  Log,
+  Meter,
+  Model,
+  Random,
+  TextPatterns,
+  ToolHost,
+  ToolServers,
+} from '@skein/ports';
+import type { Proposals } from '../tools/proposals.ts';
+import type { Budget } from '../turn/budget.ts';
+import type { StepLog } from '../turn/step-log.ts';
+import type { AgentAction, Session } from './open-session.ts';
+
+/** What the agent executor needs. */
+export interface AgentExecutorDeps {
+  readonly model: Model;
+  readonly toolHost: ToolHost;
+  /** Without it, the MCP servers of agents are unavailable. */
+  readonly toolServers?: ToolServers;
+  readonly clock: Clock;
+  /** Spreads retries; without it they are not spread. */
+  readonly random?: Random;
+  /** For the patterns of tool policies and output schemas; without it a pattern may search for ever. */
+  readonly patterns?: TextPatterns;
+  readonly log: Log;
+  readonly meter: Meter;
+}
+
+/** One attempt of a step, with what all its agents share: the private directory above all. */
+export interface Attempt {
+  readonly deps: AgentExecutorDeps;
+  readonly context: ExecutionContext;
+  readonly action: AgentAction;
+  readonly patterns: TextPatterns;
+  /** Folders below the private directory that hold a skill, with its digest. */
+  readonly skillFolders: Map<string, Digest>;
+  /** MCP servers that were started a second time. */
+  readonly restarted: Set<string>;
+}
+
+/** One agent at work: the step's own (depth 0), or one that an agent delegated to. */
+export interface Member {
+  readonly session: Session;
+  readonly depth: number;
+  readonly budget: Budget;
+  readonly stepLog: StepLog;
+  readonly proposals: Proposals;
+  leftMs(): number;
+}

@@ -1,0 +1,58 @@
+import type { MemoryProposal, RunCommand, RunFact, RunState, StoredProposal, TaskResult } from '@skein/domain';
+import { maxProposalBytes, maxProposals, parseStepPath, utf8Length } from '@skein/domain';
+
+type Finish = Extract<RunCommand, { readonly type: 'finish' }>;
+
+const agentOf = (
+  state: RunState,
+  path: string,
+): { readonly agentId: string; readonly propose: boolean } | undefined => {
+  const action = state.graph.byId.get(parseStepPath(path)?.stepId ?? path)?.action;
+  return action?.kind === 'agent' ? { agentId: action.agent, propose: action.memory.propose } : undefined;
+};
+
+const isSized = ({ op, text, basis = '' }: MemoryProposal): boolean =>
+  utf8Length(text) <= maxProposalBytes &&
+  utf8Length(basis) <= maxProposalBytes &&
+  (op === 'append' ? basis === '' : basis !== '');
+
+/** What a step may propose: for its agent's own memory, its DAG's and the global one, if it opted in. */
+const admissible = (state: RunState, result: TaskResult): readonly MemoryProposal[] => {
+  const agent = agentOf(state, result.step);
+  if (agent?.propose !== true || result.proposals === undefined) return [];
+  const scopes = new Set(['global', `dag/${state.dag.name}`, `agent/${agent.agentId}`]);
+  return result.proposals.filter((one) => scopes.has(one.scope) && isSized(one)).slice(0, maxProposals);
+};
+
+/** The result with those of its proposals that the step may make, whatever its worker says. */
+export const withAdmissibleProposals = (state: RunState, command: Finish): Finish => {
+  const { proposals, ...result } = command.result;
+  if (proposals === undefined) return command;
+  const kept = admissible(state, command.result);
+  return { ...command, result: kept.length === 0 ? result : { ...result, proposals: kept } };
+};
+
+/** The proposals of a result that these facts record, as they are stored; none for a repetition. */
+export const storedProposals = (
+  state: RunState,
+  facts: readonly RunFact[],
+  { step, proposals = [] }: TaskResult,
+): readonly StoredProposal[] => {
+  const fact = facts.find((one) => one.type === 'step_finished');
+  const agent = agentOf(state, step);
+  const decision = agent === undefined ? undefined : state.agents[agent.agentId];
+  if (fact?.type !== 'step_finished' || agent === undefined || decision === undefined) return [];
+  const { at, attempt } = fact;
+  return proposals.map((proposal, index) => ({
+    ...proposal,
+    // Two digits, so that ids of one attempt sort as it made them.
+    proposalId: `${state.runId}:${step}:${attempt}:${String(index).padStart(2, '0')}`,
+    runId: state.runId,
+    step,
+    attempt,
+    agentId: agent.agentId,
+    versionId: decision.versionId,
+    at,
+    status: 'pending',
+  }));
+};

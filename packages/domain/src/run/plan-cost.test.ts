@@ -1,0 +1,35 @@
+import { dagOf, stepOf } from '@skein/testkit';
+import { expect, it } from 'vitest';
+import { startWithCalls } from '../../test/driven-run.ts';
+import { planRun } from '../index.ts';
+
+/** How many steps of a run of `size` steps one plan looks at, with a task, a call and a retry open; a walk over all of them throws. */
+const looksOfPlan = (size: number): number => {
+  const retryPolicy = { limit: 1, intervalMs: 500, backoff: 1, exitCodes: [] };
+  const rest = Array.from({ length: size }, (_, index) => stepOf(`s${index}`, { depends: ['task'] }));
+  const call = stepOf('call', { action: { kind: 'call', dag: 'child' } });
+  const handlers = { init: stepOf('@init'), exit: stepOf('@exit') };
+  const run = startWithCalls(dagOf([stepOf('task'), call, stepOf('again', { retryPolicy }), ...rest], { handlers }));
+  run.lease('@init');
+  run.finish('@init');
+  run.lease('again');
+  run.finish('again', { status: 'failed', error: { code: 'internal', message: 'no' } });
+  let looks = 0;
+  const refuse = (): never => {
+    throw new Error('the plan walks over all steps');
+  };
+  const { steps } = run.state;
+  const get = steps.get.bind(steps);
+  steps.get = (id) => {
+    looks += 1;
+    return get(id);
+  };
+  for (const name of ['values', 'keys', 'entries', 'forEach', Symbol.iterator] as const) steps[name] = refuse;
+  const plan = planRun(run.state, 1_000);
+  expect([plan.ready.length, plan.calls.length, plan.dueAt]).toEqual([1, 1, 1_500]);
+  return looks;
+};
+
+it('a plan looks at the frontier, not at the DAG', () => {
+  expect(looksOfPlan(5_000)).toBe(looksOfPlan(5));
+});
