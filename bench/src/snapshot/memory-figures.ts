@@ -30,7 +30,7 @@ export const measureMemory = async (workers: number, bytes: number): Promise<Fig
   if (process.platform !== 'linux') return undefined;
   const folder = mkdtempSync(join(tmpdir(), 'skein-bench-memory-'));
   for (const file of projectOf(bytes, {
-    fan: fanoutOf('fan', workers).replace('max_concurrent: 16', `max_concurrent: ${workers}`),
+    fan: fanoutOf('fan', workers, workers),
   })) {
     const path = join(folder, 'project', file.path);
     mkdirSync(dirname(path), { recursive: true });

@@ -61,6 +61,17 @@ export const chainOf = (name: string, steps: number): string =>
       `  - id: s${index}\n    type: agent\n    agent: bench\n    prompt: "Say done."\n${index > 0 ? `    depends: s${index - 1}\n` : ''}`,
   ).join('')}`;
 
-/** One fan-out over so many items. */
-export const fanoutOf = (name: string, items: number): string =>
-  `name: ${name}\nsteps:\n  - id: each\n    type: agent\n    agent: bench\n    prompt: "Say done: \${item}"\n    foreach: [${Array.from({ length: items }, (_, index) => index).join(', ')}]\n    max_concurrent: 16\n`;
+/** One fan-out over so many items, at most `maxConcurrent` of them at once. */
+export const fanoutOf = (name: string, items: number, maxConcurrent: number): string =>
+  [
+    `name: ${name}`,
+    'steps:',
+    '  - id: each',
+    '    type: agent',
+    '    agent: bench',
+    '    prompt: "Say done: ${item}"',
+    '    foreach:',
+    `      items: [${Array.from({ length: items }, (_, index) => index).join(', ')}]`,
+    `      max_concurrent: ${maxConcurrent}`,
+    '',
+  ].join('\n');

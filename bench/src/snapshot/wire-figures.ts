@@ -79,7 +79,7 @@ interface Load {
 
 const loads: readonly Load[] = [
   { what: 'a 20-step run, 1 worker', workers: 1, dag: 'chain', text: chainOf('chain', 20), runs: 1 },
-  { what: 'a fan-out of 100 items, 4 workers', workers: 4, dag: 'fan', text: fanoutOf('fan', 100), runs: 1 },
+  { what: 'a fan-out of 100 items, 4 workers', workers: 4, dag: 'fan', text: fanoutOf('fan', 100, 16), runs: 1 },
   { what: '1,000 runs of one DAG, 4 workers', workers: 4, dag: 'one', text: chainOf('one', 1), runs: 1_000 },
 ];
 
