@@ -141,7 +141,7 @@ describe('tool servers of an agent', () => {
     expect(shout).toContain('FROM THE WEB');
     expect(new Set(web.headers.map((headers) => headers['x-team']))).toEqual(new Set(['geese']));
     // It sees the private directory, and nothing of the worker's environment.
-    expect(env).toContain(`${stack.data}/work/`);
+    expect(env).toContain(join(stack.data, 'work'));
     const names = Object.keys((JSON.parse(env ?? '') as { readonly env: object }).env);
     const known = /^(PATH|HOME|TMPDIR|LANG|LC_ALL|TZ|SKEIN_(TASK|TOOL_SERVER|LAUNCH))$/;
     expect(names.filter((name) => !known.test(name))).toEqual([]);
