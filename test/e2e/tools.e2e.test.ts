@@ -237,7 +237,7 @@ describe('the files of a skill, and all else that came with the snapshot', () =>
     ]);
     ledger.release('after');
     const run = await ended(runId);
-    const said = run.steps[0]?.outputs['said'] as string;
+    const said = JSON.stringify(run.steps[0]?.outputs['said']);
     expect(said).toContain('Write short lines');
     expect(said).toContain('geese, not ducks');
     expect(said).toContain('counted 2');
