@@ -8,6 +8,7 @@ export type {
   SkillContent,
   SkillFile,
   SoulContent,
+  ToolEffects,
   ToolsContent,
 } from './agent/agent-content.ts';
 export { defaultAgentLimits } from './agent/agent-content.ts';
@@ -17,6 +18,27 @@ export type { LineDiff } from './agent/diff-lines.ts';
 export { createLineDiff, diffLines } from './agent/diff-lines.ts';
 export { collidingSkillPath, skillPathDefect } from './agent/skill-path.ts';
 export { versionIdOf } from './agent/version-id.ts';
+export type {
+  AgentProgress,
+  CheckpointEntry,
+  PlannedCall,
+  ReplyEntry,
+  RestartEntry,
+  ResumePoint,
+  ToolCallClass,
+  ToolEntry,
+  TreeRef,
+  TurnEntry,
+} from './checkpoint/checkpoint-entry.ts';
+export { maxInlineCheckpointBytes, toolCallKey } from './checkpoint/checkpoint-entry.ts';
+export type {
+  AttemptView,
+  EffectStatus,
+  EffectView,
+  StepDetail,
+  ToolCallView,
+  TurnView,
+} from './checkpoint/effect-view.ts';
 export { calledNamesOf, isChosenCall, outputNamesOfDag } from './dag/called-dags.ts';
 export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
 export { findStep, handlerNames, handlerStepId, isHandlerId } from './dag/dag.ts';
@@ -29,6 +51,7 @@ export type { OutputDef, ParamDef, ValueType } from './dag/param.ts';
 export type {
   AgentLimits,
   ContinueOn,
+  CoordinatorKind,
   EnvEntry,
   Foreach,
   MemoryAccess,
@@ -41,6 +64,14 @@ export type {
 } from './dag/step.ts';
 export { ancestorsOf } from './dag/step-graph.ts';
 export { validateDag } from './dag/validate-dag.ts';
+export type { AckKind, NackKind } from './delivery/ack-kind.ts';
+export type {
+  DeadLetter,
+  DeadLetterReason,
+  DeliveryEvent,
+  DeliveryEventKind,
+  NumberedDeliveryEvent,
+} from './delivery/dead-letter.ts';
 export type { ErrorData, ErrorDetails, Problem, SnapshotInvalidReason } from './errors/domain-error.ts';
 export { DomainError, fromErrorData, isDomainError, toErrorData } from './errors/domain-error.ts';
 export type { ErrorCode, ErrorMapping, Retry } from './errors/error-catalog.ts';
@@ -74,6 +105,16 @@ export type {
 export { maxMemoryBytes, maxProposalBytes, maxProposals } from './memory/memory-proposal.ts';
 export type { MemoryScope } from './memory/memory-scope.ts';
 export { parseMemoryScope } from './memory/memory-scope.ts';
+export type {
+  AgentMessage,
+  MailboxState,
+  MessageEndReason,
+  MessageMode,
+  MessageRecord,
+  MessageState,
+  MessageView,
+} from './message/agent-message.ts';
+export { mailboxLimits, messageModes } from './message/agent-message.ts';
 export type { Params } from './params/resolve-params.ts';
 export { checkParam, resolveParams } from './params/resolve-params.ts';
 export { coerceValue, describeType, matchesType } from './params/value-type.ts';
@@ -142,3 +183,5 @@ export type { TaskOutcome, TaskRef, TaskResult, Usage } from './task/task-result
 export { cleanText, hasLoneSurrogate } from './text/clean-text.ts';
 export { suggest } from './text/suggest.ts';
 export { utf8Bytes, utf8Length } from './text/utf8.ts';
+export type { ApprovalDecision, ApprovalView, WaitState, WaitsFor } from './wait/wait-state.ts';
+export { maxRounds } from './wait/wait-state.ts';

@@ -5,6 +5,9 @@ import { err, ok } from '../result/result.ts';
 import type { TaskResult } from '../task/task-result.ts';
 import { findTarget } from './create-run-state.ts';
 import { decideCall, decideReleaseSecret, decideReturn } from './decide-call.ts';
+import { decideCheckpoint } from './decide-checkpoint.ts';
+import { decideSendMessage } from './decide-message.ts';
+import { decideAnswer, decidePushBack, decideWait } from './decide-wait.ts';
 import type { CommandOf, Decision } from './decision.ts';
 import { illegal, itemLimitReached, nothing, retryAtOf } from './decision.ts';
 import { isStopping } from './handler-phase.ts';
@@ -253,6 +256,16 @@ export const decide = (state: RunState, command: RunCommand, now: number): Decis
       return decideReturn(state, command, now);
     case 'release_secret':
       return decideReleaseSecret(state, command, now);
+    case 'checkpoint':
+      return decideCheckpoint(state, command, now);
+    case 'send_message':
+      return decideSendMessage(state, command, now);
+    case 'wait':
+      return decideWait(state, command, now);
+    case 'answer':
+      return decideAnswer(state, command, now);
+    case 'push_back':
+      return decidePushBack(state, command, now);
     case 'fail_step':
       return failStep(state, command, now);
     case 'skip_step':

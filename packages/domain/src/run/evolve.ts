@@ -1,6 +1,9 @@
 import { isHandlerId } from '../dag/dag.ts';
 import { itemPath } from '../identity/ids.ts';
 import { createStepState, findTarget } from './create-run-state.ts';
+import { evolveCheckpoint } from './decide-checkpoint.ts';
+import { evolveMessage } from './decide-message.ts';
+import { evolveWait } from './decide-wait.ts';
 import { currentHandler, initId, isInitOpen, isStopping } from './handler-phase.ts';
 import { applyResult, giveSlotBack, keepResult, requeue, settleTarget, takeSlot } from './hold-target.ts';
 import type { RunFact } from './run-fact.ts';
@@ -228,6 +231,21 @@ export const evolve = (state: RunState, fact: RunFact): RunState => {
       break;
     case 'secret_released':
       onSecretReleased(state, fact);
+      break;
+    case 'turn_planned':
+    case 'tool_done':
+    case 'agent_restarted':
+    case 'message_replied':
+      evolveCheckpoint(state, fact);
+      break;
+    case 'message_accepted':
+    case 'message_ended':
+      evolveMessage(state, fact);
+      break;
+    case 'step_waiting':
+    case 'step_answered':
+    case 'step_pushed_back':
+      evolveWait(state, fact);
       break;
     case 'step_skipped':
       onSkipped(state, fact);

@@ -21,6 +21,22 @@ export interface StepView {
   readonly waitReason?: WaitReason;
   /** The run that a `call` step started last. */
   readonly childRunId?: RunId;
+  /** Set from the second round on, after a push-back. */
+  readonly round?: number;
+  /** What a waiting step waits for. */
+  readonly wait?: {
+    readonly for: string;
+    readonly until?: string;
+    readonly deadline?: string;
+    readonly prompt?: string;
+  };
+  /** Why it was given up as a dead letter. */
+  readonly deadLetter?: string;
+  /** Lost executions and unreceived offers; absent when 0. */
+  readonly losses?: { readonly execution: number; readonly transport: number };
+  /** How far its agent has come; absent when nothing is recorded. */
+  readonly progress?: { readonly turns: number; readonly toolCalls: number };
+  readonly unreadMessages?: number;
   /** For a fan-out: how many items are in each status. */
   readonly items?: { readonly count: number } & { readonly [status in StepStatus]?: number };
 }

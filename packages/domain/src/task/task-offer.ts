@@ -29,6 +29,10 @@ export interface TaskOffer extends TaskRef {
   /** Agent versions recorded at admission, for agent steps. */
   readonly agents: { readonly [agentId: string]: VersionId };
   readonly snapshot?: SnapshotAttachment;
+  /** 0 in the first round. */
+  readonly round?: number;
+  /** What the attempt goes on from: a `ResumePoint` in the blob store; absent at turn 0. */
+  readonly resume?: { readonly digest: Digest; readonly bytes: number; readonly entries: number };
   /** Milliseconds that the lease lasts without a heartbeat. */
   readonly leaseMs: number;
   /** W3C trace context. */
