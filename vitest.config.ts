@@ -18,6 +18,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           pool: 'threads',
+          // Loading the code costs more than the tests: the files of one thread share it, so no file may leave anything behind.
+          isolate: false,
           include: [
             'packages/*/src/**/*.test.ts',
             'apps/*/src/**/*.test.ts',
