@@ -1,4 +1,5 @@
 import type { JsonValue } from '@skein/domain';
+import { DomainError } from '@skein/domain';
 import { LRUCache } from 'lru-cache';
 import type { Coordinator } from './coordinator.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -43,6 +44,9 @@ import { TokenCache } from './token/token-cache.ts';
 
 /** Bytes of parsed output values that stay in memory. */
 const maxValueBytes = 64 * 1024 * 1024;
+
+const notYet = (what: string): Promise<never> =>
+  Promise.reject(new DomainError('unimplemented', `${what} are not implemented yet`));
 
 const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine => {
   const fleet = new Fleet();
@@ -99,6 +103,20 @@ export const createCoordinator = (deps: CoordinatorDeps, settings: Partial<Coord
     readOutput: (tenant, runId, step, name) => readOutput(engine, tenant, runId, step, name),
     watchRun: (tenant, runId, afterSeq, signal) => watchRun(engine, tenant, runId, afterSeq, signal),
     readLog: (tenant, runId, step, options) => readLog(engine, tenant, runId, step, options),
+    sendMessage: () => notYet('messages'),
+    listMessages: () => notYet('messages'),
+    readMessage: () => notYet('messages'),
+    waitMessage: () => notYet('messages'),
+    listApprovals: () => notYet('approvals'),
+    answerApproval: () => notYet('approvals'),
+    pushBack: () => notYet('approvals'),
+    listEffects: () => notYet('effects'),
+    describeStep: () => notYet('details of steps'),
+    listDeadLetters: () => notYet('dead letters'),
+    readDeadLetter: () => notYet('dead letters'),
+    redriveDeadLetter: () => notYet('dead letters'),
+    purgeDeadLetter: () => notYet('dead letters'),
+    readDeliveryEvents: () => notYet('delivery events'),
     applyProject: (tenant, apply) => applyProject(engine, tenant, apply),
     listDags: (tenant) => listDags(engine, tenant),
     getDag: (tenant, name) => getDag(engine, tenant, name),
