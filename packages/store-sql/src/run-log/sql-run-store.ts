@@ -109,6 +109,18 @@ export class SqlRunStore implements RunStore {
     return row === undefined ? undefined : { tenant, runId, seq: Number(row.seq), body: new Uint8Array(row.body) };
   }
 
+  async listPrunable(): Promise<readonly RunHead[]> {
+    throw new DomainError('unimplemented', 'runs are not pruned yet');
+  }
+
+  async pruneRun(): Promise<boolean> {
+    throw new DomainError('unimplemented', 'runs are not pruned yet');
+  }
+
+  async probeWrite(): Promise<void> {
+    throw new DomainError('unimplemented', 'writes are not probed yet');
+  }
+
   async countByStatus(tenant?: TenantId): Promise<{ readonly [status in RunStatus]?: number }> {
     const rows = await this.#queries
       .selectFrom('run_head')

@@ -55,6 +55,7 @@ export class MemoryRunStore implements RunStore {
   async readFacts(tenant: TenantId, runId: RunId, afterSeq: number, limit?: number): Promise<readonly RunFact[]> {
     const run = this.#runs.get(key(tenant, runId));
     if (run === undefined) throw new DomainError('not_found', 'unknown run', { runId });
+    // What was pruned is all that there was: a pruned run is over.
     const end = limit === undefined ? undefined : afterSeq + limit;
     return run.facts.slice(afterSeq, end).map((text) => JSON.parse(text) as RunFact);
   }
@@ -113,6 +114,24 @@ export class MemoryRunStore implements RunStore {
     const checkpoint = this.#runs.get(key(tenant, runId))?.checkpoint;
     return checkpoint === undefined ? undefined : { ...checkpoint, body: checkpoint.body.slice() };
   }
+
+  async listPrunable(before: number, limit: number): Promise<readonly RunHead[]> {
+    return this.#heads((head) => isTerminalRun(head.status) && head.prunedSeq === undefined)
+      .filter(({ finishedAt }) => finishedAt !== undefined && finishedAt < before)
+      .toSorted((a, b) => (a.finishedAt ?? 0) - (b.finishedAt ?? 0) || (a.runId < b.runId ? -1 : 1))
+      .slice(0, limit);
+  }
+
+  async pruneRun(tenant: TenantId, runId: RunId): Promise<boolean> {
+    const run = this.#runs.get(key(tenant, runId));
+    if (run === undefined || !isTerminalRun(run.head.status) || run.head.prunedSeq !== undefined) return false;
+    if (run.checkpoint?.seq !== run.head.seq) return false;
+    run.head = { ...run.head, prunedSeq: run.head.seq };
+    run.facts.length = 0;
+    return true;
+  }
+
+  async probeWrite(): Promise<void> {}
 
   async countByStatus(tenant?: TenantId): Promise<{ readonly [status in RunStatus]?: number }> {
     const counts: { [status in RunStatus]?: number } = {};
