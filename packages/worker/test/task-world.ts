@@ -1,4 +1,13 @@
-import { type Digest, DomainError, type JsonValue, type Step, type TaskOffer, type ValueRef } from '@skein/domain';
+import {
+  type AgentMessage,
+  type CheckpointEntry,
+  type Digest,
+  DomainError,
+  type JsonValue,
+  type Step,
+  type TaskOffer,
+  type ValueRef,
+} from '@skein/domain';
 import type {
   AgentStores,
   ExecutionContext,
@@ -46,7 +55,10 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
     opened: [] as Digest[],
     asked: [] as string[],
     logged: '',
+    checkpoints: [] as { readonly index: number; readonly entries: readonly CheckpointEntry[] }[],
+    presented: [] as { readonly numbers: readonly number[]; readonly turn: number }[],
   };
+  const listeners = new Set<(message: AgentMessage) => void>();
   const executor = (kinds: StepExecutor['kinds']): StepExecutor => ({
     kinds,
     execute: async (context, signal) => {
@@ -67,6 +79,15 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
       const bytes = blobs.get(digest);
       return bytes === undefined ? Promise.reject(new DomainError('not_found', 'none')) : Promise.resolve(bytes);
     },
+    checkpoint: (index, entries) => {
+      seen.checkpoints.push({ index, entries });
+      return Promise.resolve();
+    },
+    onMessage: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    presented: (numbers, turn) => void seen.presented.push({ numbers, turn }),
     storeBlob: (bytes) => {
       const digest = hasher.digest(bytes);
       blobs.set(digest, bytes);
@@ -113,7 +134,7 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
   };
   const run = (task: TaskOffer, signal: AbortSignal = new AbortController().signal) =>
     runner.run(task, sink, transfers, signal);
-  return { clock, log, blobs, seen, runner, run, store: (value: JsonValue) => refOf(blobs, value) };
+  return { clock, log, blobs, seen, listeners, runner, run, store: (value: JsonValue) => refOf(blobs, value) };
 };
 
 export const refOf = (blobs: Map<Digest, Uint8Array>, value: JsonValue): ValueRef & { digest: Digest } => {

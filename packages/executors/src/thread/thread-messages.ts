@@ -9,8 +9,8 @@ export type TransferRequest =
   | { readonly kind: 'store_blob'; readonly bytes: Uint8Array }
   | { readonly kind: 'checkpoint'; readonly index: number; readonly entries: readonly CheckpointEntry[] };
 
-/** What a transfer gave: bytes; or the digest of what was stored, or the value of a secret. */
-export type TransferValue = Uint8Array | Digest | string;
+/** What a transfer gave: bytes; or the digest of what was stored, or the value of a secret; nothing for a checkpoint, which is durable now. */
+export type TransferValue = Uint8Array | Digest | string | undefined;
 
 /** To the executors' thread. `task` and `call` are numbers that the sender made up. */
 export type ToThread =

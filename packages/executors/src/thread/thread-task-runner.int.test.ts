@@ -72,6 +72,9 @@ const noTransfers: TaskTransfers = {
   fetchBlob: () => Promise.reject(new DomainError('not_found', 'none')),
   readSecret: () => Promise.reject(new DomainError('permission_denied', 'none')),
   storeBlob: () => Promise.reject(new DomainError('not_found', 'none')),
+  checkpoint: () => Promise.reject(new DomainError('stale_fencing_token', 'none')),
+  onMessage: () => () => undefined,
+  presented: () => undefined,
 };
 const never = new AbortController().signal;
 const run = (task: TaskOffer, options: { sink?: TaskSink; transfers?: TaskTransfers; signal?: AbortSignal } = {}) =>

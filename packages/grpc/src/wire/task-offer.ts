@@ -1,12 +1,14 @@
 import type { SnapshotAttachment, Step, TaskOffer } from '@skein/domain';
+import type { Resume__Output } from '../generated/skein/worker/v1/Resume.ts';
 import type { Snapshot__Output } from '../generated/skein/worker/v1/Snapshot.ts';
 import type { TaskOffer__Output, TaskOffer as WireOffer } from '../generated/skein/worker/v1/TaskOffer.ts';
 import { bad, digestField, integerField, isRecord, jsonObjectField, nameField, namesField } from './fields.ts';
 import { decodeTaskRef, encodeTaskRef, valueRefField, valueRefsField } from './shared-values.ts';
-import type { StepSlot } from './step-definition.ts';
+import { isCoordinatorKind, type StepSlot } from './step-definition.ts';
 
-/** The wire form of an offer. `slotOf` numbers its step. */
+/** The wire form of an offer. `slotOf` numbers its step. Throws `invalid_argument` for a kind that only a coordinator carries out. */
 export const encodeTaskOffer = (offer: TaskOffer, slotOf: (step: Step) => StepSlot): WireOffer => {
+  if (isCoordinatorKind(offer.definition.action.kind)) throw bad('offer.definition', 'a step that workers carry out');
   const { slot, text } = slotOf(offer.definition);
   const { agents, item, refs, upstreamEnv } = offer;
   const wire: WireOffer = {
@@ -22,6 +24,8 @@ export const encodeTaskOffer = (offer: TaskOffer, slotOf: (step: Step) => StepSl
   if (text !== undefined) wire.definitionJson = text;
   if (offer.snapshot !== undefined) wire.snapshot = offer.snapshot as { digest: string; envelope?: Uint8Array };
   if (offer.traceparent !== undefined) wire.traceparent = offer.traceparent;
+  if (offer.round !== undefined) wire.round = offer.round;
+  if (offer.resume !== undefined) wire.resume = offer.resume;
   return wire;
 };
 
@@ -48,8 +52,17 @@ export const decodeTaskOffer = (wire: TaskOffer__Output, stepOf: (slot: unknown,
   if (item !== undefined) offer.item = decodeItem(item);
   if (wire.snapshot) offer.snapshot = decodeSnapshot(wire.snapshot);
   if (wire.traceparent !== undefined) offer.traceparent = nameField(wire.traceparent, 'offer.traceparent', true);
+  const round = integerField(wire.round, 'offer.round');
+  if (round > 0) offer.round = round;
+  if (wire.resume) offer.resume = decodeResume(wire.resume);
   return offer;
 };
+
+const decodeResume = (resume: Resume__Output): NonNullable<TaskOffer['resume']> => ({
+  digest: digestField(resume.digest, 'offer.resume.digest'),
+  bytes: integerField(resume.bytes, 'offer.resume.bytes', 1),
+  entries: integerField(resume.entries, 'offer.resume.entries', 1),
+});
 
 type Writable<T> = { -readonly [key in keyof T]: T[key] };
 

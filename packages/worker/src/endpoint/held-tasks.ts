@@ -1,5 +1,6 @@
 import type { TaskRef } from '@skein/domain';
 import type { HeldTask } from '@skein/ports';
+import { TaskInbox } from './task-inbox.ts';
 import { taskKey, taskRef } from './task-key.ts';
 
 /**
@@ -12,6 +13,7 @@ export type Fate = 'report' | 'release' | 'forget';
 export interface RunningTask {
   readonly ref: TaskRef;
   readonly abort: AbortController;
+  readonly inbox: TaskInbox;
   started: boolean;
   fate: Fate;
 }
@@ -52,7 +54,13 @@ export class HeldTasks {
   }
 
   add(task: TaskRef): RunningTask {
-    const held: RunningTask = { ref: taskRef(task), abort: new AbortController(), started: false, fate: 'report' };
+    const held: RunningTask = {
+      ref: taskRef(task),
+      abort: new AbortController(),
+      inbox: new TaskInbox(),
+      started: false,
+      fate: 'report',
+    };
     this.#running.set(taskKey(task), held);
     return held;
   }

@@ -16,6 +16,8 @@ export interface TransferDeps {
   readonly session: (signal: AbortSignal) => Promise<SessionId>;
   /** The coordinator said that the task is no longer ours. */
   readonly onStale: () => void;
+  /** What goes over the worker's stream, not by calls of its own. */
+  readonly onStream: Pick<TaskTransfers, 'checkpoint' | 'onMessage' | 'presented'>;
 }
 
 const maxAttempts = 8;
@@ -61,6 +63,8 @@ export const createTaskTransfers = (deps: TransferDeps, task: TaskRef, signal: A
   };
   const { gateway, credentials } = deps;
   return {
+    ...deps.onStream,
+    checkpoint: (index, entries) => untilAborted(signal, () => deps.onStream.checkpoint(index, entries)),
     fetchSnapshot: (digest, held) =>
       attempt((sessionId) =>
         gateway.fetchSnapshot(credentials, sessionId, { task, digest, held: latestDigests(held) }, signal),
@@ -80,6 +84,21 @@ export const createTaskTransfers = (deps: TransferDeps, task: TaskRef, signal: A
     storeBlob: (bytes): Promise<Digest> =>
       attempt((sessionId) => gateway.storeBlob(credentials, sessionId, task, bytes, signal)),
   };
+};
+
+/** Rejects with the signal's reason as soon as it is aborted, and does not begin after that. */
+const untilAborted = async (signal: AbortSignal, begin: () => Promise<void>): Promise<void> => {
+  signal.throwIfAborted();
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    await Promise.race([begin(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
 };
 
 const mayHeal = (error: unknown): boolean =>

@@ -5,11 +5,21 @@
 // E2 One lease runs once: offers are recognised by run, step and token while they run, while their result waits, and after.
 // E3 Never more tasks than slots; a task that is being aborted holds its slot until its runner has answered.
 // E4 After the fence no side effect goes on and no result of a fenced task leaves, even if the timer is late (LeaseFence F3).
-// E5 A task's log is sent before its result.
+// E5 A task's log is sent before its result, and its checkpoints are durable before it is; so it is for each repetition of the result.
+// E7 A checkpoint of a kept task is sent until a coordinator answers it; one of a task that was taken back or fenced never leaves.
+// E8 A message for an agent is named as received when it is in memory, and reaches the runner once, however often it comes.
 // E6 No message outgrows a frame, whatever the worker holds.
-import { DomainError, type TaskOffer, type TaskOutcome, type TaskRef, type TaskResult } from '@skein/domain';
+import {
+  type AgentMessage,
+  DomainError,
+  type TaskOffer,
+  type TaskOutcome,
+  type TaskRef,
+  type TaskResult,
+} from '@skein/domain';
 import { type CoordinatorMessage, protocolVersions, type WorkerMessage } from '@skein/ports';
 import { ChangeSignal } from './change-signal.ts';
+import { CheckpointChannel } from './checkpoint-channel.ts';
 import { Connection, type ConnectionOwner, type Session } from './connection.ts';
 import { defaultEndpointTuning, type EndpointConfig, type EndpointTuning } from './endpoint-config.ts';
 import { HeldTasks, type RunningTask } from './held-tasks.ts';
@@ -18,12 +28,14 @@ import { LogChannel } from './log-channel.ts';
 import { latestDigests, maxNamed } from './named-digests.ts';
 import { Outbox } from './outbox.ts';
 import { taskKey } from './task-key.ts';
-import { createTaskTransfers, notOursAnyMore } from './task-transfers.ts';
+import { createTaskTransfers, notOursAnyMore, type TransferDeps } from './task-transfers.ts';
 import type { EndpointDeps, EndpointEnd, EndpointState, WorkerEndpoint } from './worker-presence.ts';
 
 /** Makes the endpoint of one worker process; `start` connects it. The endpoint owns the runner and closes it at its end. */
 export const createWorkerEndpoint = (deps: EndpointDeps, config: EndpointConfig): WorkerEndpoint =>
   new Endpoint(deps, config);
+
+type Acknowledged = Extract<CoordinatorMessage, { type: 'result_acknowledged' }>['outcome'];
 
 /** How long a leaving worker waits for its stream to end in good order. */
 const goodbyeMs = 1_000;
@@ -36,6 +48,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   readonly #connection: Connection;
   readonly #fence: LeaseFence;
   readonly #logs: LogChannel;
+  readonly #checkpoints: CheckpointChannel;
   readonly #outbox = new Outbox();
   readonly #tasks = new HeldTasks();
   readonly #changed: ChangeSignal;
@@ -62,6 +75,10 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
       },
       this.#tuning,
     );
+    this.#checkpoints = new CheckpointChannel(deps.clock, {
+      isOpen: () => this.#connection.session !== undefined,
+      send: (message) => this.#connection.send(message),
+    });
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -124,6 +141,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     this.#fence.begin(session.leaseMs, session.helloSentAtMs);
     this.#offersSeen = 0;
     this.#logs.streamOpened();
+    this.#checkpoints.streamOpened();
     if (this.#draining) this.#connection.send({ type: 'draining' });
     this.#sendResults(0);
     this.#sendCredits();
@@ -145,8 +163,13 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
       case 'result_acknowledged':
         return this.#onAcknowledged(message.task, message.outcome);
       case 'heartbeat_answer':
+        this.#checkpoints.resend(this.#tuning.resendMs);
         this.#sendResults(this.#tuning.resendMs);
         return this.#logs.heartbeatAnswered(message.sentAtMs);
+      case 'checkpoint_recorded':
+        return this.#checkpoints.onRecorded(message.task, message.count);
+      case 'message':
+        return this.#onTaskMessage(message.task, message.message);
       case 'cancel':
         return this.#onCancel(message.task, message.reason);
       case 'revoke':
@@ -222,6 +245,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
           return (this.#connection.session as Session).sessionId;
         },
         onStale: () => this.#forget(task, 'the coordinator refused the token'),
+        onStream: this.#onStream(task),
       },
       task.ref,
       signal,
@@ -245,6 +269,29 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     }
   }
 
+  #onStream(task: RunningTask): TransferDeps['onStream'] {
+    return {
+      checkpoint: (index, entries) => {
+        if (this.#fence.isDue()) this.#fenceTasks(); // E4, E7
+        if (task.fate === 'forget') return Promise.reject(notOursAnyMore('the lease of the task is over'));
+        return this.#checkpoints.record(task.ref, index, entries);
+      },
+      onMessage: (listener) => task.inbox.listen(listener),
+      presented: (numbers, turn) => {
+        if (task.fate === 'forget') return;
+        this.#connection.send({ type: 'messages_presented', task: task.ref, numbers, turn });
+      },
+    };
+  }
+
+  #onTaskMessage(ref: TaskRef, message: AgentMessage): void {
+    const task = this.#tasks.find(ref);
+    if (task === undefined || task.fate === 'forget') return;
+    if (task.inbox.add(message)) {
+      this.#connection.send({ type: 'messages_received', task: task.ref, numbers: [message.number] }); // E8
+    } else this.#deps.meter.count('skein_worker_messages_refused_total', 1);
+  }
+
   #onFinished(task: RunningTask, result: TaskResult): void {
     if (this.#fence.isDue()) this.#fenceTasks(); // E4
     this.#tasks.remove(task.ref);
@@ -252,7 +299,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     this.#deps.meter.gauge('skein_worker_running_tasks', this.#tasks.size);
     if (shallReport(task, result.outcome)) this.#report({ ...result, ...task.ref });
     else {
-      this.#logs.discard(task.ref);
+      this.#drop(task.ref, 'the task ended without a report');
       this.#tasks.settle(task.ref);
       this.#deps.meter.count('skein_worker_forgotten_results_total', 1);
     }
@@ -262,10 +309,12 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   #report(result: TaskResult): void {
     this.#deps.meter.count('skein_worker_results_total', 1, { outcome: result.outcome.status });
     this.#outbox.add(result);
-    this.#logs.finish(result, () => {
-      const ready = this.#outbox.release(result, this.#deps.clock.monotonicMs()); // E5
-      if (ready !== undefined) this.#connection.send({ type: 'result', result: ready });
-    });
+    this.#checkpoints.finish(result, () =>
+      this.#logs.finish(result, () => {
+        const ready = this.#outbox.release(result, this.#deps.clock.monotonicMs()); // E5
+        if (ready !== undefined) this.#connection.send({ type: 'result', result: ready });
+      }),
+    );
   }
 
   #sendResults(unansweredForMs: number): void {
@@ -282,12 +331,15 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     this.#askCredits();
   }
 
-  #onAcknowledged(task: TaskRef, outcome: 'recorded' | 'repeated' | 'stale'): void {
+  #onAcknowledged(task: TaskRef, outcome: Acknowledged): void {
     const wasFull = this.#isFull();
     if (!this.#outbox.remove(task)) return;
     this.#tasks.settle(task);
     if (wasFull) this.#askCredits();
-    if (outcome === 'stale') {
+    this.#drop(task, 'the task is over');
+    if (outcome === 'conflict') {
+      this.#deps.log.error('another result of this lease was recorded before', { ...task });
+    } else if (outcome === 'stale') {
       this.#deps.meter.count('skein_worker_stale_results_total', 1);
       this.#deps.log.warn('a result came too late: its lease was over', { ...task });
     }
@@ -303,7 +355,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     const held = this.#tasks.find(task);
     if (held !== undefined) this.#forget(held, 'the coordinator took the task back');
     if (this.#outbox.remove(task)) {
-      this.#logs.discard(task);
+      this.#drop(task, 'the coordinator took the task back');
       this.#tasks.settle(task);
       this.#changed.notify();
     }
@@ -313,9 +365,15 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   #forget(task: RunningTask, reason: string): void {
     if (task.fate === 'forget') return;
     task.fate = 'forget';
-    this.#logs.discard(task.ref);
+    this.#drop(task.ref, reason);
     this.#deps.log.warn('a task is not ours any more', { ...task.ref, reason });
     task.abort.abort(notOursAnyMore(reason));
+  }
+
+  /** What the task still wanted to say stays here. */
+  #drop(task: TaskRef, reason: string): void {
+    this.#logs.discard(task);
+    this.#checkpoints.discard(task, notOursAnyMore(reason));
   }
 
   #forgetAll(reason: string): void {
