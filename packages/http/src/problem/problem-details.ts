@@ -29,10 +29,14 @@ export const toProblemDetails = (thrown: unknown): ProblemDetails => {
   };
 };
 
+/** When the sender to a full mailbox may try again and nothing else is said, in seconds: an agent's turn takes a while. */
+const mailboxPauseSeconds = 5;
+
 /** Seconds for the `Retry-After` header, when the error says when to come back. */
 export const retryAfterSeconds = (problem: ProblemDetails): number | undefined => {
   const after = problem.details?.['retryAfterMs'];
-  return typeof after === 'number' && after >= 0 ? Math.ceil(after / 1000) : undefined;
+  if (typeof after === 'number' && after >= 0) return Math.ceil(after / 1000);
+  return problem.code === 'mailbox_full' ? mailboxPauseSeconds : undefined;
 };
 
 const describe = (code: ErrorCode, detail: string): ProblemDetails => {
