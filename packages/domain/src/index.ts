@@ -31,6 +31,7 @@ export type {
   TurnEntry,
 } from './checkpoint/checkpoint-entry.ts';
 export { maxInlineCheckpointBytes, toolCallKey } from './checkpoint/checkpoint-entry.ts';
+export { effectsOf } from './checkpoint/effect-ledger.ts';
 export type {
   AttemptView,
   EffectStatus,
@@ -39,6 +40,8 @@ export type {
   ToolCallView,
   TurnView,
 } from './checkpoint/effect-view.ts';
+export type { BodyReader } from './checkpoint/step-detail.ts';
+export { stepDetailOf } from './checkpoint/step-detail.ts';
 export { calledNamesOf, isChosenCall, outputNamesOfDag } from './dag/called-dags.ts';
 export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
 export { findStep, handlerNames, handlerStepId, isHandlerId } from './dag/dag.ts';
@@ -65,6 +68,7 @@ export type {
 export { ancestorsOf } from './dag/step-graph.ts';
 export { validateDag } from './dag/validate-dag.ts';
 export type { AckKind, NackKind } from './delivery/ack-kind.ts';
+export { ackTransition, nackTransition } from './delivery/ack-transition.ts';
 export type {
   DeadLetter,
   DeadLetterReason,
@@ -72,6 +76,12 @@ export type {
   DeliveryEventKind,
   NumberedDeliveryEvent,
 } from './delivery/dead-letter.ts';
+export type { DeliveryRecords } from './delivery/delivery-records.ts';
+export { deliveryRecords } from './delivery/delivery-records.ts';
+export type { DeliveryKind, DeliveryStates, TaskDeliveryState } from './delivery/delivery-transitions.ts';
+export { deliveryTransitions, moveDelivery } from './delivery/delivery-transitions.ts';
+export type { TaskHints } from './delivery/task-delivery-state.ts';
+export { taskDeliveryState } from './delivery/task-delivery-state.ts';
 export type { ErrorData, ErrorDetails, Problem, SnapshotInvalidReason } from './errors/domain-error.ts';
 export { DomainError, fromErrorData, isDomainError, toErrorData } from './errors/domain-error.ts';
 export type { ErrorCode, ErrorMapping, Retry } from './errors/error-catalog.ts';
@@ -115,6 +125,8 @@ export type {
   MessageView,
 } from './message/agent-message.ts';
 export { mailboxLimits, messageModes } from './message/agent-message.ts';
+export type { MessageHints } from './message/message-views.ts';
+export { messageViewsOf } from './message/message-views.ts';
 export type { Params } from './params/resolve-params.ts';
 export { checkParam, resolveParams } from './params/resolve-params.ts';
 export { coerceValue, describeType, matchesType } from './params/value-type.ts';
@@ -183,5 +195,7 @@ export type { TaskOutcome, TaskRef, TaskResult, Usage } from './task/task-result
 export { cleanText, hasLoneSurrogate } from './text/clean-text.ts';
 export { suggest } from './text/suggest.ts';
 export { utf8Bytes, utf8Length } from './text/utf8.ts';
+export { expectedInstant, parseInstant } from './wait/instant.ts';
 export type { ApprovalDecision, ApprovalView, WaitState, WaitsFor } from './wait/wait-state.ts';
 export { maxRounds } from './wait/wait-state.ts';
+export { approvalsOf, approvalViewOf, waitReasonOf, waitViewOf } from './wait/wait-view.ts';

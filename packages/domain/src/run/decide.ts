@@ -200,9 +200,9 @@ const lose = (state: RunState, command: CommandOf<'lose'>, now: number): Decisio
 /** True when nobody holds the target and it is its turn, so that it may be settled from outside. */
 const isUnheld = (found: Target | undefined): found is Target => {
   if (found === undefined) return false;
-  const { status, lease, call, fanout, path } = found.target;
+  const { status, lease, call, wait, fanout, path } = found.target;
   // A fan-out that has its items ends by them: some may be held. A handler whose turn has not come may never run.
-  const isOut = lease !== undefined || call !== undefined || fanout !== undefined;
+  const isOut = lease !== undefined || call !== undefined || wait !== undefined || fanout !== undefined;
   return !isOut && !isSettledStep(status) && !(isHandlerId(path) && status === 'pending');
 };
 

@@ -1,5 +1,6 @@
 import { isHandlerId } from '../dag/dag.ts';
 import { itemPath } from '../identity/ids.ts';
+import { refreshWaiting } from '../wait/hold-wait.ts';
 import { createStepState, findTarget } from './create-run-state.ts';
 import { evolveCheckpoint } from './decide-checkpoint.ts';
 import { evolveMessage } from './decide-message.ts';
@@ -49,12 +50,16 @@ const onKept = (state: RunState, fact: FactOf<'step_kept'>): void => {
   settleTarget(state, found, 'succeeded', fact.at);
 };
 
+/** Items of a later round go on with the numbers of attempts, which name logs. */
+const laterRound = ({ attempt, round }: StepState): Partial<StepState> =>
+  round === undefined ? {} : { round, attempt, attemptStarted: attempt > 0 };
+
 const onExpanded = (state: RunState, fact: FactOf<'fanout_expanded'>): void => {
   const step = state.steps.get(fact.step);
   if (step === undefined || step.fanout !== undefined) return;
   const states: StepState[] = [];
   for (let index = 0; index < fact.count; index += 1)
-    states.push({ ...createStepState(itemPath(fact.step, index), 0), status: 'ready' });
+    states.push({ ...createStepState(itemPath(fact.step, index), 0), status: 'ready', ...laterRound(step) });
   step.fanout = { items: fact.items, states, next: 0, again: new Set(), open: fact.count, leased: 0, failed: 0 };
   step.status = 'running';
   step.startedAt = fact.at;
@@ -260,6 +265,7 @@ export const evolve = (state: RunState, fact: RunFact): RunState => {
       onRunFinished(state, fact);
       break;
   }
+  refreshWaiting(state);
   return state;
 };
 

@@ -111,6 +111,8 @@ export type RunCommand =
       readonly decision: ApprovalDecision;
       readonly inputs?: { readonly [name: string]: JsonValue };
       readonly reason?: string;
+      /** The round that the person saw; refused with `illegal_transition` when it is another one by now. Absent: any. */
+      readonly round?: number;
     }
   /** Runs the steps from `to` (an ancestor; the approval's `rewind` when absent) down to the waiting approval again, with what to do better. */
   | {
@@ -119,6 +121,8 @@ export type RunCommand =
       readonly to?: StepId;
       readonly by: string;
       readonly feedback: string;
+      /** See `answer`. */
+      readonly round?: number;
     }
   | { readonly type: 'fail_step'; readonly step: StepPath; readonly error: ErrorData }
   /** The precondition of a `call` step, or item, is not met; workers say so of other kinds by their result. */

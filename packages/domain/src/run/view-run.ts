@@ -2,6 +2,7 @@ import { isHandlerId } from '../dag/dag.ts';
 import type { Step } from '../dag/step.ts';
 import type { Digest } from '../identity/ids.ts';
 import type { JsonObject, JsonValue } from '../json/json-value.ts';
+import { waitReasonOf, waitViewOf } from '../wait/wait-view.ts';
 import type { RunState, StepState } from './run-state.ts';
 import type { StepStatus, WaitReason } from './run-status.ts';
 import type { RunView, StepView } from './run-view.ts';
@@ -43,8 +44,9 @@ const waitReason = (step: StepState, hints: ViewHints): WaitReason | undefined =
       return 'backing_off';
     case 'ready':
       return hints.readyWait?.(step.path);
-    case 'running':
     case 'waiting':
+      return waitReasonOf(step);
+    case 'running':
     case 'succeeded':
     case 'failed':
     case 'skipped':
@@ -59,6 +61,7 @@ export const viewStep = (definition: Step | undefined, step: StepState, hints: V
   const finishedAt = iso(step.finishedAt);
   const items = itemCounts(step);
   const wait = waitReason(step, hints);
+  const waits = waitViewOf(step);
   const { result, error, workerId, skipReason, childRunId } = step;
   return {
     id: step.path,
@@ -75,6 +78,7 @@ export const viewStep = (definition: Step | undefined, step: StepState, hints: V
     ...(skipReason === undefined ? {} : { skipReason }),
     ...(wait === undefined ? {} : { waitReason: wait }),
     ...(childRunId === undefined ? {} : { childRunId }),
+    ...(waits === undefined ? {} : { wait: waits }),
     ...(items === undefined ? {} : { items }),
   };
 };
