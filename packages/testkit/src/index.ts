@@ -38,6 +38,7 @@ export {
   sampleBytes,
   sampleCoordinatorMessages,
   sampleDigest,
+  sampleEntries,
   sampleHello,
   sampleOffer,
   sampleResult,
