@@ -1,4 +1,4 @@
-import type { TaskRef } from '@skein/domain';
+import type { TaskOutcome, TaskRef } from '@skein/domain';
 import type { HeldTask } from '@skein/ports';
 import { TaskInbox } from './task-inbox.ts';
 import { taskKey, taskRef } from './task-key.ts';
@@ -82,3 +82,10 @@ export class HeldTasks {
     }
   }
 }
+
+/** A task that was handed back while its code began anyway, and was cut short by that, has no result worth recording (E1). */
+export const shallReport = (task: RunningTask, outcome: TaskOutcome): boolean => {
+  if (task.fate === 'forget') return false;
+  if (task.fate === 'report') return true;
+  return outcome.status !== 'cancelled';
+};

@@ -21,14 +21,16 @@ import { type CoordinatorMessage, protocolVersions, type WorkerMessage } from '@
 import { ChangeSignal } from './change-signal.ts';
 import { CheckpointChannel } from './checkpoint-channel.ts';
 import { Connection, type ConnectionOwner, type Session } from './connection.ts';
+import { Credits } from './credits.ts';
 import { defaultEndpointTuning, type EndpointConfig, type EndpointTuning } from './endpoint-config.ts';
-import { HeldTasks, type RunningTask } from './held-tasks.ts';
+import { HeldTasks, type RunningTask, shallReport } from './held-tasks.ts';
 import { LeaseFence } from './lease-fence.ts';
 import { LogChannel } from './log-channel.ts';
 import { latestDigests, maxNamed } from './named-digests.ts';
 import { Outbox } from './outbox.ts';
+import { runHeldTask } from './run-held-task.ts';
 import { taskKey } from './task-key.ts';
-import { createTaskTransfers, notOursAnyMore, type TransferDeps } from './task-transfers.ts';
+import { notOursAnyMore } from './task-transfers.ts';
 import type { EndpointDeps, EndpointEnd, EndpointState, WorkerEndpoint } from './worker-presence.ts';
 
 /** Makes the endpoint of one worker process; `start` connects it. The endpoint owns the runner and closes it at its end. */
@@ -49,6 +51,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   readonly #fence: LeaseFence;
   readonly #logs: LogChannel;
   readonly #checkpoints: CheckpointChannel;
+  readonly #credits: Credits;
   readonly #outbox = new Outbox();
   readonly #tasks = new HeldTasks();
   readonly #changed: ChangeSignal;
@@ -56,8 +59,6 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   #leaving: Promise<void> | undefined;
   #draining = false;
   #hurry = false;
-  #offersSeen = 0;
-  #creditsAsked = false;
 
   constructor(deps: EndpointDeps, config: EndpointConfig) {
     this.#deps = deps;
@@ -66,19 +67,14 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     this.#connection = new Connection(deps, config, this.#tuning, this);
     this.#fence = new LeaseFence(deps.clock, this.#tuning.fenceMarginMs, () => this.#fenceTasks());
     this.#changed = new ChangeSignal(deps.clock);
-    this.#logs = new LogChannel(
-      deps.clock,
-      {
-        isOpen: () => this.#connection.session !== undefined,
-        send: (message) => this.#connection.send(message),
-        probe: () => this.#connection.beat(),
-      },
-      this.#tuning,
-    );
-    this.#checkpoints = new CheckpointChannel(deps.clock, {
+    const link = {
       isOpen: () => this.#connection.session !== undefined,
-      send: (message) => this.#connection.send(message),
-    });
+      send: (message: WorkerMessage) => void this.#connection.send(message),
+      probe: () => this.#connection.beat(),
+    };
+    this.#logs = new LogChannel(deps.clock, link, this.#tuning);
+    this.#checkpoints = new CheckpointChannel(deps.clock, link);
+    this.#credits = new Credits(deps.clock, link.send, () => this.#freeSlots());
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -139,12 +135,12 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
       if (!kept.has(taskKey(task.ref))) this.#forget(task, 'the coordinator did not keep the task');
     }
     this.#fence.begin(session.leaseMs, session.helloSentAtMs);
-    this.#offersSeen = 0;
+    this.#credits.streamOpened();
     this.#logs.streamOpened();
     this.#checkpoints.streamOpened();
     if (this.#draining) this.#connection.send({ type: 'draining' });
     this.#sendResults(0);
-    this.#sendCredits();
+    this.#credits.sendNow();
     this.#deps.log.info('joined a coordinator', {
       coordinatorId: welcome.coordinatorId,
       sessionId: session.sessionId,
@@ -200,14 +196,14 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   }
 
   #onOffer(offer: TaskOffer): void {
-    this.#offersSeen += 1;
+    this.#credits.offerSeen();
     const { meter } = this.#deps;
     const held = this.#tasks.find(offer);
     if (held !== undefined && held.fate !== 'forget') {
       meter.count('skein_worker_repeated_offers_total', 1);
       this.#connection.send({ type: 'received', task: held.ref });
       if (held.started) this.#connection.send({ type: 'started', task: held.ref });
-      return this.#askCredits();
+      return this.#credits.ask();
     }
     const recorded = this.#outbox.find(offer);
     if (recorded !== undefined) this.#connection.send({ type: 'result', result: recorded });
@@ -215,7 +211,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     const isOutdated = other !== undefined && other.ref.token > offer.token;
     if (held !== undefined || isOutdated || this.#outbox.has(offer) || this.#tasks.isSettled(offer)) {
       meter.count('skein_worker_repeated_offers_total', 1); // E2
-      return this.#askCredits();
+      return this.#credits.ask();
     }
     if (other !== undefined) this.#forget(other, 'the step was leased again');
     if (this.#draining) return this.#refuse(offer, new DomainError('unavailable', 'the worker is draining'));
@@ -228,60 +224,32 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   #accept(offer: TaskOffer): void {
     const task = this.#tasks.add(offer);
     this.#connection.send({ type: 'received', task: task.ref });
-    this.#askCredits();
+    this.#credits.ask();
     this.#deps.meter.gauge('skein_worker_running_tasks', this.#tasks.size);
     void this.#run(task, offer).then((result) => this.#onFinished(task, result));
   }
 
-  async #run(task: RunningTask, offer: TaskOffer): Promise<TaskResult> {
-    const { signal } = task.abort;
-    const transfers = createTaskTransfers(
+  #run(task: RunningTask, offer: TaskOffer): Promise<TaskResult> {
+    return runHeldTask(
       {
-        ...this.#deps,
+        deps: this.#deps,
         credentials: this.#config.credentials,
         maxPartBytes: this.#tuning.maxPartBytes,
-        session: async (waitSignal) => {
-          await this.#changed.until(() => this.#connection.session !== undefined, undefined, waitSignal);
+        checkpoints: this.#checkpoints,
+        logs: this.#logs,
+        send: (message) => this.#connection.send(message),
+        session: async (signal) => {
+          await this.#changed.until(() => this.#connection.session !== undefined, undefined, signal);
           return (this.#connection.session as Session).sessionId;
         },
+        fenceIfDue: () => {
+          if (this.#fence.isDue()) this.#fenceTasks();
+        },
         onStale: () => this.#forget(task, 'the coordinator refused the token'),
-        onStream: this.#onStream(task),
       },
-      task.ref,
-      signal,
+      task,
+      offer,
     );
-    const sink = {
-      started: (): void => {
-        if (task.started) return;
-        task.started = true;
-        if (task.fate !== 'forget') this.#connection.send({ type: 'started', task: task.ref });
-      },
-      log: (bytes: Uint8Array): void => {
-        if (task.fate !== 'forget') this.#logs.write(task.ref, bytes);
-      },
-    };
-    try {
-      return await this.#deps.runner.run(offer, sink, transfers, signal);
-    } catch (error) {
-      this.#deps.log.error('the task runner threw', { ...task.ref, error });
-      const failure = { code: 'internal', message: 'internal error' } as const;
-      return { ...task.ref, outcome: { status: 'failed', error: failure }, outputs: {}, durationMs: 0 };
-    }
-  }
-
-  #onStream(task: RunningTask): TransferDeps['onStream'] {
-    return {
-      checkpoint: (index, entries) => {
-        if (this.#fence.isDue()) this.#fenceTasks(); // E4, E7
-        if (task.fate === 'forget') return Promise.reject(notOursAnyMore('the lease of the task is over'));
-        return this.#checkpoints.record(task.ref, index, entries);
-      },
-      onMessage: (listener) => task.inbox.listen(listener),
-      presented: (numbers, turn) => {
-        if (task.fate === 'forget') return;
-        this.#connection.send({ type: 'messages_presented', task: task.ref, numbers, turn });
-      },
-    };
   }
 
   #onTaskMessage(ref: TaskRef, message: AgentMessage): void {
@@ -295,7 +263,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   #onFinished(task: RunningTask, result: TaskResult): void {
     if (this.#fence.isDue()) this.#fenceTasks(); // E4
     this.#tasks.remove(task.ref);
-    this.#askCredits();
+    this.#credits.ask();
     this.#deps.meter.gauge('skein_worker_running_tasks', this.#tasks.size);
     if (shallReport(task, result.outcome)) this.#report({ ...result, ...task.ref });
     else {
@@ -328,14 +296,14 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     const { runId, step, attempt, token } = offer;
     const outcome: TaskOutcome = { status: 'released', error: { code: error.code, message: error.message } };
     this.#report({ runId, step, attempt, token, outcome, outputs: {}, durationMs: 0 });
-    this.#askCredits();
+    this.#credits.ask();
   }
 
   #onAcknowledged(task: TaskRef, outcome: Acknowledged): void {
     const wasFull = this.#isFull();
     if (!this.#outbox.remove(task)) return;
     this.#tasks.settle(task);
-    if (wasFull) this.#askCredits();
+    if (wasFull) this.#credits.ask();
     this.#drop(task, 'the task is over');
     if (outcome === 'conflict') {
       this.#deps.log.error('another result of this lease was recorded before', { ...task });
@@ -388,18 +356,8 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     this.#connection.reconnect(new DomainError('unavailable', 'the worker fenced itself'));
   }
 
-  #askCredits(): void {
-    if (this.#creditsAsked) return;
-    this.#creditsAsked = true;
-    this.#deps.clock.endOfTurn(() => {
-      this.#creditsAsked = false;
-      this.#sendCredits();
-    });
-  }
-
-  #sendCredits(): void {
-    const free = this.#draining || this.#isFull() ? 0 : Math.max(0, this.#config.info.slots - this.#tasks.size);
-    this.#connection.send({ type: 'credits', free, offersSeen: this.#offersSeen });
+  #freeSlots(): number {
+    return this.#draining || this.#isFull() ? 0 : Math.max(0, this.#config.info.slots - this.#tasks.size);
   }
 
   /** The hello names every result that waits, so that a worker with too many takes nothing new (E6). */
@@ -411,7 +369,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   async #leave(reason: 'drained' | 'stopped', refusal?: DomainError): Promise<void> {
     this.#draining = true;
     this.#connection.send({ type: 'draining' });
-    this.#sendCredits();
+    this.#credits.sendNow();
     this.#handBackUnstarted();
     const isIdle = (): boolean => this.#tasks.size === 0;
     await this.#changed.until(() => isIdle() || this.#hurry, this.#tuning.drainDeadlineMs);
@@ -438,10 +396,3 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     }
   }
 }
-
-/** A task that was handed back while its code began anyway, and was cut short by that, has no result worth recording (E1). */
-const shallReport = (task: RunningTask, outcome: TaskOutcome): boolean => {
-  if (task.fate === 'forget') return false;
-  if (task.fate === 'report') return true;
-  return outcome.status !== 'cancelled';
-};
