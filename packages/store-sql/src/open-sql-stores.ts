@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type {
   BlobStore,
   Clock,
+  DeliveryStore,
   Hasher,
   IdSource,
   Log,
   LogStore,
   MemoryStore,
+  Meter,
   ProjectStore,
   RunQueue,
   RunStore,
@@ -15,6 +17,7 @@ import type {
   SnapshotStore,
   TokenStore,
 } from '@skein/ports';
+import { SqlDeliveryStore } from './delivery/sql-delivery-store.ts';
 import { lockDataFolder } from './files/data-folder-lock.ts';
 import { FileBlobStore } from './files/file-blob-store.ts';
 import { fileError } from './files/file-error.ts';
@@ -29,12 +32,14 @@ import { SqlSnapshotStore } from './project/sql-snapshot-store.ts';
 import { nextWriter } from './run-log/next-writer.ts';
 import { SqlRunStore } from './run-log/sql-run-store.ts';
 import { type OpenDatabase, openDatabase } from './sql/open-database.ts';
+import { createStoreWatch } from './sql/store-watch.ts';
 
 /** What the stores work with. */
 export interface SqlStoresDeps {
   /** Folder of the database, blobs and logs; made when absent. Exactly one process may have it open. */
   readonly dataDir: string;
   readonly log: Log;
+  readonly meter?: Meter;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly hasher: Hasher;
@@ -48,6 +53,7 @@ export interface SqlStores {
   readonly projects: ProjectStore;
   readonly memory: MemoryStore;
   readonly snapshots: SnapshotStore;
+  readonly delivery: DeliveryStore;
   readonly blobs: BlobStore;
   readonly logs: LogStore;
   readonly tokens: TokenStore;
@@ -67,6 +73,7 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
   let database: OpenDatabase | undefined;
   try {
     const path = join(dataDir, 'skein.db');
+    const watch = createStoreWatch(deps);
     const opened = await openDatabase({
       path,
       now: clock.now(),
@@ -91,10 +98,11 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
       }
     };
     return {
-      runs: new SqlRunStore({ committer, queries, writer }),
+      runs: new SqlRunStore({ committer, queries, writer, watch }),
       projects: new SqlProjectStore({ committer, queries, blobs, hasher, writer }),
       memory: new SqlMemoryStore({ committer, queries, writer }),
       snapshots: new SqlSnapshotStore({ committer, queries, parts, hasher }),
+      delivery: new SqlDeliveryStore({ committer, queries, writer }),
       blobs,
       logs,
       tokens: new SqlTokenStore({ committer, queries }),

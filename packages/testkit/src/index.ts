@@ -10,9 +10,11 @@ export { createScriptedModel } from './agent/scripted-model.ts';
 export type { ScriptedServer, ScriptedToolServers } from './agent/scripted-tool-servers.ts';
 export { createScriptedToolServers } from './agent/scripted-tool-servers.ts';
 export { describeBlobStore } from './conformance/describe-blob-store.ts';
+export { describeDeliveryStore } from './conformance/describe-delivery-store.ts';
 export { describeLogStore } from './conformance/describe-log-store.ts';
 export { describeMemoryStore } from './conformance/describe-memory-store.ts';
 export { describeProjectStore } from './conformance/describe-project-store.ts';
+export { describeRetention } from './conformance/describe-retention.ts';
 export { describeRunQueue } from './conformance/describe-run-queue.ts';
 export { describeRunStore } from './conformance/describe-run-store.ts';
 export { describeShardStore } from './conformance/describe-shard-store.ts';
@@ -21,7 +23,16 @@ export { describeStores } from './conformance/describe-stores.ts';
 export { describeTokenStore } from './conformance/describe-token-store.ts';
 export { createFolderHarness } from './conformance/folder-harness.ts';
 export type { RunSketch } from './conformance/run-fixtures.ts';
-export { creating, digestOf, going, note, proposing, submitted } from './conformance/run-fixtures.ts';
+export {
+  creating,
+  deadLetter,
+  deliveryEvent,
+  digestOf,
+  going,
+  note,
+  proposing,
+  submitted,
+} from './conformance/run-fixtures.ts';
 export type { SealedSnapshot } from './conformance/snapshot-fixtures.ts';
 export { sealed } from './conformance/snapshot-fixtures.ts';
 export type { MakeHarness, StoreHarness, StoresUnderTest } from './conformance/store-harness.ts';
@@ -49,6 +60,7 @@ export {
 export type { ScriptedStream } from './gateway/scripted-coordinator.ts';
 export { ScriptedCoordinator, scriptedToken } from './gateway/scripted-coordinator.ts';
 export { MemoryBlobStore } from './memory/memory-blob-store.ts';
+export { MemoryDeliveryStore } from './memory/memory-delivery-store.ts';
 export { MemoryLogStore } from './memory/memory-log-store.ts';
 export { MemoryMemoryStore } from './memory/memory-memory-store.ts';
 export { MemoryProjectStore } from './memory/memory-project-store.ts';

@@ -1,12 +1,16 @@
-import { DomainError, isTerminalRun, type RunFact, type RunId, type RunStatus, type TenantId } from '@skein/domain';
+import { isTerminalRun, type RunFact, type RunId, type RunStatus, type TenantId } from '@skein/domain';
 import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
-import { bound } from '../sql/prepared.ts';
+import { probeWrite } from '../sql/probe-write.ts';
 import type { Queries } from '../sql/schema.ts';
+import { createStoreWatch, type StoreWatch } from '../sql/store-watch.ts';
 import type { Committer } from '../sql/write-unit.ts';
 import { type AppendUnitBuilder, createAppendUnits } from './append-unit.ts';
 import { dueQuery, listQuery, openQuery, queuedQuery } from './head-queries.ts';
 import { headOf } from './head-row.ts';
+import { listPrunable, pruneRun } from './prune-run.ts';
+import { damaged, readLog } from './read-log.ts';
 import { RecentHeads } from './recent-heads.ts';
+import { checkpointUnit, readCheckpoint } from './state-checkpoints.ts';
 
 /** The run log in SQL: durable writes through the committer, reads beside it. */
 export class SqlRunStore implements RunStore {
@@ -16,13 +20,20 @@ export class SqlRunStore implements RunStore {
   readonly #recent = new RecentHeads();
   /** Unlike that of any other opening of the database; with the count it names each append for ever. */
   readonly #writer: string;
+  readonly #watch: StoreWatch;
   #count = 0;
 
-  constructor(deps: { readonly committer: Committer; readonly queries: Queries; readonly writer: string }) {
+  constructor(deps: {
+    readonly committer: Committer;
+    readonly queries: Queries;
+    readonly writer: string;
+    readonly watch?: StoreWatch;
+  }) {
     this.#committer = deps.committer;
     this.#queries = deps.queries;
     this.#appendUnit = createAppendUnits(deps.queries);
     this.#writer = deps.writer;
+    this.#watch = deps.watch ?? createStoreWatch({});
   }
 
   async append(request: AppendRequest): Promise<AppendOutcome> {
@@ -37,24 +48,7 @@ export class SqlRunStore implements RunStore {
   }
 
   async readFacts(tenant: TenantId, runId: RunId, afterSeq: number, limit?: number): Promise<readonly RunFact[]> {
-    const ofRun = this.#queries.selectFrom('run_log').where('tenant', '=', tenant).where('run_id', '=', runId);
-    // The row that holds fact `afterSeq + 1` is the last that begins there or before.
-    const begin = ofRun.select((eb) => eb.fn.max('seq').as('seq')).where('seq', '<=', afterSeq + 1);
-    const rows = await ofRun
-      .select(['seq', 'facts'])
-      .where('seq', '>=', (eb) => eb.fn.coalesce(begin, eb.lit(0)))
-      .orderBy('seq')
-      .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
-      .execute();
-    const first = rows[0];
-    if (first === undefined) {
-      if ((await this.readHead(tenant, runId)) !== undefined) return [];
-      throw new DomainError('not_found', 'unknown run', { runId });
-    }
-    const skip = Math.max(0, afterSeq + 1 - Number(first.seq));
-    return rows
-      .flatMap((row) => JSON.parse(row.facts) as RunFact[])
-      .slice(skip, limit === undefined ? undefined : skip + limit);
+    return readLog(this.#queries, tenant, runId, afterSeq, limit);
   }
 
   async readHead(tenant: TenantId, runId: RunId): Promise<RunHead | undefined> {
@@ -64,7 +58,9 @@ export class SqlRunStore implements RunStore {
       .where('tenant', '=', tenant)
       .where('run_id', '=', runId)
       .executeTakeFirst();
-    return row === undefined ? undefined : headOf(row);
+    if (row === undefined) return undefined;
+    if (row.run_id !== runId || row.tenant !== tenant) throw damaged(runId, 1, 'its head is that of another run');
+    return headOf(row);
   }
 
   async listRuns(filter: RunFilter): Promise<Page<RunHead>> {
@@ -86,39 +82,24 @@ export class SqlRunStore implements RunStore {
     return (await dueQuery(this.#queries, shards, now, limit).execute()).map(headOf);
   }
 
-  async saveCheckpoint({ tenant, runId, seq, body }: StateCheckpoint): Promise<void> {
-    const save = this.#queries
-      .insertInto('run_checkpoint')
-      .values({ tenant, run_id: runId, seq, body })
-      .onConflict((conflict) =>
-        conflict
-          .columns(['tenant', 'run_id'])
-          .doUpdateSet((eb) => ({ seq: eb.ref('excluded.seq'), body: eb.ref('excluded.body') }))
-          .whereRef('run_checkpoint.seq', '<', 'excluded.seq'),
-      );
-    await this.#committer.commit({ key: `${tenant}\u0000${runId}`, guards: [], writes: [bound(save)] });
+  async saveCheckpoint(checkpoint: StateCheckpoint): Promise<void> {
+    await this.#committer.commit(checkpointUnit(this.#queries, checkpoint));
   }
 
   async loadCheckpoint(tenant: TenantId, runId: RunId): Promise<StateCheckpoint | undefined> {
-    const row = await this.#queries
-      .selectFrom('run_checkpoint')
-      .select(['seq', 'body'])
-      .where('tenant', '=', tenant)
-      .where('run_id', '=', runId)
-      .executeTakeFirst();
-    return row === undefined ? undefined : { tenant, runId, seq: Number(row.seq), body: new Uint8Array(row.body) };
+    return (await readCheckpoint(this.#parts(), tenant, runId))?.checkpoint;
   }
 
-  async listPrunable(): Promise<readonly RunHead[]> {
-    throw new DomainError('unimplemented', 'runs are not pruned yet');
+  listPrunable(before: number, limit: number): Promise<readonly RunHead[]> {
+    return listPrunable(this.#queries, before, limit);
   }
 
-  async pruneRun(): Promise<boolean> {
-    throw new DomainError('unimplemented', 'runs are not pruned yet');
+  pruneRun(tenant: TenantId, runId: RunId): Promise<boolean> {
+    return pruneRun(this.#parts(), tenant, runId);
   }
 
-  async probeWrite(): Promise<void> {
-    throw new DomainError('unimplemented', 'writes are not probed yet');
+  probeWrite(): Promise<void> {
+    return probeWrite(this.#queries, this.#committer);
   }
 
   async countByStatus(tenant?: TenantId): Promise<{ readonly [status in RunStatus]?: number }> {
@@ -129,5 +110,9 @@ export class SqlRunStore implements RunStore {
       .groupBy('status')
       .execute();
     return Object.fromEntries(rows.map((row) => [row.status, Number(row.runs)]));
+  }
+
+  #parts() {
+    return { committer: this.#committer, queries: this.#queries, watch: this.#watch };
   }
 }

@@ -10,6 +10,7 @@ import {
   type TenantId,
 } from '@skein/domain';
 import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
+import type { MemoryDeliveryStore } from './memory-delivery-store.ts';
 import type { MemoryMemoryStore } from './memory-memory-store.ts';
 import type { MemorySnapshotStore } from './memory-snapshot-store.ts';
 
@@ -32,13 +33,19 @@ const heldBy = (head: RunHead): Digest | undefined => (isTerminalRun(head.status
 export class MemoryRunStore implements RunStore {
   readonly #snapshots: MemorySnapshotStore;
   readonly #memory: MemoryMemoryStore;
+  readonly #delivery: MemoryDeliveryStore;
   readonly #runs = new Map<string, StoredRun>();
   readonly #requests = new Map<string, { readonly runId: RunId; readonly bodyDigest: string }>();
   readonly #fires = new Map<string, RunId>();
 
-  constructor(deps: { readonly snapshots: MemorySnapshotStore; readonly memory: MemoryMemoryStore }) {
+  constructor(deps: {
+    readonly snapshots: MemorySnapshotStore;
+    readonly memory: MemoryMemoryStore;
+    readonly delivery: MemoryDeliveryStore;
+  }) {
     this.#snapshots = deps.snapshots;
     this.#memory = deps.memory;
+    this.#delivery = deps.delivery;
   }
 
   async append(request: AppendRequest): Promise<AppendOutcome> {
@@ -49,14 +56,15 @@ export class MemoryRunStore implements RunStore {
     if (outcome.status !== 'appended') return outcome;
     this.#count(request, before);
     this.#memory.propose(request.tenant, request.proposals ?? []);
+    this.#delivery.record(request.deadLetters ?? [], request.events ?? []);
     return outcome;
   }
 
   async readFacts(tenant: TenantId, runId: RunId, afterSeq: number, limit?: number): Promise<readonly RunFact[]> {
     const run = this.#runs.get(key(tenant, runId));
     if (run === undefined) throw new DomainError('not_found', 'unknown run', { runId });
-    // What was pruned is all that there was: a pruned run is over.
     const end = limit === undefined ? undefined : afterSeq + limit;
+    // A pruned run is over: nothing follows what was removed.
     return run.facts.slice(afterSeq, end).map((text) => JSON.parse(text) as RunFact);
   }
 
@@ -106,7 +114,7 @@ export class MemoryRunStore implements RunStore {
 
   async saveCheckpoint(checkpoint: StateCheckpoint): Promise<void> {
     const run = this.#runs.get(key(checkpoint.tenant, checkpoint.runId));
-    if (run === undefined || (run.checkpoint !== undefined && run.checkpoint.seq >= checkpoint.seq)) return;
+    if (run === undefined || (run.checkpoint !== undefined && run.checkpoint.seq > checkpoint.seq)) return;
     run.checkpoint = { ...checkpoint, body: checkpoint.body.slice() };
   }
 

@@ -272,6 +272,7 @@ export class World {
       projects: faultyPort(stores.projects, deps),
       memory: faultyPort(stores.memory, deps),
       snapshots: faultyPort(stores.snapshots, deps),
+      delivery: faultyPort(stores.delivery, deps),
       blobs: faultyPort(stores.blobs, deps),
       logs: faultyPort(stores.logs, deps, ['append']),
       tokens: faultyPort(stores.tokens, deps),
