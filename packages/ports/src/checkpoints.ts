@@ -1,4 +1,4 @@
-import type { CheckpointEntry, JsonValue, ResumePoint, TreeRef, ValueRef } from '@skein/domain';
+import type { CheckpointEntry, Digest, JsonValue, ResumePoint, TreeRef, ValueRef } from '@skein/domain';
 
 /** The durable points of one attempt. */
 export interface Checkpoints {
@@ -26,3 +26,19 @@ export interface WorkTree {
   /** Makes the empty directory be that tree and verifies every file. Throws `not_found`, `digest_mismatch`, `too_large`; then the directory is empty again. */
   restore(tree: TreeRef, signal: AbortSignal): Promise<void>;
 }
+
+/** What the working tree of one attempt has to do with. */
+export interface WorkTreeSurroundings {
+  /** The attempt's private directory; exists. */
+  readonly root: string;
+  /** See `TaskTransfers`. */
+  readonly fetchBlob: (digest: Digest) => Promise<Uint8Array>;
+  readonly storeBlob: (bytes: Uint8Array) => Promise<Digest>;
+  /** Whether the bytes hold the value of a secret that the task has read: those are never stored (S3). */
+  readonly holdsSecret: (bytes: Uint8Array) => boolean;
+  /** Rises when the task reads another secret: what was looked through before is looked through again. */
+  readonly secretsRead: () => number;
+}
+
+/** Makes the working tree of one attempt. */
+export type WorkTreeSource = (surroundings: WorkTreeSurroundings) => WorkTree;

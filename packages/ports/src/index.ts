@@ -1,6 +1,6 @@
 export type { AgentStores } from './agent-stores.ts';
 export type { BlobStore, LogKey, LogStore } from './blob-store.ts';
-export type { Checkpoints, WorkTree } from './checkpoints.ts';
+export type { Checkpoints, WorkTree, WorkTreeSource, WorkTreeSurroundings } from './checkpoints.ts';
 export type { Clock } from './clock.ts';
 export type {
   CoordinatorGateway,
