@@ -1,4 +1,4 @@
-import type { Digest } from '../identity/ids.ts';
+import type { Digest, FencingToken } from '../identity/ids.ts';
 import type { ValueRef } from '../run/value-ref.ts';
 
 /**
@@ -108,8 +108,10 @@ export interface AgentProgress {
   costUsd?: number;
   /** `THREAD TURN INDEX` of calls that are not read-only and have no result. */
   open: string[];
-  /** Length of `seqs` when a worker was lost last. */
+  /** Length of `seqs` when a worker was lost last; a restart keeps it, so that only an agent that comes further has got on. */
   lostAt?: number;
+  /** Token of the attempt that began at turn 0 again, when one did. */
+  restartedBy?: FencingToken;
 }
 
 /** Idempotency key of a tool call, the same in every attempt: `RUN:STEP:ROUND:[THREAD/]TURN:INDEX` (agents: effects). */

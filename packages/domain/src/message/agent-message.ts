@@ -50,6 +50,8 @@ export interface MessageRecord extends AgentMessage {
   reply?: { readonly text: string; readonly at: number };
   /** How often an attempt that had read it was dropped with its transcript, so that it is read again. */
   presentations?: number;
+  /** When these were dropped (ms), oldest first. */
+  droppedAt?: readonly number[];
 }
 
 /** The mailbox of a step execution. */
@@ -58,6 +60,8 @@ export interface MailboxState {
   readonly messages: MessageRecord[];
   /** How many are `accepted`. */
   unread: number;
+  /** Bytes of UTF-8 of all texts. */
+  bytes: number;
 }
 
 /** Bounds of one mailbox. */

@@ -12,7 +12,7 @@ import type { CancelState, RunState, StepState } from './run-state.ts';
 import { isSettledStep } from './run-status.ts';
 import { openGraph, openHandler, settleFanout, settleItem, settleStep } from './settle-step.ts';
 import { smallerTimeout } from './smaller-timeout.ts';
-import { countsAsLoss } from './worker-loss.ts';
+import { noteLoss } from './worker-loss.ts';
 
 type FactOf<T extends RunFact['type']> = Extract<RunFact, { readonly type: T }>;
 
@@ -93,14 +93,20 @@ const onLost = (state: RunState, fact: FactOf<'step_lost'>): void => {
   if (found === undefined) return;
   const { target } = found;
   giveSlotBack(state, found);
-  target.attemptStarted = fact.started;
-  if (fact.started) target.unstartedLosses = 0;
-  if (countsAsLoss(fact.reason)) target[fact.started ? 'losses' : 'unstartedLosses'] += 1;
+  // An attempt that has a message to read yet goes on; it is no other one.
+  const goesOn = fact.reason === 'unread_message';
+  target.attemptStarted = fact.started && !goesOn;
+  if (goesOn) target.unreadReturns = (target.unreadReturns ?? 0) + 1;
+  noteLoss(target, fact, fact.at);
   if (fact.error !== undefined) {
     target.error = fact.error;
+    if (fact.deadLetter !== undefined) target.deadLetter = fact.deadLetter;
     settleTarget(state, found, 'failed', fact.at);
   } else if (isStopping(state)) {
     settleTarget(state, found, 'cancelled', fact.at);
+  } else if (fact.retryAt !== undefined) {
+    target.notBefore = fact.retryAt;
+    requeue(state, found, 'retrying');
   } else {
     requeue(state, found, 'ready');
   }

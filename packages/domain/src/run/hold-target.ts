@@ -1,3 +1,4 @@
+import { dropTranscript } from './decide-checkpoint.ts';
 import type { RecordedResult } from './run-fact.ts';
 import type { FanoutState, RunState, StepState } from './run-state.ts';
 import { isSettledStep } from './run-status.ts';
@@ -89,6 +90,7 @@ export const applyResult = (
       target.failures += 1;
       if (ended.retryAt !== undefined) {
         target.notBefore = ended.retryAt;
+        dropTranscript(state, target, ended.at);
         requeue(state, found, 'retrying');
         return;
       }

@@ -1,6 +1,6 @@
 import type { StepKind } from '../dag/step.ts';
 import type { StepId } from '../identity/ids.ts';
-import { planMessages } from './decide-message.ts';
+import { closeMailboxes, planMessages } from './decide-message.ts';
 import { planWaits } from './decide-wait.ts';
 import { closeRun, finishRun } from './finish-run.ts';
 import { currentHandler, initForbids, isInitOpen, isStopping } from './handler-phase.ts';
@@ -134,12 +134,16 @@ const planSteps = (state: RunState, stepIds: Iterable<StepId>, now: number, limi
 /** What is the same for both planners: runs that are over, not admitted, or done. Undefined when steps must be looked at. */
 const planEnds = (state: RunState, now: number): RunPlan | undefined => {
   if (isTerminalRun(state.status) || state.seq === 0) return nothing;
-  if (state.status === 'queued') return state.cancel === undefined ? nothing : onlyFact(finishRun(state, now));
-  if (state.openSteps > 0 || currentHandler(state) !== undefined) return undefined;
+  if (state.status === 'queued' && state.cancel === undefined) {
+    const { facts, dueAt } = planMessages(state, now);
+    return dueAt === undefined || facts.length > 0 ? { ...nothing, facts } : { ...nothing, dueAt };
+  }
+  if (state.status !== 'queued' && (state.openSteps > 0 || currentHandler(state) !== undefined)) return undefined;
   // Nobody may be left unread in silence (D4): a run ends after its mailboxes.
-  const { facts } = planMessages(state, now);
-  if (facts.length > 0) return { ...nothing, facts };
-  return onlyFact(state.closing === undefined ? closeRun(state, now) : finishRun(state, now));
+  const isLast = state.status === 'queued' || state.closing !== undefined;
+  const end = isLast ? finishRun(state, now) : closeRun(state, now);
+  const facts = end.type === 'run_finished' ? closeMailboxes(state, now) : planMessages(state, now).facts;
+  return facts.length > 0 ? { ...nothing, facts } : onlyFact(end);
 };
 
 /**

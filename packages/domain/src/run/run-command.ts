@@ -69,7 +69,7 @@ export type RunCommand =
       readonly started: boolean;
       /** See `step_lost`. */
       readonly shared?: true;
-      /** 0 to 1, for the jitter of the delay before the next lease; absent: no jitter. */
+      /** 0 to 1, for the full jitter of the delay before the next lease; absent: at once. */
       readonly random?: number;
     }
   /**

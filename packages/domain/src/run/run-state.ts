@@ -69,6 +69,8 @@ export interface StepState {
   /** Losses that were shared with other tasks of the worker; absent means 0. */
   sharedLosses?: number;
   deadLetter?: DeadLetterReason;
+  /** Results in a row that were not taken because of an unread message; absent means 0. */
+  unreadReturns?: number;
   /** The last losses, oldest first, at most 20: for the history of a dead letter. */
   lossLog?: { readonly at: number; readonly what: string; readonly workerId?: string }[];
   /** While `retrying`: not before this instant (ms). */

@@ -1,3 +1,4 @@
+import { closeProgress } from '../checkpoint/progress.ts';
 import { isHandlerId } from '../dag/dag.ts';
 import type { ErrorData } from '../errors/domain-error.ts';
 import { dropWait } from '../wait/hold-wait.ts';
@@ -73,6 +74,7 @@ export const settleStep = (state: RunState, step: StepState, status: Settled, at
   step.finishedAt = at;
   delete step.notBefore;
   dropWait(state, step);
+  closeProgress(step.progress);
   state.frontier.delete(step.path);
   if (!isHandlerId(step.path)) {
     state.openSteps -= 1;
@@ -99,6 +101,7 @@ export const settleItem = (
   item.finishedAt = at;
   delete item.notBefore;
   dropWait(state, item);
+  closeProgress(item.progress);
   fanout.again.delete(index);
   fanout.open -= 1;
   if (status === 'failed') fanout.failed += 1;
