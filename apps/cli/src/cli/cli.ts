@@ -58,12 +58,15 @@ export const isInteractive = (stream: { readonly isTTY?: boolean; readonly colum
 
 /** Prints a value as JSON when `json` was asked for, else what `human` says. */
 export const answer = (cli: Cli, json: boolean | undefined, value: unknown, human: () => string): void => {
-  cli.out(json === true ? safeJson(value) : human());
+  cli.out(json === true ? safeJson(value, 2) : human());
 };
 
+/** Prints a value as JSON on one line: one of many. */
+export const answerLine = (cli: Cli, value: unknown): void => cli.out(safeJson(value));
+
 /** JSON in which characters that could steer a terminal are written as escapes; a parser reads the same value. */
-const safeJson = (value: unknown): string =>
-  JSON.stringify(value, null, 2).replaceAll(
+const safeJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replaceAll(
     /[^\P{Cc}\n]|\p{Bidi_Control}/gu,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -8,7 +8,7 @@ import { exitCodeOf, exitCodes } from './exit-code.ts';
 export const reportError = (cli: Cli, error: unknown): void => {
   if (!isDomainError(error)) {
     const message = error instanceof Error ? error.message : String(error);
-    cli.note(`${cli.colors.red('error')} ${safeText(message)}`);
+    cli.note(`${cli.colors.red('error')} ${safeText(message)} ${cli.colors.dim('(internal)')}`);
     cli.exitCode = exitCodes.failed;
     return;
   }

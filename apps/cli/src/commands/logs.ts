@@ -3,8 +3,10 @@ import { isTerminalRun, type RunView, type StepView } from '@skein/domain';
 import type { SkeinClient } from '@skein/sdk';
 import { Option } from 'commander';
 import type { Cli } from '../cli/cli.ts';
-import { type AddCommand, type AnswerOptions, remoteCommand, wholeNumber } from '../cli/command.ts';
+import { type AddCommand, type AnswerOptions, remoteCommand, runText, stepText, wholeNumber } from '../cli/command.ts';
 import { connect } from '../cli/find-endpoint.ts';
+import { resolveRun } from '../cli/resolve-run.ts';
+import { withStepSuggestion } from '../cli/with-suggestion.ts';
 import { allSteps } from '../follow/step-changes.ts';
 import { cell } from '../render/render-table.ts';
 
@@ -17,15 +19,17 @@ interface Options extends AnswerOptions {
 export const addLogsCommand: AddCommand = (program, cli) => {
   program.addCommand(
     remoteCommand('logs', "print a step's log, or those of all steps")
-      .argument('<run>', 'run id')
-      .argument('[step]', 'step id, an item like triage[3], or a handler like @failure')
+      .argument('<run>', runText)
+      .argument('[step]', stepText)
       .option('-f, --follow', 'go on until the attempt has ended')
       .addOption(new Option('--attempt <n>', 'this attempt').argParser(wholeNumber(1, 1_000_000)))
-      .action(async (runId: string, step: string | undefined, options: Options) => {
+      .action(async (text: string, step: string | undefined, options: Options) => {
         const client = await connect(cli, options);
+        const runId = await resolveRun(client, text);
         try {
-          if (step !== undefined) await printLog(cli, client, runId, step, options);
-          else await printAll(cli, client, runId, options);
+          if (step !== undefined) {
+            await withStepSuggestion(client, runId, step, () => printLog(cli, client, runId, step, options));
+          } else await printAll(cli, client, runId, options);
         } catch (error) {
           // Ctrl-C is how following ends.
           if (!(options.follow === true && cli.signal.aborted)) throw error;
