@@ -13,3 +13,4 @@ export type { NodeToolHostDeps } from './tool-host/node-tool-host.ts';
 export { createNodeToolHost } from './tool-host/node-tool-host.ts';
 export { clearAbandonedWorkFolders, ownWorkFolder } from './work-dirs/clear-abandoned.ts';
 export { createWorkDirs } from './work-dirs/create-work-dirs.ts';
+export { createWorkTree } from './work-tree/create-work-tree.ts';

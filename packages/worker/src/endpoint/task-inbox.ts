@@ -10,13 +10,13 @@ export class TaskInbox {
     if (this.#messages.has(message.number)) return true;
     if (this.#messages.size >= mailboxLimits.maxMessages) return false;
     this.#messages.set(message.number, message);
-    for (const listener of [...this.#listeners]) listener(message);
+    for (const listener of this.#listeners) listener(message);
     return true;
   }
 
   /** Calls with those that are here, in order of arrival, then with each that comes. Returns what ends it. */
   listen(listener: (message: AgentMessage) => void): () => void {
-    for (const message of [...this.#messages.values()]) listener(message);
+    for (const message of this.#messages.values()) listener(message);
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }

@@ -13,7 +13,7 @@ export const createMailbox = (
     if (known.has(message.number)) return;
     known.add(message.number);
     messages.set(message.number, message);
-    for (const listener of [...listeners]) listener(message);
+    for (const listener of listeners) listener(message);
   });
   return {
     unread: () => {
