@@ -42,5 +42,7 @@ export interface TaskOffer extends TaskRef {
     readonly id: RunId;
     readonly createdAt: string;
     readonly params: { readonly [name: string]: JsonValue };
+    /** The push-back that led to this round, for the step that it went to. */
+    readonly feedback?: { readonly by: string; readonly text: string; readonly round: number };
   };
 }
