@@ -2,7 +2,19 @@ import type { JsonValue } from '@skein/domain';
 import { DomainError } from '@skein/domain';
 import { LRUCache } from 'lru-cache';
 import type { Coordinator } from './coordinator.ts';
+import {
+  listDeadLetters,
+  purgeDeadLetter,
+  readDeadLetter,
+  readDeliveryEvents,
+  redriveDeadLetter,
+} from './delivery/dead-letters.ts';
+import { EventWriter } from './delivery/event-writer.ts';
+import { createFencedTasks } from './delivery/fenced-writes.ts';
+import { listMessages, readMessage, waitMessage } from './delivery/read-messages.ts';
+import { sendMessage } from './delivery/send-message.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
+import { RedeliveryBudget } from './dispatch/redelivery-budget.ts';
 import { TaskClasses } from './dispatch/task-class.ts';
 import type { CoordinatorConfig, CoordinatorDeps } from './engine/coordinator-deps.ts';
 import { defaultCoordinatorConfig } from './engine/coordinator-deps.ts';
@@ -24,6 +36,7 @@ import { activateVersion, diffAgentVersions, listVersions } from './project/agen
 import { applyProject, getDag, listDags, listSchedules } from './project/apply-project.ts';
 import { DagCache } from './project/dag-cache.ts';
 import { diffSnapshots, exportSnapshot, inspectSnapshot } from './project/inspect-snapshot.ts';
+import { describeStep, listEffects } from './query/describe-step.ts';
 import { RunWatchers } from './query/run-watchers.ts';
 import { listItems, listRuns, readLog, readOutput, viewOfRun } from './query/view-of-run.ts';
 import { waitRun } from './query/wait-run.ts';
@@ -58,7 +71,10 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
     fleet,
     runs: new RunTable(),
     dispatcher: new Dispatcher(fleet, sealed, deps.clock, wake),
+    redeliveries: new RedeliveryBudget(deps.clock, config.redelivery),
     classes: new TaskClasses(),
+    events: new EventWriter(deps),
+    fenced: createFencedTasks(),
     wheel: new DueWheel(deps.clock, (runId) => {
       const actor = engine.runs.find(runId);
       if (actor !== undefined) wake(actor);
@@ -103,20 +119,21 @@ export const createCoordinator = (deps: CoordinatorDeps, settings: Partial<Coord
     readOutput: (tenant, runId, step, name) => readOutput(engine, tenant, runId, step, name),
     watchRun: (tenant, runId, afterSeq, signal) => watchRun(engine, tenant, runId, afterSeq, signal),
     readLog: (tenant, runId, step, options) => readLog(engine, tenant, runId, step, options),
-    sendMessage: () => notYet('messages'),
-    listMessages: () => notYet('messages'),
-    readMessage: () => notYet('messages'),
-    waitMessage: () => notYet('messages'),
+    sendMessage: (tenant, runId, step, message, sender) => sendMessage(engine, tenant, runId, step, message, sender),
+    listMessages: (tenant, runId, step) => listMessages(engine, tenant, runId, step),
+    readMessage: (tenant, runId, step, messageId) => readMessage(engine, tenant, runId, step, messageId),
+    waitMessage: (tenant, runId, step, messageId, until, waitMs, signal) =>
+      waitMessage(engine, tenant, runId, step, messageId, until, waitMs, signal),
     listApprovals: () => notYet('approvals'),
     answerApproval: () => notYet('approvals'),
     pushBack: () => notYet('approvals'),
-    listEffects: () => notYet('effects'),
-    describeStep: () => notYet('details of steps'),
-    listDeadLetters: () => notYet('dead letters'),
-    readDeadLetter: () => notYet('dead letters'),
-    redriveDeadLetter: () => notYet('dead letters'),
-    purgeDeadLetter: () => notYet('dead letters'),
-    readDeliveryEvents: () => notYet('delivery events'),
+    listEffects: (tenant, runId, limit, cursor) => listEffects(engine, tenant, runId, limit, cursor),
+    describeStep: (tenant, runId, step, options) => describeStep(engine, tenant, runId, step, options),
+    listDeadLetters: (filter) => listDeadLetters(engine, filter),
+    readDeadLetter: (tenant, id) => readDeadLetter(engine, tenant, id),
+    redriveDeadLetter: (tenant, id, options) => redriveDeadLetter(engine, tenant, id, options),
+    purgeDeadLetter: (tenant, id, by) => purgeDeadLetter(engine, tenant, id, by),
+    readDeliveryEvents: (tenant, afterSeq, limit) => readDeliveryEvents(engine, tenant, afterSeq, limit),
     applyProject: (tenant, apply) => applyProject(engine, tenant, apply),
     listDags: (tenant) => listDags(engine, tenant),
     getDag: (tenant, name) => getDag(engine, tenant, name),

@@ -1,4 +1,6 @@
 import type { TaskOffer, VersionId } from '@skein/domain';
+import { findTarget } from '@skein/domain';
+import { sendUnread } from '../delivery/deliver-messages.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { loseTask } from '../fleet/end-session.ts';
@@ -27,6 +29,8 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
     tenant: actor.tenant,
     ref,
     offeredAt: engine.deps.clock.monotonicMs(),
+    progressAt: engine.deps.clock.monotonicMs(),
+    state: 'leased',
     received: false,
     started: 'no',
   };
@@ -58,6 +62,13 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
     run: { id: actor.runId, createdAt: new Date(state.createdAt).toISOString(), params: {} },
   };
   if (inputs.item !== undefined) offer.item = inputs.item;
+  if (inputs.resume !== undefined) offer.resume = inputs.resume;
+  const round = findTarget(state, task.step)?.target.round ?? 0;
+  if (round > 0) offer.round = round;
+  const { feedback } = state;
+  if (feedback?.to === task.stepId) {
+    offer.run = { ...offer.run, feedback: { by: feedback.by, text: feedback.text, round: feedback.round } };
+  }
   if (digest !== undefined && isAgent) {
     const { attachment, transfer } = attachSnapshot(engine, session, digest, sealed);
     offer.snapshot = attachment;
@@ -70,4 +81,5 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
   engine.fleet.refresh(session);
   engine.deps.meter.count(metric.tasksOffered);
   session.send({ type: 'offer', offer });
+  sendUnread(engine, actor, task.step);
 };

@@ -2,6 +2,7 @@ import type { MemoryPolicy } from '@skein/domain';
 import type {
   BlobStore,
   Clock,
+  DeliveryStore,
   Hasher,
   IdSource,
   Log,
@@ -39,6 +40,7 @@ export interface CoordinatorDeps {
   readonly shards: ShardStore;
   readonly projectReader: ProjectReader;
   readonly memory: MemoryStore;
+  readonly delivery: DeliveryStore;
   /** Values of the secrets that tasks ask for; without it this coordinator has none, and workers bring their own. */
   readonly secretValues?: SecretSource;
 }
@@ -89,6 +91,13 @@ export interface CoordinatorConfig {
   readonly snapshotRetentionMs: number;
   /** Period of the sweep that removes snapshots. */
   readonly snapshotSweepMs: number;
+  /** Addresses of coordinators (`HOST:PORT`) that workers are told to try when they lose this one. At most 32. */
+  readonly advertise: readonly string[];
+  /**
+   * Second and later leases of a step after losses, against storms: at most this part of the recent leases, and never fewer than
+   * `minPerSecond`. The first lease after a loss is free.
+   */
+  readonly redelivery: { readonly share: number; readonly minPerSecond: number };
 }
 
 /** Defaults of `CoordinatorConfig`. */
@@ -113,4 +122,6 @@ export const defaultCoordinatorConfig: CoordinatorConfig = {
   },
   snapshotRetentionMs: 7 * 86_400_000,
   snapshotSweepMs: 60_000,
+  advertise: [],
+  redelivery: { share: 0.1, minPerSecond: 5 },
 };

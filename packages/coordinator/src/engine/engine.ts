@@ -1,6 +1,9 @@
 import type { JsonValue } from '@skein/domain';
 import type { LRUCache } from 'lru-cache';
+import type { EventWriter } from '../delivery/event-writer.ts';
+import type { FencedTasks } from '../delivery/fenced-writes.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { RedeliveryBudget } from '../dispatch/redelivery-budget.ts';
 import type { TaskClasses } from '../dispatch/task-class.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { DagCache } from '../project/dag-cache.ts';
@@ -23,7 +26,10 @@ export interface Engine {
   readonly runs: RunTable;
   readonly fleet: Fleet;
   readonly dispatcher: Dispatcher;
+  readonly redeliveries: RedeliveryBudget;
   readonly classes: TaskClasses;
+  readonly events: EventWriter;
+  readonly fenced: FencedTasks;
   readonly wheel: DueWheel;
   readonly watchers: RunWatchers;
   readonly calls: OpenCalls;

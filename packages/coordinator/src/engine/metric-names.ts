@@ -21,4 +21,12 @@ export const metric = {
   snapshotBytesCollected: 'skein_snapshot_bytes_collected_total',
   secretsReleased: 'skein_secrets_released_total',
   secretsRefused: 'skein_secrets_refused_total',
+  fencedWrites: 'skein_fenced_writes_total',
+  illegalTransitions: 'skein_illegal_transitions_total',
+  checkpoints: 'skein_checkpoints_total',
+  messagesSent: 'skein_messages_sent_total',
+  messagesRefused: 'skein_messages_refused_total',
+  deadLetters: 'skein_dead_letters_total',
+  redeliveriesDelayed: 'skein_redeliveries_delayed_total',
+  deliveryEventsLost: 'skein_delivery_events_lost_total',
 } as const;

@@ -44,6 +44,7 @@ export const startCoordinator = async (engine: Engine): Promise<void> => {
     engine.health.stop();
     engine.wheel.close();
     engine.calls.close();
+    engine.events.close();
   });
   engine.phase = 'running';
   for (const actor of engine.runs.actors) engine.wake(actor);

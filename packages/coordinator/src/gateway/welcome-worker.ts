@@ -4,6 +4,7 @@ import type { CoordinatorMessage, StreamLink, HeldTask as ToldTask, WorkerMessag
 import { protocolVersions } from '@skein/ports';
 import type { SnapshotFormat } from '@skein/snapshot';
 import { formatOf } from '@skein/snapshot';
+import { redeliver } from '../delivery/deliver-messages.ts';
 import type { Engine } from '../engine/engine.ts';
 import { detachStream, loseTask } from '../fleet/end-session.ts';
 import { Holdings } from '../fleet/holdings.ts';
@@ -68,8 +69,11 @@ const keepTasks = (engine: Engine, session: WorkerSession, running: readonly Tol
       tenant: session.tenant,
       ref,
       offeredAt: now,
+      progressAt: known?.progressAt ?? now,
+      state: started ? 'running' : 'acknowledged',
       received: true,
       started: started ? 'yes' : 'no',
+      ...(known?.hints === undefined ? {} : { hints: known.hints }),
       ...(known?.cancelReason === undefined ? {} : { cancelReason: known.cancelReason }),
     });
     if (started) markStarted(current.state, step as StepPath, token as FencingToken, engine.deps.clock.now());
@@ -138,11 +142,16 @@ export const welcomeWorker = (
     leaseMs: config.leaseMs,
     snapshotFormat: snapshotFormat.version,
     keep,
+    ...(config.advertise.length === 0 ? {} : { coordinators: config.advertise }),
   });
   for (const held of session.tasks.values()) {
     if (!accounted.has(held.key)) loseTask(engine, session, held, 'worker_forgot');
     else if (held.cancelReason !== undefined)
       session.send({ type: 'cancel', task: held.ref, reason: held.cancelReason });
+  }
+  for (const { runId, step } of keep) {
+    const actor = engine.runs.find(runId);
+    if (actor !== undefined) redeliver(engine, actor, step);
   }
   // A send may have found the stream broken.
   if (session.link !== link) detachStream(engine, session);

@@ -45,6 +45,8 @@ export const adoptLeases = (engine: Engine, actor: RunActor, why: 'from_log' | '
         tenant: actor.tenant,
         ref,
         offeredAt: deps.clock.monotonicMs(),
+        progressAt: deps.clock.monotonicMs(),
+        state: 'acknowledged',
         received: true,
         started: why === 'from_log' ? 'unknown' : 'never',
       });

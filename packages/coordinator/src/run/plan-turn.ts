@@ -21,6 +21,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
 import { boundError } from './bound-error.ts';
 import { newRunId } from './new-run-id.ts';
+import { redeliveryAt } from './redelivery-at.ts';
 import { storedProposals, withAdmissibleProposals } from './result-proposals.ts';
 import type { PendingCommand, RunActor, Settlement } from './run-actor.ts';
 import { rootOf } from './tree-sizes.ts';
@@ -54,6 +55,8 @@ export interface TurnDraft {
   readonly proposals: StoredProposal[];
   cancel: readonly TaskToCancel[];
   cancelCalls: readonly CallToCancel[];
+  /** When the budget lets the first of the steps that wait for it be leased again, ms. */
+  redeliverAt: number | undefined;
   dueAt: number | undefined;
 }
 
@@ -160,6 +163,11 @@ const placeReady = (engine: Engine, actor: RunActor, draft: TurnDraft, task: Rea
     const failed = apply(actor, draft, { type: 'fail_step', step: task.step, error: prepared.error }, now);
     return failed.status === 'recorded' ? 'failed' : 'waits';
   }
+  const redeliverAt = redeliveryAt(engine, actor, task.step, now);
+  if (redeliverAt > now) {
+    draft.redeliverAt = Math.min(draft.redeliverAt ?? redeliverAt, redeliverAt);
+    return 'waits';
+  }
   const snapshot = step.action.kind === 'agent' ? actor.state.snapshotDigest : undefined;
   const slot = engine.dispatcher.take(actor, taskClass, snapshot);
   if (!slot.ok) {
@@ -171,6 +179,8 @@ const placeReady = (engine: Engine, actor: RunActor, draft: TurnDraft, task: Rea
   const lease = apply(actor, draft, { type: 'lease', step: task.step, workerId, sessionId }, now);
   if (lease.status !== 'recorded') return 'waits';
   actor.preparations.delete(task.step);
+  actor.redeliveries.delete(task.step);
+  engine.redeliveries.leased();
   slot.value.reserved += 1;
   engine.fleet.refresh(slot.value);
   draft.leased.push({ task, token: actor.state.seq, session: slot.value, inputs: prepared.value });
@@ -215,6 +225,7 @@ export const openDraft = (actor: RunActor): TurnDraft => {
     proposals: [],
     cancel: [],
     cancelCalls: [],
+    redeliverAt: undefined,
     dueAt: undefined,
   };
 };
@@ -242,7 +253,10 @@ export const planTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): voi
     for (const stepId of plan.expand) changed = expandStep(engine, actor, draft, stepId, now) || changed;
     if (changed) continue;
     for (const task of plan.calls) changed = beginCall(engine, actor, draft, task, now) || changed;
+    draft.redeliverAt = undefined;
     if (plan.ready.length > 0) changed = placeAll(engine, actor, draft, plan, now) || changed;
     if (!changed) break;
   }
+  const { redeliverAt } = draft;
+  if (redeliverAt !== undefined) draft.dueAt = Math.min(draft.dueAt ?? redeliverAt, redeliverAt);
 };

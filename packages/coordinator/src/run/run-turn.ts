@@ -1,5 +1,7 @@
 import { DomainError, encodeRunState, isDomainError, isTerminalRun } from '@skein/domain';
 import type { AppendOutcome, AppendRequest } from '@skein/ports';
+import { deliverMessages } from '../delivery/deliver-messages.ts';
+import { recordsOf } from '../delivery/records-of-turn.ts';
 import { offerTask } from '../dispatch/offer-task.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
@@ -89,6 +91,7 @@ const requestOf = (actor: RunActor, draft: TurnDraft): AppendRequest => ({
   ...(actor.pins === undefined ? {} : { pinsSnapshot: actor.pins }),
   ...(actor.expectsRevision === undefined ? {} : { expectsRevision: actor.expectsRevision }),
   ...(draft.proposals.length === 0 ? {} : { proposals: draft.proposals }),
+  ...recordsOf(actor.state, draft.facts),
 });
 
 /** What an outcome says of the store's health: an input that it refuses is no failure of the store. */
@@ -228,6 +231,7 @@ const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
   giveBackSlots(engine, draft);
   for (const leased of draft.leased) offerTask(engine, actor, leased);
   for (const task of draft.cancel) cancelHeldTask(engine, actor, task);
+  deliverMessages(engine, actor, draft.facts, draft.leased);
   followCalls(engine, actor, draft);
   settleAll(engine, draft.batch, (index) => draft.settlements[index] ?? { status: 'recorded', facts: 0 });
   for (const taskClass of new Set([...actor.waits.keys(), ...draft.waits.keys()])) {
