@@ -152,7 +152,7 @@ export class FakeDelivery {
       finishReason: 'stop',
       calls: [],
       messages: ['msg_1'],
-      ...(transcript ? { said: [{ role: 'user', content: 'hi' }], text: 'hello' } : {}),
+      ...(transcript ? { said: [{ role: 'user', text: 'hi' }], text: 'hello' } : {}),
     };
     return {
       runId,

@@ -22,6 +22,15 @@ test('help and version are answers', async () => {
     'diff',
     'memory',
     'snapshot',
+    'send',
+    'messages',
+    'approvals',
+    'approve',
+    'reject',
+    'push-back',
+    'effects',
+    'dead-letters',
+    'events',
   ]) {
     expect(help.out).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
   }
@@ -41,10 +50,14 @@ test.each([
   [['memory', 'proposals', '--status', 'odd']],
   [['memory', 'show', 'global', '--revision', '0']],
   [['tokens', 'create', 'x', '--kind', 'root']],
+  [['send', 'r', 's', 'text', '--mode', 'manual']],
+  [['send', 'r', 's', 'text', '--ttl', '10']],
+  [['reject', 'r', 's']],
+  [['dead-letters', 'purge', 'dl:x']],
 ])('the wrong call %j is 2 and says why, without a stack', async (args) => {
   const { code, err, out } = await runCommand(args);
   expect(code).toBe(2);
-  expect(err).toMatch(/error/);
+  expect(err).toMatch(/error.*\(invalid_argument\)/s);
   expect(err + out).not.toMatch(/\n\s+at /);
 });
 

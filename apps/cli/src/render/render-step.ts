@@ -100,17 +100,10 @@ const callText = ({ tool, status, isError, settled, durationMs }: ToolCall): str
   return notes.length === 0 ? tool : `${tool} (${notes.join(', ')})`;
 };
 
-/** The text of a message to the model: its text parts, or all of it as JSON. */
+/** The text of a message to the model, or all of it as JSON. */
 const saidText = (message: unknown): string => {
-  const content = (message as { readonly content?: unknown } | null)?.content;
-  if (typeof content === 'string') return safeText(content);
-  if (!Array.isArray(content)) return jsonText(message);
-  return content
-    .map((part: unknown) => {
-      const text = (part as { readonly text?: unknown } | null)?.text;
-      return typeof text === 'string' ? safeText(text) : jsonText(part);
-    })
-    .join('\n');
+  const text = (message as { readonly text?: unknown } | null)?.text;
+  return typeof text === 'string' ? safeText(text) : jsonText(message);
 };
 
 const jsonText = (value: unknown): string =>
