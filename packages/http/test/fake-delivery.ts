@@ -1,4 +1,4 @@
-import type { Coordinator, SendMessage } from '@skein/coordinator';
+import type { Coordinator } from '@skein/coordinator';
 import {
   type ApprovalView,
   type DeadLetter,
@@ -50,7 +50,7 @@ export class FakeDelivery {
     this.#runOf = runOf;
   }
 
-  send(runId: string, step: string, message: SendMessage, sender: string) {
+  send(runId: string, step: string, message: Parameters<Coordinator['sendMessage']>[3], sender: string) {
     this.#runOf(runId);
     if (step === 'done') throw new DomainError('illegal_transition', 'the step is finished');
     if (step === 'full') {

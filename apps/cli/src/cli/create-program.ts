@@ -75,7 +75,7 @@ const endWithErrors = (command: Command, cli: Cli): void => {
     writeOut: (text) => cli.write(text),
     writeErr: (text) => cli.note(text.trimEnd()),
     // Every error says its code, also those about how the command was called.
-    outputError: (text, write) => write(/^error: /.test(text) ? `${text.trimEnd()} (invalid_argument)` : text),
+    outputError: (text, write) => write(text.startsWith('error: ') ? `${text.trimEnd()} (invalid_argument)` : text),
     getOutHasColors: () => false,
     getErrHasColors: () => false,
   });
