@@ -13,6 +13,8 @@ export interface Config {
   readonly dataDir: string;
   readonly http: Address;
   readonly grpc: Address;
+  /** Where a thread of its own answers for the health; absent: only the HTTP API does. */
+  readonly health?: Address;
   readonly adminTokenFile: string;
   readonly joinTokenFile: string;
   readonly endpointFile: string;
@@ -51,6 +53,7 @@ const variables = z.object({
   SKEIN_DATA: z.string().min(1).default('.skein'),
   SKEIN_HTTP: address.prefault('127.0.0.1:7420'),
   SKEIN_GRPC: address.prefault('127.0.0.1:7421'),
+  SKEIN_HEALTH: address.optional(),
   SKEIN_ADMIN_TOKEN_FILE: z.string().min(1).optional(),
   SKEIN_JOIN_TOKEN_FILE: z.string().min(1).optional(),
   SKEIN_ENDPOINT_FILE: z.string().min(1).optional(),
@@ -79,6 +82,7 @@ const flags = {
   data: 'SKEIN_DATA',
   http: 'SKEIN_HTTP',
   grpc: 'SKEIN_GRPC',
+  health: 'SKEIN_HEALTH',
   project: 'SKEIN_PROJECT',
   'log-level': 'SKEIN_LOG_LEVEL',
 } as const;
@@ -96,6 +100,7 @@ export const readConfig = (
         data: { type: 'string' },
         http: { type: 'string' },
         grpc: { type: 'string' },
+        health: { type: 'string' },
         project: { type: 'string' },
         'log-level': { type: 'string' },
         insecure: { type: 'boolean' },
@@ -127,6 +132,7 @@ export const readConfig = (
       dataDir,
       http: read.SKEIN_HTTP,
       grpc: read.SKEIN_GRPC,
+      ...(read.SKEIN_HEALTH === undefined ? {} : { health: read.SKEIN_HEALTH }),
       adminTokenFile: resolve(read.SKEIN_ADMIN_TOKEN_FILE ?? join(dataDir, 'admin-token')),
       joinTokenFile: resolve(read.SKEIN_JOIN_TOKEN_FILE ?? join(dataDir, 'join-token')),
       endpointFile: resolve(read.SKEIN_ENDPOINT_FILE ?? join(dataDir, 'endpoint.json')),

@@ -151,6 +151,12 @@ export interface Readiness {
   readonly checks: {
     readonly [name: string]: { readonly ok: boolean; readonly detail?: string; readonly error?: ErrorData };
   };
+  /** How late the loop's last beat was, ms. */
+  readonly loopLagMs: number;
+  /** Since the last durable commit, ms; absent when there was none yet. */
+  readonly lastCommitAgeMs?: number;
+  /** Age of the oldest write that is not acknowledged, ms; absent when none waits. */
+  readonly oldestWaitingMs?: number;
 }
 
 /**

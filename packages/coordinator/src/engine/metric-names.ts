@@ -12,6 +12,8 @@ export const metric = {
   workers: 'skein_workers',
   openRuns: 'skein_open_runs',
   loopLag: 'skein_loop_lag_seconds',
+  lastCommitAge: 'skein_last_commit_age_seconds',
+  oldestUnacknowledged: 'skein_oldest_unacknowledged_seconds',
   appendSeconds: 'skein_append_seconds',
   snapshotBytesSent: 'skein_snapshot_bytes_sent_total',
   memoryProposals: 'skein_memory_proposals_total',

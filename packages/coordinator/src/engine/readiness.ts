@@ -36,5 +36,11 @@ export const readinessOf = (engine: Engine): Readiness => {
   };
   const unknown = phase === 'running' && (silentMs === undefined || silentMs >= staleMs);
   const ready = Object.values(checks).every(({ ok }) => ok);
-  return { status: unknown ? 'unknown' : ready ? 'ready' : 'not_ready', checks };
+  return {
+    status: unknown ? 'unknown' : ready ? 'ready' : 'not_ready',
+    checks,
+    loopLagMs: health.lagMs,
+    ...(health.lastCommitAt === undefined ? {} : { lastCommitAgeMs: now - health.lastCommitAt }),
+    ...(health.oldestWaitingAt === undefined ? {} : { oldestWaitingMs: now - health.oldestWaitingAt }),
+  };
 };
