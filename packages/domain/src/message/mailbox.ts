@@ -29,13 +29,16 @@ export const acceptMessage = (mailbox: MailboxState, message: Omit<AgentMessage,
   mailbox.bytes += utf8Length(message.text);
 };
 
-/** The turn that read these is durable (D5). One that was answered before its transcript was dropped keeps its answer. */
-export const consumeMessages = (mailbox: MailboxState, numbers: readonly number[], turn: number): void => {
+/**
+ * The turn that read these is durable (D5); without one, a step that waited for it. One that was answered before its transcript was
+ * dropped keeps its answer.
+ */
+export const consumeMessages = (mailbox: MailboxState, numbers: readonly number[], turn: number | undefined): void => {
   for (const number of numbers) {
     const record = messageAt(mailbox, number);
     if (record === undefined) continue;
     record.state = moveDelivery('message', record.state, 'consumed');
-    record.turn = turn;
+    if (turn !== undefined) record.turn = turn;
     mailbox.unread -= 1;
     if (record.reply !== undefined) record.state = moveDelivery('message', record.state, 'replied');
   }

@@ -38,9 +38,25 @@ const endsOfMessages = (step: StepState, now: number): readonly RunFact[] =>
   [step, ...(step.fanout?.states ?? [])].flatMap(({ path, mailbox }) =>
     (mailbox?.messages ?? []).flatMap((message): readonly RunFact[] => {
       if (message.state !== 'accepted') return [];
+      const {
+        number,
+        state: _state,
+        presentations: _presentations,
+        droppedAt: _droppedAt,
+        reply: _reply,
+        ...sent
+      } = message;
       const state = message.requireAck === true ? 'dead_lettered' : 'rejected';
-      const { number } = message;
-      return [{ type: 'message_ended', v: 1, at: now, step: path, number, state, reason: 'step_finished' }];
+      const ended = {
+        type: 'message_ended',
+        v: 1,
+        at: now,
+        step: path,
+        number,
+        state,
+        reason: 'step_finished',
+      } as const;
+      return [{ ...ended, message: { ...sent, number } }];
     }),
   );
 

@@ -212,6 +212,8 @@ export type RunFact =
       readonly number: number;
       readonly state: 'expired' | 'rejected' | 'dead_lettered';
       readonly reason: MessageEndReason;
+      /** Set when its mailbox goes in the same turn, with its round: what there is to tell of it. */
+      readonly message?: AgentMessage;
     }
   /** The agent answered a message. */
   | {

@@ -62,7 +62,8 @@ export const viewStep = (definition: Step | undefined, step: StepState, hints: V
   const items = itemCounts(step);
   const wait = waitReason(step, hints);
   const waits = waitViewOf(step);
-  const { result, error, workerId, skipReason, childRunId } = step;
+  const { result, error, workerId, skipReason, childRunId, round, deadLetter, progress, mailbox } = step;
+  const losses = { execution: step.losses + (step.sharedLosses ?? 0), transport: step.unstartedLosses };
   return {
     id: step.path,
     status: step.status,
@@ -78,7 +79,14 @@ export const viewStep = (definition: Step | undefined, step: StepState, hints: V
     ...(skipReason === undefined ? {} : { skipReason }),
     ...(wait === undefined ? {} : { waitReason: wait }),
     ...(childRunId === undefined ? {} : { childRunId }),
+    ...(round === undefined ? {} : { round }),
     ...(waits === undefined ? {} : { wait: waits }),
+    ...(deadLetter === undefined ? {} : { deadLetter }),
+    ...(losses.execution + losses.transport === 0 ? {} : { losses }),
+    ...((progress?.turns ?? 0) === 0
+      ? {}
+      : { progress: { turns: progress?.turns ?? 0, toolCalls: progress?.toolCalls ?? 0 } }),
+    ...((mailbox?.unread ?? 0) === 0 ? {} : { unreadMessages: mailbox?.unread ?? 0 }),
     ...(items === undefined ? {} : { items }),
   };
 };
