@@ -58,6 +58,7 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
     checkpoints: [] as { readonly index: number; readonly entries: readonly CheckpointEntry[] }[],
     presented: [] as { readonly numbers: readonly number[]; readonly turn: number }[],
   };
+  const faults: { fetchBlob?: DomainError } = {};
   const listeners = new Set<(message: AgentMessage) => void>();
   const executor = (kinds: StepExecutor['kinds']): StepExecutor => ({
     kinds,
@@ -76,6 +77,7 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
         : Promise.reject(new DomainError('not_found', 'none'));
     },
     fetchBlob: (digest) => {
+      if (faults.fetchBlob !== undefined) return Promise.reject(faults.fetchBlob);
       const bytes = blobs.get(digest);
       return bytes === undefined ? Promise.reject(new DomainError('not_found', 'none')) : Promise.resolve(bytes);
     },
@@ -134,7 +136,7 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
   };
   const run = (task: TaskOffer, signal: AbortSignal = new AbortController().signal) =>
     runner.run(task, sink, transfers, signal);
-  return { clock, log, blobs, seen, listeners, runner, run, store: (value: JsonValue) => refOf(blobs, value) };
+  return { clock, log, blobs, seen, listeners, faults, runner, run, store: (value: JsonValue) => refOf(blobs, value) };
 };
 
 export const refOf = (blobs: Map<Digest, Uint8Array>, value: JsonValue): ValueRef & { digest: Digest } => {

@@ -171,6 +171,12 @@ describe('bash', () => {
     }
   });
 
+  test('knows its idempotency key, when it has one', async () => {
+    const said = async (key: object) =>
+      (await host.runBash(root, { ...request('echo "[$SKEIN_IDEMPOTENCY_KEY]"'), ...key }, live)).output;
+    expect([await said({}), await said({ idempotencyKey: 'run_1:a:0:1:0' })]).toEqual(['[]\n', '[run_1:a:0:1:0]\n']);
+  });
+
   test('too much output is dropped and said, and the command still ends', async () => {
     const result = await host.runBash(root, { ...request('yes | head -c 100000'), maxOutputBytes: 1_000 }, live);
     expect(result).toMatchObject({ exitCode: 0, truncated: true });
