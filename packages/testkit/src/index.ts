@@ -2,6 +2,15 @@ export type { AgentContext, AgentContextChanges } from './agent/agent-context.ts
 export { agentContextOf } from './agent/agent-context.ts';
 export type { AgentParts } from './agent/agent-stores-of.ts';
 export { agentStoresOf } from './agent/agent-stores-of.ts';
+export type {
+  CrashedAttempt,
+  CrashWorld,
+  CrashWorldChanges,
+  CrashWorldDeps,
+  Effect,
+  TranscriptScript,
+} from './agent/crash-world.ts';
+export { createCrashWorld, shopServer } from './agent/crash-world.ts';
 export { injectionTexts } from './agent/injection-texts.ts';
 export type { KillPoints } from './agent/kill-points.ts';
 export { createKillPoints } from './agent/kill-points.ts';
