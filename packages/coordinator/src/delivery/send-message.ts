@@ -80,7 +80,7 @@ const viewIn = (
   messageId: string,
 ): MessageView | undefined => {
   const target = findTarget(state, step)?.target;
-  const record = target?.mailbox?.messages.find((one) => one.messageId === messageId);
+  const record = target?.mailbox?.messages.findLast((one) => one.messageId === messageId);
   if (target === undefined || record === undefined) return undefined;
   return viewOfMessage(state.runId, step, target, record, messageHintsOf(engine, actor, step));
 };
