@@ -12,7 +12,7 @@ import {
   createSystemClock,
   createSystemRandom,
 } from '@skein/telemetry';
-import { createWorkerEndpoint, type WorkerEndpoint } from '@skein/worker';
+import { createManyCoordinators, createWorkerEndpoint, type WorkerEndpoint } from '@skein/worker';
 import type { WorkerConfig } from './config.ts';
 import type { ExecutorThreadData } from './executor-thread-data.ts';
 
@@ -45,11 +45,9 @@ export const composeWorker = async (config: WorkerConfig): Promise<ComposedWorke
     secretValues: config.secrets.values.reveal(),
     ...(config.secrets.folder === undefined ? {} : { secretsFolder: config.secrets.folder }),
   };
-  const gateway = createGrpcGateway({
-    address: config.coordinator,
-    log,
-    ...(config.tls === undefined ? {} : { tls: config.tls }),
-  });
+  const gateway = createManyCoordinators(config.coordinators, (address) =>
+    createGrpcGateway({ address, log, ...(config.tls === undefined ? {} : { tls: config.tls }) }),
+  );
   const endpoint = createWorkerEndpoint(
     {
       gateway,

@@ -10,6 +10,7 @@ import {
   createShellExecutor,
   createToolServers,
   createWorkDirs,
+  createWorkTree,
   serveTaskRunner,
 } from '@skein/executors';
 import { createModelRouter } from '@skein/models';
@@ -56,5 +57,6 @@ serveTaskRunner(
     secretValues: createSecretSource(new Map(Object.entries(data.secretValues)), data.secretsFolder),
     clock,
     log,
+    workTrees: createWorkTree,
   }),
 );

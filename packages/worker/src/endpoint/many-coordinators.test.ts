@@ -1,0 +1,104 @@
+import type { CoordinatorMessage, StreamListener } from '@skein/ports';
+import { expect, test } from 'vitest';
+import { type ClosableGateway, createManyCoordinators } from './many-coordinators.ts';
+
+const task = { runId: 'run_1', step: 'a', attempt: 1, token: 1 };
+const credentials = { token: 'join' };
+
+/** Gateways that remember what was asked of them, by address. */
+const setUp = (...addresses: readonly string[]) => {
+  const opened: string[] = [];
+  const fetched: string[] = [];
+  const closed: string[] = [];
+  let listener: StreamListener<CoordinatorMessage> | undefined;
+  const many = createManyCoordinators(
+    addresses,
+    (address) =>
+      ({
+        openWorkerStream: (_credentials, given) => {
+          opened.push(address);
+          listener = given;
+          return { send: () => undefined, close: () => undefined };
+        },
+        fetchBlob: (_credentials, sessionId) => {
+          fetched.push(`${sessionId} at ${address}`);
+          return Promise.resolve(new Uint8Array());
+        },
+        close: () => closed.push(address),
+      }) as Partial<ClosableGateway> as ClosableGateway,
+  );
+  const heard: CoordinatorMessage[] = [];
+  const open = (): void => {
+    many.openWorkerStream(credentials, { onMessage: (message) => heard.push(message), onClosed: () => undefined });
+  };
+  const welcome = (sessionId: string, coordinators?: readonly string[]): void =>
+    listener?.onMessage({
+      type: 'welcome',
+      protocol: 1,
+      sessionId,
+      coordinatorId: 'c',
+      serverTime: 0,
+      heartbeatMs: 1,
+      leaseMs: 1,
+      snapshotFormat: 1,
+      keep: [],
+      ...(coordinators === undefined ? {} : { coordinators }),
+    });
+  return { many, open, welcome, opened, fetched, closed, heard };
+};
+
+test('each stream goes to the next coordinator in turn', () => {
+  const { open, opened } = setUp('a:1', 'b:1', 'c:1');
+  for (let count = 0; count < 4; count += 1) open();
+  expect(opened).toEqual(['a:1', 'b:1', 'c:1', 'a:1']);
+});
+
+test('one address is tried again and again', () => {
+  const { open, opened } = setUp('a:1');
+  open();
+  open();
+  expect(opened).toEqual(['a:1', 'a:1']);
+});
+
+test('addresses of a welcome come after the given ones, until another welcome names others', () => {
+  const { open, welcome, opened, closed, heard } = setUp('a:1', 'b:1');
+  open();
+  welcome('s1', ['c:1', 'a:1', 'd:1']);
+  for (let count = 0; count < 4; count += 1) open();
+  expect(opened).toEqual(['a:1', 'b:1', 'c:1', 'd:1', 'a:1']);
+  welcome('s2', ['e:1']);
+  expect(closed).toEqual(['c:1', 'd:1']);
+  for (let count = 0; count < 3; count += 1) open();
+  expect(opened.slice(5)).toEqual(['b:1', 'e:1', 'a:1']);
+  welcome('s3'); // says nothing of others
+  open();
+  open();
+  expect(opened.slice(8)).toEqual(['b:1', 'e:1']);
+  expect(heard).toHaveLength(3);
+});
+
+test('remembers no more than 32 addresses of a welcome', () => {
+  const { open, welcome, opened } = setUp('a:1');
+  open();
+  welcome(
+    's1',
+    Array.from({ length: 50 }, (_, index) => `h${index}:1`),
+  );
+  for (let count = 0; count < 33; count += 1) open();
+  expect(opened.at(-2)).toBe('h31:1');
+  expect(opened.at(-1)).toBe('a:1');
+});
+
+test('calls of a session go to the coordinator that opened it', async () => {
+  const { many, open, welcome, fetched, closed } = setUp('a:1', 'b:1');
+  open();
+  welcome('s1');
+  await many.fetchBlob(credentials, 's1', task, 'sha256:x');
+  open(); // under way to the next, which has not answered
+  await many.fetchBlob(credentials, 's1', task, 'sha256:x');
+  welcome('s2');
+  await many.fetchBlob(credentials, 's2', task, 'sha256:x');
+  expect(fetched).toEqual(['s1 at a:1', 's1 at a:1', 's2 at b:1']);
+  many.close();
+  expect(closed).toEqual(['a:1', 'b:1']);
+});
