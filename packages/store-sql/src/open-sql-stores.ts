@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDomainError } from '@skein/domain';
 import type {
   BlobStore,
   Clock,
@@ -19,6 +20,7 @@ import type {
 } from '@skein/ports';
 import { SqlDeliveryStore } from './delivery/sql-delivery-store.ts';
 import { lockDataFolder } from './files/data-folder-lock.ts';
+import { DatabaseFile } from './files/database-file.ts';
 import { FileBlobStore } from './files/file-blob-store.ts';
 import { fileError } from './files/file-error.ts';
 import { FileLogStore } from './files/file-log-store.ts';
@@ -45,6 +47,11 @@ export interface SqlStoresDeps {
   readonly hasher: Hasher;
   /** The database refuses to grow beyond this; as large as the disk when absent. */
   readonly maxDatabaseBytes?: number;
+  /**
+   * A damaged database is renamed, and the error tells its new path: only on the explicit wish of an operator, because the opening after
+   * that begins anew. Without it, nothing is touched.
+   */
+  readonly setAsideDamaged?: boolean;
 }
 
 /** Every store port and the embedded queue, over one data folder. */
@@ -63,20 +70,26 @@ export interface SqlStores {
   close(): Promise<void>;
 }
 
-/** Opens the data folder. Throws `unavailable` when another process has it, or when its database cannot be used. */
+/**
+ * Opens the data folder. Throws `unavailable` when another process has it, or when its database cannot be used now, and `data_corrupt`
+ * when the database that it had is missing, empty, foreign or damaged: never is such a folder opened as an empty one.
+ */
 export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => {
   const { dataDir, log, clock, ids, hasher, maxDatabaseBytes } = deps;
   await mkdir(dataDir, { recursive: true }).catch((error: unknown) => {
     throw fileError(error);
   });
   const lock = lockDataFolder(dataDir);
+  const file = new DatabaseFile(dataDir);
   let database: OpenDatabase | undefined;
   try {
-    const path = join(dataDir, 'skein.db');
     const watch = createStoreWatch(deps);
+    file.inspect(watch);
     const opened = await openDatabase({
-      path,
+      path: file.path,
+      expectsTables: file.created,
       now: clock.now(),
+      watch,
       ...(maxDatabaseBytes === undefined ? {} : { maxDatabaseBytes }),
     });
     database = opened;
@@ -87,6 +100,7 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
     const logs = new FileLogStore({ root: join(dataDir, 'logs'), log });
     const queue = await SqlRunQueue.open({ committer, queries, clock, ids });
     const writer = await nextWriter(queries, committer);
+    file.markCreated();
     let closing: Promise<void> | undefined;
     const close = async (): Promise<void> => {
       try {
@@ -116,7 +130,18 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
   } catch (error) {
     // Nobody else may open the folder before our writer is gone; why it could not be opened matters more than how it closes.
     await database?.close().catch(() => {});
+    const told = refusalOf(file, error, deps);
     lock.release();
-    throw error;
+    throw told;
+  }
+};
+
+/** What to throw; setting a damaged file aside may fail itself. */
+const refusalOf = (file: DatabaseFile, error: unknown, { setAsideDamaged = false, clock }: SqlStoresDeps): unknown => {
+  if (!isDomainError(error) || error.code !== 'data_corrupt') return error;
+  try {
+    return file.refusal(error, setAsideDamaged, clock.now());
+  } catch (failure) {
+    return fileError(failure);
   }
 };

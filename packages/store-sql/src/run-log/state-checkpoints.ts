@@ -46,7 +46,7 @@ export const readCheckpoint = async (
     .leftJoin('run_checkpoint as saved', (join) =>
       join.onRef('saved.tenant', '=', 'head.tenant').onRef('saved.run_id', '=', 'head.run_id'),
     )
-    .select(['head.seq as head_seq', 'head.pruned_seq', 'saved.seq', 'saved.body', 'saved.checksum'])
+    .select(['head.pruned_seq', 'saved.seq', 'saved.body', 'saved.checksum'])
     .where('head.tenant', '=', tenant)
     .where('head.run_id', '=', runId)
     .executeTakeFirst();
@@ -56,7 +56,7 @@ export const readCheckpoint = async (
     const checkpoint = { tenant, runId, seq: Number(seq), body: new Uint8Array(body) };
     const whole = checksum === null || rowChecksum(tenant, runId, checkpoint.seq, checkpoint.body) === Number(checksum);
     const needed = row.pruned_seq === null ? 0 : Number(row.pruned_seq);
-    if (whole && checkpoint.seq <= Number(row.head_seq) && checkpoint.seq >= needed) {
+    if (whole && checkpoint.seq >= needed) {
       return { checkpoint, checksum: checksum === null ? null : Number(checksum) };
     }
     if (row.pruned_seq === null) watch.checkpointIgnored(runId, checkpoint.seq);

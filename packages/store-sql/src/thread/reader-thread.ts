@@ -1,5 +1,4 @@
-import { DomainError } from '@skein/domain';
-import { ThreadLost } from '../sql/sql-error.ts';
+import { closedError, ThreadLost } from '../sql/sql-error.ts';
 import { SqlThread, type SqlThreadOptions } from './sql-thread.ts';
 import type { SqlRow, SqlValue } from './sql-thread-messages.ts';
 
@@ -35,7 +34,7 @@ export class ReaderThread {
     try {
       return await this.#thread.query(sql, params);
     } catch (error) {
-      throw error instanceof ThreadLost ? new DomainError('unavailable', 'the database is gone', {}, error) : error;
+      throw error instanceof ThreadLost ? closedError('the database is gone', error) : error;
     }
   }
 

@@ -56,7 +56,7 @@ export type ThreadTask =
   | { readonly type: 'end' }
   | { readonly type: 'close' };
 
-/** What it answers, in the order of the requests. */
+/** What it answers, in the order of the requests. The number 0 answers nothing: a copy of the log that the thread began by itself failed. */
 export type ThreadReply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly failed: SqlFailure };
