@@ -9,7 +9,7 @@ import { createMemoryLog, createNodeHasher, ScriptedCoordinator, sampleStep, scr
 import { vi } from 'vitest';
 import { type AgentSketch, sealAgent } from './sealed-agent.ts';
 
-/** The built program, which starts three times as fast as its sources: `npm run build` comes first. */
+/** The built program, which starts in less than half the time of its sources: `npm run build` comes first. */
 const main = fileURLToPath(new URL('../../apps/worker/dist/main.js', import.meta.url));
 
 const until = (holds: () => boolean): Promise<void> =>
