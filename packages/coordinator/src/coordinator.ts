@@ -242,6 +242,8 @@ export interface Coordinator {
       readonly inputs?: { readonly [name: string]: JsonValue };
       readonly reason?: string;
       readonly by: string;
+      /** The round that the person saw; another one by now is refused with `illegal_transition`. Absent: any. */
+      readonly round?: number;
     },
   ): Promise<RunView>;
   /** Runs the steps from `to` on again in a new round. Throws `not_found`, `illegal_transition`, `invalid_argument`. */
@@ -249,7 +251,7 @@ export interface Coordinator {
     tenant: TenantId,
     runId: RunId,
     step: StepPath,
-    options: { readonly to?: string; readonly feedback: string; readonly by: string },
+    options: { readonly to?: string; readonly feedback: string; readonly by: string; readonly round?: number },
   ): Promise<RunView>;
   /** The effect ledger of a run, in order of planning. Throws `not_found`. */
   listEffects(tenant: TenantId, runId: RunId, limit: number, cursor?: string): Promise<Page<EffectView>>;

@@ -3,6 +3,7 @@ import { DomainError, findTarget, parseStepPath } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import { boundInputs } from './bound-inputs.ts';
+import { feedbackEnv } from './feedback-inputs.ts';
 import type { KnownValues } from './known-values.ts';
 import { itemsOf, missing, referTo } from './known-values.ts';
 import { offeredDefinition } from './offered-definition.ts';
@@ -57,7 +58,8 @@ export const prepareTask = (engine: Engine, actor: RunActor, path: StepPath, ste
   const needs = needsOf(actor.state.graph, step);
   const lacking = missingSnapshot(engine, actor, step);
   const resume = resumeOf(actor, path, step);
-  const plain = step.foreach === undefined && needs.references.length === 0 && needs.upstream.length === 0;
+  const needsNothing = step.foreach === undefined && needs.references.length === 0 && needs.upstream.length === 0;
+  const plain = needsNothing && actor.state.feedback === undefined;
   if (plain && lacking === undefined && resume === undefined && offeredDefinition(step).tooLarge === undefined)
     return noInputs;
   return prepare(engine, actor, path, (values, wanted, preparation) => {
@@ -66,8 +68,9 @@ export const prepareTask = (engine: Engine, actor: RunActor, path: StepPath, ste
     if (lacking !== undefined && preparation?.sealed !== true) wanted.snapshot = lacking;
     const item = itemOf(actor, path, values);
     if (item === missing) return missing;
-    const resolved = resolveReferences(actor.state, step, item, values);
-    if (resolved === missing) return missing;
+    const found = resolveReferences(actor.state, step, item, values);
+    if (found === missing) return missing;
+    const resolved = { ...found, upstreamEnv: { ...found.upstreamEnv, ...feedbackEnv(actor.state, step) } };
     const inputs = boundInputs(item === undefined ? resolved : { ...resolved, item }, values);
     if (resume === undefined) return wanted.snapshot === undefined ? inputs : missing;
     // Made anew whenever more was recorded since.

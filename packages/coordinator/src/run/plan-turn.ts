@@ -16,6 +16,7 @@ import type { PreparedCall } from '../dispatch/prepare-call.ts';
 import { isCall, prepareCall } from '../dispatch/prepare-call.ts';
 import type { PreparedInputs } from '../dispatch/prepare-task.ts';
 import { prepareItems, prepareTask } from '../dispatch/prepare-task.ts';
+import { isWaiting, prepareWait, waitCommand } from '../dispatch/prepare-wait.ts';
 import type { TaskClass } from '../dispatch/task-class.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
@@ -74,6 +75,8 @@ const apply = (actor: RunActor, draft: TurnDraft, given: RunCommand, now: number
   const decision = decide(actor.state, command, now);
   if (!decision.ok) return refused(decision.error);
   for (const fact of decision.value) evolve(actor.state, fact);
+  // Values that were prepared for steps of the round before are not those of the next.
+  if (command.type === 'push_back') actor.preparations.clear();
   if (command.type === 'submit' && actor.largeParams !== undefined) actor.state.params = actor.largeParams;
   draft.facts.push(...decision.value);
   if (command.type === 'finish') draft.proposals.push(...storedProposals(actor.state, decision.value, command.result));
@@ -144,6 +147,18 @@ const beginCall = (engine: Engine, actor: RunActor, draft: TurnDraft, task: Read
   engine.trees.began(rootOf(actor.state));
   draft.called.push({ step, childRunId, prepared: prepared.value });
   return true;
+};
+
+/** Begins a wait that may begin. True when something changed, so that the run must be planned again. */
+const beginWait = (engine: Engine, actor: RunActor, draft: TurnDraft, task: ReadyTask, now: number): boolean => {
+  const definition = actor.state.graph.byId.get(task.stepId);
+  if (definition === undefined || !isWaiting(definition)) return false;
+  const { step } = task;
+  const prepared = prepareWait(engine, actor, step, definition);
+  if (prepared.status === 'pending') return false;
+  actor.preparations.delete(step);
+  const command = waitCommand(step, prepared, now);
+  return apply(actor, draft, command, now).status === 'recorded';
 };
 
 type Placement = 'leased' | 'failed' | 'waits';
@@ -254,6 +269,7 @@ export const planTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): voi
     if (changed) continue;
     for (const task of plan.calls) changed = beginCall(engine, actor, draft, task, now) || changed;
     draft.redeliverAt = undefined;
+    for (const task of plan.waits) changed = beginWait(engine, actor, draft, task, now) || changed;
     if (plan.ready.length > 0) changed = placeAll(engine, actor, draft, plan, now) || changed;
     if (!changed) break;
   }

@@ -2,7 +2,16 @@ import type { SnapshotAttachment, Step, TaskOffer } from '@skein/domain';
 import type { Resume__Output } from '../generated/skein/worker/v1/Resume.ts';
 import type { Snapshot__Output } from '../generated/skein/worker/v1/Snapshot.ts';
 import type { TaskOffer__Output, TaskOffer as WireOffer } from '../generated/skein/worker/v1/TaskOffer.ts';
-import { bad, digestField, integerField, isRecord, jsonObjectField, nameField, namesField } from './fields.ts';
+import {
+  bad,
+  digestField,
+  integerField,
+  isRecord,
+  jsonObjectField,
+  nameField,
+  namesField,
+  textField,
+} from './fields.ts';
 import { decodeTaskRef, encodeTaskRef, valueRefField, valueRefsField } from './shared-values.ts';
 import { isCoordinatorKind, type StepSlot } from './step-definition.ts';
 
@@ -17,7 +26,14 @@ export const encodeTaskOffer = (offer: TaskOffer, slotOf: (step: Step) => StepSl
     dagName: offer.dagName,
     stepId: offer.stepId,
     definitionSlot: slot,
-    inputsJson: JSON.stringify({ refs, upstreamEnv, agents, params: offer.run.params, item }),
+    inputsJson: JSON.stringify({
+      refs,
+      upstreamEnv,
+      agents,
+      params: offer.run.params,
+      item,
+      feedback: offer.run.feedback,
+    }),
     leaseMs: Math.round(offer.leaseMs),
     runCreatedAt: offer.run.createdAt,
   };
@@ -32,7 +48,7 @@ export const encodeTaskOffer = (offer: TaskOffer, slotOf: (step: Step) => StepSl
 /** An offer as a peer sent it. `stepOf` gives the step of a slot. */
 export const decodeTaskOffer = (wire: TaskOffer__Output, stepOf: (slot: unknown, text: unknown) => Step): TaskOffer => {
   const { runId, step, attempt, token } = decodeTaskRef(wire.task, 'offer.task');
-  const { agents, item, params, refs, upstreamEnv } = jsonObjectField(wire.inputsJson, 'offer.inputs_json');
+  const { agents, feedback, item, params, refs, upstreamEnv } = jsonObjectField(wire.inputsJson, 'offer.inputs_json');
   if (!isRecord(params)) throw bad('offer.inputs_json.params', 'an object');
   const offer: Writable<TaskOffer> = {
     runId,
@@ -50,6 +66,7 @@ export const decodeTaskOffer = (wire: TaskOffer__Output, stepOf: (slot: unknown,
     run: { id: runId, createdAt: nameField(wire.runCreatedAt, 'offer.run_created_at', true), params },
   };
   if (item !== undefined) offer.item = decodeItem(item);
+  if (feedback !== undefined) offer.run = { ...offer.run, feedback: decodeFeedback(feedback) };
   if (wire.snapshot) offer.snapshot = decodeSnapshot(wire.snapshot);
   if (wire.traceparent !== undefined) offer.traceparent = nameField(wire.traceparent, 'offer.traceparent', true);
   const round = integerField(wire.round, 'offer.round');
@@ -71,6 +88,15 @@ const decodeItem = (item: unknown): NonNullable<TaskOffer['item']> => {
   return {
     index: integerField(item['index'], 'offer.inputs_json.item.index'),
     value: valueRefField(item['value'], 'offer.inputs_json.item.value'),
+  };
+};
+
+const decodeFeedback = (feedback: unknown): NonNullable<TaskOffer['run']['feedback']> => {
+  if (!isRecord(feedback)) throw bad('offer.inputs_json.feedback', 'an object');
+  return {
+    by: textField(feedback['by'], 'offer.inputs_json.feedback.by'),
+    text: textField(feedback['text'], 'offer.inputs_json.feedback.text'),
+    round: integerField(feedback['round'], 'offer.inputs_json.feedback.round'),
   };
 };
 

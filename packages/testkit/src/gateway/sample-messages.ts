@@ -39,7 +39,12 @@ export const sampleOffer = (index = 0, envelopeBytes?: number): TaskOffer => ({
   agents: { triage: sampleDigest(8) },
   leaseMs: 6000,
   traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-  run: { id: sampleTask().runId, createdAt: '2026-01-01T00:00:00.000Z', params: { a: { deep: [1, 'two', null] } } },
+  run: {
+    id: sampleTask().runId,
+    createdAt: '2026-01-01T00:00:00.000Z',
+    params: { a: { deep: [1, 'two', null] } },
+    feedback: { by: 'ada', text: 'shorter,\nplease', round: 2 },
+  },
   ...(envelopeBytes === undefined
     ? {}
     : { snapshot: { digest: sampleDigest(9), envelope: sampleBytes(envelopeBytes) } }),
