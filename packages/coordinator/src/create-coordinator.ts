@@ -24,6 +24,7 @@ import { Health } from './engine/health.ts';
 import { pauseOf } from './engine/pause-of.ts';
 import { readinessOf } from './engine/readiness.ts';
 import { startCoordinator, stopCoordinator } from './engine/start-stop.ts';
+import { StoreGate } from './engine/store-gate.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { drainWorker, listWorkers } from './fleet/list-workers.ts';
 import { createGateway } from './gateway/create-gateway.ts';
@@ -54,6 +55,9 @@ import { SealedSnapshots } from './submit/sealed-snapshots.ts';
 import { submitRun } from './submit/submit-run.ts';
 import { createToken, listTokens, revokeToken } from './token/manage-tokens.ts';
 import { TokenCache } from './token/token-cache.ts';
+import { answerApproval } from './waiting/answer-approval.ts';
+import { listApprovals } from './waiting/list-approvals.ts';
+import { pushBack } from './waiting/push-back.ts';
 
 /** Bytes of parsed output values that stay in memory. */
 const maxValueBytes = 64 * 1024 * 1024;
@@ -90,6 +94,10 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
     ),
     tokens: new TokenCache(deps, config.tokenCacheMs),
     health: new Health(deps.clock, deps.meter),
+    store: new StoreGate(deps, () => {
+      for (const actor of engine.runs.actors) wake(actor);
+      fillWindow(engine);
+    }),
     values: new LRUCache<string, NonNullable<JsonValue>>({ maxSize: maxValueBytes }),
     wake,
     phase: 'new',
@@ -124,9 +132,9 @@ export const createCoordinator = (deps: CoordinatorDeps, settings: Partial<Coord
     readMessage: (tenant, runId, step, messageId) => readMessage(engine, tenant, runId, step, messageId),
     waitMessage: (tenant, runId, step, messageId, until, waitMs, signal) =>
       waitMessage(engine, tenant, runId, step, messageId, until, waitMs, signal),
-    listApprovals: () => notYet('approvals'),
-    answerApproval: () => notYet('approvals'),
-    pushBack: () => notYet('approvals'),
+    listApprovals: (tenant, runId) => listApprovals(engine, tenant, runId),
+    answerApproval: async (tenant, runId, step, answer) => answerApproval(engine, tenant, runId, step, answer),
+    pushBack: async (tenant, runId, step, options) => pushBack(engine, tenant, runId, step, options),
     listEffects: (tenant, runId, limit, cursor) => listEffects(engine, tenant, runId, limit, cursor),
     describeStep: (tenant, runId, step, options) => describeStep(engine, tenant, runId, step, options),
     listDeadLetters: (filter) => listDeadLetters(engine, filter),

@@ -59,6 +59,16 @@ export interface MemoryConfig {
   };
 }
 
+/** What is kept and for how long; times in ms. */
+export interface RetentionConfig {
+  /** A finished run keeps its facts and logs for so long, then only its last state; 0: for ever. */
+  readonly runMs: number;
+  /** Delivery events are kept for so long, and of each tenant never more than `maxEvents`. */
+  readonly eventMs: number;
+  readonly maxEvents: number;
+  readonly sweepMs: number;
+}
+
 /** Settings of a coordinator; times in ms, sizes in bytes. */
 export interface CoordinatorConfig {
   readonly coordinatorId: string;
@@ -98,6 +108,7 @@ export interface CoordinatorConfig {
    * `minPerSecond`. The first lease after a loss is free.
    */
   readonly redelivery: { readonly share: number; readonly minPerSecond: number };
+  readonly retention: RetentionConfig;
 }
 
 /** Defaults of `CoordinatorConfig`. */
@@ -124,4 +135,5 @@ export const defaultCoordinatorConfig: CoordinatorConfig = {
   snapshotSweepMs: 60_000,
   advertise: [],
   redelivery: { share: 0.1, minPerSecond: 5 },
+  retention: { runMs: 90 * 86_400_000, eventMs: 30 * 86_400_000, maxEvents: 100_000, sweepMs: 60_000 },
 };

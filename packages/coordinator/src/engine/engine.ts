@@ -18,6 +18,7 @@ import type { TokenCache } from '../token/token-cache.ts';
 import type { CoordinatorConfig, CoordinatorDeps } from './coordinator-deps.ts';
 import type { DueWheel } from './due-wheel.ts';
 import type { Health } from './health.ts';
+import type { StoreGate } from './store-gate.ts';
 
 /** What one coordinator holds in memory: a cache of the log, its workers, and nothing that a crash could lose. */
 export interface Engine {
@@ -39,6 +40,7 @@ export interface Engine {
   readonly window: AdmissionWindow;
   readonly tokens: TokenCache;
   readonly health: Health;
+  readonly store: StoreGate;
   /** Parsed values of blobs, by tenant and digest. */
   readonly values: LRUCache<string, NonNullable<JsonValue>>;
   /** Gives the run a turn at the end of the current callback. */

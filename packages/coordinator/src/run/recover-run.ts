@@ -42,6 +42,8 @@ export const recoverRun = async (
 ): Promise<void> => {
   engine.deps.meter.count(metric.runsReloaded);
   engine.deps.log.warn('run is read again after an append in doubt', { runId: actor.runId, cause: cause.code });
+  // Nothing is answered meanwhile: what is not on disk is not acknowledged. A run that was never created has nothing to wait for.
+  if (actor.creation === undefined) await engine.store.opened();
   // A store that reads but does not write must not make this a busy loop.
   if (actor.doubts > 0)
     await engine.deps.clock.sleep(Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(10, actor.doubts - 1)));

@@ -19,7 +19,7 @@ export class RunTable {
   readonly #actors = new Map<RunId, RunActor>();
   readonly #loading = new Map<RunId, Promise<RunActor>>();
   readonly #finished = new LRUCache<RunId, RunState>({ max: maxFinished });
-  readonly #undrivable = new Set<RunId>();
+  readonly #undrivable = new Map<RunId, DomainError>();
   /** Shards that this coordinator is home to. */
   shards: ReadonlySet<number> = new Set();
   /** Of these, shards whose open runs have not all been read yet. */
@@ -41,6 +41,11 @@ export class RunTable {
   finished(tenant: TenantId, runId: RunId): RunState | undefined {
     const state = this.#finished.get(runId);
     return state?.tenant === tenant ? state : undefined;
+  }
+
+  /** Runs that are left alone because what is stored of them is damaged, or of another version; at most 20 are named. */
+  get quarantined(): readonly RunId[] {
+    return [...this.#undrivable.keys()].slice(0, 20);
   }
 
   isUndrivable(runId: RunId): boolean {
@@ -115,20 +120,22 @@ export class RunTable {
       actor.checkpointSeq = checkpointSeq;
       if (engine.phase === 'stopped') throw new DomainError('unavailable', 'the coordinator is stopping');
       this.#actors.set(runId, actor);
-      if (!isTerminalRun(state.status) && state.status !== 'queued') engine.window.entered(actor);
+      if (state.status === 'running') engine.window.entered(actor);
       adoptLeases(engine, actor, 'from_log');
       adoptCalls(engine, actor);
       return actor;
     } catch (thrown) {
-      if (isDomainError(thrown) && thrown.code === 'unimplemented') this.#refuse(engine, runId, thrown);
+      if (isDomainError(thrown) && (thrown.code === 'unimplemented' || thrown.code === 'data_corrupt'))
+        this.#refuse(engine, runId, thrown);
       throw thrown;
     }
   }
 
   #refuse(engine: Engine, runId: RunId, error: DomainError): void {
     if (this.#undrivable.has(runId) || this.#undrivable.size >= maxUndrivable) return;
-    this.#undrivable.add(runId);
+    this.#undrivable.set(runId, error);
     engine.deps.meter.count(metric.runsUndrivable);
+    engine.deps.meter.gauge(metric.runsQuarantined, this.quarantined.length);
     engine.deps.log.error('run is not driven here', { runId, error: error.message });
   }
 }

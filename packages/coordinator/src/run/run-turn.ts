@@ -19,6 +19,7 @@ import { tendCaller } from './tend-call.ts';
  *  T2 one append per turn
  *  T3 effects (offers, cancels, answers, wake-ups) only after the append is durable
  *  T4 an append that is not known to be durable throws the state away; the log says what holds (recover-run.ts)
+ *  T6 while the store says that it cannot write, runs have no turns; when it can again, all have one
  *  T5 a turn never awaits a peer, and an error of one run never leaves it
  */
 
@@ -44,6 +45,8 @@ export const askRun = (engine: Engine, actor: RunActor, command: PendingCommand[
 /** Gives a run its turn at the end of the current callback, so that all messages of one frame make one turn. */
 export const wakeRun = (engine: Engine, actor: RunActor): void => {
   if (actor.scheduled || actor.inFlight !== undefined || actor.dropped) return;
+  // T6
+  if (engine.store.reason !== undefined && actor.creation === undefined) return;
   actor.scheduled = true;
   queueMicrotask(() => {
     actor.scheduled = false;
@@ -116,6 +119,7 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
     outcome = { status: 'unknown', error };
   }
   health.appendEnds(beganAt, endOf(outcome));
+  if (outcome.status === 'unknown') engine.store.failed(outcome.error);
   if (engine.phase === 'stopped') {
     giveBackSlots(engine, draft);
     settleAll(engine, draft.batch, () => ({
@@ -246,6 +250,8 @@ const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
     tendCaller(engine, actor.state);
   }
   if (actor.state.status === 'running' && !actor.counted) engine.window.entered(actor);
+  // Runs that wait for a person, perhaps for weeks, keep no other run from beginning.
+  if (actor.state.status === 'waiting') engine.window.left(actor);
   retire(engine, actor);
 };
 

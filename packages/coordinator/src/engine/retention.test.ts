@@ -1,0 +1,46 @@
+import { defaultTenant } from '@skein/domain';
+import { createScene, dagOf, stepOf } from '@skein/testkit';
+import { expect, onTestFinished, test } from 'vitest';
+import { defaultCoordinatorConfig } from './coordinator-deps.ts';
+
+const dag = dagOf([stepOf('a'), stepOf('b', { depends: ['a'] })], { name: 'two' });
+
+const setUp = async () => {
+  const retention = { runMs: 60_000, eventMs: 60_000, maxEvents: 10, sweepMs: 1_000 };
+  const scene = await createScene({ dags: [dag], config: { ...defaultCoordinatorConfig, retention } });
+  onTestFinished(() => scene.close());
+  return scene;
+};
+
+test('a finished run keeps its last state when its facts are gone, also after a restart, and can be retried', async () => {
+  const scene = await setUp();
+  const worker = await scene.join();
+  const runId = await scene.submit('two');
+  const open = await scene.submit('two');
+  await scene.answer(worker, 0);
+  await scene.answer(worker, 1, { status: 'failed', error: { code: 'unprocessable', message: 'no' } });
+  const failed = (await scene.status(runId)) === 'failed' ? runId : open;
+  const before = await scene.view(failed);
+  expect(before.status).toBe('failed');
+  await scene.clock.advance(90_000);
+  expect(await scene.facts(failed)).toEqual([]);
+  const other = failed === runId ? open : runId;
+  expect((await scene.facts(other)).length).toBeGreaterThan(0);
+  await scene.restart();
+  expect(await scene.view(failed)).toEqual(before);
+  const again = await scene.coordinator.retryRun(defaultTenant, failed, { by: 'me' });
+  expect(again.retryOf).toBe(failed);
+});
+
+test('a reader of the events of a run whose facts are gone is told of the gap', async () => {
+  const scene = await setUp();
+  const worker = await scene.join();
+  const runId = await scene.submit('two');
+  await scene.answer(worker, 0, { status: 'failed', error: { code: 'unprocessable', message: 'no' } });
+  expect(await scene.status(runId)).toBe('failed');
+  await scene.clock.advance(90_000);
+  const events = [];
+  for await (const event of scene.coordinator.watchRun(defaultTenant, runId, 0, new AbortController().signal))
+    events.push(event);
+  expect(events.map(({ type }) => type)).toEqual(['gap']);
+});
