@@ -58,7 +58,9 @@ const retryDelay = (thrown: unknown, retries: number, caller: ModelCaller): numb
 const untilAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
   new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    // It may have been aborted while the work was begun.
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
     work
       .then(resolve, reject)
       .finally(() => signal.removeEventListener('abort', onAbort))

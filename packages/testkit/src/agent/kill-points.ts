@@ -5,6 +5,8 @@
 export interface KillPoints {
   /** How many there were until now. */
   readonly passed: () => number;
+  /** Their names, in order. */
+  readonly trace: () => readonly string[];
   /** Where it died: the name and whether the work was done. Undefined while it lives. */
   readonly diedAt: () => string | undefined;
   /** Resolves when it dies. */
@@ -15,9 +17,10 @@ export interface KillPoints {
   die(name: string): Promise<never>;
 }
 
-/** `at` counts from 1; without it the attempt lives. */
-export const createKillPoints = (at = Number.POSITIVE_INFINITY): KillPoints => {
+/** `at` counts from 1, or is the name of the first point to die at (`after record`); without it the attempt lives. */
+export const createKillPoints = (at: number | string = Number.POSITIVE_INFINITY): KillPoints => {
   let count = 0;
+  const trace: string[] = [];
   let place: string | undefined;
   let tellDeath = () => {};
   const death = new Promise<void>((resolve) => {
@@ -31,10 +34,12 @@ export const createKillPoints = (at = Number.POSITIVE_INFINITY): KillPoints => {
   const point = (name: string): Promise<never> | undefined => {
     if (place !== undefined) return die(name);
     count += 1;
-    return count >= at ? die(name) : undefined;
+    trace.push(name);
+    return (typeof at === 'string' ? name === at : count >= at) ? die(name) : undefined;
   };
   return {
     passed: () => count,
+    trace: () => trace,
     diedAt: () => place,
     death,
     around: async (name, work) => {

@@ -25,6 +25,8 @@ export interface MemoryAttemptFaults {
   readonly kill?: KillPoints;
   /** Called before the `call`th record (from 1) of the attempt; what it throws is what `record` throws. */
   readonly onRecord?: (call: number, entries: readonly CheckpointEntry[]) => void;
+  /** Handed over again although recorded turns have read them. */
+  readonly redelivered?: readonly AgentMessage[];
   /** Throws what `capture` throws. */
   readonly onCapture?: (call: number) => void;
 }
@@ -111,6 +113,7 @@ export const createMemoryStep = ({ inlineLimit = 16 * 1024 } = {}): MemoryStep =
       for (const listener of listeners) listener(message);
     };
     handOver();
+    for (const message of faults.redelivered ?? []) inHand.set(message.number, message);
     const mailbox: Mailbox = {
       unread: () => [...inHand.values()],
       take: (numbers) => {
