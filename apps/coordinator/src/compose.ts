@@ -80,6 +80,13 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
           policies: config.memoryPolicies,
         },
         snapshotRetentionMs: config.snapshotRetentionMs,
+        retention: {
+          ...defaultCoordinatorConfig.retention,
+          runMs: config.runRetentionMs,
+          eventMs: config.eventRetentionMs,
+          maxEvents: config.maxEvents,
+        },
+        advertise: config.advertise,
       },
     );
     await coordinator.start();

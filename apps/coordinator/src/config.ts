@@ -32,6 +32,12 @@ export interface Config {
   readonly memoryPolicies: { readonly global: MemoryPolicy; readonly dag: MemoryPolicy; readonly agent: MemoryPolicy };
   readonly foldIntervalMs: number;
   readonly snapshotRetentionMs: number;
+  /** How long a finished run keeps its facts and logs (0: for ever), and the stream of delivery events its events. */
+  readonly runRetentionMs: number;
+  readonly eventRetentionMs: number;
+  readonly maxEvents: number;
+  /** Addresses of coordinators that workers are told to try when they lose this one. */
+  readonly advertise: readonly string[];
 }
 
 /** Longest stop before the process ends anyway, in ms. */
@@ -46,6 +52,17 @@ const address = z.string().transform((text, context) => {
 
 const flag = z.enum(['0', '1', 'true', 'false', '']).transform((text) => text === '1' || text === 'true');
 const milliseconds = (min: number) => z.coerce.number().int().min(min).max(3_600_000);
+
+const days = z.coerce.number().min(0).max(3_650);
+
+const maxAdvertised = 32;
+
+const addresses = z.string().transform((text, context) => {
+  const list = text.split(',').map((each) => each.trim());
+  if (list.length <= maxAdvertised && list.every((each) => parseAddress(each) !== undefined)) return list;
+  context.addIssue({ code: 'custom', message: `must be at most ${maxAdvertised} of HOST:PORT, separated by commas` });
+  return z.NEVER;
+});
 
 const policy = z.enum(['auto', 'review', 'off']);
 
@@ -71,6 +88,10 @@ const variables = z.object({
     .min(0)
     .max(24 * 3_650)
     .default(168),
+  SKEIN_RUN_RETENTION_DAYS: days.default(90),
+  SKEIN_EVENT_RETENTION_DAYS: days.default(30),
+  SKEIN_MAX_EVENTS: z.coerce.number().int().min(100).max(100_000_000).default(100_000),
+  SKEIN_ADVERTISE: addresses.optional(),
   SKEIN_TLS_CERT_FILE: z.string().min(1).optional(),
   SKEIN_TLS_KEY_FILE: z.string().min(1).optional(),
   SKEIN_TLS_CLIENT_CA_FILE: z.string().min(1).optional(),
@@ -153,6 +174,10 @@ export const readConfig = (
       }),
       foldIntervalMs: read.SKEIN_MEMORY_FOLD_MS,
       snapshotRetentionMs: Math.round(read.SKEIN_SNAPSHOT_RETENTION_HOURS * 3_600_000),
+      runRetentionMs: Math.round(read.SKEIN_RUN_RETENTION_DAYS * 86_400_000),
+      eventRetentionMs: Math.round(read.SKEIN_EVENT_RETENTION_DAYS * 86_400_000),
+      maxEvents: read.SKEIN_MAX_EVENTS,
+      advertise: read.SKEIN_ADVERTISE ?? [],
     }),
   );
 };
