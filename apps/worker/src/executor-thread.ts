@@ -4,6 +4,7 @@ import { createAgentExecutor } from '@skein/agent';
 import { defaultSnapshotLimits } from '@skein/domain';
 import {
   createBoundedPatterns,
+  createLeaseWatch,
   createNodeToolHost,
   createNoopExecutor,
   createPortProcessGroups,
@@ -30,7 +31,7 @@ const data = workerData as ExecutorThreadData;
 const clock = createSystemClock();
 const hasher = createHasher();
 const log = createPinoLog({ level: data.logLevel, fields: { app: 'worker', workerId: data.workerId } });
-const groups = createPortProcessGroups(port, data.launchFile);
+const groups = createPortProcessGroups(port, data.launchFile, createLeaseWatch(data.leaseWatch));
 const marked = data.launchMarker === undefined ? {} : { launchMarker: data.launchMarker };
 
 const patterns = createBoundedPatterns();

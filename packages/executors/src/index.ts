@@ -5,6 +5,8 @@ export { killHolders } from './process/kill-escaped.ts';
 export type { ProcessGroups } from './process/process-groups.ts';
 export type { ShellExecutorConfig } from './shell/shell-executor.ts';
 export { createShellExecutor } from './shell/shell-executor.ts';
+export type { LeaseWatch } from './thread/lease-watch.ts';
+export { createLeaseWatch, leaseWatchMemory } from './thread/lease-watch.ts';
 export { createPortProcessGroups, serveTaskRunner } from './thread/serve-task-runner.ts';
 export type { ThreadTaskRunnerOptions } from './thread/thread-task-runner.ts';
 export { createThreadTaskRunner } from './thread/thread-task-runner.ts';

@@ -2,11 +2,17 @@ import type { MessagePort } from 'node:worker_threads';
 import { type AgentMessage, type Digest, DomainError, fromErrorData, toErrorData } from '@skein/domain';
 import type { TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import type { ProcessGroups } from '../process/process-groups.ts';
+import type { LeaseWatch } from './lease-watch.ts';
 import type { FromThread, ToThread, TransferRequest, TransferValue } from './thread-messages.ts';
 
 /** Reports process groups to the thread at the other end of the port, which kills them should this thread die. */
-export const createPortProcessGroups = (port: MessagePort, launchFile?: number): ProcessGroups => ({
+export const createPortProcessGroups = (
+  port: MessagePort,
+  launchFile?: number,
+  lease?: Pick<LeaseWatch, 'holds'>,
+): ProcessGroups => ({
   ...(launchFile === undefined ? {} : { launchFile }),
+  ...(lease === undefined ? {} : { mayStart: () => lease.holds() }),
   opened: (groupId) => post(port, { type: 'group_opened', groupId }),
   closed: (groupId) => post(port, { type: 'group_closed', groupId }),
 });

@@ -65,7 +65,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     this.#config = config;
     this.#tuning = { ...defaultEndpointTuning, ...config.tuning };
     this.#connection = new Connection(deps, config, this.#tuning, this);
-    this.#fence = new LeaseFence(deps.clock, this.#tuning.fenceMarginMs, () => this.#fenceTasks());
+    this.#fence = new LeaseFence(deps.clock, this.#tuning.fenceMarginMs, () => this.#fenceTasks(), deps.onLease);
     this.#changed = new ChangeSignal(deps.clock);
     const link = {
       isOpen: () => this.#connection.session !== undefined,
