@@ -184,7 +184,7 @@ test('a step is shown with attempts, turns and calls; the transcript with its te
     [`${path}?transcript=true`]: { step: step('write'), detail: detail(spoken) },
   });
   const { out } = await api.skein('runs', 'show', id, '--step', 'write');
-  expect(out).toContain('2 turns, 1 tool calls, 20 + 9 tokens, $0.0123');
+  expect(out).toContain('2 turns, 1 tool call, 20 + 9 tokens, $0.0123');
   expect(out).toMatch(/^2\s+0\s+running\s+1\s+wrk_1/m);
   expect(out).toMatch(/^2\s+2\s.*offline\/rules-1\s+10 \+ 5\s+bash \(unknown\)\s+read msg_1$/m);
   const full = await api.skein('runs', 'show', id, '--step', 'write', '--transcript');

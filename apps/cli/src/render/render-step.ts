@@ -12,8 +12,8 @@ type ToolCall = Turn['calls'][number];
 export const renderStep = (colors: Colors, { step, detail }: StepInfo, now: number): string => {
   const { totals } = detail;
   const used = [
-    `${totals.turns} turns`,
-    `${totals.toolCalls} tool calls`,
+    countText(totals.turns, 'turn'),
+    countText(totals.toolCalls, 'tool call'),
     `${totals.inputTokens} + ${totals.outputTokens} tokens`,
     ...(totals.costUsd === undefined ? [] : [costText(totals.costUsd)]),
   ];
@@ -108,5 +108,7 @@ const saidText = (message: unknown): string => {
 
 const jsonText = (value: unknown): string =>
   value === undefined ? '' : safeText(typeof value === 'string' ? value : JSON.stringify(value));
+
+const countText = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 const costText = (usd: number): string => `$${usd.toFixed(4)}`;
