@@ -34,6 +34,12 @@ export type WorkerMessage =
       readonly running: readonly HeldTask[];
       /** Results without an acknowledgement; each also follows as a `result` message. */
       readonly unacknowledged: readonly TaskRef[];
+      /**
+       * Tasks that this process began and gave up without a result since it started: it fenced itself, or was told to stop. The newest
+       * last. With it, a task that is nowhere in the hello never reached the process; without it (older workers, or more than 1,000 such
+       * tasks) it may have begun.
+       */
+      readonly gaveUp?: readonly TaskRef[];
     }
   /** Free slots: how many more offers the worker takes now. An absolute number, not a delta. */
   | { readonly type: 'credits'; readonly free: number; readonly offersSeen: number }

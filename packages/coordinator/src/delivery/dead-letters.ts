@@ -60,7 +60,11 @@ const settle = async (
   const done = await engine.deps.delivery.settleDeadLetter(letter.tenant, letter.id, { ...settlement, at }, event);
   const now = await readDeadLetter(engine, letter.tenant, letter.id);
   if (!done) throw settledAlready(now);
-  engine.deps.meter.count(metric.deadLetters, 1, { outcome: settlement.status });
+  engine.deps.meter.count(metric.deadLetters, 1, {
+    outcome: settlement.status,
+    kind: letter.kind,
+    reason: letter.reason,
+  });
   return now;
 };
 
@@ -106,6 +110,7 @@ export const redriveDeadLetter = async (
 ): Promise<{ readonly deadLetter: DeadLetter; readonly runId: RunId; readonly dryRun: boolean }> => {
   const { by, dryRun } = options;
   checkBy(by);
+  engine.store.requireOpen();
   const letter = await openLetter(engine, tenant, id);
   if (letter.kind === 'task') {
     if (options.runId !== undefined && options.runId !== letter.runId)

@@ -3,8 +3,7 @@ import { deliveryRecords } from '@skein/domain';
 import type { AppendRequest } from '@skein/ports';
 
 /** Facts by which something leaves the normal way; most turns have none of them. */
-const leaves = ({ type }: RunFact): boolean =>
-  type === 'step_lost' || type === 'message_ended' || type === 'run_finished' || type === 'step_pushed_back';
+const leaves = ({ type }: RunFact): boolean => type === 'step_lost' || type === 'message_ended';
 
 /** Dead letters and delivery events of a turn, written in the commit of its facts: one per item, never silent (D4). */
 export const recordsOf = (

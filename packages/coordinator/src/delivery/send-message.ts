@@ -167,6 +167,7 @@ export const sendMessage = async (
   sender: string,
 ): Promise<{ readonly message: MessageView; readonly created: boolean }> => {
   checkMessage(message, sender);
+  engine.store.requireOpen();
   const place = { runId, step, messageId: message.messageId ?? engine.deps.ids.next('msg') };
   try {
     const sent = await post(engine, tenant, place, message, sender);

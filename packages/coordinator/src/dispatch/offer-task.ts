@@ -34,13 +34,12 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
     received: false,
     started: 'no',
   };
-  if (engine.fleet.ofWorker(session.workerId) !== session) {
-    // The worker was given up while the lease was on its way to the disk: it never heard of the task.
-    loseTask(engine, session, { ...held, started: 'never' }, 'lease_lapsed');
+  if (engine.fleet.ofWorker(session.workerId) !== session || session.link === undefined || session.silent) {
+    // The worker was lost, or fell silent, while the lease was on its way to the disk: it never heard of the task, and to be absent is no attempt.
+    loseTask(engine, session, { ...held, started: 'never' }, 'refused');
     return;
   }
   session.tasks.set(key, held);
-  if (session.link === undefined) return;
   const isAgent = definition.action.kind === 'agent';
   const digest = state.snapshotDigest;
   const sealed = digest === undefined || !isAgent ? undefined : engine.sealed.find(digest);

@@ -8,6 +8,7 @@ import { redeliver } from '../delivery/deliver-messages.ts';
 import type { Engine } from '../engine/engine.ts';
 import { detachStream, loseTask } from '../fleet/end-session.ts';
 import { Holdings } from '../fleet/holdings.ts';
+import type { HeldTask } from '../fleet/worker-session.ts';
 import { taskKey, WorkerSession } from '../fleet/worker-session.ts';
 import { leaseAt } from '../run/lease-at.ts';
 import type { Identity } from '../token/token-cache.ts';
@@ -82,6 +83,22 @@ const keepTasks = (engine: Engine, session: WorkerSession, running: readonly Tol
   return kept;
 };
 
+/** End of every session id of a process: by it the log tells one process from another under the same worker id. */
+const processMark = (engine: Engine, incarnation: string): string =>
+  `.${engine.deps.hasher.digest(incarnation).slice(-12)}`;
+
+/**
+ * A task that the log says was offered to this process, before this coordinator began, and that the process has never heard of: the
+ * offer did not leave. Without that proof it counts as begun.
+ */
+const neverArrived = (engine: Engine, { gaveUp, worker }: Hello, held: HeldTask): boolean => {
+  if (held.started !== 'unknown' || gaveUp === undefined) return false;
+  const state = engine.runs.find(held.ref.runId)?.state;
+  const lease = state === undefined ? undefined : leaseAt(state, held.ref.step);
+  const isSameProcess = lease?.sessionId.endsWith(processMark(engine, worker.incarnation)) === true;
+  return isSameProcess && !gaveUp.some((task) => taskKey(task) === held.key);
+};
+
 /**
  * Welcomes a worker: negotiates, takes over the session of the same worker, says which tasks it keeps, and ends the leases of those
  * that it no longer holds and has no result for. Synchronous, so that nothing comes between.
@@ -105,7 +122,7 @@ export const welcomeWorker = (
     return err(new DomainError('permission_denied', 'this worker id belongs to another tenant', { workerId }));
   }
   const now = deps.clock.monotonicMs();
-  const sessionId = deps.ids.next('ses');
+  const sessionId = `${deps.ids.next('ses')}${processMark(engine, incarnation)}`;
   const session = known ?? new WorkerSession(workerId, identity.tenant, sessionId, now);
   const oldLink = session.link;
   if (oldLink !== undefined) {
@@ -145,8 +162,10 @@ export const welcomeWorker = (
     ...(config.advertise.length === 0 ? {} : { coordinators: config.advertise }),
   });
   for (const held of session.tasks.values()) {
-    if (!accounted.has(held.key)) loseTask(engine, session, held, 'worker_forgot');
-    else if (held.cancelReason !== undefined)
+    if (!accounted.has(held.key)) {
+      if (neverArrived(engine, hello, held)) held.started = 'never';
+      loseTask(engine, session, held, 'worker_forgot');
+    } else if (held.cancelReason !== undefined)
       session.send({ type: 'cancel', task: held.ref, reason: held.cancelReason });
   }
   for (const { runId, step } of keep) {

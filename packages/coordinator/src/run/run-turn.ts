@@ -110,9 +110,10 @@ const endOf = (
 const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promise<void> => {
   const { health, deps } = engine;
   const beganAt = health.appendBegins();
+  const request = requestOf(actor, draft);
   let outcome: AppendOutcome | { readonly status: 'unknown'; readonly error: DomainError };
   try {
-    outcome = await deps.runs.append(requestOf(actor, draft));
+    outcome = await deps.runs.append(request);
   } catch (thrown) {
     const error = isDomainError(thrown) ? thrown : new DomainError('internal', 'the append failed', undefined, thrown);
     if (!isDomainError(thrown)) deps.log.error('append of a run failed', { runId: actor.runId, error: thrown });
@@ -136,6 +137,8 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
       actor.largeParams = undefined;
       actor.bugs = 0;
       actor.doubts = 0;
+      for (const { kind, reason } of request.deadLetters ?? [])
+        deps.meter.count(metric.deadLetters, 1, { outcome: 'dead_lettered', kind, reason });
       afterTurn(engine, actor, draft);
       saveCheckpointIfDue(engine, actor);
       break;
