@@ -1,4 +1,5 @@
 import { DomainError, type RunFact, type RunId, type TenantId } from '@skein/domain';
+import { sql } from 'kysely';
 import type { Queries } from '../sql/schema.ts';
 import { rowChecksum } from './row-checksum.ts';
 
@@ -14,7 +15,7 @@ interface LogRow {
   readonly head_seq: number;
   readonly pruned_seq: number | null;
   readonly seq: number | null;
-  readonly facts: string | null;
+  readonly facts: ArrayBuffer | null;
   readonly checksum: number | null;
 }
 
@@ -32,19 +33,23 @@ export const logQuery = (
     .where('run_id', '=', runId)
     .select((eb) => eb.fn.max('seq').as('seq'))
     .where('seq', '<=', afterSeq + 1);
-  return queries
-    .selectFrom('run_head as head')
-    .leftJoin('run_log as log', (join) =>
-      join
-        .on('log.tenant', '=', tenant)
-        .on('log.run_id', '=', runId)
-        .on('log.seq', '>=', (eb) => eb.fn.coalesce(begin, eb.lit(0))),
-    )
-    .where('head.tenant', '=', tenant)
-    .where('head.run_id', '=', runId)
-    .select(['head.seq as head_seq', 'head.pruned_seq', 'log.seq', 'log.facts', 'log.checksum'])
-    .orderBy('log.seq')
-    .$if(limit !== undefined, (query) => query.limit(Math.max(1, limit ?? 0)));
+  return (
+    queries
+      .selectFrom('run_head as head')
+      .leftJoin('run_log as log', (join) =>
+        join
+          .on('log.tenant', '=', tenant)
+          .on('log.run_id', '=', runId)
+          .on('log.seq', '>=', (eb) => eb.fn.coalesce(begin, eb.lit(0))),
+      )
+      .where('head.tenant', '=', tenant)
+      .where('head.run_id', '=', runId)
+      .select(['head.seq as head_seq', 'head.pruned_seq', 'log.seq', 'log.checksum'])
+      // As bytes, because the driver ends the process at a text that is no UTF-8.
+      .select(sql<ArrayBuffer | null>`cast(log.facts as blob)`.as('facts'))
+      .orderBy('log.seq')
+      .$if(limit !== undefined, (query) => query.limit(Math.max(1, limit ?? 0)))
+  );
 };
 
 /** See `RunStore.readFacts`. */
@@ -71,9 +76,10 @@ export const readLog = async (
       skip = after + 1 - seq;
     }
     if (seq !== next) throw damaged(runId, next, 'a fact is missing'); // V2
-    const own = row.checksum === null || rowChecksum(tenant, runId, seq, row.facts) === Number(row.checksum);
+    const bytes = Buffer.from(row.facts);
+    const own = row.checksum === null || rowChecksum(tenant, runId, seq, bytes) === Number(row.checksum);
     if (!own) throw damaged(runId, seq, 'the checksum of a row is wrong'); // V1
-    const parsed = parseRow(runId, seq, row.facts);
+    const parsed = parseRow(runId, seq, bytes);
     facts.push(...parsed);
     next += parsed.length;
   }
@@ -95,9 +101,9 @@ const refuseMissing = async (queries: Queries, tenant: TenantId, runId: RunId): 
   throw new DomainError('not_found', 'unknown run', { runId });
 };
 
-const parseRow = (runId: RunId, seq: number, text: string): readonly RunFact[] => {
+const parseRow = (runId: RunId, seq: number, bytes: Buffer): readonly RunFact[] => {
   try {
-    return JSON.parse(text) as RunFact[];
+    return JSON.parse(bytes.toString()) as RunFact[];
   } catch (error) {
     throw damaged(runId, seq, 'a row is no JSON', error);
   }

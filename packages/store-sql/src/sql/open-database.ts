@@ -35,14 +35,16 @@ export const openDatabase = async (options: {
   const common = { path, ...(busyTimeoutMs === undefined ? {} : { busyTimeoutMs }) };
   const limit = maxDatabaseBytes === undefined ? {} : { maxPages: Math.ceil(maxDatabaseBytes / pageBytes) };
   const writerOptions: SqlThreadOptions = { ...common, mode: 'writer', onCheckpointFailed: checkpointFailed, ...limit };
-  const writer = await SqlThread.open(writerOptions);
-  let reader: ReaderThread;
+  // The reader changes nothing in what it opens, so that a file of somebody else stays as it is.
+  const reader = await ReaderThread.open({ ...common, mode: 'reader' });
+  let writer: SqlThread | undefined;
   try {
-    await refuseForeign(writer, options.expectsTables ?? false);
+    await refuseForeign(reader, options.expectsTables ?? false);
+    writer = await SqlThread.open(writerOptions);
     await migrate(new Kysely<Schema>({ dialect: createThreadDialect(writer) }), now);
-    reader = await ReaderThread.open({ ...common, mode: 'reader' });
   } catch (error) {
-    await writer.terminate();
+    await writer?.terminate();
+    await reader.close();
     throw error;
   }
   const committer = new GroupCommit(
@@ -61,8 +63,8 @@ export const openDatabase = async (options: {
 };
 
 /** A database of somebody else is not written to, and one that lost its tables does not get new ones. */
-const refuseForeign = async (writer: SqlThread, expectsTables: boolean): Promise<void> => {
-  const { rows } = await writer.query("select name from sqlite_master where type = 'table'", []);
+const refuseForeign = async (reader: ReaderThread, expectsTables: boolean): Promise<void> => {
+  const { rows } = await reader.query("select name from sqlite_master where type = 'table'", []);
   if (rows.some(({ name }) => name === 'kysely_migration') || (rows.length === 0 && !expectsTables)) return;
   throw new DomainError('data_corrupt', 'the file is a database, but not one of Skein');
 };
