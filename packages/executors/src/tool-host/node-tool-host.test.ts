@@ -171,6 +171,13 @@ describe('bash', () => {
     }
   });
 
+  test('is not started for a lease that may be over [crash 16]', async () => {
+    const groups = { opened: () => undefined, closed: () => undefined, mayStart: () => false };
+    const fenced = createNodeToolHost({ path: process.env['PATH'] ?? '/usr/bin:/bin', groups });
+    await expect(fenced.runBash(root, request('touch done'), live)).rejects.toEqual(refused('stale_fencing_token'));
+    expect(readdirSync(root)).toEqual([]);
+  });
+
   test('knows its idempotency key, when it has one', async () => {
     const said = async (key: object) =>
       (await host.runBash(root, { ...request('echo "[$SKEIN_IDEMPOTENCY_KEY]"'), ...key }, live)).output;
