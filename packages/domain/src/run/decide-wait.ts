@@ -2,10 +2,12 @@ import { DomainError } from '../errors/domain-error.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import type { JsonValue } from '../json/json-value.ts';
 import type { MessageRecord } from '../message/agent-message.ts';
+import { consumeMessages, messageAt, unreadMessages } from '../message/mailbox.ts';
 import { resolveParams } from '../params/resolve-params.ts';
 import { err, ok } from '../result/result.ts';
 import type { WaitState } from '../wait/wait-state.ts';
 import { findTarget } from './create-run-state.ts';
+import { noteUnread } from './decide-message.ts';
 import { evolvePushBack } from './decide-push-back.ts';
 import type { CommandOf, Decision } from './decision.ts';
 import { illegal, nothing } from './decision.ts';
@@ -156,11 +158,9 @@ const onWaiting = (state: RunState, found: Target, fact: Waiting): void => {
 
 /** The message that ended a wait is read with the same fact (D5). */
 const consume = (state: RunState, target: StepState, number: number): void => {
-  const record = target.mailbox?.messages.find((message) => message.number === number);
-  if (target.mailbox === undefined || record?.state !== 'accepted') return;
-  record.state = 'consumed';
-  target.mailbox.unread -= 1;
-  if (target.mailbox.unread === 0) state.unread.delete(target.path);
+  if (target.mailbox === undefined || messageAt(target.mailbox, number)?.state !== 'accepted') return;
+  consumeMessages(target.mailbox, [number], undefined);
+  noteUnread(state, target);
 };
 
 /** Applies the beginning, the end, or the push-back of a waiting step. */
@@ -215,9 +215,9 @@ const endOf = (target: StepState, wait: WaitState, now: number): Answered | unde
       { outcome: { status: 'succeeded' }, outputs: {} },
     );
   }
-  if (wait.for === 'message' && (target.mailbox?.unread ?? 0) > 0) {
-    const first = target.mailbox?.messages.find(({ state, at }) => state === 'accepted' && at <= deadline);
-    if (first !== undefined) return byMessage(target, wait, first, now);
+  if (wait.for === 'message' && target.mailbox !== undefined) {
+    const [first] = unreadMessages(target.mailbox);
+    if (first !== undefined && first.at <= deadline) return byMessage(target, wait, first, now);
   }
   return deadline <= now ? timedOut(target, wait, now) : undefined;
 };
