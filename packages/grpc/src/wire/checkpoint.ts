@@ -13,6 +13,8 @@ import { decodeTaskRef, encodeTaskRef } from './shared-values.ts';
 
 /** Largest JSON of one entry: what records it is a fact of at most 64 KiB. */
 const maxEntryBytes = 64 * 1024;
+/** Entries of one message. */
+const maxEntries = 1_000;
 /** Largest JSON of the entries of one message. */
 const maxEntriesBytes = 512 * 1024;
 /** Numbers that one message may name. */
@@ -32,7 +34,8 @@ export const encodeCheckpoint = ({ task, index, entries }: Checkpoint): WireChec
 /** A checkpoint as a peer sent it. */
 export const decodeCheckpoint = (wire: Checkpoint__Output): Checkpoint => {
   const texts = wire.entriesJson;
-  if (texts.length === 0) throw bad('checkpoint.entries_json', 'at least one entry');
+  if (texts.length === 0 || texts.length > maxEntries)
+    throw bad('checkpoint.entries_json', `1 to ${maxEntries} entries`);
   let total = 0;
   for (const entry of texts) {
     const bytes = utf8Length(entry);

@@ -1,9 +1,9 @@
 // Brings the durable points of attempts to a coordinator, and nothing else.
 // K1 Those of one task arrive in order. A restart is alone on the way: what was before it is answered, what comes after it waits.
 // K2 What is not answered is kept, and sent again on the next stream, or when a live coordinator has said nothing for long. The index
-//    makes a repetition harmless.
+//    makes a repetition harmless. A restart goes once per stream, so that no second answer to it is taken for one to what follows it.
 // K3 After `discard` nothing of the task leaves, and who waits learns why.
-// K4 `finish` calls back once, when all of the task is durable: a result never overtakes its checkpoints.
+// K4 `finish` calls back once, when all of the task is durable or was discarded: a result never overtakes its checkpoints.
 // K5 No message is larger than a frame may be, and no more than a window of bytes is on the way.
 import { type CheckpointEntry, type DomainError, type TaskRef, utf8Length } from '@skein/domain';
 import type { Clock, WorkerMessage } from '@skein/ports';
@@ -37,6 +37,8 @@ interface TaskQueue {
 
 /** Bytes of entries in one message. */
 const maxMessageBytes = 512 * 1024;
+/** Entries in one message. */
+const maxMessageEntries = 500;
 /** Bytes on the way without an answer, of all tasks. */
 const windowBytes = 2 * 1024 * 1024;
 
@@ -70,7 +72,8 @@ export class CheckpointChannel {
     const queue = this.#queues.get(taskKey(task));
     if (queue === undefined) return;
     for (let head = queue.pending[0]; head !== undefined; head = queue.pending[0]) {
-      const isAnswered = head.sentAtMs !== undefined && (head.isRestart ? count === 0 : head.count <= count);
+      const isAnswered =
+        head.sentAtMs !== undefined && (head.isRestart ? answersRestart(head, count) : head.count <= count);
       if (!isAnswered) break;
       this.#shift(queue).resolve();
       if (head.isRestart) break; // the count says nothing of what comes after it
@@ -90,8 +93,8 @@ export class CheckpointChannel {
   resend(unansweredForMs: number): void {
     const nowMs = this.#clock.monotonicMs();
     for (const queue of this.#queues.values()) {
-      const sentAtMs = queue.pending[0]?.sentAtMs;
-      if (sentAtMs === undefined || nowMs - sentAtMs < unansweredForMs) continue;
+      const [head] = queue.pending;
+      if (head?.sentAtMs === undefined || head.isRestart || nowMs - head.sentAtMs < unansweredForMs) continue;
       for (const pending of queue.pending) {
         if (pending.sentAtMs !== undefined) this.#bytesOnTheWay -= pending.bytes;
         pending.sentAtMs = undefined;
@@ -108,12 +111,13 @@ export class CheckpointChannel {
     this.#settle(queue);
   }
 
-  /** Drops what is left; who waits for it gets `error`; `onDrained` is not called (K3). */
+  /** Drops what is left; who waits for it gets `error` (K3). */
   discard(task: TaskRef, error: DomainError): void {
     const queue = this.#queues.get(taskKey(task));
     if (queue === undefined) return;
     this.#queues.delete(taskKey(task));
     while (queue.pending.length > 0) this.#shift(queue).reject(error);
+    queue.onDrained?.();
     this.#pumpAll();
   }
 
@@ -159,6 +163,9 @@ export class CheckpointChannel {
   }
 }
 
+/** The transcript is empty after a restart; some say so, some count it. What was answered before it is shorter than that. */
+const answersRestart = ({ index }: Pending, count: number): boolean => count === 0 || count === index + 1;
+
 type Part = Pick<Pending, 'index' | 'entries' | 'bytes' | 'count' | 'isRestart'>;
 
 /** Messages of at most 512 KiB; a restart is one of its own, and the index counts from 0 after it. */
@@ -183,7 +190,7 @@ const split = (index: number, entries: readonly CheckpointEntry[]): readonly Par
       from = 0;
       continue;
     }
-    if (bytes + size > maxMessageBytes) close();
+    if (bytes + size > maxMessageBytes || gathered.length === maxMessageEntries) close();
     gathered.push(entry);
     bytes += size;
   }

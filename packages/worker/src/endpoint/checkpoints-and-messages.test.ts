@@ -154,18 +154,23 @@ test('a cancelled task is not kept waiting for its checkpoint', async () => {
   expect(state.state).toBe('cancelled');
 });
 
-test('a restart is alone on the way, and what comes after it counts from 0', async () => {
-  const world = await setUp();
-  const all = follow(world.task.transfers.checkpoint(5, [restart, turn(1)]));
-  await world.clock.settle();
-  expect(indexes(world)).toEqual([5]);
-  await answer(world, 5); // an answer to something before it
-  expect(indexes(world)).toEqual([5]);
-  await answer(world, 0);
-  expect(indexes(world)).toEqual([5, 0]);
-  await answer(world, 1);
-  expect(all.state).toBe('kept');
-});
+test.each([0, 6])(
+  'a restart that is answered with %i is alone on the way, and what follows counts from 0',
+  async (count) => {
+    const world = await setUp();
+    const all = follow(world.task.transfers.checkpoint(5, [restart, turn(1)]));
+    await world.clock.settle();
+    expect(indexes(world)).toEqual([5]);
+    await answer(world, 5); // an answer to something before it
+    expect(indexes(world)).toEqual([5]);
+    await world.clock.advance(10_000);
+    expect(indexes(world)).toEqual([5]); // not twice on one stream
+    await answer(world, count);
+    expect(indexes(world)).toEqual([5, 0]);
+    await answer(world, 1);
+    expect(all.state).toBe('kept');
+  },
+);
 
 test('entries are split into messages that fit a frame, and too many do not go at once', async () => {
   const world = await setUp();
@@ -198,10 +203,21 @@ test('a result waits until the checkpoints of its task are durable, also over a 
   await world.clock.settle();
   expect(world.coordinator.results).toEqual([]);
   await reconnect(world);
+  expect(world.coordinator.stream.of('hello')[0]?.running).toMatchObject([ref('a', 1)]); // it is not over before they are
   expect([indexes(world), world.coordinator.results]).toEqual([[0], []]);
   await answer(world, 1);
   expect(world.coordinator.results).toHaveLength(1);
   expect(world.endpoint.state().unacknowledged).toBe(0);
+});
+
+test('a task that ended is given up with its checkpoints when no coordinator keeps it, and frees its slot', async () => {
+  const world = await setUp();
+  follow(world.task.transfers.checkpoint(0, [turn(1)]));
+  world.task.finish();
+  await world.clock.settle();
+  world.coordinator.manners.keeps = () => false;
+  await reconnect(world);
+  expect([world.coordinator.results, world.endpoint.state().running, indexes(world)]).toEqual([[], 0, []]);
 });
 
 test('a repeated offer does not bring a result before its log [crash 12]', async () => {

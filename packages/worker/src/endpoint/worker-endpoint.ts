@@ -262,6 +262,10 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
 
   #onFinished(task: RunningTask, result: TaskResult): void {
     if (this.#fence.isDue()) this.#fenceTasks(); // E4
+    this.#checkpoints.finish(task.ref, () => this.#onEnded(task, result)); // E5
+  }
+
+  #onEnded(task: RunningTask, result: TaskResult): void {
     this.#tasks.remove(task.ref);
     this.#credits.ask();
     this.#deps.meter.gauge('skein_worker_running_tasks', this.#tasks.size);
@@ -277,12 +281,10 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   #report(result: TaskResult): void {
     this.#deps.meter.count('skein_worker_results_total', 1, { outcome: result.outcome.status });
     this.#outbox.add(result);
-    this.#checkpoints.finish(result, () =>
-      this.#logs.finish(result, () => {
-        const ready = this.#outbox.release(result, this.#deps.clock.monotonicMs()); // E5
-        if (ready !== undefined) this.#connection.send({ type: 'result', result: ready });
-      }),
-    );
+    this.#logs.finish(result, () => {
+      const ready = this.#outbox.release(result, this.#deps.clock.monotonicMs()); // E5
+      if (ready !== undefined) this.#connection.send({ type: 'result', result: ready });
+    });
   }
 
   #sendResults(unansweredForMs: number): void {
@@ -304,7 +306,6 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     if (!this.#outbox.remove(task)) return;
     this.#tasks.settle(task);
     if (wasFull) this.#credits.ask();
-    this.#drop(task, 'the task is over');
     if (outcome === 'conflict') {
       this.#deps.log.error('another result of this lease was recorded before', { ...task });
     } else if (outcome === 'stale') {
