@@ -1,5 +1,4 @@
 import type { JsonValue } from '@skein/domain';
-import { DomainError } from '@skein/domain';
 import { LRUCache } from 'lru-cache';
 import type { Coordinator } from './coordinator.ts';
 import {
@@ -61,9 +60,6 @@ import { pushBack } from './waiting/push-back.ts';
 
 /** Bytes of parsed output values that stay in memory. */
 const maxValueBytes = 64 * 1024 * 1024;
-
-const notYet = (what: string): Promise<never> =>
-  Promise.reject(new DomainError('unimplemented', `${what} are not implemented yet`));
 
 const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine => {
   const fleet = new Fleet();
