@@ -1,5 +1,5 @@
 import type { DeadLetter, DeliveryEvent, RunId, RunView, TenantId } from '@skein/domain';
-import { DomainError, isTerminalRun } from '@skein/domain';
+import { DomainError, findTarget, isSettledStep, isTerminalRun } from '@skein/domain';
 import type { DeadLetterFilter, DeadLetterSettlement, DeliveryEventPage, Page } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
@@ -95,7 +95,20 @@ const resend = async (engine: Engine, letter: DeadLetter, runId: RunId, by: stri
   const { messageId, body } = letter;
   if (messageId === undefined || body === undefined)
     throw new DomainError('illegal_transition', 'the dead letter has no message', { deadLetter: letter.id });
-  await sendMessage(engine, letter.tenant, runId, letter.step, { messageId, text: body, requireAck: true }, by);
+  const { message } = await sendMessage(
+    engine,
+    letter.tenant,
+    runId,
+    letter.step,
+    { messageId, text: body, requireAck: true },
+    by,
+  );
+  if (message.state === 'expired' || message.state === 'rejected' || message.state === 'dead_lettered')
+    throw new DomainError('illegal_transition', `the message is ${message.state} in this run: name another run`, {
+      deadLetter: letter.id,
+      runId,
+      state: message.state,
+    });
 };
 
 /**
@@ -123,9 +136,15 @@ export const redriveDeadLetter = async (
   }
   const runId = options.runId ?? letter.runId;
   if (dryRun) {
-    await engine.runs.read(engine, tenant, runId, ({ status }) => {
+    await engine.runs.read(engine, tenant, runId, (state) => {
+      const { status } = state;
       if (isTerminalRun(status))
         throw new DomainError('illegal_transition', 'the run is finished: name a run that is not', { runId, status });
+      const target = findTarget(state, letter.step)?.target;
+      if (target === undefined)
+        throw new DomainError('not_found', `the run has no step ${letter.step}`, { runId, step: letter.step });
+      if (isSettledStep(target.status))
+        throw new DomainError('illegal_transition', 'the step is finished: name a run in which it is not', { runId });
     });
     return { deadLetter: letter, runId, dryRun };
   }
