@@ -51,6 +51,7 @@ import { matchesAnyOutput } from './match-text.ts';
 import { outcomeOfAbort } from './outcome-of-abort.ts';
 import { resolveInputs } from './resolve-inputs.ts';
 import { storeValues } from './store-values.ts';
+import { watchProgress } from './watch-progress.ts';
 
 /** What a task runner works with. */
 export interface TaskRunnerDeps {
@@ -107,14 +108,15 @@ const runTask = async (
   let started = false;
   const redactor = new Redactor();
   const log = openTaskLog(task.sink, redactor);
-  const sink: TaskSink = {
+  const progress = watchProgress(deps.clock, offer.definition, scope.abort);
+  const sink = progress.sink({
     started: () => {
       if (started) return;
       started = true;
       task.sink.started();
     },
     log: log.write,
-  };
+  });
   const readSecret = createTaskSecrets({ own: deps.secretValues, transfers, redactor, note: log.note });
   let workDir: string | undefined;
   let agentParts: AgentParts | undefined;
@@ -127,7 +129,10 @@ const runTask = async (
     const inputs = await resolveInputs(deps.hasher, transfers, offer);
     workDir = await deps.workDirs.create();
     scope.signal.throwIfAborted();
-    if (stores !== undefined) agentParts = await openAgentParts(deps, task, redactor, log.note, workDir);
+    if (stores !== undefined) {
+      const parts = await openAgentParts(deps, task, redactor, log.note, workDir);
+      agentParts = { ...parts, checkpoints: progress.checkpoints(parts.checkpoints) };
+    }
     const context: ExecutionContext = {
       offer,
       inputs,
@@ -142,6 +147,7 @@ const runTask = async (
   } catch (error) {
     result = failureOf(deps.log, redactor, task, error, scope.signal, started);
   }
+  progress.close();
   agentParts?.mailbox.close();
   log.flush();
   const answer = await finish(deps, redactor, task, result, scope.signal, started, startedAtMs);
