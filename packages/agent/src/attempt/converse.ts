@@ -10,7 +10,8 @@ import type { RecordedResult } from '../resume/history.ts';
 import { replayAll } from '../resume/replay-calls.ts';
 import { replayConversation } from '../resume/replay-conversation.ts';
 import { textField } from '../tools/input-fields.ts';
-import { classOf, runToolCalls } from '../tools/run-tool-calls.ts';
+import { classOf } from '../tools/perform-call.ts';
+import { runToolCalls } from '../tools/run-tool-calls.ts';
 import { openServerTools, type ServerTools } from '../tools/server-tools.ts';
 import { toolDefinitions } from '../tools/tool-definitions.ts';
 import { createModelCaller } from '../turn/call-model.ts';
@@ -203,7 +204,6 @@ const delegate = async (
     return { agent: agentId, answer };
   } catch (thrown) {
     signal.throwIfAborted();
-    journal?.throwIfOver(); // J1
     const error: unknown = deadline.signal.aborted ? deadline.signal.reason : thrown;
     if (!isDomainError(error)) throw error;
     stepLog.note(`failed: ${error.code}: ${error.message}`);

@@ -200,7 +200,10 @@ describe('idempotency keys', () => {
       return {};
     });
     const toolServers = createScriptedToolServers({
-      shop: { tools: [{ name: 'order' }], call: (_tool, _input, _signal, key) => void keys.push(key) ?? null },
+      shop: {
+        tools: [{ name: 'order' }],
+        call: (_tool: string, _input: JsonValue, _signal: AbortSignal, key?: string) => keys.push(key),
+      },
     });
     const parts: AgentParts = {
       tools: { allow: ['bash', 'delegate'], bash: { allow: ['.*'], deny: [] }, servers: shopServer },
@@ -262,131 +265,5 @@ describe('a checkpoint that cannot be recorded', () => {
     });
     expect(result?.outcome).toMatchObject({ status: 'failed', error: { code: 'stale_fencing_token' } });
     expect(requests).toHaveLength(2);
-  });
-});
-
-describe('the working tree', () => {
-  /** An attempt that died after a file was written and recorded. */
-  const halfDone = async (): Promise<CrashWorld> => {
-    const world = worldOf([[write('a')], [read('a')]]);
-    await world.attempt(createKillPoints('before read'));
-    expect(recordsOf(world)).toEqual([['turn 1'], ['tool 1.0 write +tree']]);
-    return world;
-  };
-
-  test('is restored before anything goes on', async () => {
-    const world = await halfDone();
-    const { result, files, logged } = await world.attempt();
-    expect(result?.outcome).toEqual({ status: 'succeeded' });
-    expect([...files]).toEqual([['a', 'a']]);
-    expect(logged).toContain('[skein] goes on after turn 1');
-    expect(JSON.stringify(world.step.log.at(-2))).toContain('"text":"a"');
-  });
-
-  const expectRestart = async (world: CrashWorld, reason: string) => {
-    const before = world.step.log.length;
-    const { result, logged, requests } = await world.attempt();
-    expect(world.step.log[before]).toEqual({ type: 'restart', reason: expect.stringContaining(reason) });
-    expect(logged).toContain('[skein] begins again at turn 0: ');
-    expect(result?.outcome).toEqual({ status: 'succeeded' });
-    expect(requests[0]?.messages).toHaveLength(1);
-    expect(world.step.entries()[0]).toMatchObject({ type: 'turn', turn: 1 });
-  };
-
-  test('that is gone makes the attempt begin at turn 0, and the log says why', async () => {
-    const world = await halfDone();
-    world.step.trees.clear();
-    await expectRestart(world, 'not_found');
-  });
-
-  test('that is damaged makes it begin at turn 0', async () => {
-    const world = await halfDone();
-    for (const digest of world.step.trees.keys()) world.step.trees.set(digest, '[]');
-    await expectRestart(world, 'digest_mismatch');
-  });
-
-  test('a body that is gone makes it begin at turn 0', async () => {
-    const world = worldOf([[write('a')], [read('a')]], {}, { inlineLimit: 10 });
-    await world.attempt(createKillPoints('before read'));
-    world.step.blobs.clear();
-    await expectRestart(world, 'not_found');
-  });
-
-  test('that could not be kept is said, costs the next attempt its checkpoint, and not this one its success', async () => {
-    const world = worldOf([[write('a')], [read('a')]]);
-    const tooLarge = () => {
-      throw new DomainError('too_large', 'the tree is too large', { limit: 1 });
-    };
-    await world.attempt(createKillPoints('before read'), { onCapture: tooLarge });
-    expect(world.step.log.at(-1)).toMatchObject({ type: 'tool', treeLost: 'too_large: the tree is too large' });
-    await expectRestart(world, 'were not kept');
-  });
-
-  test('that could be kept later makes up for it', async () => {
-    const world = worldOf([[write('a')], [write('b')], [read('a')]]);
-    await world.attempt(createKillPoints('before read'), {
-      onCapture: (nth) => {
-        if (nth === 1) throw new DomainError('too_large', 'too large', { limit: 1 });
-      },
-    });
-    const { requests } = await world.attempt();
-    expect(requests[0]?.messages).toHaveLength(5);
-  });
-
-  test('with messages: those that the dropped transcript had read are read again', async () => {
-    const world = await halfDone();
-    world.step.trees.clear();
-    world.step.send({ text: 'hello' });
-    await world.attempt(createKillPoints('before read'));
-    expect(world.step.unread()).toEqual([]);
-    world.step.trees.clear();
-    await world.attempt();
-    expect(world.step.unread()).toEqual([]);
-    expect(world.step.presented).toEqual(['1:1', '1:1']);
-  });
-
-  test('of inputs as files: they are there again when no tree was recorded, and as the agent left them when one was', async () => {
-    const context = {
-      action: { prompt: 'See ${params.data@file}.' },
-      refs: { 'params.data': 'original' },
-    };
-    const world = worldOf([[read('inputs/1.txt')], [write('inputs/1.txt')], [read('inputs/1.txt')]], {}, { context });
-    await world.attempt(createKillPoints('after record'));
-    const second = await world.attempt(createKillPoints('after capture'));
-    expect(second.kill.diedAt()).toBe('after capture');
-    await world.attempt(createKillPoints('after read'));
-    const { result, files } = await world.attempt();
-    expect(result?.outcome).toEqual({ status: 'succeeded' });
-    expect(files.get('inputs/1.txt')).toBe('inputs/1.txt');
-    const reads = world.step
-      .entries()
-      .flatMap((entry) => (entry.type === 'tool' && entry.tool === 'read' ? [world.step.load(entry.result)] : []));
-    expect(reads).toEqual([
-      { path: 'inputs/1.txt', text: 'original' },
-      { path: 'inputs/1.txt', text: 'inputs/1.txt' },
-    ]);
-  });
-});
-
-describe('feedback of a reviewer', () => {
-  const systemWith = async (prompt: string) => {
-    const model = createScriptedModel([{ text: 'ok' }]);
-    const feedback = { by: 'ada', text: 'too long\nshorten it', round: 1 };
-    const context = agentContextOf({
-      stores: agentStoresOf({}),
-      feedback,
-      action: { prompt },
-      refs: { 'run.feedback': feedback.text },
-    });
-    await executorOf({ model, toolHost: createMemoryToolHost() }).execute(context, new AbortController().signal);
-    return model.requests[0]?.system ?? '';
-  };
-
-  test('is a fact of the environment', async () => {
-    expect(await systemWith('Help.')).toContain('- feedback from ada: too long\n  shorten it');
-  });
-
-  test('is left to a prompt that says where it belongs', async () => {
-    expect(await systemWith('Help. ${run.feedback}')).not.toContain('feedback from');
   });
 });

@@ -1,6 +1,7 @@
 import { DomainError, isDomainError, type JsonObject, type JsonValue, type ToolEntry } from '@skein/domain';
 import type { PlacedCall } from '../attempt/journal.ts';
-import { bashReport, maxBashOutputBytes, type ToolBench } from '../tools/run-tool-calls.ts';
+import { bashReport, maxBashOutputBytes } from '../tools/perform-call.ts';
+import type { ToolBench } from '../tools/tool-bench.ts';
 import { effectsOf } from '../tools/tool-class.ts';
 
 /** What becomes of a call that was planned and has no recorded result. */

@@ -1,56 +1,13 @@
 // J2 Nothing that is not read-only begins before its turn, and the results before it, are durable.
-import {
-  DomainError,
-  isDomainError,
-  type JsonObject,
-  type JsonValue,
-  type ToolCallClass,
-  type ToolsContent,
-} from '@skein/domain';
-import type { BashResult, Clock, Log, Meter, ServerToolResult, ToolCall, ToolHost } from '@skein/ports';
-import type { DoneCall, Journal, PlacedCall } from '../attempt/journal.ts';
-import type { HeldSkill } from '../attempt/open-session.ts';
+import { isDomainError, type JsonValue } from '@skein/domain';
+import type { ServerToolResult, ToolCall } from '@skein/ports';
+import type { DoneCall, PlacedCall } from '../attempt/journal.ts';
 import type { RecordedResult } from '../resume/history.ts';
-import { type ReplayPlaces, replayCall } from '../resume/replay-calls.ts';
+import { replayCall } from '../resume/replay-calls.ts';
 import { settleUnknown } from '../resume/settle-unknown.ts';
 import { cleanJson, isDeeperThan } from '../turn/clean-json.ts';
-import type { Inbox } from '../turn/inbox.ts';
-import type { StepLog } from '../turn/step-log.ts';
-import { textField } from './input-fields.ts';
-import { jailedPath } from './jailed-path.ts';
-import { loadSkill, type SkillPlaces } from './load-skill.ts';
-import { patchFile } from './patch-file.ts';
-import { type ProposalScopes, type Proposals, performRemember } from './proposals.ts';
-import type { ServerTools } from './server-tools.ts';
-import { toolClassOf } from './tool-class.ts';
-import type { CompiledPolicy } from './tool-policy.ts';
-
-/** What the tools of one agent work with. */
-export interface ToolBench extends SkillPlaces, ReplayPlaces {
-  readonly toolHost: ToolHost;
-  /** The private directory. */
-  readonly root: string;
-  readonly policy: CompiledPolicy;
-  readonly skills: ReadonlyMap<string, HeldSkill>;
-  readonly servers: ServerTools;
-  /** Present exactly when the agent may propose. */
-  readonly proposals?: Proposals;
-  readonly scopes: ProposalScopes;
-  /** Present exactly when the agent may delegate. */
-  readonly delegate?: (turn: number, call: PlacedCall, signal: AbortSignal) => Promise<JsonObject>;
-  /** What is declared of the effects of tools. */
-  readonly effects: ToolsContent['effects'];
-  /** Present exactly when the attempt is recorded. */
-  readonly journal?: Journal;
-  /** Present exactly when the agent can be sent messages. */
-  readonly inbox?: Inbox;
-  /** See `ExecutionContext.redact`: what the model gets to see goes to its provider. */
-  readonly redact: (value: JsonValue) => JsonValue;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly meter: Meter;
-  readonly stepLog: StepLog;
-}
+import { performCall } from './perform-call.ts';
+import type { ToolBench } from './tool-bench.ts';
 
 /** What the model is told about one call. A refusal or failure is an observation, not the end of the step. */
 export interface ToolResult {
@@ -66,13 +23,6 @@ export interface TurnCalls {
   readonly calls: readonly PlacedCall[];
   readonly recorded?: ReadonlyMap<number, RecordedResult>;
 }
-
-const maxReadBytes = 256 * 1024;
-/** What of a command's output the model gets to see. */
-export const maxBashOutputBytes = 64 * 1024;
-const bashTimeoutMs = 120_000;
-/** Read beyond these: a secret that lies across a limit is found before the text is cut there. */
-const cutMarginBytes = 16 * 1024;
 
 /**
  * Calls that only read run together; each other call runs alone, in the model's order. Results keep that order. A call with a recorded
@@ -160,7 +110,7 @@ const runOne = async (bench: ToolBench, turn: number, call: PlacedCall, signal: 
   try {
     result = isServers
       ? await servers.call(call.tool, call.input, signal, journal?.keyOf(turn, call.index))
-      : { output: await perform(bench, turn, call, signal), isError: false };
+      : { output: await performCall(bench, turn, call, signal), isError: false };
   } catch (thrown) {
     journal?.throwIfOver();
     if (!isDomainError(thrown)) throw thrown;
@@ -197,126 +147,3 @@ const labelOf = ({ policy }: ToolBench, tool: string, isServers: boolean): strin
 
 const byteLength = (output: ServerToolResult['output']): number =>
   new TextEncoder().encode(typeof output === 'string' ? output : JSON.stringify(output)).byteLength;
-
-const perform = async (bench: ToolBench, turn: number, call: PlacedCall, signal: AbortSignal): Promise<JsonValue> => {
-  const { tool, input } = call;
-  if (tool === 'load_skill' && bench.skills.size > 0) return performLoadSkill(bench, input);
-  if (tool === 'reply' && bench.inbox?.tool() !== undefined) return performReply(bench.inbox, bench, input);
-  if (!mayUse(bench, tool)) {
-    throw new DomainError('permission_denied', `this agent may not use the tool ${JSON.stringify(tool)}`);
-  }
-  switch (tool) {
-    case 'read':
-      return performRead(bench, input);
-    case 'write':
-      return performWrite(bench, input);
-    case 'patch':
-      return patchFile(bench.toolHost, bench.root, input);
-    case 'bash':
-      return performBash(bench, turn, call, signal);
-    case 'think':
-      bench.stepLog.thought(textField(input, 'thought'));
-      return {};
-    case 'remember':
-      // The limit is for what will be stored.
-      return performRemember(bench.proposals as Proposals, bench.scopes, bench.redact(input));
-    case 'delegate':
-      return (bench.delegate as NonNullable<ToolBench['delegate']>)(turn, call, signal);
-    default:
-      throw new DomainError('not_found', `there is no tool ${JSON.stringify(tool)}`);
-  }
-};
-
-/** Class of a call of this agent. */
-export const classOf = (bench: ToolBench, tool: string): ToolCallClass =>
-  toolClassOf(
-    {
-      refuses: (name) =>
-        name === 'load_skill'
-          ? bench.skills.size === 0
-          : name === 'reply'
-            ? bench.inbox?.tool() === undefined
-            : !mayUse(bench, name),
-      isServers: (name) => bench.servers.has(name),
-      effects: bench.effects,
-    },
-    tool,
-  );
-
-/** The policy, and for some tools what the step and the agent must have besides. */
-const mayUse = ({ policy, proposals, delegate }: ToolBench, tool: string): boolean => {
-  if (!policy.allows(tool)) return false;
-  if (tool === 'remember') return proposals !== undefined;
-  return tool !== 'delegate' || delegate !== undefined;
-};
-
-const performRead = async ({ toolHost, root, redact }: ToolBench, input: JsonValue): Promise<JsonObject> => {
-  const path = jailedPath(textField(input, 'path'));
-  const file = await toolHost.readFile(root, path, maxReadBytes + cutMarginBytes);
-  const text = redact(file.text) as string;
-  const told = { path, text: file.bytes > maxReadBytes ? firstBytes(text, maxReadBytes) : text };
-  return file.bytes > maxReadBytes
-    ? { ...told, truncated: `only the first part of ${file.bytes} bytes is shown` }
-    : told;
-};
-
-const firstBytes = (text: string, maxBytes: number): string =>
-  new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text).subarray(0, maxBytes), {
-    stream: true,
-  });
-
-const performWrite = async ({ toolHost, root }: ToolBench, input: JsonValue): Promise<JsonObject> => {
-  const path = jailedPath(textField(input, 'path'));
-  const bytes = new TextEncoder().encode(textField(input, 'content'));
-  await toolHost.writeFile(root, path, bytes, 0o644);
-  return { path, bytes: bytes.byteLength };
-};
-
-/** The answer is durable together with the result of the call. */
-const performReply = (inbox: Inbox, { journal, redact }: ToolBench, input: JsonValue): JsonObject => {
-  const { number, text, output } = inbox.answer(redact(input));
-  journal?.replied(number, text);
-  return output;
-};
-
-const performBash = async (
-  bench: ToolBench,
-  turn: number,
-  { index, input }: PlacedCall,
-  signal: AbortSignal,
-): Promise<JsonObject> => {
-  const command = textField(input, 'command');
-  const denial = bench.policy.bash(command);
-  if (denial !== undefined) throw new DomainError('permission_denied', denial);
-  const key = bench.journal?.keyOf(turn, index);
-  const request = {
-    command,
-    timeoutMs: bashTimeoutMs,
-    maxOutputBytes: maxBashOutputBytes + cutMarginBytes,
-    ...(key === undefined ? {} : { idempotencyKey: key }),
-  };
-  return bashReport(bench, await bench.toolHost.runBash(bench.root, request, signal));
-};
-
-/** How a command ended, as the model sees it. */
-export const bashReport = ({ redact }: Pick<ToolBench, 'redact'>, result: BashResult): JsonObject => {
-  const { exitCode, signal: endedBy, output, truncated, timedOut } = result;
-  const clean = redact(output) as string;
-  const isCut = truncated || new TextEncoder().encode(output).byteLength > maxBashOutputBytes;
-  return {
-    ...(exitCode === undefined ? {} : { exit_code: exitCode }),
-    ...(endedBy === undefined ? {} : { signal: endedBy }),
-    output: isCut ? firstBytes(clean, maxBashOutputBytes) : clean,
-    ...(isCut ? { truncated: `only the first ${maxBashOutputBytes} bytes are shown` } : {}),
-    ...(timedOut ? { timed_out: `stopped after ${bashTimeoutMs / 1000} s` } : {}),
-  };
-};
-
-const performLoadSkill = async (bench: ToolBench, input: JsonValue): Promise<JsonObject> => {
-  const name = textField(input, 'name');
-  const skill = bench.skills.get(name);
-  if (skill === undefined) {
-    throw new DomainError('not_found', `there is no skill ${JSON.stringify(name)}; choose one of the catalogue`);
-  }
-  return await loadSkill(bench, skill);
-};

@@ -124,6 +124,17 @@ describe('a message', () => {
     expect(logged).toContain('the model call was given up: message msg_1 interrupts');
   });
 
+  test('that comes again is read once, and interrupts once', async () => {
+    const world = worldOf((_request, turn, signal) => {
+      if (turn > 0) world.step.redeliver(message);
+      expect(signal.aborted).toBe(false);
+      return turn < 2 ? think : { text: 'done' };
+    });
+    const message = world.step.send({ text: 'stop that', mode: 'interrupt' });
+    await world.attempt();
+    expect(consumedIn(world)).toEqual([[1], [], []]);
+  });
+
   test('that waited in the interrupted request is in the next one once, and told as presented again', async () => {
     let asked = 0;
     const world = worldOf(async () => {

@@ -45,6 +45,8 @@ export interface MemoryStep {
   readonly presented: readonly string[];
   /** As a sender does; the attempt that is open gets it at once. */
   send(message: Partial<AgentMessage> & { readonly text: string }): AgentMessage;
+  /** A message comes once more to the attempt that is open. */
+  redeliver(message: AgentMessage): void;
   /** Numbers of the messages that no recorded turn has read. */
   readonly unread: () => readonly number[];
   readonly load: (ref: ValueRef) => JsonValue;
@@ -138,6 +140,7 @@ export const createMemoryStep = ({ inlineLimit = 16 * 1024 } = {}): MemoryStep =
     unread,
     load,
     open,
+    redeliver: (message) => deliver(message),
     send: (message) => {
       const number = messages.length + 1;
       const sent: AgentMessage = {
