@@ -71,7 +71,7 @@ const maxCoordinators = 32;
 const addresses = z.string().transform((text, context) => {
   const given = text.split(',').map((address) => address.trim());
   const unique = [...new Set(given)];
-  if (!given.every((address) => /^(?:\[[^\s\],]+\]|[^\s\[\]:,]+):\d{1,5}$/.test(address)))
+  if (!given.every((address) => /^(?:\[[^\s\],]+\]|[^\s[\]:,]+):\d{1,5}$/.test(address)))
     context.addIssue({ code: 'custom', message: 'expected HOST:PORT, or several with commas between them' });
   if (unique.length > maxCoordinators)
     context.addIssue({ code: 'custom', message: `expected at most ${maxCoordinators} addresses` });

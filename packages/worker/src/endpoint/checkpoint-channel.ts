@@ -144,7 +144,7 @@ export class CheckpointChannel {
   }
 
   #pumpAll(): void {
-    for (const queue of [...this.#queues.values()]) this.#pump(queue);
+    for (const queue of this.#queues.values()) this.#pump(queue);
   }
 
   #pump(queue: TaskQueue): void {

@@ -240,6 +240,19 @@ test('a repeated offer does not bring a result before its log [crash 12]', async
   );
 });
 
+test('an offer that was lost with the stream is taken when it comes again, and runs once [crash 11]', async () => {
+  const world = await setUp();
+  world.coordinator.offer(offerOf('b', 2));
+  world.coordinator.stream.cut(lost); // before the offer arrives
+  await world.clock.advanceUntil(() => world.coordinator.streams.length === 2, 3_000);
+  await world.clock.settle();
+  expect(world.coordinator.stream.of('hello')[0]?.running.map(({ step }) => step)).toEqual(['a']);
+  world.coordinator.offer(offerOf('b', 3));
+  world.coordinator.offer(offerOf('b', 3));
+  await world.clock.settle();
+  expect(world.runner.tasks.map(({ offer }) => `${offer.step}#${offer.token}`)).toEqual(['a#1', 'b#3']);
+});
+
 test('an offer that was taken but whose `received` was lost runs once [crash 12]', async () => {
   const world = await setUp();
   await reconnect(world);

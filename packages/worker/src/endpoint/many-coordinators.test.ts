@@ -1,3 +1,4 @@
+import { DomainError } from '@skein/domain';
 import type { CoordinatorMessage, StreamListener } from '@skein/ports';
 import { expect, test } from 'vitest';
 import { type ClosableGateway, createManyCoordinators } from './many-coordinators.ts';
@@ -23,6 +24,12 @@ const setUp = (...addresses: readonly string[]) => {
         fetchBlob: (_credentials, sessionId) => {
           fetched.push(`${sessionId} at ${address}`);
           return Promise.resolve(new Uint8Array());
+        },
+        reportExit: () => {
+          fetched.push(`exit at ${address}`);
+          return address.startsWith('away')
+            ? Promise.reject(new DomainError('unavailable', `${address} is away`))
+            : Promise.resolve();
         },
         close: () => closed.push(address),
       }) as Partial<ClosableGateway> as ClosableGateway,
@@ -101,4 +108,12 @@ test('calls of a session go to the coordinator that opened it', async () => {
   expect(fetched).toEqual(['s1 at a:1', 's1 at a:1', 's2 at b:1']);
   many.close();
   expect(closed).toEqual(['a:1', 'b:1']);
+});
+
+test('the report of an exit goes to the first coordinator that is there', async () => {
+  const { many, fetched } = setUp('away-1:1', 'away-2:1', 'c:1', 'd:1');
+  await many.reportExit(credentials, { incarnation: 'lch_1' });
+  expect(fetched).toEqual(['exit at away-1:1', 'exit at away-2:1', 'exit at c:1']);
+  const none = setUp('away-1:1', 'away-2:1');
+  await expect(none.many.reportExit(credentials, { incarnation: 'lch_1' })).rejects.toThrow('away-2:1 is away');
 });

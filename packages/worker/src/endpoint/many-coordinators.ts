@@ -2,8 +2,9 @@
 // M1 The addresses that the worker was started with come first and are never forgotten; those that a coordinator named in its welcome
 //    follow, at most 32, and are replaced by the next welcome that names some.
 // M2 What belongs to a session goes to the coordinator that opened the session.
+// M4 A report of an exit is tried with each of them, until one takes it.
 // M3 How long to wait between two streams is not decided here: who opens them backs off with full jitter.
-import type { SessionId } from '@skein/domain';
+import { isDomainError, type SessionId } from '@skein/domain';
 import type { CoordinatorGateway } from '@skein/ports';
 
 /** A gateway to one coordinator that can be closed. */
@@ -31,7 +32,7 @@ export const createManyCoordinators = (
         onClosed: (error) => listener.onClosed(error),
       });
     },
-    reportExit: (credentials, report) => many.present().reportExit(credentials, report),
+    reportExit: (credentials, report) => many.untilHeard((gateway) => gateway.reportExit(credentials, report)),
     fetchSnapshot: (credentials, sessionId, ...rest) =>
       many.of(sessionId).fetchSnapshot(credentials, sessionId, ...rest),
     fetchPart: (credentials, sessionId, ...rest) => many.of(sessionId).fetchPart(credentials, sessionId, ...rest),
@@ -67,6 +68,21 @@ class ManyCoordinators {
 
   present(): CoordinatorGateway {
     return this.#gateway(this.#address ?? (this.#given[0] as string));
+  }
+
+  /** M4. Rejects with the last error when none is there. */
+  async untilHeard(call: (gateway: CoordinatorGateway) => Promise<void>): Promise<void> {
+    const addresses = this.#addresses();
+    const from = Math.max(0, addresses.indexOf(this.#address ?? ''));
+    const inTurn = [...addresses.slice(from), ...addresses.slice(0, from)];
+    for (const [place, address] of inTurn.entries()) {
+      try {
+        return await call(this.#gateway(address));
+      } catch (error) {
+        const isAway = isDomainError(error) && (error.code === 'unavailable' || error.code === 'deadline_exceeded');
+        if (!isAway || place + 1 === inTurn.length) throw error;
+      }
+    }
   }
 
   /** M2. */
