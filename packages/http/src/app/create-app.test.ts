@@ -122,6 +122,21 @@ test('describes itself as OpenAPI 3.1 with every route', async () => {
   expect(document.openapi).toBe('3.1.0');
   expect(Object.keys(document.paths)).toContain('/api/runs/{runId}/steps/{stepId}/log');
   expect(document.paths['/api/runs']?.['post']).toMatchObject({ operationId: 'submitRun' });
+  const step = '/api/runs/{runId}/steps/{stepId}';
+  for (const [path, ...methods] of [
+    [step, 'get'],
+    [`${step}/messages`, 'get', 'post'],
+    [`${step}/messages/{messageId}`, 'get'],
+    [`${step}/approval`, 'post'],
+    ['/api/approvals', 'get'],
+    ['/api/runs/{runId}/effects', 'get'],
+    ['/api/dead-letters/{id}', 'get'],
+    ['/api/dead-letters/{id}/redrive', 'post'],
+    ['/api/dead-letters/{id}/purge', 'post'],
+    ['/api/delivery-events', 'get'],
+  ] as const) {
+    expect(Object.keys(document.paths[path] ?? {}), path).toEqual(methods);
+  }
 });
 
 test('tells later features from wrong paths', async () => {
