@@ -195,4 +195,20 @@ describe('delivery events', () => {
     expect((await world.events()).map(({ itemId }) => itemId)).toEqual(['m-1', 'm-2']);
     await world.scene.close();
   });
+
+  test('that wait when the coordinator stops are written before it is gone', async () => {
+    const world = await createAgentScene();
+    const runId = await world.scene.submit('talk');
+    const { delivery } = world.scene.stores;
+    const append = delivery.appendEvents.bind(delivery);
+    delivery.appendEvents = () => Promise.reject(new DomainError('unavailable', 'the disk is away'));
+    await expect(world.send(runId, 'hello', { messageId: 'm-1' }, 'nobody')).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    await world.scene.settle();
+    delivery.appendEvents = append;
+    await world.scene.coordinator.stop();
+    expect((await delivery.readEvents('default', 0, 10)).items.map(({ itemId }) => itemId)).toEqual(['m-1']);
+    await world.scene.close();
+  });
 });

@@ -20,7 +20,8 @@ export class EventWriter {
   readonly #deps: Pick<CoordinatorDeps, 'clock' | 'delivery' | 'log' | 'meter'>;
   readonly #waiting: DeliveryEvent[] = [];
   #failures = 0;
-  #busy = false;
+  #writing: Promise<void> | undefined;
+  #isPaused = false;
   #closed = false;
 
   constructor(deps: Pick<CoordinatorDeps, 'clock' | 'delivery' | 'log' | 'meter'>) {
@@ -35,20 +36,36 @@ export class EventWriter {
       return;
     }
     this.#waiting.push(event);
-    if (!this.#busy) void this.#write();
+    if (!this.#isPaused) this.#start();
   }
 
-  /** Writes no more; what waits is logged, because nothing may end in silence. */
-  close(): void {
+  /** Writes what waits, once, and no more after it; what the store does not take then is logged, because nothing may end in silence. */
+  async close(): Promise<void> {
     this.#closed = true;
+    await this.#writing;
+    await this.#write();
     for (const event of this.#waiting.splice(0)) {
       this.#deps.meter.count(metric.deliveryEventsLost);
       this.#deps.log.warn('delivery event was not written before the stop', { ...event });
     }
   }
 
-  async #write(): Promise<void> {
-    this.#busy = true;
+  #start(): void {
+    this.#writing ??= this.#write().then((isDone) => {
+      this.#writing = undefined;
+      if (isDone) return;
+      this.#failures += 1;
+      const waitMs = Math.min(maxWaitMs, firstWaitMs * 2 ** Math.min(10, this.#failures - 1));
+      this.#isPaused = true;
+      this.#deps.clock.after(waitMs, () => {
+        this.#isPaused = false;
+        if (!this.#closed) this.#start();
+      });
+    });
+  }
+
+  /** True when nothing waits any more; false when the store did not take it. Never rejects. */
+  async #write(): Promise<boolean> {
     while (this.#waiting.length > 0) {
       const events = this.#waiting.slice(0, maxPerWrite);
       try {
@@ -57,12 +74,9 @@ export class EventWriter {
         this.#failures = 0;
       } catch (thrown) {
         this.#deps.log.warn('delivery events were not written', { events: events.length, error: thrown });
-        this.#failures += 1;
-        const waitMs = Math.min(maxWaitMs, firstWaitMs * 2 ** Math.min(10, this.#failures - 1));
-        this.#deps.clock.after(waitMs, () => void this.#write());
-        return;
+        return false;
       }
     }
-    this.#busy = false;
+    return true;
   }
 }

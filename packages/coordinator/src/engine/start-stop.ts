@@ -48,7 +48,6 @@ export const startCoordinator = async (engine: Engine): Promise<void> => {
     engine.health.stop();
     engine.wheel.close();
     engine.calls.close();
-    engine.events.close();
   });
   engine.phase = 'running';
   for (const actor of engine.runs.actors) engine.wake(actor);
@@ -76,6 +75,7 @@ export const stopCoordinator = async (engine: Engine): Promise<void> => {
     }
   }
   engine.runs.clear();
+  await engine.events.close();
   await engine.deps.logs.flush();
   await engine.deps.shards.release(engine.config.coordinatorId);
 };
