@@ -133,6 +133,35 @@ const frames: readonly (readonly [string, () => Buffer])[] = [
   ['a length that promises more than there is', () => grpcFrame(Buffer.from([0x0a, 0xff, 0xff, 0x7f, 1, 2, 3]))],
   ['a truncated varint', () => grpcFrame(Buffer.from([0x0a, 0x80, 0x80]))],
   ['a hundred thousand nested groups', () => grpcFrame(Buffer.alloc(100_000, 0x0b))],
+  [
+    'a checkpoint before hello',
+    () => frameOf({ checkpoint: { task, index: 0, entriesJson: ['{"type":"restart","reason":"x"}'] } }),
+  ],
+  ['a checkpoint without entries', () => frameOf(helloOnWire, { checkpoint: { task, index: 0 } })],
+  ['a checkpoint of nested lists', () => frameOf(helloOnWire, { checkpoint: { task, index: 0, entriesJson: [deep] } })],
+  [
+    'a checkpoint of a thousand entries and one more',
+    () =>
+      frameOf(helloOnWire, {
+        checkpoint: { task, index: 0, entriesJson: Array(1_001).fill('{"type":"restart","reason":"x"}') },
+      }),
+  ],
+  [
+    'a checkpoint of nearly a frame',
+    () =>
+      frameOf(helloOnWire, {
+        checkpoint: {
+          task,
+          index: 0,
+          entriesJson: Array(16).fill(`{"type":"restart","reason":"${'x'.repeat(60_000)}"}`),
+        },
+      }),
+  ],
+  [
+    'messages received with negative numbers',
+    () => frameOf(helloOnWire, { messagesReceived: { task, numbers: [-1] } }),
+  ],
+  ['messages presented in no turn', () => frameOf(helloOnWire, { messagesPresented: { task, numbers: [1] } })],
   ['a message of no known type', () => grpcFrame(joinFrame([Buffer.from([0xfa, 0x07, 0x01, 0x41])]))],
   ['a message before hello', () => frameOf({ credits: { free: 1 } })],
   ['a second hello', () => frameOf(helloOnWire, helloOnWire)],

@@ -15,6 +15,8 @@ import type {
   StepExecutor,
   TaskTransfers,
   TextPatterns,
+  WorkTree,
+  WorkTreeSurroundings,
 } from '@skein/ports';
 import { createMemoryLog, createNodeHasher, FakeClock } from '@skein/testkit';
 import { expect } from 'vitest';
@@ -31,6 +33,11 @@ const patterns: TextPatterns = {
   },
 };
 export const stores = { digest: 'sha256:s' } as AgentStores;
+
+export const workTree: WorkTree = {
+  capture: () => Promise.resolve(undefined),
+  restore: () => Promise.resolve(),
+};
 
 /** What an executor does with a task. */
 export type Behaviour = (context: ExecutionContext, signal: AbortSignal) => Promise<ExecutionResult> | ExecutionResult;
@@ -56,6 +63,7 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
     asked: [] as string[],
     logged: '',
     checkpoints: [] as { readonly index: number; readonly entries: readonly CheckpointEntry[] }[],
+    trees: [] as WorkTreeSurroundings[],
     presented: [] as { readonly numbers: readonly number[]; readonly turn: number }[],
   };
   const faults: { fetchBlob?: DomainError } = {};
@@ -97,6 +105,10 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
     },
   };
   const runner = createTaskRunner({
+    workTrees: (surroundings) => {
+      seen.trees.push(surroundings);
+      return workTree;
+    },
     executors: [executor(['shell', 'script', 'exec']), executor(['agent']), executor(['noop'])],
     snapshots: {
       open: async ({ digest }, _fetchers, signal) => {

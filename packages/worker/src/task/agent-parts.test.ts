@@ -1,7 +1,7 @@
 import { type AgentMessage, type CheckpointEntry, DomainError, type JsonValue, type ResumePoint } from '@skein/domain';
-import type { ExecutionContext } from '@skein/ports';
+import type { ExecutionContext, WorkTreeSurroundings } from '@skein/ports';
 import { expect, test } from 'vitest';
-import { agentStep, createWorld, offerOf, succeeded } from '../../test/task-world.ts';
+import { agentStep, createWorld, offerOf, succeeded, workTree } from '../../test/task-world.ts';
 
 const snapshot = { digest: 'sha256:s' };
 const turn = (number: number, text = ''): CheckpointEntry => ({
@@ -182,6 +182,22 @@ test('the mailbox gives messages in order, each once, until they are taken, with
     mailbox.presented([], 8);
   });
   expect(seen.presented).toEqual([{ numbers: [1], turn: 7 }]);
+});
+
+test('an agent step has a working tree in its private directory, which knows the secrets that it reads [S3]', async () => {
+  const holds = (text: string, { trees: [tree] }: { readonly trees: readonly WorkTreeSurroundings[] }) => [
+    tree?.holdsSecret(new TextEncoder().encode(text)),
+    tree?.secretsRead(),
+  ];
+  const { seen } = await withParts(async (context, world) => {
+    expect([context.workTree, world.seen.trees[0]?.root]).toEqual([workTree, context.workDir]);
+    expect(holds('token=worker-value', world.seen)).toEqual([false, 0]);
+    await context.readSecret('own');
+    expect(holds('token=worker-value', world.seen)).toEqual([true, 1]);
+    expect(holds('d29ya2VyLXZhbHVl', world.seen)).toEqual([true, 1]); // base64
+    expect(holds('anything else', world.seen)).toEqual([false, 1]);
+  });
+  expect(seen.trees).toHaveLength(1);
 });
 
 test('an attempt that ended listens to no message', async () => {
