@@ -81,7 +81,12 @@ test('a message, a pause, a push-back and an approval outlive restarts on disk, 
     return one.coordinator;
   };
   const bytes = new TextEncoder().encode(dag);
-  await one.coordinator.applyProject('default', { files: [{ path: 'dags/release.yaml', mode: 0o644, bytes }] });
+  await one.coordinator.applyProject('default', {
+    files: [{ path: 'dags/release.yaml', mode: 0o644, bytes }],
+    autoModel: { provider: 'offline', model: 'rules-1' },
+    activate: true,
+    dryRun: false,
+  });
   const { run } = await one.coordinator.submitRun('default', { dag: 'release', params: { version: '2' } });
   const { runId } = run;
   await until(one.coordinator, runId, ({ status }) => status === 'waiting');

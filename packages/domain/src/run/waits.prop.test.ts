@@ -1,7 +1,7 @@
 import { dagOf, stepOf } from '@skein/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Dag, RunCommand, RunFact, RunPlan, RunState, Step, StepState } from '../index.ts';
+import type { Dag, JsonValue, RunCommand, RunFact, RunPlan, RunState, Step, StepState } from '../index.ts';
 import {
   createRunState,
   decide,
@@ -170,7 +170,7 @@ const play = (dag: Dag, choices: readonly number[], check: (state: RunState, log
     const ready = plan.ready[at % Math.max(1, plan.ready.length)];
     if (id !== undefined) {
       const items = state.graph.byId.get(id)?.foreach?.items ?? [];
-      act({ type: 'expand', step: id, count: items.length, items: { inline: [...items] } });
+      act({ type: 'expand', step: id, count: items.length, items: { inline: Array.from(items) as JsonValue[] } });
     } else if (wait !== undefined) act(waitFor(wait.step, wait.stepId));
     else if (ready !== undefined) act({ type: 'lease', step: ready.step, workerId: 'w', sessionId: 's' });
     else return false;

@@ -108,7 +108,7 @@ const runTask = async (
   let started = false;
   const redactor = new Redactor();
   const log = openTaskLog(task.sink, redactor);
-  const progress = watchProgress(deps.clock, offer.definition, scope.abort);
+  const progress = watchProgress(deps.clock, offer.definition, (error) => scope.abort(error));
   const sink = progress.sink({
     started: () => {
       if (started) return;
@@ -188,8 +188,8 @@ const openAgentParts = async (
   const checkpoints = await openCheckpoints({ transfers, hasher, redactor, note }, offer);
   const workTree = workTrees?.({
     root,
-    fetchBlob: transfers.fetchBlob,
-    storeBlob: transfers.storeBlob,
+    fetchBlob: (digest) => transfers.fetchBlob(digest),
+    storeBlob: (bytes) => transfers.storeBlob(bytes),
     holdsSecret: (bytes) => redactor.isIn(bytes),
     secretsRead: () => redactor.count,
   });
