@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isCoordinatorAddress, maxCoordinators } from '@skein/grpc';
 import { environmentSecrets, type SecretValues } from '@skein/telemetry';
 import { z } from 'zod';
 
@@ -65,13 +66,10 @@ const labels = z.string().transform((text, context) => {
   return Object.fromEntries(entries.map(([name = '', value = '']) => [name.trim(), value.trim()]));
 });
 
-/** Most addresses that a worker is started with. */
-const maxCoordinators = 32;
-
 const addresses = z.string().transform((text, context) => {
   const given = text.split(',').map((address) => address.trim());
   const unique = [...new Set(given)];
-  if (!given.every((address) => /^(?:\[[^\s\],]+\]|[^\s[\]:,]+):\d{1,5}$/.test(address)))
+  if (!given.every(isCoordinatorAddress))
     context.addIssue({ code: 'custom', message: 'expected HOST:PORT, or several with commas between them' });
   if (unique.length > maxCoordinators)
     context.addIssue({ code: 'custom', message: `expected at most ${maxCoordinators} addresses` });

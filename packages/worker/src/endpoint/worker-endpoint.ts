@@ -6,9 +6,9 @@
 // E3 Never more tasks than slots; a task that is being aborted holds its slot until its runner has answered.
 // E4 After the fence no side effect goes on and no result of a fenced task leaves, even if the timer is late (LeaseFence F3).
 // E5 A task's log is sent before its result, and its checkpoints are durable before it is; so it is for each repetition of the result.
+// E6 No message outgrows a frame, whatever the worker holds.
 // E7 A checkpoint of a kept task is sent until a coordinator answers it; one of a task that was taken back or fenced never leaves.
 // E8 A message for an agent is named as received when it is in memory, and reaches the runner once, however often it comes.
-// E6 No message outgrows a frame, whatever the worker holds.
 import {
   type AgentMessage,
   DomainError,
