@@ -1,5 +1,5 @@
 import { DomainError, shardCount } from '@skein/domain';
-import { checkLeases } from '../fleet/end-session.ts';
+import { checkLeases, endSession } from '../fleet/end-session.ts';
 import { auditLeases } from '../run/adopt-leases.ts';
 import { auditCalls } from '../run/tend-call.ts';
 import { fillWindow } from '../submit/fill-window.ts';
@@ -16,6 +16,15 @@ const openEvery = 30;
 
 const allShards = Array.from({ length: shardCount }, (_, shard) => shard);
 
+/** Another coordinator is home to every run now: the workers are sent to look for it. What they hold is for it to judge. */
+const sendWorkersAway = (engine: Engine): void => {
+  for (const session of engine.fleet.sessions) {
+    session.tasks.clear();
+    endSession(engine, session, new DomainError('unavailable', 'another coordinator is home to the runs'));
+    engine.fleet.forget(session);
+  }
+};
+
 /** Claims or renews shards, and forgets the runs of those that were lost. Throws `unavailable`. */
 export const claimShards = async (engine: Engine): Promise<void> => {
   const { config, deps, runs } = engine;
@@ -28,6 +37,7 @@ export const claimShards = async (engine: Engine): Promise<void> => {
   for (const shard of runs.unread) if (!mine.has(shard)) runs.unread.delete(shard);
   runs.shards = mine;
   if (lost) for (const actor of runs.actors) if (!mine.has(actor.shard)) runs.drop(engine, actor);
+  if (lost && mine.size === 0) sendWorkersAway(engine);
   if (runs.unread.size === 0) return;
   // A shard counts as read only once its runs are here: otherwise their workers would be told that they hold nothing.
   const reading = [...runs.unread];
@@ -97,7 +107,7 @@ export const startSweeps = (engine: Engine): (() => void) => {
   let cancelCheck: () => void = () => {};
   const sweep = async (): Promise<void> => {
     try {
-      if (count % renewEvery === 0) await claimShards(engine);
+      if (count % renewEvery === 0 || engine.runs.unread.size > 0) await claimShards(engine);
       await sweepStore(engine, count);
       if (count % 5 === 4) await recheckTokens(engine);
     } catch (thrown) {

@@ -32,13 +32,15 @@ const holdsCancel = (failed: RunState, held: RunState): boolean => {
 /**
  * After an append that may or may not have happened: reads the run again, as often as it takes, and puts the commands of the failed
  * turn back in front. Deciding them on what the log says settles each truthfully: a result that was recorded is a repetition,
- * a lease that is gone makes its holder stale. Nothing is acknowledged that the log does not hold.
+ * a lease that is gone makes its holder stale. Nothing is acknowledged that the log does not hold. `from_log` when somebody else may
+ * have written meanwhile: then a lease that is new here may well be at work.
  */
 export const recoverRun = async (
   engine: Engine,
   actor: RunActor,
   batch: readonly PendingCommand[],
   cause: DomainError,
+  why: 'from_log' | 'after_conflict' = 'after_conflict',
 ): Promise<void> => {
   engine.deps.meter.count(metric.runsReloaded);
   engine.deps.log.warn('run is read again after an append in doubt', { runId: actor.runId, cause: cause.code });
@@ -90,7 +92,7 @@ export const recoverRun = async (
     return false;
   });
   actor.mailbox = [...open, ...actor.mailbox];
-  adoptLeases(engine, actor, 'after_conflict');
+  adoptLeases(engine, actor, why);
   adoptCalls(engine, actor);
   if (isTerminalRun(actor.state.status)) tendCaller(engine, actor.state);
   // Plans again also when nobody asked: the facts that the failed turn had planned are still due.

@@ -156,6 +156,7 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
         actor,
         draft.batch,
         new DomainError('version_conflict', 'the run changed since it was read'),
+        'from_log',
       );
       break;
     case 'unknown':

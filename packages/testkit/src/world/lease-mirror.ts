@@ -10,6 +10,8 @@ export class LeaseMirror {
   /** The last lease of each step, also when it is over. */
   readonly #leases = new Map<string, Lease>();
   readonly #live = new Map<string, Lease>();
+  /** How many durable points the transcript of each step has. */
+  readonly #recorded = new Map<string, number>();
 
   /** The same store, watched. */
   watch(runs: RunStore): RunStore {
@@ -35,6 +37,11 @@ export class LeaseMirror {
     return this.#live.get(`${runId} ${step}`)?.token === token;
   }
 
+  /** How many durable points the transcript has that the holder of this lease writes; undefined for a lease that is over. */
+  recorded(task: TaskRef): number | undefined {
+    return this.isCurrent(task) ? (this.#recorded.get(`${task.runId} ${task.step}`) ?? 0) : undefined;
+  }
+
   /** What the log says that a worker holds. */
   heldBy(workerId: string): readonly TaskRef[] {
     return [...this.#live.values()].filter((lease) => lease.workerId === workerId);
@@ -58,6 +65,19 @@ export class LeaseMirror {
         this.#live.set(`${runId} ${step}`, lease);
       }
       if (fact.type === 'step_finished' || fact.type === 'step_lost') this.#live.delete(`${runId} ${fact.step}`);
+      if (fact.type === 'step_finished' || fact.type === 'agent_restarted')
+        this.#recorded.delete(`${runId} ${fact.step}`);
+      if (fact.type === 'step_pushed_back') for (const step of fact.steps) this.#forget(`${runId} ${step}`);
+      if (fact.type === 'turn_planned' || fact.type === 'tool_done' || fact.type === 'message_replied') {
+        const key = `${runId} ${fact.step}`;
+        this.#recorded.set(key, (this.#recorded.get(key) ?? 0) + 1);
+      }
     });
+  }
+
+  /** A round begins anew: the step, and its items. */
+  #forget(key: string): void {
+    for (const known of this.#recorded.keys())
+      if (known === key || known.startsWith(`${key}[`)) this.#recorded.delete(known);
   }
 }

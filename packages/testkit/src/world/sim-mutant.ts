@@ -6,6 +6,8 @@ import type { LeaseMirror } from './lease-mirror.ts';
  * Defects on purpose, to prove that the oracle sees them.
  * - `no_fencing`: results are taken whatever their token says
  * - `outbox_dropped`: a worker forgets a result once it was sent, acknowledged or not
+ * - `checkpoint_not_committed`: durable points of an agent are acknowledged before they are appended
+ * - `no_dedup`: a request, a message or a checkpoint that is repeated is taken as a new one
  * - `keeps_everything`: a worker that returns is told to keep all that it runs
  * - `loss_forgotten`: the log forgets that leases were lost
  * - `double_credits`: free slots count twice
@@ -16,6 +18,8 @@ import type { LeaseMirror } from './lease-mirror.ts';
 export type SimMutant =
   | 'no_fencing'
   | 'outbox_dropped'
+  | 'checkpoint_not_committed'
+  | 'no_dedup'
   | 'keeps_everything'
   | 'loss_forgotten'
   | 'double_credits'
@@ -41,6 +45,8 @@ export const tamperUp = (
       .map((ref) => ({ ...ref, started: true }));
     return { message: { ...message, running } };
   }
+  if (mutant === 'no_dedup' && message.type === 'checkpoint')
+    return { message: { ...message, index: leases.recorded(message.task) ?? message.index } };
   return { message };
 };
 

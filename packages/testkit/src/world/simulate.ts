@@ -33,6 +33,9 @@ export interface SimulationReport {
   readonly staleResults: number;
 }
 
+/** After this time a client takes its request for lost, and repeats it. */
+const patienceMs = 4_000;
+
 /** Simulated time after the faults within which every run must have ended. */
 const calmLimitMs = 600_000;
 
@@ -49,15 +52,21 @@ const call = async <T>(
   world: World,
   run: (api: NonNullable<World['coordinator']>['api']) => Promise<T>,
 ): Promise<T | undefined> => {
-  const { coordinator } = world;
+  // A client knows every address, and not who is home.
+  const coordinator = pick(world.random, world.coordinators.alive);
   if (coordinator === undefined) return undefined;
-  const died = new Promise<undefined>((resolve) => coordinator.process.onDeath(() => resolve(undefined)));
-  const passing = run(coordinator.api).catch((thrown: unknown) => {
-    if (isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'version_conflict'))
-      return undefined;
-    throw thrown;
-  });
-  return Promise.race([passing, died]);
+  const { process, api } = coordinator;
+  const died = new Promise<undefined>((resolve) => process.onDeath(() => resolve(undefined)));
+  const passing = new Promise<T>((resolve, reject) => process.run(() => run(api).then(resolve, reject))).catch(
+    (thrown: unknown) => {
+      if (isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'version_conflict'))
+        return undefined;
+      throw thrown;
+    },
+  );
+  // A client does not wait for ever; what it asked for may still happen.
+  const impatient = world.clock.sleep(patienceMs).then(() => undefined);
+  return Promise.race([passing, died, impatient]);
 };
 
 /** A client that insists: it repeats its request under one key until it has an answer. */
@@ -100,6 +109,7 @@ const disturb = (world: World, random: Random): void => {
     random,
     world.workers.filter(({ process }) => process.alive),
   );
+  const coordinator = pick(random, world.coordinators.alive);
   const draw = random.next();
   if (draw < 0.2) {
     if (worker === undefined) return;
@@ -107,40 +117,51 @@ const disturb = (world: World, random: Random): void => {
     const draws = random.next();
     world.crashWorker(worker, draws < 0.4 ? [] : draws < 0.8 ? [first] : [first, first + random.integer(6_000)]);
     world.clock.after(random.integer(4_000), () => world.startWorker(worker.place));
-  } else if (draw < 0.38) {
-    world.crashCoordinator();
+  } else if (draw < 0.33) {
+    coordinator?.process.kill();
+  } else if (draw < 0.4) {
+    if (coordinator !== undefined) world.coordinators.pause(coordinator, 100 + random.integer(12_000));
   } else if (draw < 0.5) {
     if (worker !== undefined) world.pauseWorker(worker, 100 + random.integer(15_000));
   } else if (draw < 0.56) {
-    world.storeFaults.refuseAppends = true;
+    world.storeFaults.refuses = pick(random, ['disk_full', 'io_error', 'unknown'] as const);
     world.clock.after(100 + random.integer(4_000), () => {
-      world.storeFaults.refuseAppends = false;
+      world.storeFaults.refuses = undefined;
     });
   } else if (draw < 0.6) {
     replaceToken(world, random);
+  } else if (draw < 0.66) {
+    // One of the coordinators is out of everyone's reach.
+    const cutOff = world.workers;
+    for (const { network } of cutOff) network.partition(coordinator?.coordinatorId);
+    world.clock.after(100 + random.integer(10_000), () => {
+      for (const { network } of cutOff) network.heal();
+    });
   } else if (draw < 0.76) {
     if (worker === undefined) return;
-    worker.gateway.partition();
-    world.clock.after(100 + random.integer(12_000), () => worker.gateway.heal());
+    worker.network.partition();
+    world.clock.after(100 + random.integer(12_000), () => worker.network.heal());
   } else if (draw < 0.87) {
-    worker?.gateway.cutAll();
+    worker?.network.cutAll();
   } else if (draw < 0.92 && worker !== undefined) {
     void worker.endpoint.drain('simulation').then(() => {
       worker.process.kill();
       world.clock.after(random.integer(2_000), () => world.startWorker(worker.place));
     });
   } else if (draw >= 0.92 && draw < 0.97) {
-    // An operator sets the clock; no lease may notice.
-    world.clock.jumpWall(random.integer(3_600_000));
+    // An operator sets a clock; no lease may notice.
+    const jumpMs = random.integer(7_200_000) - 3_600_000;
+    if (random.next() < 0.5) world.clock.jumpWall(jumpMs);
+    else coordinator?.process.jumpWall(jumpMs);
   }
 };
 
-/** Restarts a coordinator that is gone, after a while, as long as it is told to. */
-const keepCoordinator = async (world: World, random: Random, chaos: () => boolean): Promise<void> => {
+/** Restarts the coordinator of a place when it is gone, after a while, as long as it is told to. */
+const keepCoordinator = async (world: World, place: number, random: Random, chaos: () => boolean): Promise<void> => {
   for (;;) {
-    if (world.coordinator === undefined) {
+    if (world.coordinators.empty.includes(place)) {
       if (chaos()) await world.clock.sleep(random.next() < 0.7 ? random.integer(1_500) : random.integer(9_000));
-      await world.startCoordinator();
+      await world.coordinators.start(place);
     }
     await world.clock.sleep(100);
   }
@@ -166,11 +187,12 @@ const startFaults = (world: World, random: Random): void => {
 
 const stopFaults = (world: World): void => {
   world.setNetworkFaults({ cut: 0, duplicate: 0, replayResult: 0, maxDelayMs: 5, failCall: 0 });
-  Object.assign(world.storeFaults, { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 5, refuseAppends: false });
+  Object.assign(world.storeFaults, { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 5, refuses: undefined });
   for (const worker of world.workers) {
-    worker.gateway.heal();
+    worker.network.heal();
     worker.process.continue();
   }
+  for (const { process } of world.coordinators.alive) process.continue();
 };
 
 const allOver = async (world: World, clients: readonly Client[]): Promise<boolean> => {
@@ -193,6 +215,8 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   const world = createWorld({
     seed: options.seed,
     dags,
+    coordinators: 2,
+    shardLeaseMs: 3_000 + random.integer(4_000),
     workers: 1 + random.integer(3),
     slots: 1 + random.integer(3),
     minWindow: 2 + random.integer(6),
@@ -204,7 +228,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   const chaosMs = options.chaosMs ?? 15_000;
   const endOfChaos = world.clock.monotonicMs() + chaosMs;
   const chaos = (): boolean => world.clock.monotonicMs() < endOfChaos;
-  void keepCoordinator(world, random.fork('restarts'), chaos);
+  for (const place of [0, 1]) void keepCoordinator(world, place, random.fork(`restarts ${place}`), chaos);
 
   const clients: Client[] = [];
   const count = 3 + random.integer(6);
@@ -247,7 +271,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     calledRuns: heads.filter(({ parentRunId }) => parentRunId !== undefined).length,
     facts: heads.reduce((sum, { seq }) => sum + seq, 0),
     executions: world.ledger.filter(({ started }) => started).length,
-    coordinatorCrashes: world.coordinatorCrashes,
+    coordinatorCrashes: world.coordinators.crashes,
     workerCrashes: world.workerCrashes,
     workerPauses: world.workerPauses,
     staleResults: counts.get('skein_results_total stale') ?? 0,
