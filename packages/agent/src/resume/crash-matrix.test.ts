@@ -136,9 +136,12 @@ const goOn = async (
 
 const expectTheSame = (world: CrashWorld, last: CrashedAttempt, whole: Undisturbed, where: string): void => {
   expect(last.result, where).toEqual(whole.attempt.result);
-  expect(transcriptOf(world), where).toEqual(transcriptOf(whole.world));
+  // A deep comparison of what is equal anyway would cost most of the time.
+  const [transcript, expected] = [transcriptOf(world), transcriptOf(whole.world)];
+  if (JSON.stringify(transcript) !== JSON.stringify(expected)) expect(transcript, where).toEqual(expected);
   const request = last.requests.at(-1);
-  if (request !== undefined) expect(request.messages, where).toEqual(whole.attempt.requests.at(-1)?.messages);
+  const asked = whole.attempt.requests.at(-1)?.messages;
+  if (request !== undefined) expect(JSON.stringify(request.messages), where).toBe(JSON.stringify(asked));
   if (last.files.size > 0) expect(last.files, where).toEqual(whole.attempt.files);
 };
 
@@ -146,13 +149,13 @@ describe('an attempt that dies at any await', () => {
   let whole: Undisturbed;
   let known: Undisturbed;
   let points: readonly number[];
-  /** Those at which a policy can make a difference: around effects and records. */
+  /** Those at which a policy can make a difference: after an effect and after a record, which is before the next effect. */
   let edges: readonly number[];
   beforeAll(async () => {
     whole = await undisturbed(reconciled);
     points = Array.from({ length: whole.attempt.kill.passed() }, (_, index) => index + 1);
     const trace = whole.attempt.kill.trace();
-    edges = points.filter((at) => /bash|call|before record/.test(trace[at - 1] ?? ''));
+    edges = points.filter((at) => /after (bash|call|record)/.test(trace[at - 1] ?? ''));
     known = await undisturbed(idempotent);
   });
 
@@ -248,7 +251,7 @@ describe('an attempt that dies at any await', () => {
         expectTheSame(world, last, whole, String(kills));
         expect(world.effects).toEqual(whole.world.effects);
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 

@@ -197,7 +197,7 @@ test('whatever a document says, the attempt ends with a typed outcome and leaves
       }
       expectSane(await resumeWith(document));
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 
