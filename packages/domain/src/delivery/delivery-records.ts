@@ -27,16 +27,11 @@ interface EndedMessage {
 const maxHistory = 20;
 
 /** Id of the dead letter of a task: `dl:RUN:STEP:TOKEN`. */
-export const taskLetterId = (runId: string, step: string, token: number): string => `dl:${runId}:${step}:${token}`;
+const taskLetterId = (runId: string, step: string, token: number): string => `dl:${runId}:${step}:${token}`;
 
 /** Id of the dead letter of a message: `dl:MSG:RUN:STEP:NUMBER`, and `:ROUND` from the second round of the step on. */
-export const messageLetterId = (
-  messageId: string,
-  runId: string,
-  step: string,
-  number: number,
-  round: number,
-): string => `dl:${messageId}:${runId}:${step}:${number}${round === 0 ? '' : `:${round}`}`;
+const messageLetterId = (messageId: string, runId: string, step: string, number: number, round: number): string =>
+  `dl:${messageId}:${runId}:${step}:${number}${round === 0 ? '' : `:${round}`}`;
 
 const taskLetter = (state: RunState, target: StepState, fact: Lost, reason: DeadLetterReason): DeadLetter => ({
   id: taskLetterId(state.runId, fact.step, fact.token),

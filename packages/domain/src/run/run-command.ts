@@ -86,8 +86,9 @@ export type RunCommand =
       readonly entries: readonly CheckpointEntry[];
     }
   /**
-   * A message for a step. The same id with the same text again changes nothing; another text: `already_exists`. Refused with
-   * `not_found` (step), `illegal_transition` (a step that is settled, or whose kind takes no messages), `mailbox_full`, `too_large`.
+   * A message for a step. The same id with the same text again changes nothing, unless it was given up as a dead letter: then it is
+   * taken once more, if the step still takes messages. Another text: `already_exists`. Refused with `not_found` (step),
+   * `illegal_transition` (a step that is settled, or whose kind takes no messages), `mailbox_full`, `too_large`.
    */
   | {
       readonly type: 'send_message';

@@ -21,7 +21,7 @@ export const maxSharedLosses = 10;
 export const maxUnstartedLosses = 20;
 
 /** Most losses that are kept for the history of a dead letter. */
-export const maxLossLog = 20;
+const maxLossLog = 20;
 
 const baseDelayMs = 1_000;
 const maxDelayMs = 60_000;
