@@ -172,6 +172,16 @@ test.each([0, 6])(
   },
 );
 
+test('a restart waits until what was before it is answered', async () => {
+  const world = await setUp();
+  follow(world.task.transfers.checkpoint(2, [turn(3)]));
+  follow(world.task.transfers.checkpoint(3, [restart]));
+  await world.clock.settle();
+  expect(indexes(world)).toEqual([2]);
+  await answer(world, 3);
+  expect(indexes(world)).toEqual([2, 3]);
+});
+
 test('entries are split into messages that fit a frame, and too many do not go at once', async () => {
   const world = await setUp();
   const entries = Array.from({ length: 100 }, (_, index) => turn(index + 1, 50_000));
