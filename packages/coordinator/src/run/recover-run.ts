@@ -80,7 +80,10 @@ export const recoverRun = async (
   actor.preparations.clear();
   actor.called.clear();
   engine.trees.forget(rootOf(actor.state));
-  const again = batch.filter((pending) => !isAdmission(pending) || actor.state.status === 'running');
+  const { status } = actor.state;
+  // A run whose first step waits is admitted and waiting in one turn.
+  const isAdmitted = status === 'running' || status === 'waiting';
+  const again = batch.filter((pending) => !isAdmission(pending) || isAdmitted);
   for (const pending of batch) {
     if (!again.includes(pending)) pending.settle?.({ status: 'failed', error: cause });
   }

@@ -227,7 +227,7 @@ describe('any run with waiting steps, under any answers and push-backs', () => {
         expect(log.filter(({ type }) => type === 'run_finished')).toHaveLength(1);
         expect([state.leases, state.openSteps, state.waits.size, state.frontier.size]).toEqual([0, 0, 0, 0]);
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 
@@ -239,7 +239,7 @@ describe('any run with waiting steps, under any answers and push-backs', () => {
           expect(decodeRunState(encodeRunState(state), dag, state.graph)).toEqual(state);
         });
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
 
@@ -254,7 +254,7 @@ describe('any run with waiting steps, under any answers and push-backs', () => {
         const waits = log.flatMap((fact) => (fact.type === 'step_waiting' ? [`${fact.step} ${fact.attempt}`] : []));
         expect(new Set(waits).size).toBe(waits.length);
       }),
-      { numRuns: 80 },
+      { numRuns: 40 },
     );
   });
 
