@@ -10,9 +10,13 @@ export interface ApprovalsClient {
   list(runId?: string): Promise<readonly ApprovalInfo[]>;
   /** The same answer again changes nothing. Throws `illegal_transition` when the step does not wait, or was answered otherwise. */
   approve(runId: string, step: string, input?: ApproveInput): Promise<RunView>;
-  reject(runId: string, step: string, reason?: string): Promise<RunView>;
+  reject(runId: string, step: string, input?: Omit<ApproveInput, 'inputs'>): Promise<RunView>;
   /** Not repeated by itself: the step may wait again, in the next round, when the answer to the first try was lost. */
-  pushBack(runId: string, step: string, options: { readonly feedback: string; readonly to?: string }): Promise<RunView>;
+  pushBack(
+    runId: string,
+    step: string,
+    options: { readonly feedback: string; readonly to?: string; readonly round?: number },
+  ): Promise<RunView>;
 }
 
 /** The part of the client that deals with approvals. */
@@ -27,8 +31,7 @@ export const createApprovalsClient = (transport: Transport, all: ListAll): Appro
   return {
     list: (runId) => all('/api/approvals', { runId }),
     approve: (runId, step, input = {}) => post(runId, step, { decision: 'approve', ...input }, true),
-    reject: (runId, step, reason) =>
-      post(runId, step, { decision: 'reject', ...(reason === undefined ? {} : { reason }) }, true),
+    reject: (runId, step, input = {}) => post(runId, step, { decision: 'reject', ...input }, true),
     pushBack: (runId, step, options) => post(runId, step, { decision: 'push_back', ...options }, false),
   };
 };

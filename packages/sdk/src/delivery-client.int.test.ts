@@ -89,7 +89,7 @@ test('an answer to an approval is tried again; a push-back, a redrive and a purg
   };
   expect(await tries(approvals.approve('run_1', 'review', { inputs: { title: 'x' } }))).toBe(4);
   expect(away.seen[0]?.body).toEqual({ decision: 'approve', inputs: { title: 'x' } });
-  expect(await tries(approvals.reject('run_1', 'review', 'no'))).toBe(4);
+  expect(await tries(approvals.reject('run_1', 'review', { reason: 'no', round: 2 }))).toBe(4);
   expect(await tries(approvals.pushBack('run_1', 'review', { feedback: 'shorter', to: 'write' }))).toBe(1);
   expect(away.seen.at(-1)?.body).toEqual({ decision: 'push_back', feedback: 'shorter', to: 'write' });
   expect(await tries(deadLetters.redrive('dl:run_1:a:3'))).toBe(1);

@@ -39,6 +39,8 @@ export interface ApproveInput {
   /** Become the outputs of the step. */
   readonly inputs?: { readonly [name: string]: JsonValue };
   readonly reason?: string;
+  /** The round that the person saw; when the step is in another one by now, the answer is refused with `illegal_transition`. */
+  readonly round?: number;
 }
 
 /** A step with what the log says of it. */

@@ -1,7 +1,8 @@
 import type { RunView } from '@skein/domain';
 import type { ApprovalInfo } from '@skein/sdk';
+import { Option } from 'commander';
 import { answer, type Cli } from '../cli/cli.ts';
-import { type AddCommand, type AnswerOptions, remoteCommand, runText, stepText } from '../cli/command.ts';
+import { type AddCommand, type AnswerOptions, remoteCommand, runText, stepText, wholeNumber } from '../cli/command.ts';
 import { connect } from '../cli/find-endpoint.ts';
 import { resolveRun } from '../cli/resolve-run.ts';
 import { withStepSuggestion } from '../cli/with-suggestion.ts';
@@ -47,7 +48,15 @@ interface ApproveOptions extends AnswerOptions {
   readonly input: readonly string[];
   readonly inputs?: string;
   readonly reason?: string;
+  readonly round?: number;
 }
+
+const roundOption = () =>
+  new Option('--round <n>', 'the round that you saw; refused when the step is in another one by now').argParser(
+    wholeNumber(0, 1_000),
+  );
+
+const roundOf = ({ round }: { readonly round?: number }) => (round === undefined ? {} : { round });
 
 const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value];
 
@@ -60,6 +69,7 @@ export const addApproveCommand: AddCommand = (program, cli) => {
       .option('-i, --input <name=value>', 'an output of the step; may be repeated', collect, [])
       .option('--inputs <json>', 'the outputs as a JSON object')
       .option('--reason <text>', 'why')
+      .addOption(roundOption())
       .action(async (run: string, step: string, options: ApproveOptions) => {
         const client = await connect(cli, options);
         const runId = await resolveRun(client, run);
@@ -68,6 +78,7 @@ export const addApproveCommand: AddCommand = (program, cli) => {
           client.approvals.approve(runId, step, {
             ...(Object.keys(inputs).length === 0 ? {} : { inputs }),
             ...(options.reason === undefined ? {} : { reason: options.reason }),
+            ...roundOf(options),
           }),
         );
         answer(cli, options.json, after, () => lineOf(cli, after, step, 'approved'));
@@ -82,14 +93,21 @@ export const addRejectCommand: AddCommand = (program, cli) => {
       .argument('<run>', runText)
       .argument('<step>', stepText)
       .requiredOption('--reason <text>', 'why')
-      .action(async (run: string, step: string, options: AnswerOptions & { readonly reason: string }) => {
-        const client = await connect(cli, options);
-        const runId = await resolveRun(client, run);
-        const after = await withStepSuggestion(client, runId, step, () =>
-          client.approvals.reject(runId, step, options.reason),
-        );
-        answer(cli, options.json, after, () => lineOf(cli, after, step, 'rejected'));
-      }),
+      .addOption(roundOption())
+      .action(
+        async (
+          run: string,
+          step: string,
+          options: AnswerOptions & { readonly reason: string; readonly round?: number },
+        ) => {
+          const client = await connect(cli, options);
+          const runId = await resolveRun(client, run);
+          const after = await withStepSuggestion(client, runId, step, () =>
+            client.approvals.reject(runId, step, { reason: options.reason, ...roundOf(options) }),
+          );
+          answer(cli, options.json, after, () => lineOf(cli, after, step, 'rejected'));
+        },
+      ),
   );
 };
 
@@ -101,11 +119,17 @@ export const addPushBackCommand: AddCommand = (program, cli) => {
       .argument('<step>', 'the step that waits for approval')
       .argument('<feedback>', 'what is to be done otherwise')
       .option('--to <step>', 'the step to go on from; without it the one that the DAG names')
+      .addOption(roundOption())
       .action(
-        async (run: string, step: string, feedback: string, options: AnswerOptions & { readonly to?: string }) => {
+        async (
+          run: string,
+          step: string,
+          feedback: string,
+          options: AnswerOptions & { readonly to?: string; readonly round?: number },
+        ) => {
           const client = await connect(cli, options);
           const runId = await resolveRun(client, run);
-          const named = options.to === undefined ? {} : { to: options.to };
+          const named = { ...(options.to === undefined ? {} : { to: options.to }), ...roundOf(options) };
           const after = await withStepSuggestion(client, runId, step, () =>
             client.approvals.pushBack(runId, step, { feedback, ...named }),
           );

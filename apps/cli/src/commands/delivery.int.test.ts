@@ -219,12 +219,14 @@ test('lists what waits for a person, and answers it', async () => {
   });
   await api.skein('approve', id, 'review', '--inputs', '{"copies":2}');
   await api.skein('reject', id, 'review', '--reason', 'no');
-  expect((await api.skein('push-back', id, 'review', 'shorter', '--to', 'write')).out).toContain('now in round 1');
+  expect((await api.skein('push-back', id, 'review', 'shorter', '--to', 'write', '--round', '0')).out).toContain(
+    'now in round 1',
+  );
   expect(api.asked.filter(({ call }) => call === approval).map(({ body }) => body)).toEqual([
     { decision: 'approve', inputs: { title: 'a=b', copies: '2' }, reason: 'fine' },
     { decision: 'approve', inputs: { copies: 2 } },
     { decision: 'reject', reason: 'no' },
-    { decision: 'push_back', feedback: 'shorter', to: 'write' },
+    { decision: 'push_back', feedback: 'shorter', to: 'write', round: 0 },
   ]);
   expect(await api.skein('reject', id, 'review')).toMatchObject({ code: 2 });
 });

@@ -151,11 +151,15 @@ test('tells later features from wrong paths', async () => {
   expect(await problemOf(await send('GET', '/api/nothing'))).toMatchObject({ status: 404, code: 'not_found' });
 });
 
-test('health needs no token, all else does', async () => {
-  const { server } = startApi();
+test('health needs no token, all else does; what a check found is said only to who has one', async () => {
+  const { server, send } = startApi();
   const plain = (path: string) => server.request(new Request(`http://skein.test${path}`));
   expect((await plain('/healthz')).status).toBe(200);
   expect(await (await plain('/readyz')).json()).toEqual({ status: 'ready', checks: { store: { ok: true } } });
+  const wrong = new Request('http://skein.test/readyz', { headers: { authorization: 'Bearer wrong' } });
+  expect(await (await server.request(wrong)).json()).toEqual({ status: 'ready', checks: { store: { ok: true } } });
+  const known = await (await send('GET', '/readyz')).json();
+  expect(known).toEqual({ status: 'ready', checks: { store: { ok: true, detail: 'writes in 1 ms' } } });
   for (const path of ['/metrics', '/openapi.json', '/api/runs', '/api/nothing', '/api/tokens']) {
     expect((await plain(path)).status, path).toBe(401);
   }

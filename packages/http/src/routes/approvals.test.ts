@@ -31,13 +31,13 @@ test('hands on the answer with the name of who gave it', async () => {
   const inputs = { title: 'One' };
   const approved = await send('POST', path, { body: { decision: 'approve', inputs, reason: 'fine' } });
   expect(await approved.json()).toMatchObject({ runId: 'run_1' });
-  await send('POST', path, { body: { decision: 'reject', reason: 'no' } });
-  await send('POST', path, { body: { decision: 'push_back', to: 'write', feedback: 'shorter' } });
+  await send('POST', path, { body: { decision: 'reject', reason: 'no', round: 0 } });
+  await send('POST', path, { body: { decision: 'push_back', to: 'write', feedback: 'shorter', round: 1 } });
   await send('POST', path, { body: { decision: 'push_back', feedback: 'shorter' } });
   expect(coordinator.delivery.answers.map(({ answer }) => answer)).toEqual([
     { decision: 'approve', inputs, reason: 'fine', by: 'admin' },
-    { decision: 'reject', reason: 'no', by: 'admin' },
-    { to: 'write', feedback: 'shorter', by: 'admin' },
+    { decision: 'reject', reason: 'no', by: 'admin', round: 0 },
+    { to: 'write', feedback: 'shorter', by: 'admin', round: 1 },
     { feedback: 'shorter', by: 'admin' },
   ]);
 });

@@ -41,9 +41,10 @@ export const addApprovalRoutes = (app: ApiApp, deps: RouteDeps): void => {
       answers: { 200: { description: 'The run with the answer in it.', schema: runSchema } },
     },
     async ({ tenant, by, params, body, context }) => {
+      const round = body.round === undefined ? {} : { round: body.round };
       if (body.decision === 'push_back') {
         const { feedback, to } = body;
-        const options = { feedback, by, ...(to === undefined ? {} : { to }) };
+        const options = { feedback, by, ...(to === undefined ? {} : { to }), ...round };
         return jsonResponse(context, await coordinator.pushBack(tenant, params.runId, params.stepId, options));
       }
       const inputs = body.decision === 'approve' ? body.inputs : undefined;
@@ -52,6 +53,7 @@ export const addApprovalRoutes = (app: ApiApp, deps: RouteDeps): void => {
         by,
         ...(inputs === undefined ? {} : { inputs: inputs as { [name: string]: JsonValue } }),
         ...(body.reason === undefined ? {} : { reason: body.reason }),
+        ...round,
       });
       return jsonResponse(context, run);
     },
