@@ -48,11 +48,30 @@ describe('what an agent goes on from', () => {
     const offer = worker.offers[0]!;
     worker.start(offer);
     const spare = await world.scene.join();
+    const gates: (() => void)[] = [];
+    world.scene.onAppend = async (request, append) => {
+      await new Promise<void>((resolve) => gates.push(resolve));
+      return append(request);
+    };
+    const sending = world.send(runId, 'hello');
+    await world.scene.settle();
     const before = world.scene.appends.length;
     world.checkpoint(worker, offer, 0, [turnEntry(1), toolEntry(1)]);
     await world.exit(worker);
+    gates[0]?.();
+    await sending;
+    // The state is ahead of the log: the entries are not there to be read yet.
+    expect([world.scene.appends.length, spare.offers]).toEqual([before + 1, []]);
+    gates[1]?.();
+    await world.scene.settle();
+    gates[2]?.();
+    await world.scene.settle();
     expect(spare.offers[0]?.resume?.entries).toBe(2);
-    expect(world.scene.appends[before]?.facts.map(({ type }) => type)).toContain('tool_done');
+    expect(world.scene.appends[before]?.facts.map(({ type }) => type)).toEqual([
+      'turn_planned',
+      'tool_done',
+      'step_lost',
+    ]);
     expect((await world.scene.view(runId)).steps[0]?.attempt).toBe(2);
     await world.scene.close();
   });
