@@ -13,6 +13,7 @@ import {
   scriptedToken,
 } from '@skein/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hostileCheckpoints } from '../test/hostile-checkpoints.ts';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
 import type { ServedGateway } from './serve-gateway.ts';
 import { serveGateway } from './serve-gateway.ts';
@@ -137,31 +138,7 @@ const frames: readonly (readonly [string, () => Buffer])[] = [
     'a checkpoint before hello',
     () => frameOf({ checkpoint: { task, index: 0, entriesJson: ['{"type":"restart","reason":"x"}'] } }),
   ],
-  ['a checkpoint without entries', () => frameOf(helloOnWire, { checkpoint: { task, index: 0 } })],
-  ['a checkpoint of nested lists', () => frameOf(helloOnWire, { checkpoint: { task, index: 0, entriesJson: [deep] } })],
-  [
-    'a checkpoint of a thousand entries and one more',
-    () =>
-      frameOf(helloOnWire, {
-        checkpoint: { task, index: 0, entriesJson: Array(1_001).fill('{"type":"restart","reason":"x"}') },
-      }),
-  ],
-  [
-    'a checkpoint of nearly a frame',
-    () =>
-      frameOf(helloOnWire, {
-        checkpoint: {
-          task,
-          index: 0,
-          entriesJson: Array(16).fill(`{"type":"restart","reason":"${'x'.repeat(60_000)}"}`),
-        },
-      }),
-  ],
-  [
-    'messages received with negative numbers',
-    () => frameOf(helloOnWire, { messagesReceived: { task, numbers: [-1] } }),
-  ],
-  ['messages presented in no turn', () => frameOf(helloOnWire, { messagesPresented: { task, numbers: [1] } })],
+  ...hostileCheckpoints.map(([name, message]) => [name, () => frameOf(helloOnWire, message)] as const),
   ['a message of no known type', () => grpcFrame(joinFrame([Buffer.from([0xfa, 0x07, 0x01, 0x41])]))],
   ['a message before hello', () => frameOf({ credits: { free: 1 } })],
   ['a second hello', () => frameOf(helloOnWire, helloOnWire)],
