@@ -33,7 +33,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-failures-'));
   log = createMemoryLog();
   const watch = createStoreWatch({ log });
-  database = await openDatabase({ path: join(folder, 'test.db'), now: 0, busyTimeoutMs: 40, watch });
+  database = await openDatabase({ path: join(folder, 'test.db'), now: 0, busyTimeoutMs: 300, watch });
   const { committer, queries } = database;
   const writer = await nextWriter(queries, committer);
   runs = new SqlRunStore({ committer, queries, writer });
@@ -126,6 +126,12 @@ test('a database that another holds is refused together, not one after the other
     async () => other.exec('begin immediate'),
     async () => other.exec('rollback'),
   );
+  other.exec('begin immediate');
+  const begun = performance.now();
+  expect((await settle(Array.from({ length: 40 }, () => full(10)))).acknowledged).toEqual([]);
+  // One after the other they would wait for 12 seconds.
+  expect(performance.now() - begun).toBeLessThan(6_000);
+  other.exec('rollback');
   other.close();
 });
 
