@@ -77,12 +77,9 @@ describe('what an agent goes on from', () => {
   });
 
   test('is nothing after a failure of the step itself: the next attempt begins at turn 0', async () => {
-    const retrying = dagOf(
-      [agentOf('a', { retryPolicy: { limit: 1, intervalMs: 0, backoff: 1, exitCodes: [] } as never })],
-      {
-        name: 'retrying',
-      },
-    );
+    const retrying = dagOf([agentOf('a', { retryPolicy: { limit: 1, intervalMs: 0, backoff: 1, exitCodes: [] } })], {
+      name: 'retrying',
+    });
     const world = await createAgentScene([retrying]);
     const worker = await world.scene.join();
     await world.scene.submit('retrying');
