@@ -82,7 +82,7 @@ test.each(damages)(
     );
     expect(error).toMatchObject({ code: 'data_corrupt' });
     expect(error.message).toContain(message);
-    const aside = String(error.details['setAside']);
+    const aside = String(error.details?.['setAside']);
     if (before !== undefined) {
       expect(error.message).toContain(aside);
       expect(await readFile(aside)).toEqual(before);
