@@ -158,6 +158,17 @@ describe('a message that is read', () => {
     expect(run.send('a', 'm1', {}, now)).toMatchObject([{ type: 'message_accepted', message: { number: 2 } }]);
   });
 
+  it('is read by a turn that comes in one checkpoint with the restart before it', () => {
+    const run = startAgent();
+    run.lease('a');
+    run.send('a', 'm1');
+    run.record('a', [turnOf(1, [], { consumed: [1] })]);
+    run.lose('a');
+    run.lease('a');
+    run.record('a', [{ type: 'restart', reason: 'no tree' }, turnOf(1, [], { consumed: [1] })]);
+    expect(run.target('a').mailbox).toMatchObject({ unread: 0, messages: [{ state: 'consumed', presentations: 1 }] });
+  });
+
   it('keeps its answer when it is read again', () => {
     const run = startAgent(dagOf([agentStep('a', { retryPolicy })]));
     run.lease('a');
@@ -297,6 +308,15 @@ describe('a result with an unread message that asks to be read', () => {
       return run.finish('a')[0]?.type;
     });
     expect(ends).toEqual([...Array.from({ length: 5 }, () => 'step_lost'), 'step_finished']);
+    const reads = startAgent();
+    for (let number = 1; number <= 7; number += 1) {
+      reads.send('a', `m${number}`, { requireAck: true });
+      reads.lease('a');
+      expect(reads.finish('a')).toMatchObject([{ type: 'step_lost' }]);
+      reads.lease('a');
+      reads.record('a', [turnOf(number, [], { consumed: [number] })]);
+      reads.lose('a');
+    }
     run.settle();
     expect(run.states('a')).toEqual(['dead_lettered']);
   });
