@@ -1,3 +1,4 @@
+import { createAgentExecutor } from '@skein/agent';
 import { simulate } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
 
@@ -12,7 +13,7 @@ export const describeSeeds = (from: number, count: number): void => {
       test(`seeds ${first} to ${last}`, { timeout: 300_000 }, async () => {
         const failed: string[] = [];
         for (let seed = first; seed <= last; seed += 1) {
-          const { problems } = await simulate({ seed });
+          const { problems } = await simulate({ seed, createAgentExecutor });
           if (problems.length > 0) failed.push(`seed ${seed} (npm run sim -- --seed ${seed}): ${problems.join('; ')}`);
         }
         expect(failed).toEqual([]);

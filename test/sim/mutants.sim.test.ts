@@ -1,3 +1,4 @@
+import { createAgentExecutor } from '@skein/agent';
 import type { SimMutant } from '@skein/testkit';
 import { simulate } from '@skein/testkit';
 import { expect, test } from 'vitest';
@@ -22,7 +23,7 @@ test.each(Object.entries(telltales) as [SimMutant, string][])(
   async (mutant, telltale) => {
     const found: string[] = [];
     for (let seed = 1; seed <= 40 && found.length === 0; seed += 1) {
-      const { problems } = await simulate({ seed, mutant });
+      const { problems } = await simulate({ seed, mutant, createAgentExecutor });
       found.push(...problems.filter((problem) => problem.includes(telltale)));
     }
     expect(found.length).toBeGreaterThan(0);

@@ -1,3 +1,4 @@
+import { createAgentExecutor } from '@skein/agent';
 import { simulate } from '@skein/testkit';
 
 // Plays seeds and prints those that fail:  npm run sim -- --seed 42   or   npm run sim -- --seeds 10000 [--from 1]
@@ -21,7 +22,7 @@ const total = {
 };
 let failed = 0;
 for (let seed = from; seed < from + count; seed += 1) {
-  const report = await simulate({ seed });
+  const report = await simulate({ seed, createAgentExecutor });
   for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += report[key];
   if (report.problems.length === 0) continue;
   failed += 1;

@@ -1,5 +1,5 @@
 import type { CoordinatorDeps } from '@skein/coordinator';
-import type { Dag, WorkerInfo } from '@skein/domain';
+import type { Dag, ToolsContent, WorkerInfo } from '@skein/domain';
 import { defaultTenant } from '@skein/domain';
 import type { Hasher, IdSource, Meter, Random } from '@skein/ports';
 import type { WorkerEndpoint } from '@skein/worker';
@@ -20,9 +20,12 @@ import { faultyPort } from './faulty-port.ts';
 import { guardGateway } from './guard-gateway.ts';
 import { LeaseMirror } from './lease-mirror.ts';
 import { publishProject } from './random-project.ts';
+import type { SideEffect } from './side-effects.ts';
 import type { SimMutant } from './sim-mutant.ts';
 import { tamperLog } from './sim-mutant.ts';
 import { SimProcess } from './sim-process.ts';
+import type { SimulatedAgentsDeps } from './simulated-agents.ts';
+import { createAgentRunner } from './simulated-agents.ts';
 import type { Ledger } from './simulated-runner.ts';
 import { SimulatedRunner } from './simulated-runner.ts';
 import { WorkerNetwork } from './worker-network.ts';
@@ -41,6 +44,10 @@ export interface WorldOptions {
   readonly stepFailure?: number;
   readonly minWindow?: number;
   readonly checkpointFacts?: number;
+  /** Makes the executor of agent steps, as `createAgentExecutor` does; without it they are played like shell steps. */
+  readonly createAgentExecutor?: SimulatedAgentsDeps['createExecutor'];
+  /** What the agents of the world declare of their tools. */
+  readonly toolEffects?: ToolsContent['effects'];
   /** A defect on purpose, to prove that the oracle sees it. */
   readonly mutant?: SimMutant;
 }
@@ -85,6 +92,8 @@ export class World {
   readonly lines: LoggedLine[] = [];
   readonly meter = createMeter();
   readonly ledger: Ledger = [];
+  /** What agents asked of models and did with tools. */
+  readonly effects: SideEffect[] = [];
   readonly storeFaults: StoreFaults = { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 0, refuses: undefined };
   readonly options: WorldOptions;
   readonly coordinators: CoordinatorPlaces;
@@ -93,6 +102,8 @@ export class World {
   readonly arrived = new Set<string>();
   /** Broken rules that only the moment showed. */
   readonly seen: string[] = [];
+  /** Somebody set a clock: instants of different processes cannot be compared. */
+  clocksJumped = false;
   workers: SimWorker[] = [];
   workerCrashes = 0;
   workerPauses = 0;
@@ -129,7 +140,14 @@ export class World {
 
   /** Publishes the DAGs and starts everything without faults. */
   async start(): Promise<void> {
-    await publishProject(this.stores.projects, this.hasher, defaultTenant, this.options.dags, this.clock.now());
+    await publishProject(
+      this.stores.projects,
+      this.hasher,
+      defaultTenant,
+      this.options.dags,
+      this.clock.now(),
+      this.options.toolEffects,
+    );
     await this.#insertToken();
     await this.startCoordinator();
     for (let place = 0; place < (this.options.workers ?? 2); place += 1) this.startWorker(place);
@@ -187,15 +205,32 @@ export class World {
       { clock: this.clock, random: random.fork('network') },
       this.#faults,
     );
+    const log = createMemoryLog(this.lines, { process: info.workerId });
+    const stepFailure = this.options.stepFailure ?? 0.2;
+    const { createAgentExecutor } = this.options;
+    const agents =
+      createAgentExecutor === undefined
+        ? undefined
+        : createAgentRunner({
+            createExecutor: createAgentExecutor,
+            clock: process.clock,
+            random: random.fork('agents'),
+            hasher: this.hasher,
+            log,
+            meter: this.meter,
+            effects: this.effects,
+            isCurrent: (task) => this.leases.isCurrent(task),
+            failure: stepFailure,
+          });
     const runner = new SimulatedRunner({
       clock: process.clock,
       random: random.fork('runner'),
       workerId: info.workerId,
       ledger: this.ledger,
       maxStepMs: this.options.maxStepMs ?? 1_500,
-      failure: this.options.stepFailure ?? 0.2,
+      failure: stepFailure,
+      ...(agents === undefined ? {} : { agents }),
     });
-    const log = createMemoryLog(this.lines, { process: info.workerId });
     const endpoint = createWorkerEndpoint(
       {
         gateway: guardGateway(network.gateway, process),

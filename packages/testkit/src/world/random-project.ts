@@ -148,7 +148,11 @@ export const storedDags = (dags: readonly Dag[], hasher: Hasher): Pick<Publicati
   return { dags: dags.map(stored), subDags: dags.flatMap(({ subDags = {} }) => Object.values(subDags).map(stored)) };
 };
 
-const tools: ToolsContent = { allow: [], bash: { allow: [], deny: [] }, servers: {} };
+const tools: ToolsContent = {
+  allow: ['read', 'write', 'bash', 'think'],
+  bash: { allow: ['.*'], deny: [] },
+  servers: {},
+};
 
 /** Publishes these DAGs and the one agent, `scout`, that their agent steps run. */
 export const publishProject = async (
@@ -157,10 +161,11 @@ export const publishProject = async (
   tenant: TenantId,
   dags: readonly Dag[],
   at: number,
+  effects?: ToolsContent['effects'],
 ): Promise<void> => {
   const bytes = encodePart('model', model);
   const modelDigest = hasher.digest(bytes);
-  const toolsBytes = encodePart('tools', tools);
+  const toolsBytes = encodePart('tools', effects === undefined ? tools : { ...tools, effects });
   const toolsDigest = hasher.digest(toolsBytes);
   const content: AgentContent = {
     agentId: 'scout',

@@ -11,6 +11,8 @@ import { randomProject } from './random-project.ts';
 export interface SimulationOptions {
   readonly seed: number;
   readonly mutant?: WorldOptions['mutant'];
+  /** See `WorldOptions.createAgentExecutor`. */
+  readonly createAgentExecutor?: WorldOptions['createAgentExecutor'];
   /** How long faults go on, in ms of simulated time. */
   readonly chaosMs?: number;
   /** Sees the world before the oracle judges it. */
@@ -33,11 +35,14 @@ export interface SimulationReport {
   readonly staleResults: number;
 }
 
+/** Furthest that a clock is set. */
+const maxJumpMs = 3_600_000;
+
 /** After this time a client takes its request for lost, and repeats it. */
 const patienceMs = 4_000;
 
 /** Simulated time after the faults within which every run must have ended. */
-const calmLimitMs = 600_000;
+const calmLimitMs = 240_000;
 
 interface Client {
   readonly key: string;
@@ -150,7 +155,8 @@ const disturb = (world: World, random: Random): void => {
     });
   } else if (draw >= 0.92 && draw < 0.97) {
     // An operator sets a clock; no lease may notice.
-    const jumpMs = random.integer(7_200_000) - 3_600_000;
+    world.clocksJumped = true;
+    const jumpMs = random.integer(2 * maxJumpMs) - maxJumpMs;
     if (random.next() < 0.5) world.clock.jumpWall(jumpMs);
     else coordinator?.process.jumpWall(jumpMs);
   }
@@ -208,6 +214,14 @@ const allOver = async (world: World, clients: readonly Client[]): Promise<boolea
   );
 };
 
+/** What agents declare of `bash`: nothing, that the model is told of an unknown outcome, or how to find out. */
+const declared = (random: Random): Pick<WorldOptions, 'toolEffects'> =>
+  pick<Pick<WorldOptions, 'toolEffects'>>(random, [
+    {},
+    { toolEffects: { bash: { unknown: 'tell' } } },
+    { toolEffects: { bash: { unknown: 'tell', reconcile: { command: 'check' } } } },
+  ]) ?? {};
+
 /** Plays one seed: random DAGs, random faults for a while, then calm until all is over, then the oracle. */
 export const simulate = async (options: SimulationOptions): Promise<SimulationReport> => {
   const random = createSeededRandom(`simulation ${options.seed}`);
@@ -222,6 +236,8 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     minWindow: 2 + random.integer(6),
     checkpointFacts: 8 + random.integer(30),
     ...(options.mutant === undefined ? {} : { mutant: options.mutant }),
+    ...(options.createAgentExecutor === undefined ? {} : { createAgentExecutor: options.createAgentExecutor }),
+    ...declared(random),
   });
   await world.start();
   startFaults(world, random.fork('faults'));
@@ -246,6 +262,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   await world.clock.advance(chaosMs);
   stopFaults(world);
   const limit = world.clock.monotonicMs() + calmLimitMs;
+  let isSetRight = false;
   while (!(await allOver(world, clients)) && world.clock.monotonicMs() < limit) {
     for (let place = 0; place < (world.options.workers ?? 2); place += 1) {
       const alive = world.workers.find((worker) => worker.place === place && worker.process.alive);
@@ -255,6 +272,11 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       }
     }
     await world.clock.advance(250);
+    // What was to begin by a clock that was wrong begins when the clock says so: the clock is set to after that.
+    if (world.clocksJumped && !isSetRight && world.clock.monotonicMs() > limit - calmLimitMs / 2) {
+      isSetRight = true;
+      world.clock.jumpWall(2 * maxJumpMs);
+    }
   }
   await world.clock.advance(8_000);
   // Nobody moves the clock while the oracle asks.
