@@ -39,6 +39,7 @@ const setUp = async () => {
       eventRetentionMs: 3_600_000,
       maxEvents: 1_000,
       advertise: [],
+      setAsideDamaged: false,
     },
     createMemoryLog(),
   );

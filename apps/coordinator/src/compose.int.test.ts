@@ -38,6 +38,7 @@ const setUp = async () => {
     eventRetentionMs: 3_600_000,
     maxEvents: 1_000,
     advertise: [],
+    setAsideDamaged: false,
   };
   /** One life of a coordinator, and what `use` made of it. */
   const live = async <T>(use: (client: ReturnType<typeof createClient>) => Promise<T>): Promise<T> => {

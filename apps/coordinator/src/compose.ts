@@ -54,7 +54,8 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
   };
   try {
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    const stores = await openSqlStores({ dataDir: config.dataDir, log, clock, ids, hasher });
+    const { dataDir, setAsideDamaged } = config;
+    const stores = await openSqlStores({ dataDir, log, meter, clock, ids, hasher, setAsideDamaged });
     closers.push(() => stores.close());
     // The data folder is ours now, so what a crash left there leads nowhere.
     await rm(config.endpointFile, { force: true });

@@ -38,6 +38,8 @@ export interface Config {
   readonly maxEvents: number;
   /** Addresses of coordinators that workers are told to try when they lose this one. */
   readonly advertise: readonly string[];
+  /** Put the files of a damaged database aside; the start is refused all the same, and the next begins with an empty store. */
+  readonly setAsideDamaged: boolean;
 }
 
 /** Longest stop before the process ends anyway, in ms. */
@@ -92,6 +94,7 @@ const variables = z.object({
   SKEIN_EVENT_RETENTION_DAYS: days.default(30),
   SKEIN_MAX_EVENTS: z.coerce.number().int().min(100).max(100_000_000).default(100_000),
   SKEIN_ADVERTISE: addresses.optional(),
+  SKEIN_SET_ASIDE_DAMAGED: flag.default(false),
   SKEIN_TLS_CERT_FILE: z.string().min(1).optional(),
   SKEIN_TLS_KEY_FILE: z.string().min(1).optional(),
   SKEIN_TLS_CLIENT_CA_FILE: z.string().min(1).optional(),
@@ -125,6 +128,7 @@ export const readConfig = (
         project: { type: 'string' },
         'log-level': { type: 'string' },
         insecure: { type: 'boolean' },
+        'set-aside-damaged': { type: 'boolean' },
       },
     });
     for (const [name, variable] of Object.entries(flags)) {
@@ -132,6 +136,7 @@ export const readConfig = (
       if (value !== undefined) given[variable] = value;
     }
     if (values.insecure === true) given['SKEIN_INSECURE'] = '1';
+    if (values['set-aside-damaged'] === true) given['SKEIN_SET_ASIDE_DAMAGED'] = '1';
   } catch (error) {
     return err([error instanceof Error ? error.message : 'the flags cannot be read']);
   }
@@ -178,6 +183,7 @@ export const readConfig = (
       eventRetentionMs: Math.round(read.SKEIN_EVENT_RETENTION_DAYS * 86_400_000),
       maxEvents: read.SKEIN_MAX_EVENTS,
       advertise: read.SKEIN_ADVERTISE ?? [],
+      setAsideDamaged: read.SKEIN_SET_ASIDE_DAMAGED,
     }),
   );
 };
