@@ -19,6 +19,12 @@ const total = {
   workerCrashes: 0,
   workerPauses: 0,
   staleResults: 0,
+  coordinatorPauses: 0,
+  modelCalls: 0,
+  toolCalls: 0,
+  messages: 0,
+  consumed: 0,
+  deliveryEvents: 0,
 };
 let failed = 0;
 for (let seed = from; seed < from + count; seed += 1) {

@@ -1,11 +1,12 @@
-import type { RunId } from '@skein/domain';
-import { defaultTenant, isDomainError } from '@skein/domain';
+import { defaultTenant } from '@skein/domain';
 import type { Random } from '@skein/ports';
 import { createSeededRandom } from '../seeded-random.ts';
 import { allRuns, checkWorld } from './check-world.ts';
 import type { SimWorker, World, WorldOptions } from './create-world.ts';
 import { createWorld } from './create-world.ts';
 import { randomProject } from './random-project.ts';
+import type { Client, SentMessage } from './sim-clients.ts';
+import { answerApprovals, cancelSome, pick, sendMessages, submit } from './sim-clients.ts';
 
 /** Settings of one simulation. */
 export interface SimulationOptions {
@@ -33,70 +34,21 @@ export interface SimulationReport {
   readonly workerCrashes: number;
   readonly workerPauses: number;
   readonly staleResults: number;
+  readonly coordinatorPauses: number;
+  /** Turns that agents made, and tool calls that they carried out. */
+  readonly modelCalls: number;
+  readonly toolCalls: number;
+  /** Messages that were taken, read and answered. */
+  readonly messages: number;
+  readonly consumed: number;
+  readonly deliveryEvents: number;
 }
 
 /** Furthest that a clock is set. */
 const maxJumpMs = 3_600_000;
 
-/** After this time a client takes its request for lost, and repeats it. */
-const patienceMs = 4_000;
-
 /** Simulated time after the faults within which every run must have ended. */
 const calmLimitMs = 240_000;
-
-interface Client {
-  readonly key: string;
-  readonly dag: string;
-  runId?: RunId;
-  /** Refused for good. */
-  error?: string;
-}
-
-/** A call to the coordinator that is alive; undefined when it died, was away or did not answer. */
-const call = async <T>(
-  world: World,
-  run: (api: NonNullable<World['coordinator']>['api']) => Promise<T>,
-): Promise<T | undefined> => {
-  // A client knows every address, and not who is home.
-  const coordinator = pick(world.random, world.coordinators.alive);
-  if (coordinator === undefined) return undefined;
-  const { process, api } = coordinator;
-  const died = new Promise<undefined>((resolve) => process.onDeath(() => resolve(undefined)));
-  const passing = new Promise<T>((resolve, reject) => process.run(() => run(api).then(resolve, reject))).catch(
-    (thrown: unknown) => {
-      if (isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'version_conflict'))
-        return undefined;
-      throw thrown;
-    },
-  );
-  // A client does not wait for ever; what it asked for may still happen.
-  const impatient = world.clock.sleep(patienceMs).then(() => undefined);
-  return Promise.race([passing, died, impatient]);
-};
-
-/** A client that insists: it repeats its request under one key until it has an answer. */
-const submit = async (world: World, client: Client): Promise<void> => {
-  while (client.runId === undefined && client.error === undefined) {
-    try {
-      const answer = await call(world, (api) =>
-        api.submitRun(defaultTenant, { dag: client.dag, idempotencyKey: client.key }),
-      );
-      if (answer !== undefined) client.runId = answer.run.runId;
-      else await world.clock.sleep(200);
-    } catch (thrown) {
-      client.error = String(thrown);
-    }
-  }
-};
-
-const cancelSome = async (world: World, client: Client): Promise<void> => {
-  const { runId } = client;
-  if (runId === undefined) return;
-  await call(world, (api) => api.cancelRun(defaultTenant, runId, 'simulation')).catch(() => undefined);
-};
-
-const pick = <T>(random: Random, items: readonly T[]): T | undefined =>
-  items[random.integer(Math.max(1, items.length))];
 
 /** The token is replaced; sooner or later each worker is started anew with the new one. */
 const replaceToken = (world: World, random: Random): void => {
@@ -247,11 +199,15 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   for (const place of [0, 1]) void keepCoordinator(world, place, random.fork(`restarts ${place}`), chaos);
 
   const clients: Client[] = [];
+  const sent: SentMessage[] = [];
+  let isOver = false;
+  void answerApprovals(world, random.fork('approvals'), () => isOver);
   const count = 3 + random.integer(6);
   for (let index = 0; index < count; index += 1) {
     const client: Client = { key: `key-${index}`, dag: pick(random, dags)?.name ?? 'dag-0' };
     clients.push(client);
     world.clock.after(random.integer(chaosMs / 2), () => void submit(world, client));
+    if (random.next() < 0.5) void sendMessages(world, random.fork(`messages ${index}`), client, chaos, sent);
     if (random.next() < 0.15) world.clock.after(random.integer(chaosMs), () => void cancelSome(world, client));
   }
   const disturbances = random.fork('disturbances');
@@ -278,14 +234,19 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       world.clock.jumpWall(2 * maxJumpMs);
     }
   }
+  isOver = true;
   await world.clock.advance(8_000);
   // Nobody moves the clock while the oracle asks.
   world.storeFaults.maxDelayMs = 0;
   await world.startCoordinator();
   await options.inspect?.(world);
-  const problems = await checkWorld(world, clients);
+  const problems = await checkWorld(world, clients, sent);
   const counts = world.meter.counts;
   const heads = await allRuns(world);
+  let consumed = 0;
+  for (const { tenant, runId } of heads)
+    for (const fact of await world.stores.runs.readFacts(tenant, runId, 0))
+      if (fact.type === 'turn_planned') consumed += fact.entry.consumed?.length ?? 0;
   return {
     seed: options.seed,
     problems,
@@ -297,5 +258,11 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     workerCrashes: world.workerCrashes,
     workerPauses: world.workerPauses,
     staleResults: counts.get('skein_results_total stale') ?? 0,
+    coordinatorPauses: world.coordinators.pauses,
+    modelCalls: world.effects.filter(({ kind }) => kind === 'model').length,
+    toolCalls: world.effects.filter(({ kind }) => kind === 'tool').length,
+    messages: sent.length,
+    consumed,
+    deliveryEvents: (await world.stores.delivery.readEvents(defaultTenant, 0, 100_000)).items.length,
   };
 };
