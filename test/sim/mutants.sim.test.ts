@@ -7,6 +7,8 @@ import { expect, test } from 'vitest';
 const telltales: Record<SimMutant, string> = {
   no_fencing: 'was never produced under token',
   outbox_dropped: 'arrived and was forgotten',
+  checkpoint_not_committed: 'points acknowledged',
+  no_dedup: 'was taken twice',
   keeps_everything: 'kept although its lease is over',
   loss_forgotten: 'lost at',
   double_credits: 'offered beyond the free slots',

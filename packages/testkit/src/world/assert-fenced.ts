@@ -44,7 +44,7 @@ const checkRun = ({ runId, facts }: RunHistory, say: Report): void => {
         return;
       }
       case 'step_pushed_back':
-        for (const path of [...settled.keys()]) if (fact.steps.some((step) => isOf(path, step))) settled.delete(path);
+        for (const path of settled.keys()) if (fact.steps.some((step) => isOf(path, step))) settled.delete(path);
         return;
       case 'run_finished':
         if (live.size > 0) say(`run ${runId} ended with live leases: ${[...live.keys()].join(', ')}`);
