@@ -56,7 +56,7 @@ export type {
   StateCheckpoint,
 } from './run-store.ts';
 export type { SecretReader, SecretSource, Secrets } from './secrets.ts';
-export type { ShardHome, ShardStore } from './shard-store.ts';
+export type { ShardHome, ShardRow, ShardStore } from './shard-store.ts';
 export type { CollectedSnapshots, SnapshotStore } from './snapshot-store.ts';
 export type {
   ExecutionContext,

@@ -22,6 +22,10 @@ export class RunTable {
   readonly #undrivable = new Map<RunId, DomainError>();
   /** Shards that this coordinator is home to. */
   shards: ReadonlySet<number> = new Set();
+  /** The epoch under which each of them was claimed. */
+  epochs: ReadonlyMap<number, number> = new Map();
+  /** On the monotonic clock: after it another coordinator may be home to them, and what is in memory may be behind the log. */
+  homeUntil = Number.POSITIVE_INFINITY;
   /** Of these, shards whose open runs have not all been read yet. */
   readonly unread = new Set<number>();
 

@@ -20,6 +20,7 @@ import { tendCaller } from './tend-call.ts';
  *  T3 effects (offers, cancels, answers, wake-ups) only after the append is durable
  *  T4 an append that is not known to be durable throws the state away; the log says what holds (recover-run.ts)
  *  T6 while the store says that it cannot write, runs have no turns; when it can again, all have one
+ *  T7 a coordinator that did not renew its shards in time has no turns until it did: its memory may be behind the log
  *  T5 a turn never awaits a peer, and an error of one run never leaves it
  */
 
@@ -50,6 +51,8 @@ export const wakeRun = (engine: Engine, actor: RunActor): void => {
   actor.scheduled = true;
   queueMicrotask(() => {
     actor.scheduled = false;
+    // T7
+    if (engine.deps.clock.monotonicMs() >= engine.runs.homeUntil) return;
     if (actor.inFlight === undefined && !actor.dropped && engine.phase !== 'stopped') takeTurn(engine, actor);
   });
 };

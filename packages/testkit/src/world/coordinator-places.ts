@@ -93,6 +93,7 @@ export class CoordinatorPlaces {
         if (homes.length > 0) this.#home = coordinatorId;
         return homes;
       },
+      read: () => shards.read(),
       release: (coordinatorId) => shards.release(coordinatorId),
     };
   }

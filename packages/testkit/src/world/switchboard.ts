@@ -80,13 +80,15 @@ export class Switchboard implements CoordinatorGateway {
     const { process, gateway } = target;
     const { leases, links, mutant } = this.#deps;
     let closed = false;
+    /** Counts by which a restart was acknowledged: nothing of it, or all up to it. */
+    const restarts = new Set<string>();
     let running: readonly TaskRef[] = [];
     const credit: Credit = { free: 0, offersSeen: 0, offersSent: 0, results: 0, draining: false };
     const guarded: StreamListener<CoordinatorMessage> = {
       onMessage: (message) => {
         if (!process.alive || closed) return;
         const heard = tamperDown(mutant, running, message);
-        this.#check(heard, credit);
+        this.#check(heard, credit, restarts);
         listener.onMessage(heard);
         if (heard.type === 'welcome') running = [];
       },
@@ -109,6 +111,8 @@ export class Switchboard implements CoordinatorGateway {
     const send = (message: WorkerMessage): void => {
       if (message.type === 'hello') links.set(message.worker.workerId, link);
       if (message.type === 'hello') running = message.running;
+      if (message.type === 'checkpoint' && message.entries[0]?.type === 'restart')
+        restarts.add(`${message.task.runId} ${message.task.step} ${message.task.token} ${message.index + 1}`);
       if (message.type === 'credits') Object.assign(credit, { ...message, results: 0 });
       if (message.type === 'draining') credit.draining = true;
       if (message.type === 'result') {
@@ -149,13 +153,16 @@ export class Switchboard implements CoordinatorGateway {
   storeBlob: CoordinatorGateway['storeBlob'] = (...args) => this.#call((gateway) => gateway.storeBlob(...args));
 
   /** Rules that only the stream can show: no more offers than asked for, and none kept whose lease is over. */
-  #check(message: CoordinatorMessage, credit: Credit): void {
+  #check(message: CoordinatorMessage, credit: Credit, restarts: ReadonlySet<string>): void {
     if (message.type === 'offer') {
       credit.offersSent += 1;
       if (over(credit))
         this.#deps.report(`${message.offer.runId} ${message.offer.step}: offered beyond the free slots`);
     }
-    if (message.type === 'checkpoint_recorded') this.#checkRecorded(message);
+    if (message.type === 'checkpoint_recorded') {
+      const { task, count } = message;
+      if (!restarts.has(`${task.runId} ${task.step} ${task.token} ${count}`)) this.#checkRecorded(message);
+    }
     if (message.type !== 'welcome') return;
     for (const task of message.keep) {
       if (!this.#deps.leases.isCurrent(task))
