@@ -305,6 +305,8 @@ export const playRun = (
         reason: reasons[part % reasons.length] ?? 'refused',
         started: part % 3 !== 0,
         ...(part % 4 === 0 ? { shared: true } : {}),
+        ...(part % 5 === 0 ? { suspect: true } : {}),
+        ...(part % 7 === 0 ? { late: part % 4 === 0 ? 'shared' : 'alone' } : {}),
         ...(part % 2 === 0 ? {} : { random: (part % 7) / 7 }),
       });
     else if (kind === 7 && repeats.length > 0) repeat(pick(repeats) as RunCommand);

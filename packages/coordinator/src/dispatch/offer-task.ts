@@ -3,7 +3,7 @@ import { findTarget } from '@skein/domain';
 import { sendUnread } from '../delivery/deliver-messages.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
-import { loseTask } from '../fleet/end-session.ts';
+import { loseTask } from '../fleet/lose-task.ts';
 import type { HeldTask } from '../fleet/worker-session.ts';
 import { taskKey } from '../fleet/worker-session.ts';
 import type { LeasedTask } from '../run/plan-turn.ts';

@@ -1,4 +1,5 @@
 import type { RunFact } from '@skein/domain';
+import { DomainError } from '@skein/domain';
 import type { ScriptedWorker } from '@skein/testkit';
 import { createScene, dagOf, stepOf, taskOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
@@ -178,6 +179,64 @@ describe('an attempt without progress', () => {
       worker.beat();
     }
     expect((await scene.view(runId)).status).toBe('running');
+    await scene.close();
+  });
+
+  test.each(['cut off', 'silent'])(
+    'is not judged while its worker is %s, and has its whole time again after it',
+    async (happened) => {
+      const scene = await createScene({ dags: [stuck], config: { leaseMs: 20_000 } });
+      const worker = await scene.join();
+      const runId = await scene.submit('stuck');
+      const offer = worker.offers[0]!;
+      worker.start(offer);
+      if (happened === 'cut off') worker.break();
+      await scene.clock.advance(15_000);
+      expect((await scene.view(runId)).status).toBe('running');
+      const back = happened === 'cut off' ? scene.connect(worker.info) : worker;
+      if (back !== worker) back.hello({ running: [{ ...taskOf(offer), started: true }] });
+      for (let time = 0; time < 9_000; time += 1_000) {
+        back.beat();
+        await scene.clock.advance(1_000);
+      }
+      expect((await scene.view(runId)).status).toBe('running');
+      back.beat();
+      await scene.clock.advance(2_000);
+      expect((await scene.view(runId)).status).toBe('failed');
+      await scene.close();
+    },
+  );
+
+  test('is not judged by a coordinator that paused or could not write, before it listened again', async () => {
+    const scene = await createScene({ dags: [stuck] });
+    const worker = await scene.join();
+    const runId = await scene.submit('stuck');
+    worker.start(worker.offers[0]!);
+    const advance = async (ms: number) => {
+      for (let time = 0; time < ms; time += 1_000) {
+        await scene.clock.advance(1_000);
+        worker.beat();
+      }
+    };
+    await advance(9_000);
+    const { clock } = scene;
+    const monotonicMs = clock.monotonicMs.bind(clock);
+    clock.monotonicMs = () => monotonicMs() + 60_000;
+    await advance(9_000);
+    expect((await scene.view(runId)).status).toBe('running');
+    const { runs } = scene.stores;
+    const probe = runs.probeWrite.bind(runs);
+    const refuse = () => Promise.reject(new DomainError('unavailable', 'no room', { reason: 'disk_full' }));
+    runs.probeWrite = refuse;
+    scene.onAppend = refuse;
+    await expect(scene.submit('stuck')).rejects.toMatchObject({ code: 'unavailable' });
+    await advance(15_000);
+    runs.probeWrite = probe;
+    scene.onAppend = (request, append) => append(request);
+    await advance(9_000);
+    expect((await scene.view(runId)).status).toBe('running');
+    await advance(8_000);
+    expect((await scene.view(runId)).status).toBe('failed');
     await scene.close();
   });
 });

@@ -73,6 +73,8 @@ export class WorkerSession implements WorkerLoad {
   pausedUntil = 0;
   refusals = 0;
   readonly tasks = new Map<string, HeldTask>();
+  /** Tasks that were taken from it though it may be alive, until it is known: if it is gone, they are charged with it. */
+  readonly suspected = new Map<string, { readonly ref: TaskRef; readonly shared: boolean }>();
   holdings = new Holdings();
   /** Parts on their own that left here to their end, and did not leave the worker's cache since. */
   readonly partsSent = new Set<Digest>();

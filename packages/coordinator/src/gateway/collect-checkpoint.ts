@@ -5,7 +5,7 @@ import { tellFenced } from '../delivery/fenced-writes.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
-import { loseTask } from '../fleet/end-session.ts';
+import { loseTask } from '../fleet/lose-task.ts';
 import type { HeldTask, WorkerSession } from '../fleet/worker-session.ts';
 import type { Settlement } from '../run/run-actor.ts';
 import { postCommand } from '../run/run-turn.ts';

@@ -4,6 +4,7 @@ import { noteMessages } from '../delivery/deliver-messages.ts';
 import { countFenced } from '../delivery/fenced-writes.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
+import { judgeSuspected } from '../fleet/lose-task.ts';
 import { moveHeldTask } from '../fleet/move-held-task.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
 import { collectCheckpoint } from './collect-checkpoint.ts';
@@ -66,6 +67,7 @@ export const onWorkerMessage = (
       session.send({ type: 'heartbeat_answer', sentAtMs: message.sentAtMs });
       if (session.silent) {
         session.silent = false;
+        judgeSuspected(engine, session, false);
         engine.fleet.refresh(session);
         engine.dispatcher.pump();
       }

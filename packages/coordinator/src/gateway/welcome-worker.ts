@@ -6,8 +6,9 @@ import type { SnapshotFormat } from '@skein/snapshot';
 import { formatOf } from '@skein/snapshot';
 import { redeliver } from '../delivery/deliver-messages.ts';
 import type { Engine } from '../engine/engine.ts';
-import { detachStream, loseTask } from '../fleet/end-session.ts';
+import { detachStream } from '../fleet/end-session.ts';
 import { Holdings } from '../fleet/holdings.ts';
+import { judgeSuspected, loseTask } from '../fleet/lose-task.ts';
 import type { HeldTask } from '../fleet/worker-session.ts';
 import { taskKey, WorkerSession } from '../fleet/worker-session.ts';
 import { leaseAt } from '../run/lease-at.ts';
@@ -70,7 +71,7 @@ const keepTasks = (engine: Engine, session: WorkerSession, running: readonly Tol
       tenant: session.tenant,
       ref,
       offeredAt: now,
-      progressAt: known?.progressAt ?? now,
+      progressAt: now,
       state: started ? 'running' : 'acknowledged',
       received: true,
       started: started ? 'yes' : 'no',
@@ -129,6 +130,7 @@ export const welcomeWorker = (
     session.link = undefined;
     oldLink.close(new DomainError('unavailable', 'the worker opened another stream'));
   }
+  if (session.suspected.size > 0) judgeSuspected(engine, session, session.info?.incarnation !== incarnation);
   session.tokenId = identity.tokenId;
   session.sessionId = sessionId;
   session.info = hello.worker;

@@ -174,10 +174,16 @@ const lose = (state: RunState, command: CommandOf<'lose'>, now: number): Decisio
   const found = findTarget(state, command.step);
   const lease = found?.target.lease;
   if (found === undefined || lease?.token !== command.token) return nothing;
-  const { step, token, reason, shared, random } = command;
+  const { step, token, reason, shared, suspect, late, random } = command;
   // A durable point under this lease says that step code began, whatever was heard of it.
   const started = command.started || (countsAsLoss(reason) && lease.startedAt !== undefined);
-  const loss = { reason, started, ...(shared === undefined ? {} : { shared }) };
+  const loss = {
+    reason,
+    started,
+    ...(shared === undefined ? {} : { shared }),
+    ...(suspect === undefined ? {} : { suspect }),
+    ...(late === undefined ? {} : { late }),
+  };
   const fact = { type: 'step_lost', v: 1, at: now, step, token, ...loss } as const;
   const end = endByLoss(found.target, state.graph.byId.get(found.step.path)?.onWorkerLoss ?? 'retry', loss);
   if (end !== undefined) return ok([{ ...fact, ...end }]);

@@ -69,6 +69,8 @@ export type RunCommand =
       readonly started: boolean;
       /** See `step_lost`. */
       readonly shared?: true;
+      readonly suspect?: true;
+      readonly late?: 'alone' | 'shared';
       /** 0 to 1, for the full jitter of the delay before the next lease; absent: at once. */
       readonly random?: number;
     }

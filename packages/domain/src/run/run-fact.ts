@@ -157,6 +157,10 @@ export type RunFact =
       readonly started: boolean;
       /** The worker was lost with other tasks that had started, so that this one is not to blame alone; absent means no. */
       readonly shared?: true;
+      /** The worker was taken for gone and may be alive: charged to nobody. A later loss of the step says what became of it, in `late`. */
+      readonly suspect?: true;
+      /** An earlier loss that was `suspect` is charged with this one, because its worker was gone: it had run the step alone, or others too. */
+      readonly late?: 'alone' | 'shared';
       /** Not leased again before this instant (ms); absent means at once. */
       readonly retryAt?: number;
       /** Set when the step is not tried again. */

@@ -31,22 +31,35 @@ export interface Loss {
   readonly reason: LossReason;
   readonly started: boolean;
   readonly shared?: true;
+  /** The worker may be alive: charged to nobody for now. */
+  readonly suspect?: true;
+  /** A loss before this one was `suspect`, and its worker turned out to be gone: it is charged with this one. */
+  readonly late?: 'alone' | 'shared';
 }
+
+type Counter = 'unstartedLosses' | 'losses' | 'sharedLosses';
 
 /** Whether a lease that ended so tells against the step: a worker that was told to leave, or that was busy, does not, nor does a message. */
 export const countsAsLoss = (reason: LossReason): boolean =>
   reason !== 'drained' && reason !== 'refused' && reason !== 'unread_message';
 
-/** The counter that a loss raises; undefined when it is charged to nobody, as when the agent got on since the loss before it. */
-export const chargeOf = (
-  target: StepState,
-  { reason, started, shared }: Loss,
-): 'unstartedLosses' | 'losses' | 'sharedLosses' | undefined => {
-  if (!countsAsLoss(reason)) return undefined;
-  if (!started) return 'unstartedLosses';
-  const { progress } = target;
-  if (progress !== undefined && progress.seqs.length > (progress.lostAt ?? 0)) return undefined;
-  return shared === true ? 'sharedLosses' : 'losses';
+const gotOn = ({ progress }: StepState): boolean =>
+  progress !== undefined && progress.seqs.length > (progress.lostAt ?? 0);
+
+/** The counters that a loss raises; none when it is charged to nobody, as when the agent got on since the loss before it. */
+const chargesOf = (target: StepState, { reason, started, shared, suspect, late }: Loss): readonly Counter[] => {
+  if (!countsAsLoss(reason)) return [];
+  const charges: Counter[] = [];
+  if (late !== undefined && !gotOn(target)) charges.push(late === 'shared' ? 'sharedLosses' : 'losses');
+  if (!started) charges.push('unstartedLosses');
+  else if (suspect !== true && !gotOn(target)) charges.push(shared === true ? 'sharedLosses' : 'losses');
+  return charges;
+};
+
+/** What a counter would be after the loss; 0 when the loss does not raise it. */
+const countAfter = (target: StepState, charges: readonly Counter[], counter: Counter): number => {
+  const raised = charges.filter((each) => each === counter).length;
+  return raised === 0 ? 0 : (target[counter] ?? 0) + raised;
 };
 
 const unavailable = (message: string, losses: number): ErrorData => ({
@@ -61,24 +74,26 @@ export const endByLoss = (
   onWorkerLoss: 'retry' | 'fail',
   loss: Loss,
 ): { readonly error: ErrorData; readonly deadLetter?: DeadLetterReason } | undefined => {
-  const charge = chargeOf(target, loss);
-  const count = charge === undefined ? 0 : (target[charge] ?? 0) + 1;
+  const charges = chargesOf(target, loss);
+  const alone = countAfter(target, charges, 'losses');
   if (loss.started && onWorkerLoss === 'fail') {
     const message = 'the worker was lost while the step ran, and on_worker_loss is fail';
-    return { error: unavailable(message, charge === 'losses' ? count : target.losses) };
+    return { error: unavailable(message, Math.max(alone, target.losses)) };
   }
-  if (charge === 'unstartedLosses' && count >= maxUnstartedLosses) {
-    const message = `poison: ${count} workers in a row were lost before they started this step`;
-    return { error: unavailable(message, count), deadLetter: 'transport_exhausted' };
+  const unstarted = countAfter(target, charges, 'unstartedLosses');
+  if (unstarted >= maxUnstartedLosses) {
+    const message = `poison: ${unstarted} workers in a row were lost before they started this step`;
+    return { error: unavailable(message, unstarted), deadLetter: 'transport_exhausted' };
   }
-  if (charge === 'losses' && count >= maxWorkerLosses)
+  if (alone >= maxWorkerLosses)
     return {
-      error: unavailable(`poison: ${count} workers were lost while they ran this step`, count),
+      error: unavailable(`poison: ${alone} workers were lost while they ran this step`, alone),
       deadLetter: 'poison',
     };
-  if (charge !== 'sharedLosses' || count < maxSharedLosses) return undefined;
-  const message = `poison: ${count} workers were lost while they ran this step and others with it`;
-  return { error: unavailable(message, count), deadLetter: 'poison' };
+  const shared = countAfter(target, charges, 'sharedLosses');
+  if (shared < maxSharedLosses) return undefined;
+  const message = `poison: ${shared} workers were lost while they ran this step and others with it`;
+  return { error: unavailable(message, shared), deadLetter: 'poison' };
 };
 
 /**
@@ -86,22 +101,24 @@ export const endByLoss = (
  * 1 s, 2 s, 4 s and so on to 60 s. `random` from 0 to 1.
  */
 export const lossDelayMs = (target: StepState, loss: Loss, random: number): number => {
-  const charge = chargeOf(target, loss);
-  if (charge === undefined) return 0;
-  const before = charge === 'unstartedLosses' ? target.unstartedLosses : target.losses + (target.sharedLosses ?? 0);
+  const charges = chargesOf(target, loss);
+  const last = charges.at(-1);
+  if (last === undefined) return 0;
+  const earlier = target.losses + (target.sharedLosses ?? 0) + charges.length - 1;
+  const before = last === 'unstartedLosses' ? target.unstartedLosses : earlier;
   if (before === 0) return 0;
   return Math.round(random * Math.min(maxDelayMs, baseDelayMs * 2 ** Math.min(before - 1, 10)));
 };
 
 /** Counts a loss, and keeps it for the history of a dead letter. */
 export const noteLoss = (target: StepState, loss: Loss, at: number): void => {
-  const charge = chargeOf(target, loss);
+  const charges = chargesOf(target, loss);
   if (loss.started) target.unstartedLosses = 0;
-  if (charge !== undefined) target[charge] = (target[charge] ?? 0) + 1;
+  for (const counter of charges) target[counter] = (target[counter] ?? 0) + 1;
   if (!countsAsLoss(loss.reason)) return;
   const { progress, workerId } = target;
-  if (loss.started && progress !== undefined) progress.lostAt = progress.seqs.length;
-  const what = `${loss.reason}${loss.started ? '' : ' before it started'}${loss.shared === true ? ', with other tasks' : ''}`;
+  if (loss.started && loss.suspect !== true && progress !== undefined) progress.lostAt = progress.seqs.length;
+  const what = `${loss.reason}${loss.started ? '' : ' before it started'}${loss.shared === true ? ', with other tasks' : ''}${loss.suspect === true ? ', perhaps alive' : ''}`;
   const entry = workerId === undefined ? { at, what } : { at, what, workerId };
   target.lossLog = [...(target.lossLog ?? []), entry].slice(-maxLossLog);
 };
