@@ -190,6 +190,10 @@ describe('an attempt without progress', () => {
       const runId = await scene.submit('stuck');
       const offer = worker.offers[0]!;
       worker.start(offer);
+      for (let time = 0; time < 8_000; time += 1_000) {
+        await scene.clock.advance(1_000);
+        worker.beat();
+      }
       if (happened === 'cut off') worker.break();
       await scene.clock.advance(15_000);
       expect((await scene.view(runId)).status).toBe('running');

@@ -42,6 +42,22 @@ describe('a step that may run twice', () => {
     expect([status, steps[0]?.losses]).toEqual(['running', undefined]);
   });
 
+  test('is charged nothing for the silence of a worker that was heard again, also when it exits later', async () => {
+    const scene = await setUp();
+    const runId = await scene.submit('safe');
+    const worker = await takeOne(scene, {});
+    await scene.clock.advance(4_000);
+    await untilOffers(scene, worker, 2);
+    expect((await scene.view(runId)).steps[0]?.losses).toBeUndefined();
+    const exit = ({ info }: ScriptedWorker) =>
+      scene.coordinator.gateway.reportExit({ token: scene.joinToken }, { incarnation: info.incarnation });
+    worker.start(worker.offers[1]!);
+    await exit(worker);
+    await exit(await takeOne(scene, {}));
+    await scene.settle();
+    expect((await scene.view(runId)).steps[0]?.losses).toEqual({ execution: 2, transport: 0 });
+  });
+
   test.each([
     [
       'is reported as exited',
