@@ -47,6 +47,7 @@ describe('a step that may run twice', () => {
     const runId = await scene.submit('safe');
     const worker = await takeOne(scene, {});
     await scene.clock.advance(4_000);
+    worker.credits(1);
     await untilOffers(scene, worker, 2);
     expect((await scene.view(runId)).steps[0]?.losses).toBeUndefined();
     const exit = ({ info }: ScriptedWorker) =>
