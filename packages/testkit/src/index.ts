@@ -105,6 +105,7 @@ export type { SceneOptions } from './world/scene.ts';
 export { createScene, Scene, ScriptedWorker, taskOf } from './world/scene.ts';
 export type { SideEffect } from './world/side-effects.ts';
 export type { SimMutant } from './world/sim-mutant.ts';
+export { simMutants } from './world/sim-mutant.ts';
 export { SimProcess } from './world/sim-process.ts';
 export type { SimulationOptions, SimulationReport } from './world/simulate.ts';
 export { simulate } from './world/simulate.ts';

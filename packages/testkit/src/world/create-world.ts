@@ -22,7 +22,7 @@ import { LeaseMirror } from './lease-mirror.ts';
 import { publishProject } from './random-project.ts';
 import type { SideEffect } from './side-effects.ts';
 import type { SimMutant } from './sim-mutant.ts';
-import { tamperLog } from './sim-mutant.ts';
+import { tamperAppends, tamperLog } from './sim-mutant.ts';
 import { SimProcess } from './sim-process.ts';
 import type { SimulatedAgentsDeps } from './simulated-agents.ts';
 import { createAgentRunner } from './simulated-agents.ts';
@@ -294,6 +294,7 @@ export class World {
 
   #depsFor(process: SimProcess, coordinatorId: string): CoordinatorDeps {
     const { stores, hasher, ids, clock } = this;
+    const { mutant } = this.options;
     const random = this.random.fork(`store ${coordinatorId} ${this.coordinators.crashes}`);
     const deps = { clock, random, process, faults: this.storeFaults };
     const secrets = { secureToken: () => `secret-${this.random.integer(1_000_000_000)}` };
@@ -304,7 +305,7 @@ export class World {
       secrets,
       log: createMemoryLog(this.lines, { process: 'coordinator', coordinatorId }),
       meter: this.meter,
-      runs: faultyPort(tamperLog(this.options.mutant, this.leases.watch(stores.runs)), deps),
+      runs: faultyPort(tamperLog(mutant, tamperAppends(mutant, this.leases.watch(stores.runs))), deps),
       queue: faultyPort(stores.queue, deps, ['onAvailable']),
       projects: faultyPort(stores.projects, deps),
       memory: faultyPort(stores.memory, deps),

@@ -1,5 +1,5 @@
 import type { RunFact, TaskRef, WorkerId } from '@skein/domain';
-import type { CoordinatorMessage, HeldTask, RunHead, RunStore, WorkerMessage } from '@skein/ports';
+import type { AppendRequest, CoordinatorMessage, HeldTask, RunHead, RunStore, WorkerMessage } from '@skein/ports';
 import type { LeaseMirror } from './lease-mirror.ts';
 
 /**
@@ -15,17 +15,21 @@ import type { LeaseMirror } from './lease-mirror.ts';
  * - `child_not_missed`: a run that does not exist is taken for one that is under way, so that nobody creates it again
  * - `return_forgotten`: the log forgets that called runs returned, so that they return twice
  */
-export type SimMutant =
-  | 'no_fencing'
-  | 'outbox_dropped'
-  | 'checkpoint_not_committed'
-  | 'no_dedup'
-  | 'keeps_everything'
-  | 'loss_forgotten'
-  | 'double_credits'
-  | 'adopts_unchecked'
-  | 'child_not_missed'
-  | 'return_forgotten';
+export const simMutants = [
+  'no_fencing',
+  'outbox_dropped',
+  'checkpoint_not_committed',
+  'no_dedup',
+  'keeps_everything',
+  'loss_forgotten',
+  'double_credits',
+  'adopts_unchecked',
+  'child_not_missed',
+  'return_forgotten',
+] as const;
+
+/** One of them. */
+export type SimMutant = (typeof simMutants)[number];
 
 const plain = ({ runId, step, attempt, token }: TaskRef): TaskRef => ({ runId, step, attempt, token });
 
@@ -78,6 +82,25 @@ const underWay = (tenant: string, runId: string): RunHead => ({
   createdAt: 0,
   partial: false,
 });
+
+/** A creation that knows nothing of earlier ones. */
+const forgetful = ({ creation, ...request }: AppendRequest): AppendRequest => {
+  if (creation === undefined) return request;
+  const { idempotency: _forgotten, ...rest } = creation;
+  return { ...request, creation: rest };
+};
+
+/** The log as a mutant writes it. */
+export const tamperAppends = (mutant: SimMutant | undefined, runs: RunStore): RunStore => {
+  if (mutant !== 'no_dedup') return runs;
+  return new Proxy(runs, {
+    get: (target, name) => {
+      if (name === 'append') return (request: AppendRequest) => target.append(forgetful(request));
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === 'function' ? (member as (...args: unknown[]) => unknown).bind(target) : member;
+    },
+  });
+};
 
 /** The log as a mutant reads it. */
 export const tamperLog = (mutant: SimMutant | undefined, runs: RunStore): RunStore => {

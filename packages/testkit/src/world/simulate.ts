@@ -25,6 +25,8 @@ export interface SimulationReport {
   readonly seed: number;
   /** Broken invariants; none in a sound world. */
   readonly problems: readonly string[];
+  /** The last lines that any process logged, for a seed that failed. */
+  readonly lastEvents: readonly string[];
   readonly runs: number;
   /** Of these, runs that a step of another one called. */
   readonly calledRuns: number;
@@ -44,11 +46,14 @@ export interface SimulationReport {
   readonly deliveryEvents: number;
 }
 
+/** Lines that a failed seed shows. */
+const lastLines = 20;
+
 /** Furthest that a clock is set. */
 const maxJumpMs = 3_600_000;
 
 /** Simulated time after the faults within which every run must have ended. */
-const calmLimitMs = 240_000;
+const calmLimitMs = 600_000;
 
 /** The token is replaced; sooner or later each worker is started anew with the new one. */
 const replaceToken = (world: World, random: Random): void => {
@@ -174,6 +179,14 @@ const declared = (random: Random): Pick<WorldOptions, 'toolEffects'> =>
     { toolEffects: { bash: { unknown: 'tell', reconcile: { command: 'check' } } } },
   ]) ?? {};
 
+const textOf = ({ level, message, fields }: World['lines'][number]): string => {
+  const told = Object.entries(fields).map(([name, value]) => {
+    const { code } = (value ?? {}) as { readonly code?: string };
+    return `${name}=${code ?? String(value)}`;
+  });
+  return `${level} ${message} ${told.join(' ')}`;
+};
+
 /** Plays one seed: random DAGs, random faults for a while, then calm until all is over, then the oracle. */
 export const simulate = async (options: SimulationOptions): Promise<SimulationReport> => {
   const random = createSeededRandom(`simulation ${options.seed}`);
@@ -229,7 +242,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
     }
     await world.clock.advance(250);
     // What was to begin by a clock that was wrong begins when the clock says so: the clock is set to after that.
-    if (world.clocksJumped && !isSetRight && world.clock.monotonicMs() > limit - calmLimitMs / 2) {
+    if (world.clocksJumped && !isSetRight && world.clock.monotonicMs() > limit - (calmLimitMs * 4) / 5) {
       isSetRight = true;
       world.clock.jumpWall(2 * maxJumpMs);
     }
@@ -250,6 +263,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   return {
     seed: options.seed,
     problems,
+    lastEvents: problems.length === 0 ? [] : world.lines.slice(-lastLines).map(textOf),
     runs: heads.length,
     calledRuns: heads.filter(({ parentRunId }) => parentRunId !== undefined).length,
     facts: heads.reduce((sum, { seq }) => sum + seq, 0),
