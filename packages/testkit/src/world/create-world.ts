@@ -1,7 +1,7 @@
 import type { CoordinatorDeps } from '@skein/coordinator';
 import type { Dag, ToolsContent, WorkerInfo } from '@skein/domain';
 import { defaultTenant } from '@skein/domain';
-import type { Hasher, IdSource, Meter, Random } from '@skein/ports';
+import type { AppendOutcome, Hasher, IdSource, Meter, Random } from '@skein/ports';
 import type { WorkerEndpoint } from '@skein/worker';
 import { createWorkerEndpoint } from '@skein/worker';
 import { FakeClock } from '../fake-clock.ts';
@@ -94,6 +94,8 @@ export class World {
   readonly ledger: Ledger = [];
   /** What agents asked of models and did with tools. */
   readonly effects: SideEffect[] = [];
+  /** Every append that reached the store: by whom, and what became of it. */
+  readonly appends: { readonly by: string; readonly status: AppendOutcome['status'] }[] = [];
   readonly storeFaults: StoreFaults = { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 0, refuses: undefined };
   readonly options: WorldOptions;
   readonly coordinators: CoordinatorPlaces;
@@ -295,6 +297,7 @@ export class World {
   #depsFor(process: SimProcess, coordinatorId: string): CoordinatorDeps {
     const { stores, hasher, ids, clock } = this;
     const { mutant } = this.options;
+    const note = (status: AppendOutcome['status']): void => void this.appends.push({ by: coordinatorId, status });
     const random = this.random.fork(`store ${coordinatorId} ${this.coordinators.crashes}`);
     const deps = { clock, random, process, faults: this.storeFaults };
     const secrets = { secureToken: () => `secret-${this.random.integer(1_000_000_000)}` };
@@ -305,7 +308,7 @@ export class World {
       secrets,
       log: createMemoryLog(this.lines, { process: 'coordinator', coordinatorId }),
       meter: this.meter,
-      runs: faultyPort(tamperLog(mutant, tamperAppends(mutant, this.leases.watch(stores.runs))), deps),
+      runs: faultyPort(tamperLog(mutant, tamperAppends(mutant, this.leases.watch(stores.runs, note))), deps),
       queue: faultyPort(stores.queue, deps, ['onAvailable']),
       projects: faultyPort(stores.projects, deps),
       memory: faultyPort(stores.memory, deps),

@@ -1,5 +1,5 @@
 import type { RunFact, TaskRef } from '@skein/domain';
-import type { RunStore, WorkerMessage } from '@skein/ports';
+import type { AppendOutcome, RunStore, WorkerMessage } from '@skein/ports';
 
 interface Lease extends TaskRef {
   readonly workerId: string;
@@ -13,8 +13,8 @@ export class LeaseMirror {
   /** How many durable points the transcript of each step has. */
   readonly #recorded = new Map<string, number>();
 
-  /** The same store, watched. */
-  watch(runs: RunStore): RunStore {
+  /** The same store, watched; `told` hears what became of each append. */
+  watch(runs: RunStore, told: (status: AppendOutcome['status']) => void): RunStore {
     const note = (runId: string, expectedSeq: number, facts: readonly RunFact[]): void =>
       this.#note(runId, expectedSeq, facts);
     return new Proxy(runs, {
@@ -24,6 +24,7 @@ export class LeaseMirror {
         if (name !== 'append') return (member as (...args: unknown[]) => unknown).bind(target);
         const append: RunStore['append'] = async (request) => {
           const outcome = await target.append(request);
+          told(outcome.status);
           if (outcome.status === 'appended') note(request.runId, request.expectedSeq, request.facts);
           return outcome;
         };
