@@ -44,3 +44,20 @@ test('a reader of the events of a run whose facts are gone is told of the gap', 
     events.push(event);
   expect(events.map(({ type }) => type)).toEqual(['gap']);
 });
+
+test('what only the log of a run knows is said to be removed when it is, never shown as empty', async () => {
+  const scene = await setUp();
+  const worker = await scene.join();
+  const runId = await scene.submit('two');
+  await scene.answer(worker, 0, { status: 'failed', error: { code: 'unprocessable', message: 'no' } });
+  const { coordinator } = scene;
+  const asked = () => [
+    coordinator.describeStep(defaultTenant, runId, 'a', { transcript: true }),
+    coordinator.listEffects(defaultTenant, runId, 10),
+    coordinator.listMessages(defaultTenant, runId, 'a'),
+  ];
+  await expect(Promise.all(asked())).resolves.toHaveLength(3);
+  await scene.clock.advance(90_000);
+  const removed = { status: 'rejected', reason: { code: 'not_found', details: { reason: 'pruned' } } };
+  expect(await Promise.allSettled(asked())).toMatchObject([removed, removed, removed]);
+});

@@ -77,6 +77,11 @@ export class StoreGate {
     await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }
 
+  /** True once the coordinator began to stop: nobody waits for the store any more. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** Nothing waits any more. */
   close(): void {
     this.#isOver = true;

@@ -89,3 +89,52 @@ test('a damaged run is left alone and named, and the others go on [crash 23]', a
   expect(scene.coordinator.readiness().checks['runs']?.detail).toContain(bad);
   await expect(scene.view(bad)).rejects.toMatchObject({ code: 'data_corrupt' });
 });
+
+test('a coordinator stops also while its store neither writes nor reads, and leaves what is on the disk', async () => {
+  const scene = await createScene({ dags: [dag] });
+  const worker = await scene.join();
+  const runId = await scene.submit('two');
+  const { runs } = scene.stores;
+  const closed = () => Promise.reject(new DomainError('unavailable', 'gone', { reason: 'closed' }));
+  scene.onAppend = closed;
+  runs.probeWrite = closed;
+  runs.readHead = closed;
+  worker.finish(worker.offers[0]!);
+  await scene.clock.advance(1_000);
+  let stopped = false;
+  void scene.coordinator.stop().then(() => {
+    stopped = true;
+  });
+  for (let tries = 0; tries < 20 && !stopped; tries += 1) await scene.clock.advance(1_000);
+  expect(stopped).toBe(true);
+  expect(worker.of('result_acknowledged')).toEqual([]);
+  expect((await scene.types(runId)).at(-1)).toBe('step_leased');
+});
+
+test('results of many runs that came while the store was closed have their turn when it opens', async () => {
+  const { scene, disk } = await setUp();
+  const workers = [await scene.join(), await scene.join(), await scene.join()];
+  const runs = [await scene.submit('two'), await scene.submit('two'), await scene.submit('two')];
+  for (const worker of workers) worker.start(worker.offers[0]!);
+  disk.full = true;
+  // One append closes the store while the others are in flight or wait for it.
+  for (const worker of workers) worker.finish(worker.offers[0]!);
+  await live(scene, () => workers.forEach((worker) => worker.beat()), 60_000);
+  disk.full = false;
+  for (
+    let tries = 0;
+    tries < 100 && workers.some((worker) => worker.of('result_acknowledged').length === 0);
+    tries += 1
+  ) {
+    for (const worker of workers) worker.beat();
+    await scene.clock.advance(100);
+  }
+  for (const worker of workers) worker.credits(1);
+  await scene.settle();
+  for (const worker of workers)
+    expect(worker.of('result_acknowledged').map(({ outcome }) => outcome)).toEqual(['recorded']);
+  for (const runId of runs) {
+    expect((await scene.types(runId)).filter((type) => type === 'step_lost')).toEqual([]);
+    expect((await scene.types(runId)).filter((type) => type === 'step_leased')).toHaveLength(2);
+  }
+});

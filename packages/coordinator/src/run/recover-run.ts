@@ -52,7 +52,7 @@ export const recoverRun = async (
   actor.doubts += 1;
   const failed = actor.state;
   for (let waitMs = firstRetryMs; ; waitMs = Math.min(maxRetryMs, waitMs * 2)) {
-    if (engine.phase === 'stopped' || actor.dropped) {
+    if (engine.phase === 'stopped' || engine.store.isOver || actor.dropped) {
       failAll(actor, batch, new DomainError('unavailable', 'the coordinator stopped'));
       return;
     }
