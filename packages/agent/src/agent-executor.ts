@@ -34,6 +34,7 @@ const executeAgent = async (
   const stepLog = createStepLog(context.sink, context.redact);
   let budget: Budget | undefined;
   let journal: Journal | undefined;
+  let hasStarted = false;
   try {
     signal.throwIfAborted();
     const action = agentAction(context);
@@ -44,7 +45,8 @@ const executeAgent = async (
     budget = createBudget(session.limits, session.model);
     const history = await openHistory(context, stepLog, deadline.signal);
     const { checkpoints, mailbox } = context;
-    if (checkpoints !== undefined) journal = createJournal({ context, checkpoints, history, log: deps.log });
+    if (checkpoints !== undefined)
+      journal = createJournal({ context, checkpoints, history, log: deps.log, signal: deadline.signal });
     const prompt = await promptOf(deps, context, action, history);
     const proposals = createProposals();
     const attempt: Attempt = { deps, context, action, patterns, skillFolders: new Map(), restarted: new Set() };
@@ -58,6 +60,7 @@ const executeAgent = async (
       ...(mailbox === undefined ? {} : { inbox: createInbox(mailbox, history, checkpoints !== undefined) }),
       leftMs: () => deadline.leftMs(),
     };
+    hasStarted = true;
     context.sink.started();
     const outputs = await converse(attempt, member, prompt, deadline.signal);
     const proposed = proposals.all();
@@ -68,6 +71,10 @@ const executeAgent = async (
       ...(proposed.length === 0 ? {} : { proposals: proposed }),
     };
   } catch (thrown) {
+    // Nothing was done and nothing recorded is lost: another attempt goes on from the same point.
+    if (!hasStarted && !deadline.signal.aborted && isAway(thrown)) {
+      return { outcome: { status: 'released', error: toErrorData(thrown) }, outputs: {} };
+    }
     const outcome = outcomeOf(thrown, signal, deadline.signal);
     if (outcome.status === 'failed') {
       stepLog.note(`failed: ${outcome.error.code}: ${outcome.error.message}`);
@@ -81,6 +88,10 @@ const executeAgent = async (
     deadline.clear();
   }
 };
+
+/** What the attempt goes on from cannot be had at the moment. */
+const isAway = (thrown: unknown): boolean =>
+  isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'deadline_exceeded');
 
 const outcomeOf = (thrown: unknown, outer: AbortSignal, inner: AbortSignal): TaskOutcome => {
   if (outer.aborted) {

@@ -30,7 +30,7 @@ export type {
   TreeRef,
   TurnEntry,
 } from './checkpoint/checkpoint-entry.ts';
-export { maxInlineCheckpointBytes, toolCallKey } from './checkpoint/checkpoint-entry.ts';
+export { maxCheckpointEntryBytes, maxInlineCheckpointBytes, toolCallKey } from './checkpoint/checkpoint-entry.ts';
 export { effectsOf } from './checkpoint/effect-ledger.ts';
 export type {
   AttemptView,

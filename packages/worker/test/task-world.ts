@@ -66,7 +66,8 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
     trees: [] as WorkTreeSurroundings[],
     presented: [] as { readonly numbers: readonly number[]; readonly turn: number }[],
   };
-  const faults: { fetchBlob?: DomainError } = {};
+  /** `away`: nothing is answered before it is resolved. */
+  const faults: { fetchBlob?: DomainError; away?: Promise<void> } = {};
   const listeners = new Set<(message: AgentMessage) => void>();
   const executor = (kinds: StepExecutor['kinds']): StepExecutor => ({
     kinds,
@@ -91,7 +92,7 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
     },
     checkpoint: (index, entries) => {
       seen.checkpoints.push({ index, entries });
-      return Promise.resolve();
+      return faults.away ?? Promise.resolve();
     },
     onMessage: (listener) => {
       listeners.add(listener);
@@ -101,7 +102,7 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
     storeBlob: (bytes) => {
       const digest = hasher.digest(bytes);
       blobs.set(digest, bytes);
-      return Promise.resolve(digest);
+      return (faults.away ?? Promise.resolve()).then(() => digest);
     },
   };
   const runner = createTaskRunner({

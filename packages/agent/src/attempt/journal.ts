@@ -13,11 +13,13 @@ import {
   type TreeRef,
   toolCallKey,
   type Usage,
+  utf8Length,
 } from '@skein/domain';
 import type { Checkpoints, ExecutionContext, Log, ToolCall, Turn } from '@skein/ports';
 import type { History, RecordedTurn } from '../resume/history.ts';
 import { cleanJson } from '../turn/clean-json.ts';
 import type { AskedReply, TurnDelta, UserMessage } from '../turn/turn-delta.ts';
+import { untilAborted } from '../turn/until-aborted.ts';
 
 /** A call at its place in a turn. */
 export interface PlacedCall extends ToolCall {
@@ -71,8 +73,8 @@ export interface Journal {
 
 /** Entries of one message, in characters of JSON; far below the bytes that it may have. */
 const maxMessageLength = 128 * 1024;
-/** Planned calls of one turn, in characters of JSON: they stay in the fact. */
-const maxPlannedLength = 24 * 1024;
+/** Planned calls of one turn, in bytes of JSON: they stay in the entry, beside what a delta may have there. */
+const maxPlannedBytes = 24 * 1024;
 /** Of a name that a model made up. */
 const maxNameLength = 200;
 
@@ -82,11 +84,13 @@ export interface JournalDeps {
   readonly checkpoints: Checkpoints;
   readonly history: History;
   readonly log: Log;
+  /** Of the attempt: who waits for a durable point waits no longer than this. */
+  readonly signal: AbortSignal;
 }
 
 /** The journal of the step's own agent. */
 export const createJournal = (deps: JournalDeps): Journal => {
-  const { context, checkpoints, history } = deps;
+  const { context, checkpoints, history, signal: attemptSignal } = deps;
   const { offer, redact } = context;
   let pending: CheckpointEntry[] = [];
   let over: { readonly cause: unknown } | undefined;
@@ -97,7 +101,7 @@ export const createJournal = (deps: JournalDeps): Journal => {
   };
   const orEnd = async <T>(work: Promise<T>): Promise<T> => {
     try {
-      return await work;
+      return await untilAborted(work, attemptSignal);
     } catch (cause) {
       over ??= { cause }; // J1
       throw cause;
@@ -122,7 +126,7 @@ export const createJournal = (deps: JournalDeps): Journal => {
         const { callId, tool } = delta.toolCalls[index] as ToolCall;
         return { index, callId, tool, class: kind };
       });
-      if (JSON.stringify(planned).length > maxPlannedLength) {
+      if (utf8Length(JSON.stringify(planned)) > maxPlannedBytes) {
         over = {
           cause: new DomainError('unprocessable', 'the model asked for more calls in one turn than can be recorded'),
         };

@@ -182,6 +182,13 @@ describe('what is recorded', () => {
     );
     expect((await world.attempt()).result?.outcome).toMatchObject({ error: { code: 'unprocessable' } });
   });
+
+  test('and so do names that fit by their characters but not by their bytes', async () => {
+    const many = Array.from({ length: 50 }, (_, index) => call('納'.repeat(200), {}, `${index}${'漢'.repeat(200)}`));
+    const world = worldOf([many], {}, { parts: { agent: { limits: { maxToolCalls: 1_000 } } } });
+    expect((await world.attempt()).result?.outcome).toMatchObject({ error: { code: 'unprocessable' } });
+    expect(world.step.log).toEqual([]);
+  });
 });
 
 const executorOf = (deps: Pick<Parameters<typeof createAgentExecutor>[0], 'model' | 'toolHost'>) =>

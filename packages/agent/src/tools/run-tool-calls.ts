@@ -6,7 +6,7 @@ import type { RecordedResult } from '../resume/history.ts';
 import { replayCall } from '../resume/replay-calls.ts';
 import { settleUnknown } from '../resume/settle-unknown.ts';
 import { cleanJson, isDeeperThan } from '../turn/clean-json.ts';
-import { performCall } from './perform-call.ts';
+import { classOf, performCall } from './perform-call.ts';
 import type { ToolBench } from './tool-bench.ts';
 
 /** What the model is told about one call. A refusal or failure is an observation, not the end of the step. */
@@ -101,15 +101,15 @@ const settle = async (bench: ToolBench, turn: number, call: PlacedCall, signal: 
 };
 
 const runOne = async (bench: ToolBench, turn: number, call: PlacedCall, signal: AbortSignal): Promise<Done> => {
-  const { stepLog, servers, clock, journal } = bench;
-  const isServers = servers.has(call.tool);
+  const { stepLog, clock, journal } = bench;
+  const isServers = isOffered(bench, call);
   const startedAtMs = clock.monotonicMs();
   // A thought is a line of its own.
   if (call.tool !== 'think') stepLog.call(call.tool, call.input);
   let result: { readonly output: JsonValue; readonly isError: boolean };
   try {
     result = isServers
-      ? await servers.call(call.tool, call.input, signal, journal?.keyOf(turn, call.index))
+      ? await bench.servers.call(call.tool, call.input, signal, journal?.keyOf(turn, call.index))
       : { output: await performCall(bench, turn, call, signal), isError: false };
   } catch (thrown) {
     journal?.throwIfOver();
@@ -131,6 +131,10 @@ const runOne = async (bench: ToolBench, turn: number, call: PlacedCall, signal: 
   });
   return { call, output, isError, durationMs };
 };
+
+/** A tool that could not be called when its call was planned, since its server was away, is not called later either. */
+const isOffered = (bench: ToolBench, call: PlacedCall): boolean =>
+  bench.servers.has(call.tool) && (call.class !== 'read_only' || classOf(bench, call.tool) === 'read_only');
 
 /** Deeper than any server means, and far from what a store takes. */
 const maxOutputDepth = 200;

@@ -31,6 +31,8 @@ export interface Inbox {
 }
 
 const maxReplyBytes = 16 * 1024;
+/** Of its JSON, in which a control character takes six: it stays in its entry. */
+const maxReplyJsonBytes = 48 * 1024;
 
 /** The inbox of an attempt that goes on from a history. */
 export const createInbox = (mailbox: Mailbox, history: History, mayReply: boolean): Inbox => {
@@ -79,7 +81,7 @@ export const createInbox = (mailbox: Mailbox, history: History, mayReply: boolea
         throw new DomainError('not_found', `no message ${JSON.stringify(messageId)} waits for an answer`);
       }
       const actual = utf8Length(text);
-      if (actual > maxReplyBytes) {
+      if (actual > maxReplyBytes || utf8Length(JSON.stringify(text)) > maxReplyJsonBytes) {
         const details = { limit: maxReplyBytes, actual };
         throw new DomainError(
           'too_large',

@@ -209,14 +209,17 @@ describe('an answer to a message', () => {
     const world = worldOf(({ messages }, turn) => {
       if (turn > 0) return { text: 'done' };
       const id = messages.length > 3 ? 'msg_1' : 'msg_9';
-      if (messages.length > 5) return think;
-      return { toolCalls: [call('reply', { message_id: id, text: 'x'.repeat(20_000) }, `r${messages.length}`)] };
+      if (messages.length > 7) return think;
+      // Each of the second kind takes six bytes in JSON.
+      const text = messages.length > 5 ? '\u0007'.repeat(16 * 1024) : 'x'.repeat(20_000);
+      return { toolCalls: [call('reply', { message_id: id, text }, `r${messages.length}`)] };
     });
     world.step.send({ text: 'well?', wantsReply: true });
     const { requests } = await world.attempt();
     const errors = requests.at(-1)?.messages.flatMap((message) => (message.role === 'tool' ? message.results : []));
-    expect(errors?.slice(0, 2).map(({ output }) => (output as { error?: string }).error)).toEqual([
+    expect(errors?.slice(0, 3).map(({ output }) => (output as { error?: string }).error)).toEqual([
       'not_found',
+      'too_large',
       'too_large',
     ]);
     expect(world.step.log.some(({ type }) => type === 'reply')).toBe(false);

@@ -1,5 +1,5 @@
 import type { CheckpointEntry, DomainError } from '@skein/domain';
-import { utf8Length } from '@skein/domain';
+import { maxCheckpointEntryBytes, utf8Length } from '@skein/domain';
 import type { WorkerMessage } from '@skein/ports';
 import { tellFenced } from '../delivery/fenced-writes.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -25,9 +25,6 @@ const maxEntries = 1_000;
 /** JSON of the entries of one message. */
 const maxMessageBytes = 512 * 1024;
 
-/** JSON of one entry, which becomes one fact of at most 64 KiB. */
-const maxEntryBytes = 60 * 1024;
-
 /** Messages of one task that may wait for their run to be read again. */
 const maxWaiting = 256;
 
@@ -40,8 +37,8 @@ const defectOf = ({ index, entries }: Checkpoint): string | undefined => {
   if (!Number.isSafeInteger(index) || index < 0) return 'the index of a checkpoint is not a count';
   if (entries.length === 0 || entries.length > maxEntries) return `a checkpoint has 1 to ${maxEntries} entries`;
   const sizes = entries.map((entry: CheckpointEntry) => utf8Length(JSON.stringify(entry)));
-  if (sizes.some((bytes) => bytes > maxEntryBytes))
-    return `an entry of a checkpoint has at most ${maxEntryBytes} bytes`;
+  if (sizes.some((bytes) => bytes > maxCheckpointEntryBytes))
+    return `an entry of a checkpoint has at most ${maxCheckpointEntryBytes} bytes`;
   const bytes = sizes.reduce((sum, one) => sum + one, 0);
   return bytes > maxMessageBytes
     ? `the entries of a checkpoint have at most ${maxMessageBytes} bytes together`

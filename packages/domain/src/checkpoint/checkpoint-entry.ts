@@ -90,6 +90,9 @@ export type CheckpointEntry = TurnEntry | ToolEntry | ReplyEntry | RestartEntry;
 /** Largest JSON of a delta or result that stays in the fact; larger ones go by digest. */
 export const maxInlineCheckpointBytes = 16 * 1024;
 
+/** Largest JSON of one entry, in bytes of UTF-8: with its step and lease it is a fact of at most 64 KiB. */
+export const maxCheckpointEntryBytes = 60 * 1024;
+
 /** What an attempt goes on from: a document in the blob store, as JSON. Entries since the transcript began, in order. */
 export interface ResumePoint {
   readonly format: 1;

@@ -1,5 +1,5 @@
 import type { CheckpointEntry } from '@skein/domain';
-import { mailboxLimits, utf8Length } from '@skein/domain';
+import { mailboxLimits, maxCheckpointEntryBytes, utf8Length } from '@skein/domain';
 import type { CoordinatorMessage, WorkerMessage } from '@skein/ports';
 import type { Checkpoint__Output, Checkpoint as WireCheckpoint } from '../generated/skein/worker/v1/Checkpoint.ts';
 import type { CheckpointRecorded__Output } from '../generated/skein/worker/v1/CheckpointRecorded.ts';
@@ -11,8 +11,6 @@ import { decodeTaskRef, encodeTaskRef } from './shared-values.ts';
 
 /** Durable points of an attempt, and the acknowledgements of messages, on the wire. */
 
-/** Largest JSON of one entry: what records it is a fact of at most 64 KiB. */
-const maxEntryBytes = 64 * 1024;
 /** Entries of one message. */
 const maxEntries = 1_000;
 /** Largest JSON of the entries of one message. */
@@ -40,8 +38,8 @@ export const decodeCheckpoint = (wire: Checkpoint__Output): Checkpoint => {
   for (const entry of texts) {
     const bytes = utf8Length(entry);
     total += bytes;
-    if (bytes > maxEntryBytes || total > maxEntriesBytes)
-      throw bad('checkpoint.entries_json', 'entries of at most 64 KiB each and 512 KiB together');
+    if (bytes > maxCheckpointEntryBytes || total > maxEntriesBytes)
+      throw bad('checkpoint.entries_json', 'entries of at most 60 KiB each and 512 KiB together');
   }
   return {
     type: 'checkpoint',

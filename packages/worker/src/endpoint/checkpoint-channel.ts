@@ -4,8 +4,9 @@
 //    makes a repetition harmless. A restart goes once per stream, so that no second answer to it is taken for one to what follows it.
 // K3 After `discard` nothing of the task leaves, and who waits learns why.
 // K4 `finish` calls back once, when all of the task is durable or was discarded: a result never overtakes its checkpoints.
-// K5 No message is larger than a frame may be, and no more than a window of bytes is on the way.
-import { type CheckpointEntry, type DomainError, type TaskRef, utf8Length } from '@skein/domain';
+// K5 No message is larger than a frame may be, and no more than a window of bytes is on the way. An entry that no coordinator takes is
+//    refused here: sent, it would end the stream of all tasks, again and again.
+import { type CheckpointEntry, DomainError, maxCheckpointEntryBytes, type TaskRef, utf8Length } from '@skein/domain';
 import type { Clock, WorkerMessage } from '@skein/ports';
 import { taskKey } from './task-key.ts';
 
@@ -54,10 +55,11 @@ export class CheckpointChannel {
     this.#link = link;
   }
 
-  /** Resolves when these are durable; `index` entries of the transcript were recorded before them. */
+  /** Resolves when these are durable; `index` entries of the transcript were recorded before them. Rejects with `too_large` (K5). */
   async record(task: TaskRef, index: number, entries: readonly CheckpointEntry[]): Promise<void> {
+    const parts = split(index, entries);
     const queue = this.#queueOf(task);
-    const answers = split(index, entries).map(
+    const answers = parts.map(
       (part) =>
         new Promise<void>((resolve, reject) => {
           queue.pending.push({ ...part, sentAtMs: undefined, resolve, reject });
@@ -184,6 +186,10 @@ const split = (index: number, entries: readonly CheckpointEntry[]): readonly Par
   };
   for (const entry of entries) {
     const size = utf8Length(JSON.stringify(entry));
+    if (size > maxCheckpointEntryBytes) {
+      const details = { limit: maxCheckpointEntryBytes, actual: size };
+      throw new DomainError('too_large', `a ${entry.type} entry has more bytes than one may have`, details);
+    }
     if (entry.type === 'restart') {
       close();
       parts.push({ index: from, entries: [entry], bytes: size, count: 0, isRestart: true });

@@ -1,4 +1,4 @@
-import { type AgentMessage, type CheckpointEntry, DomainError } from '@skein/domain';
+import { type AgentMessage, type CheckpointEntry, DomainError, maxCheckpointEntryBytes } from '@skein/domain';
 import { expect, test } from 'vitest';
 import { createEndpointWorld, offerOf } from '../../test/endpoint-world.ts';
 
@@ -306,4 +306,16 @@ test('says which messages were in a request to the model', async () => {
   expect(world.coordinator.stream.of('messages_presented')).toEqual([
     { type: 'messages_presented', task: ref('a', 1), numbers: [1, 2], turn: 3 },
   ]);
+});
+
+test('an entry that no coordinator takes is refused here, and never ends the stream of the other tasks', async () => {
+  const world = await setUp();
+  const tooLarge = follow(world.task.transfers.checkpoint(0, [turn(1), turn(2, maxCheckpointEntryBytes)]));
+  const largest = maxCheckpointEntryBytes - JSON.stringify(turn(1)).length;
+  const fits = follow(world.task.transfers.checkpoint(0, [turn(1, largest)]));
+  await world.clock.settle();
+  expect(tooLarge.state).toBe('too_large');
+  expect(world.coordinator.stream.of('checkpoint').map(({ entries }) => entries)).toEqual([[turn(1, largest)]]);
+  await answer(world, 1);
+  expect(fits.state).toBe('kept');
 });

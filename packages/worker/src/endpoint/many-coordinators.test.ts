@@ -1,4 +1,4 @@
-import { DomainError } from '@skein/domain';
+import { DomainError, type ErrorCode } from '@skein/domain';
 import type { CoordinatorMessage, StreamListener } from '@skein/ports';
 import { expect, test } from 'vitest';
 import { type ClosableGateway, createManyCoordinators } from './many-coordinators.ts';
@@ -27,8 +27,9 @@ const setUp = (...addresses: readonly string[]) => {
         },
         reportExit: () => {
           fetched.push(`exit at ${address}`);
-          return address.startsWith('away')
-            ? Promise.reject(new DomainError('unavailable', `${address} is away`))
+          if (address.startsWith('away')) return Promise.reject(new DomainError('unavailable', `${address} is away`));
+          return address.startsWith('strict')
+            ? Promise.reject(new DomainError('unauthenticated', `${address} takes nobody`))
             : Promise.resolve();
         },
         close: () => closed.push(address),
@@ -51,7 +52,8 @@ const setUp = (...addresses: readonly string[]) => {
       keep: [],
       ...(coordinators === undefined ? {} : { coordinators }),
     });
-  return { many, open, welcome, opened, fetched, closed, heard };
+  const refuse = (code: ErrorCode): void => listener?.onMessage({ type: 'refused', error: { code, message: 'no' } });
+  return { many, open, welcome, refuse, opened, fetched, closed, heard };
 };
 
 test('each stream goes to the next coordinator in turn', () => {
@@ -116,4 +118,39 @@ test('the report of an exit goes to the first coordinator that is there', async 
   expect(fetched).toEqual(['exit at away-1:1', 'exit at away-2:1', 'exit at c:1']);
   const none = setUp('away-1:1', 'away-2:1');
   await expect(none.many.reportExit(credentials, { incarnation: 'lch_1' })).rejects.toThrow('away-2:1 is away');
+});
+
+test('one that refuses the worker for good ends nothing while another may let it in', () => {
+  const { open, welcome, refuse, opened, heard } = setUp('a:1', 'b:1');
+  const codes = () => heard.map((message) => (message.type === 'refused' ? message.error.code : message.type));
+  open();
+  refuse('unauthenticated');
+  open();
+  welcome('s1', ['c:1']);
+  open();
+  refuse('unauthenticated');
+  open(); // a again
+  refuse('unauthenticated');
+  open();
+  refuse('unavailable'); // b is starting: that is no word of its own
+  expect(codes()).toEqual(['unavailable', 'welcome', 'unavailable', 'unavailable', 'unavailable']);
+  open();
+  open();
+  open();
+  refuse('unauthenticated');
+  expect(opened.slice(-3)).toEqual(['c:1', 'a:1', 'b:1']);
+  expect(codes().at(-1)).toBe('unauthenticated');
+});
+
+test('the only one that refuses the worker for good ends it', () => {
+  const { open, refuse, heard } = setUp('a:1');
+  open();
+  refuse('unauthenticated');
+  expect(heard).toEqual([{ type: 'refused', error: { code: 'unauthenticated', message: 'no' } }]);
+});
+
+test('the report of an exit that one refuses is taken by the next', async () => {
+  const { many, fetched } = setUp('strict:1', 'b:1');
+  await many.reportExit(credentials, { incarnation: 'lch_1' });
+  expect(fetched).toEqual(['exit at strict:1', 'exit at b:1']);
 });

@@ -2,15 +2,20 @@
 // M1 The addresses that the worker was started with come first and are never forgotten; those that a coordinator named in its welcome
 //    follow, at most 32, and are replaced by the next welcome that names some.
 // M2 What belongs to a session goes to the coordinator that opened the session.
-// M4 A report of an exit is tried with each of them, until one takes it.
 // M3 How long to wait between two streams is not decided here: who opens them backs off with full jitter.
-import { isDomainError, type SessionId } from '@skein/domain';
-import type { CoordinatorGateway } from '@skein/ports';
+// M4 A report of an exit is tried with each of them, until one takes it.
+// M5 A refusal for good is passed on as such only when each of them has refused so since it last let the worker in; before that it is
+//    told as one that may heal, so that the next of them is tried.
+import { fromErrorData, type SessionId } from '@skein/domain';
+import type { CoordinatorGateway, CoordinatorMessage } from '@skein/ports';
+import { isFinalRefusal } from './connection.ts';
 
 /** A gateway to one coordinator that can be closed. */
 export interface ClosableGateway extends CoordinatorGateway {
   close(): void;
 }
+
+type Refused = Extract<CoordinatorMessage, { type: 'refused' }>;
 
 /** Most addresses that are remembered from a welcome. */
 const maxLearned = 32;
@@ -27,7 +32,7 @@ export const createManyCoordinators = (
       return gateway.openWorkerStream(credentials, {
         onMessage: (message) => {
           if (message.type === 'welcome') many.onWelcome(address, message.sessionId, message.coordinators);
-          listener.onMessage(message);
+          listener.onMessage(message.type === 'refused' ? many.onRefused(address, message) : message);
         },
         onClosed: (error) => listener.onClosed(error),
       });
@@ -50,6 +55,8 @@ class ManyCoordinators {
   #learned: readonly string[] = [];
   /** Of the stream that was opened last. */
   #address: string | undefined;
+  /** Have refused the worker for good (M5). */
+  readonly #refusedBy = new Set<string>();
   #session: { readonly id: SessionId; readonly address: string } | undefined;
 
   constructor(given: readonly string[], open: (address: string) => ClosableGateway) {
@@ -79,8 +86,7 @@ class ManyCoordinators {
       try {
         return await call(this.#gateway(address));
       } catch (error) {
-        const isAway = isDomainError(error) && (error.code === 'unavailable' || error.code === 'deadline_exceeded');
-        if (!isAway || place + 1 === inTurn.length) throw error;
+        if (place + 1 === inTurn.length) throw error;
       }
     }
   }
@@ -92,8 +98,19 @@ class ManyCoordinators {
 
   onWelcome(address: string, id: SessionId, coordinators: readonly string[] = []): void {
     this.#session = { id, address };
+    this.#refusedBy.delete(address);
     if (coordinators.length > 0) this.#learned = coordinators.slice(0, maxLearned); // M1
     this.#closeForgotten();
+  }
+
+  /** M5. */
+  onRefused(address: string, refused: Refused): Refused {
+    const error = fromErrorData(refused.error);
+    if (!isFinalRefusal(error)) return refused;
+    this.#refusedBy.add(address);
+    if (this.#addresses().every((each) => this.#refusedBy.has(each))) return refused;
+    const message = `${address} refused this worker: ${error.code}: ${error.message}`;
+    return { type: 'refused', error: { code: 'unavailable', message } };
   }
 
   close(): void {

@@ -21,6 +21,8 @@ export interface TransferDeps {
 }
 
 const maxAttempts = 8;
+/** About 10 minutes: a store that takes nothing for a while is no reason to lose what a step has done. */
+const maxStoreAttempts = 600;
 const baseDelayMs = 50;
 const capDelayMs = 2_000;
 
@@ -32,13 +34,14 @@ const staleDoubtMs = 1_500;
 
 /**
  * The transfers of one task. Trouble that time heals (`unavailable`, `deadline_exceeded`, `resource_exhausted`, a session that
- * ended meanwhile) is tried again, 8 times in all without progress. All calls are safe to repeat: bytes are addressed by their content,
+ * ended meanwhile) is tried again, 8 times in all without progress, and far longer for what is to be stored. All calls are safe to repeat: bytes are addressed by their content,
  * and a secret is read under the same lease.
  */
 export const createTaskTransfers = (deps: TransferDeps, task: TaskRef, signal: AbortSignal): TaskTransfers => {
   const attempt = async <T>(
     call: (sessionId: SessionId) => Promise<T>,
     hasProgressed: () => boolean = () => false,
+    attempts = maxAttempts,
   ): Promise<T> => {
     let doubted: SessionId | undefined;
     for (let failures = 0; ; failures += 1) {
@@ -50,13 +53,13 @@ export const createTaskTransfers = (deps: TransferDeps, task: TaskRef, signal: A
         if (hasProgressed()) failures = 0;
         if (isDomainError(error) && error.code === 'stale_fencing_token') {
           if (doubted === sessionId) deps.onStale();
-          if (doubted === sessionId || failures + 1 >= maxAttempts) throw error;
+          if (doubted === sessionId || failures + 1 >= attempts) throw error;
           doubted = sessionId;
           await deps.clock.sleep(staleDoubtMs, signal);
           continue;
         }
         const sessionEnded = (await deps.session(signal)) !== sessionId;
-        if (failures + 1 >= maxAttempts || !(sessionEnded || mayHeal(error))) throw error;
+        if (failures + 1 >= attempts || !(sessionEnded || mayHeal(error))) throw error;
         await deps.clock.sleep(reconnectDelayMs(deps.random, failures, baseDelayMs, capDelayMs), signal);
       }
     }
@@ -82,7 +85,11 @@ export const createTaskTransfers = (deps: TransferDeps, task: TaskRef, signal: A
     fetchBlob: (digest) => attempt((sessionId) => gateway.fetchBlob(credentials, sessionId, task, digest, signal)),
     readSecret: (secret) => attempt((sessionId) => gateway.readSecret(credentials, sessionId, task, secret, signal)),
     storeBlob: (bytes): Promise<Digest> =>
-      attempt((sessionId) => gateway.storeBlob(credentials, sessionId, task, bytes, signal)),
+      attempt(
+        (sessionId) => gateway.storeBlob(credentials, sessionId, task, bytes, signal),
+        () => false,
+        maxStoreAttempts,
+      ),
   };
 };
 

@@ -39,7 +39,7 @@ export const openCheckpoints = async (deps: CheckpointsDeps, { resume }: TaskOff
     const point = readResumePoint(await fetchValue(deps.hasher, deps.transfers, resume.digest), resume.entries);
     return createCheckpoints(deps, point, resume.entries);
   } catch (error) {
-    const reason = whyUnusable(error);
+    const reason = whyUnusable(error)?.slice(0, maxReasonLength);
     if (reason === undefined) throw error;
     deps.note(`the agent begins again at turn 0: ${reason}`);
     const checkpoints = createCheckpoints(deps, undefined, resume.entries);
@@ -107,6 +107,8 @@ const readResumePoint = (value: JsonValue, count: number): ResumePoint => {
   if (!areEntries) throw new DomainError('unprocessable', 'it does not hold the entries that it was offered with');
   return value as unknown as ResumePoint;
 };
+
+const maxReasonLength = 1_000;
 
 /** Why time does not heal it; undefined for what may be tried again elsewhere. */
 const whyUnusable = (error: unknown): string | undefined => {

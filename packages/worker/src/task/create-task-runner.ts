@@ -130,7 +130,13 @@ const runTask = async (
     workDir = await deps.workDirs.create();
     scope.signal.throwIfAborted();
     if (stores !== undefined) {
-      const parts = await openAgentParts(deps, task, redactor, log.note, workDir);
+      const parts = await openAgentParts(
+        deps,
+        { ...task, transfers: progress.transfers(transfers) },
+        redactor,
+        log.note,
+        workDir,
+      );
       agentParts = { ...parts, checkpoints: progress.checkpoints(parts.checkpoints) };
     }
     const context: ExecutionContext = {

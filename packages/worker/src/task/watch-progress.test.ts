@@ -82,6 +82,24 @@ describe('an attempt that shows no progress', () => {
     expect((await result).outcome).toMatchObject(stalled);
   });
 
+  test.each<readonly [string, (context: ExecutionContext) => Promise<unknown> | undefined]>([
+    ['a durable point', ({ checkpoints }) => checkpoints?.record([entry])],
+    ['a value that is stored', ({ checkpoints }) => checkpoints?.keep('x'.repeat(100_000))],
+  ])('is not one whose coordinator has not answered for %s, and is measured from the answer', async (_name, ask) => {
+    const { after, context, result, faults } = await silent({ ...agentStep, noProgressTimeoutMs: 1_000 });
+    let come = (): void => undefined;
+    faults.away = new Promise((resolve) => {
+      come = resolve;
+    });
+    const asked = ask(context);
+    expect(await after(60_500)).toBe(false);
+    come();
+    await asked;
+    expect(await after(999)).toBe(false);
+    expect(await after(1)).toBe(true);
+    expect((await result).outcome).toMatchObject(stalled);
+  });
+
   test('keeps no timer after an attempt that ended in time', async () => {
     const { run, clock } = createWorld((context) => {
       context.sink.started();

@@ -1,5 +1,5 @@
 import { DomainError, type Step } from '@skein/domain';
-import type { Checkpoints, Clock, TaskSink } from '@skein/ports';
+import type { Checkpoints, Clock, TaskSink, TaskTransfers } from '@skein/ports';
 
 /** How long an agent may show no progress unless its step says otherwise, ms. Other steps may for ever. */
 const defaultAgentMs = 15 * 60_000;
@@ -10,6 +10,8 @@ export interface ProgressWatch {
   sink(sink: TaskSink): TaskSink;
   /** The durable points of the attempt, watched: being asked for one and being answered are both progress. */
   checkpoints(checkpoints: Checkpoints): Checkpoints;
+  /** The transfers of the attempt: while one of them waits for the coordinator, it is not the attempt that stands still. */
+  transfers(transfers: TaskTransfers): TaskTransfers;
   /** Ends the timer. */
   close(): void;
 }
@@ -26,15 +28,18 @@ export const noProgressLimitOf = ({ action, noProgressTimeoutMs }: Step): number
  */
 export const watchProgress = (clock: Clock, step: Step, onStalled: (error: DomainError) => void): ProgressWatch => {
   const limitMs = noProgressLimitOf(step);
-  if (limitMs === undefined) return { sink: (sink) => sink, checkpoints: (own) => own, close: () => undefined };
+  if (limitMs === undefined) {
+    return { sink: (sink) => sink, checkpoints: (own) => own, transfers: (own) => own, close: () => undefined };
+  }
   let lastAt: number | undefined;
+  let awaited = 0;
   let closed = false;
   let cancel: (() => void) | undefined;
   const look = (): void => {
     const silentMs = clock.monotonicMs() - (lastAt ?? 0);
     if (closed) return;
-    if (silentMs < limitMs) {
-      cancel = clock.after(limitMs - silentMs, look);
+    if (awaited > 0 || silentMs < limitMs) {
+      cancel = clock.after(awaited > 0 ? limitMs : limitMs - silentMs, look);
       return;
     }
     const message = `the step showed no progress for ${limitMs / 1_000} s`;
@@ -43,6 +48,13 @@ export const watchProgress = (clock: Clock, step: Step, onStalled: (error: Domai
   const touch = (): void => {
     if (lastAt === undefined) cancel = clock.after(limitMs, look);
     lastAt = clock.monotonicMs();
+  };
+  const awaiting = <T>(begin: () => Promise<T>): Promise<T> => {
+    awaited += 1;
+    return begin().finally(() => {
+      awaited -= 1;
+      if (lastAt !== undefined) lastAt = clock.monotonicMs();
+    });
   };
   return {
     sink: (sink) => ({
@@ -61,6 +73,12 @@ export const watchProgress = (clock: Clock, step: Step, onStalled: (error: Domai
         touch();
         return own.record(entries).finally(touch);
       },
+    }),
+    transfers: (own) => ({
+      ...own,
+      checkpoint: (index, entries) => awaiting(() => own.checkpoint(index, entries)),
+      storeBlob: (bytes) => awaiting(() => own.storeBlob(bytes)),
+      fetchBlob: (digest) => awaiting(() => own.fetchBlob(digest)),
     }),
     close: () => {
       closed = true;
