@@ -15,7 +15,8 @@ export const assertConsumedOnce = (history: Pick<History, 'runs'>, report?: Repo
       }
       for (const { step, entries } of transcriptsOf(run).all) {
         const numbers = entries.flatMap(({ entry }) => (entry.type === 'turn' ? (entry.consumed ?? []) : []));
-        if (new Set(numbers).size < numbers.length) say(`${run.runId} ${step}: a message was read twice: ${numbers}`);
+        if (new Set(numbers).size < numbers.length)
+          say(`${run.runId} ${step}: a message was read twice: ${numbers.join()}`);
       }
     }
   });

@@ -35,7 +35,7 @@ export const call = async <T>(world: World, run: (api: Api) => Promise<T>): Prom
   if (coordinator === undefined) return undefined;
   const { process, api } = coordinator;
   const died = new Promise<undefined>((resolve) => process.onDeath(() => resolve(undefined)));
-  const passing = new Promise<T>((resolve, reject) => process.run(() => run(api).then(resolve, reject))).catch(
+  const passing = new Promise<T>((resolve, reject) => process.run(() => void run(api).then(resolve, reject))).catch(
     (thrown: unknown) => {
       if (isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'version_conflict'))
         return undefined;

@@ -215,7 +215,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   const sent: SentMessage[] = [];
   let isOver = false;
   void answerApprovals(world, random.fork('approvals'), () => isOver);
-  const count = 3 + random.integer(6);
+  const count = 2 + random.integer(5);
   for (let index = 0; index < count; index += 1) {
     const client: Client = { key: `key-${index}`, dag: pick(random, dags)?.name ?? 'dag-0' };
     clients.push(client);

@@ -188,7 +188,7 @@ export class Switchboard implements CoordinatorGateway {
     return new Promise((resolve, reject) => {
       process.onDeath(() => reject(down()));
       if (process.stopped) void this.#deps.clock.sleep(silentMs).then(() => reject(down()));
-      process.run(() => run(gateway).then(resolve, reject));
+      process.run(() => void run(gateway).then(resolve, reject));
     });
   }
 }
