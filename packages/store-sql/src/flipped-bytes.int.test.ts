@@ -37,13 +37,14 @@ const textOf = (index: number) => `fact of ${runId(index)} `.repeat(20);
 const count = 40;
 
 const fill = async (): Promise<void> => {
-  const { runs, close } = await open();
+  const stores = await open();
+  const { runs } = stores;
   for (let index = 0; index < count; index += 1) {
     const create = creating(runId(index), { status: 'running' });
     await runs.append(create);
     await runs.append(going(create.head, [note(textOf(index))]));
   }
-  await close();
+  await stores.close();
 };
 
 test('a flipped byte of the database file is found, or has hit nothing that counts: no run is read as empty, short or other [crash 23]', async () => {
@@ -83,7 +84,8 @@ test('a flipped byte of the database file is found, or has hit nothing that coun
 }, 120_000);
 
 test('a flipped byte of a blob is found when it is read [crash 23]', async () => {
-  const { blobs, close } = await open();
+  const stores = await open();
+  const { blobs } = stores;
   const bytes = new TextEncoder().encode('an output of a step');
   const digest = await blobs.put(tenant, bytes);
   const files = await readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true });
@@ -95,5 +97,5 @@ test('a flipped byte of a blob is found when it is read [crash 23]', async () =>
   await expect(blobs.get(tenant, digest)).rejects.toMatchObject({ code: 'digest_mismatch', details: { digest } });
   await blobs.put(tenant, bytes);
   expect(await blobs.get(tenant, digest)).toEqual(bytes);
-  await close();
+  await stores.close();
 });

@@ -93,7 +93,7 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
       ...(maxDatabaseBytes === undefined ? {} : { maxDatabaseBytes }),
     });
     database = opened;
-    const { committer, queries } = opened;
+    const { committer, queries, lists } = opened;
     const blobs = new FileBlobStore({ root: join(dataDir, 'blobs'), hasher });
     const files = new FileBlobStore({ root: join(dataDir, 'snapshot-parts'), hasher });
     const parts = new FilePartStore({ files, earlier: blobs });
@@ -112,7 +112,7 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
       }
     };
     return {
-      runs: new SqlRunStore({ committer, queries, writer, watch }),
+      runs: new SqlRunStore({ committer, queries, lists, writer, watch }),
       projects: new SqlProjectStore({ committer, queries, blobs, hasher, writer }),
       memory: new SqlMemoryStore({ committer, queries, writer }),
       snapshots: new SqlSnapshotStore({ committer, queries, parts, hasher }),

@@ -164,11 +164,11 @@ test('a closed database refuses, with its reason', async () => {
 
 test('a log that cannot be copied into the file is counted and logged, and appends go on [crash 22]', async () => {
   const { thread } = database.committer;
-  const { ask } = thread;
+  const ask = thread.ask.bind(thread);
   const failing = new Error('disk I/O error');
   // The copy beside the commits fails as the disk would fail it; the commits themselves go to the log.
   database.reader.checkpoint = () => Promise.reject(failing);
-  thread.ask = (task) => (task.type === 'checkpoint' ? Promise.reject(failing) : ask.call(thread, task));
+  thread.ask = (task) => (task.type === 'checkpoint' ? Promise.reject(failing) : ask(task));
   const create = creating(ids.next('run'));
   await runs.append(create);
   const count = 2_100;

@@ -97,7 +97,7 @@ export class FileLogStore implements LogStore {
     const folder = join(this.#root, safeName(tenant), safeName(runId));
     const open = [...this.#open].filter(([path]) => dirname(path) === folder);
     // What was appended before goes too; a write that began would make the folder again.
-    await Promise.all(open.map(([, { writing }]) => writing));
+    await Promise.all(open.map(([, { writing }]) => writing ?? Promise.resolve()));
     try {
       await rm(folder, { recursive: true, force: true });
     } catch (error) {

@@ -1,7 +1,8 @@
 import { isTerminalRun, type RunFact, type RunId, type RunStatus, type TenantId } from '@skein/domain';
 import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
+import type { Selectable } from 'kysely';
 import { probeWrite } from '../sql/probe-write.ts';
-import type { Queries } from '../sql/schema.ts';
+import type { Queries, RunHeadTable } from '../sql/schema.ts';
 import { createStoreWatch, type StoreWatch } from '../sql/store-watch.ts';
 import type { Committer } from '../sql/write-unit.ts';
 import { type AppendUnitBuilder, createAppendUnits } from './append-unit.ts';
@@ -16,6 +17,7 @@ import { checkpointUnit, readCheckpoint } from './state-checkpoints.ts';
 export class SqlRunStore implements RunStore {
   readonly #committer: Committer;
   readonly #queries: Queries;
+  readonly #lists: Queries;
   readonly #appendUnit: AppendUnitBuilder;
   readonly #recent = new RecentHeads();
   /** Unlike that of any other opening of the database; with the count it names each append for ever. */
@@ -26,11 +28,14 @@ export class SqlRunStore implements RunStore {
   constructor(deps: {
     readonly committer: Committer;
     readonly queries: Queries;
+    /** See `OpenDatabase.lists`; when absent, one damaged head makes a list fail. */
+    readonly lists?: Queries;
     readonly writer: string;
     readonly watch?: StoreWatch;
   }) {
     this.#committer = deps.committer;
     this.#queries = deps.queries;
+    this.#lists = deps.lists ?? deps.queries;
     this.#appendUnit = createAppendUnits(deps.queries);
     this.#writer = deps.writer;
     this.#watch = deps.watch ?? createStoreWatch({});
@@ -64,22 +69,23 @@ export class SqlRunStore implements RunStore {
   }
 
   async listRuns(filter: RunFilter): Promise<Page<RunHead>> {
-    const rows = await listQuery(this.#queries, filter).execute();
-    const items = rows.slice(0, filter.limit).map(headOf);
-    const last = items.at(-1);
-    return rows.length > filter.limit && last !== undefined ? { items, nextCursor: last.runId } : { items };
+    const rows = await listQuery(this.#lists, filter).execute();
+    const page = rows.slice(0, filter.limit);
+    const items = this.#headsOf(page);
+    const last = page.at(-1);
+    return rows.length > filter.limit && last !== undefined ? { items, nextCursor: last.run_id } : { items };
   }
 
   async listOpen(shards: readonly number[]): Promise<readonly RunHead[]> {
-    return (await openQuery(this.#queries, shards).execute()).map(headOf);
+    return this.#headsOf(await openQuery(this.#lists, shards).execute());
   }
 
   async nextQueued(shards: readonly number[], limit: number): Promise<readonly RunHead[]> {
-    return (await queuedQuery(this.#queries, shards, limit).execute()).map(headOf);
+    return this.#headsOf(await queuedQuery(this.#lists, shards, limit).execute());
   }
 
   async listDue(shards: readonly number[], now: number, limit: number): Promise<readonly RunHead[]> {
-    return (await dueQuery(this.#queries, shards, now, limit).execute()).map(headOf);
+    return this.#headsOf(await dueQuery(this.#lists, shards, now, limit).execute());
   }
 
   async saveCheckpoint(checkpoint: StateCheckpoint): Promise<void> {
@@ -110,6 +116,15 @@ export class SqlRunStore implements RunStore {
       .groupBy('status')
       .execute();
     return Object.fromEntries(rows.map((row) => [row.status, Number(row.runs)]));
+  }
+
+  /** One damaged head must not keep the others from being listed. */
+  #headsOf(rows: readonly Selectable<RunHeadTable>[]): readonly RunHead[] {
+    return rows.flatMap((row) => {
+      if (!`${row.tenant} ${row.run_id} ${row.status}`.includes('\uFFFD')) return [headOf(row)];
+      this.#watch.headIgnored(row.run_id);
+      return [];
+    });
   }
 
   #parts() {

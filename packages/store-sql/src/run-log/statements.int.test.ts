@@ -135,7 +135,7 @@ test.each([
 ])('a read of %s walks its index, and sorts nothing', async (_, query, plan) => {
   const { sql, params } = bound(query(database.queries));
   const { rows } = await database.reader.query(`explain query plan ${sql}`, params);
-  const text = rows.map(({ detail }) => detail).join('\n');
+  const text = rows.map(({ detail }) => detail as string).join('\n');
   expect(text).toMatch(plan);
   expect(text).not.toMatch(/SCAN (?!CONSTANT)|TEMP B-TREE/);
 });

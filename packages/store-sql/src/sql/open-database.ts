@@ -14,6 +14,8 @@ const pageBytes = 4_096;
 export interface OpenDatabase {
   readonly committer: GroupCommit;
   readonly queries: Queries;
+  /** The same for lists that one damaged row must not hide: its texts come with U+FFFD in them. */
+  readonly lists: Queries;
   readonly reader: ReaderThread;
   close(): Promise<void>;
 }
@@ -55,6 +57,9 @@ export const openDatabase = async (options: {
     committer,
     reader,
     queries: new Kysely<Schema>({ dialect: createThreadDialect(reader) }),
+    lists: new Kysely<Schema>({
+      dialect: createThreadDialect({ query: (sql, params) => reader.query(sql, params, 'replace') }),
+    }),
     close: async () => {
       await committer.close();
       await reader.close();

@@ -7,6 +7,8 @@ export interface StoreWatch {
   checkpointFailed(error: unknown): void;
   /** A folded state was damaged; the log is folded instead. */
   checkpointIgnored(runId: RunId, seq: number): void;
+  /** The head of a run is damaged so that it cannot be told which run it is, or how it stands: lists leave it out. */
+  headIgnored(runId: string): void;
   /** The write-ahead log ends in frames of a commit that was not finished, or was cut off. */
   logTorn(bytes: number): void;
 }
@@ -24,6 +26,10 @@ export const createStoreWatch = (deps: { readonly log?: Log; readonly meter?: Me
     checkpointIgnored: (runId, seq) => {
       meter?.count('skein_store_state_checkpoints_ignored_total');
       log?.error('a folded state is damaged; the log of the run is folded from its start', { runId, seq });
+    },
+    headIgnored: (runId) => {
+      meter?.count('skein_store_run_heads_ignored_total');
+      log?.error('the head of a run is damaged; lists leave it out', { runId });
     },
     logTorn: (bytes) => {
       meter?.count('skein_store_torn_logs_total');

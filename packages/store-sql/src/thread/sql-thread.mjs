@@ -10,6 +10,7 @@
 // T5 A failure of the disk ends a transaction, not the thread: when it cannot be undone, the connection is opened anew.
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'libsql';
+import { prepareSafely } from './safe-statement.mjs';
 
 /** @typedef {import('./sql-thread-messages.ts').ThreadRequest} ThreadRequest */
 /** @typedef {import('./sql-thread-messages.ts').ThreadReply} ThreadReply */
@@ -50,7 +51,7 @@ const open = () => {
 const prepare = (sql) => {
   let statement = prepared.get(sql);
   if (statement === undefined) {
-    statement = database.prepare(sql);
+    statement = prepareSafely(database, sql);
     if (prepared.size >= maxPrepared) prepared.delete(/** @type {string} */ (prepared.keys().next().value));
     prepared.set(sql, statement);
   }
@@ -207,7 +208,7 @@ const answer = (request) => {
     case 'query': {
       const statement = prepare(request.sql);
       return statement.reader
-        ? { rows: statement.all(request.params) }
+        ? { rows: statement.all(request.params, request.onDamage) }
         : { rows: [], changes: statement.run(request.params).changes };
     }
     case 'checkpoint':

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { sqlError, ThreadLost } from '../sql/sql-error.ts';
-import type { SqlRow, SqlValue, ThreadReply, ThreadTask } from './sql-thread-messages.ts';
+import type { OnDamage, SqlRow, SqlValue, ThreadReply, ThreadTask } from './sql-thread-messages.ts';
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -74,8 +74,12 @@ export class SqlThread {
   }
 
   /** One statement outside the group commit: reads, and migrations before the first commit. */
-  async query(sql: string, params: readonly SqlValue[]): Promise<{ rows: SqlRow[]; changes?: number }> {
-    return (await this.ask({ type: 'query', sql, params })) as { rows: SqlRow[]; changes?: number };
+  async query(
+    sql: string,
+    params: readonly SqlValue[],
+    onDamage: OnDamage = 'refuse',
+  ): Promise<{ rows: SqlRow[]; changes?: number }> {
+    return (await this.ask({ type: 'query', sql, params, onDamage })) as { rows: SqlRow[]; changes?: number };
   }
 
   /** Closes the connection and ends the thread. Idempotent. */

@@ -73,6 +73,7 @@ export const metricDeclarations: { readonly [name: string]: MetricDeclaration } 
   skein_store_refusing: gauge('1 while the store says that it cannot write.'),
   skein_store_refusals_total: counter('Times that the store said that it cannot write, by reason.', 'reason'),
   skein_store_state_checkpoints_ignored_total: counter('Damaged states of runs that were not used.'),
+  skein_store_run_heads_ignored_total: counter('Damaged heads of runs that lists left out.'),
   skein_store_torn_logs_total: counter('Write-ahead logs found with a torn end.'),
   skein_store_wal_checkpoint_failures_total: counter('Copies of the write-ahead log into the database that failed.'),
   skein_worker_messages_refused_total: counter('Messages of a coordinator that this worker could not use.'),
