@@ -96,7 +96,7 @@ const renderLetter = (cli: Cli, letter: DeadLetterInfo): string => {
     ['losses', String(letter.executionAttempts)],
     ['failures', String(letter.applicationFailures)],
     ['redriven', letter.redrivenRunId],
-    ['error', letter.error === undefined ? undefined : String(letter.error['message'] ?? JSON.stringify(letter.error))],
+    ['error', errorText(letter)],
   ];
   const lines = facts.flatMap(([name, value]) =>
     value === undefined ? [] : [`${cli.colors.dim(name.padEnd(11))} ${cell(value)}`],
@@ -108,6 +108,11 @@ const renderLetter = (cli: Cli, letter: DeadLetterInfo): string => {
     'no history',
   );
   return [...lines, '', history, ...(letter.body === undefined ? [] : ['', safeText(letter.body)])].join('\n');
+};
+
+const errorText = ({ error }: DeadLetterInfo): string | undefined => {
+  const message = error?.['message'];
+  return typeof message === 'string' || error === undefined ? message : JSON.stringify(error);
 };
 
 const redriveCommand = (cli: Cli) =>
