@@ -111,8 +111,9 @@ const renderLetter = (cli: Cli, letter: DeadLetterInfo): string => {
 };
 
 const errorText = ({ error }: DeadLetterInfo): string | undefined => {
-  const message = error?.['message'];
-  return typeof message === 'string' || error === undefined ? message : JSON.stringify(error);
+  if (error === undefined) return undefined;
+  const { message } = error;
+  return typeof message === 'string' ? message : JSON.stringify(error);
 };
 
 const redriveCommand = (cli: Cli) =>
