@@ -6,6 +6,7 @@ import { consumeMessages, messageAt, unreadMessages } from '../message/mailbox.t
 import { resolveParams } from '../params/resolve-params.ts';
 import { err, ok } from '../result/result.ts';
 import type { WaitState } from '../wait/wait-state.ts';
+import { endOfWait } from '../wait/wait-state.ts';
 import { findTarget } from './create-run-state.ts';
 import { noteUnread } from './decide-message.ts';
 import { evolvePushBack } from './decide-push-back.ts';
@@ -152,7 +153,7 @@ const onWaiting = (state: RunState, found: Target, fact: Waiting): void => {
     ...(fact.prompt === undefined ? {} : { prompt: fact.prompt }),
   };
   delete target.notBefore;
-  state.waits.add(target.path);
+  state.waits.set(target.path, endOfWait(target.wait));
   takeFromPlanner(state, found);
 };
 
@@ -229,11 +230,12 @@ export const planWaits = (
 ): { readonly facts: readonly RunFact[]; readonly dueAt?: number } => {
   const facts: RunFact[] = [];
   let dueAt = Number.POSITIVE_INFINITY;
-  for (const path of state.waits) {
-    const target = findTarget(state, path)?.target;
-    if (target?.wait === undefined) continue;
-    const fact = endOf(target, target.wait, now);
-    if (fact === undefined) dueAt = Math.min(dueAt, target.wait.until ?? dueAt, target.wait.deadline ?? dueAt);
+  const mayBeRead = state.unread.size > 0;
+  // There may be thousands, and each turn comes by here: only those that may end are looked at.
+  for (const [path, endsAt] of state.waits) {
+    const target = endsAt <= now || (mayBeRead && state.unread.has(path)) ? findTarget(state, path)?.target : undefined;
+    const fact = target?.wait === undefined ? undefined : endOf(target, target.wait, now);
+    if (fact === undefined) dueAt = Math.min(dueAt, endsAt);
     else facts.push(fact);
   }
   return Number.isFinite(dueAt) ? { facts, dueAt } : { facts };

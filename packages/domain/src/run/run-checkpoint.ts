@@ -3,6 +3,7 @@ import type { DagIndex } from '../dag/dag-index.ts';
 import { indexDag } from '../dag/dag-index.ts';
 import { DomainError } from '../errors/domain-error.ts';
 import type { FencingToken, StepPath } from '../identity/ids.ts';
+import { endOfWait } from '../wait/wait-state.ts';
 import { findTarget } from './create-run-state.ts';
 import type { FanoutState, RunState, StepState } from './run-state.ts';
 
@@ -29,7 +30,7 @@ export const encodeRunState = (state: RunState): string => {
     formatVersion,
     ...rest,
     frontier: [...frontier],
-    waits: [...waits],
+    waits: [...waits.keys()],
     unread: [...unread],
     steps: [...steps.values()].map(encodeStep),
   });
@@ -51,15 +52,20 @@ export const decodeRunState = (text: string, dag: Dag, graph: DagIndex = indexDa
     );
   }
   const { formatVersion: _version, steps, frontier, waits, unread, ...rest } = parsed;
-  return {
+  const state: RunState = {
     ...rest,
     dag,
     graph,
     steps: new Map(steps.map((step) => [step.path, decodeStep(step)])),
     frontier: new Set(frontier),
-    waits: new Set(waits),
+    waits: new Map(),
     unread: new Set(unread),
   };
+  for (const path of waits) {
+    const wait = findTarget(state, path)?.target.wait;
+    if (wait !== undefined) state.waits.set(path, endOfWait(wait));
+  }
+  return state;
 };
 
 /** A second owner's copy. */

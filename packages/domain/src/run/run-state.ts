@@ -150,8 +150,8 @@ export interface RunState {
   readonly steps: Map<StepId, StepState>;
   /** Steps of the graph, without handlers, that are not settled yet. */
   openSteps: number;
-  /** Steps that wait for time, a message or a person. */
-  readonly waits: Set<StepPath>;
+  /** Steps that wait for time, a message or a person, and the instant (ms) at which the wait ends by itself: infinite for never. */
+  readonly waits: Map<StepPath, number>;
   /** Steps, items and handlers with unread messages. */
   readonly unread: Set<StepPath>;
   /** The last push-back, for `${run.feedback}`. */

@@ -84,7 +84,7 @@ const faultsOf = (state: RunState, plan: RunPlan): readonly string[] => {
     waiting
       .map(({ path }) => path)
       .toSorted()
-      .join() !== [...state.waits].toSorted().join()
+      .join() !== [...state.waits.keys()].toSorted().join()
   )
     faults.push('waits');
   if (waiting.some(({ status, lease }) => status !== 'waiting' || lease !== undefined)) faults.push('W1');
@@ -182,7 +182,7 @@ const play = (dag: Dag, choices: readonly number[], check: (state: RunState, log
     const plan = settle();
     if (isTerminalRun(state.status)) break;
     const part = Math.floor(choice / 12);
-    const asked = [...state.waits][part % Math.max(1, state.waits.size)] ?? '';
+    const asked = [...state.waits.keys()][part % Math.max(1, state.waits.size)] ?? '';
     const leased = targetsOf(state).filter(({ lease }) => lease !== undefined);
     const held = leased[part % Math.max(1, leased.length)];
     const kind = choice % 12;

@@ -15,6 +15,12 @@ export interface WaitState {
   readonly prompt?: string;
 }
 
+/** When a wait ends by itself, in ms: at its instant or at its timeout, whichever is first; infinite for one that does not. */
+export const endOfWait = ({
+  until = Number.POSITIVE_INFINITY,
+  deadline = Number.POSITIVE_INFINITY,
+}: WaitState): number => Math.min(until, deadline);
+
 /** A person's word on an approval. */
 export type ApprovalDecision = 'approve' | 'reject';
 

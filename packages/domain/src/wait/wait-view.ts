@@ -52,6 +52,6 @@ export const approvalViewOf = (state: RunState, path: StepPath): ApprovalView | 
 
 /** The approvals of a run that wait now, those that wait longest first. */
 export const approvalsOf = (state: RunState): readonly ApprovalView[] =>
-  [...state.waits]
+  [...state.waits.keys()]
     .flatMap((path) => approvalViewOf(state, path) ?? [])
     .sort((a, b) => (a.since < b.since ? -1 : a.since > b.since ? 1 : 0));
