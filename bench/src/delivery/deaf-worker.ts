@@ -50,7 +50,10 @@ export const measureDeaf = async (rounds: number): Promise<DeafFigures> => {
   };
   const quiet = () =>
     until('nothing is open', async () => {
-      const { items } = await coordinator.call<{ items: readonly unknown[] }>('GET', '/api/runs?status=running&limit=1');
+      const { items } = await coordinator.call<{ items: readonly unknown[] }>(
+        'GET',
+        '/api/runs?status=running&limit=1',
+      );
       return items.length === 0 ? true : undefined;
     });
   try {

@@ -14,7 +14,8 @@ export const writtenBytes = (pid: number): number | undefined => {
 export const residentMiB = (pid: number): { readonly now: number; readonly peak: number } | undefined => {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const of = (name: string): number => Math.round(Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1_024);
+    const of = (name: string): number =>
+      Math.round(Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1_024);
     return { now: of('VmRSS'), peak: of('VmHWM') };
   } catch {
     return undefined;

@@ -112,7 +112,15 @@ const agent: Run = async (offer, sink, transfers) => {
         const begin = nowMs();
         const call = { index: 0, callId: `call-${turn}`, tool: 'write' } as const;
         await record(turnEntry(turn, { calls: [{ ...call, class: 'repeatable' }] }));
-        await record({ type: 'tool', thread: '', turn, ...call, result: { inline: said }, isError: false, durationMs: 0 });
+        await record({
+          type: 'tool',
+          thread: '',
+          turn,
+          ...call,
+          result: { inline: said },
+          isError: false,
+          durationMs: 0,
+        });
         samples.push(nowMs() - begin);
       }
       process.send?.({ type: 'turns', samples });
