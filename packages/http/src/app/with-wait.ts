@@ -10,7 +10,7 @@ export const maxWaitMs = 60_000;
  * The wait ends early when the caller leaves or the server stops. Throws `resource_exhausted`.
  */
 export const withWait = async (
-  { stopping, waits }: RouteDeps,
+  { stopping, waits }: Pick<RouteDeps, 'stopping' | 'waits'>,
   context: Context<ApiEnv>,
   waitMs: number | undefined,
   answer: (wait: { readonly waitMs: number; readonly signal: AbortSignal } | undefined) => Promise<Response>,

@@ -99,11 +99,18 @@ test('answers when the message was consumed, or replied to, if the caller wants 
   expect((await send('GET', `${item}/msg_1?until=read`)).status).toBe(400);
 });
 
-test('waits for messages share the places of all waits', async () => {
-  const { send, server } = startApi({ maxWaits: 0 });
+test('waits for messages hold at most half of the places, so that waits for runs find one', async () => {
+  const { send, coordinator, server } = startApi({ maxWaits: 4 });
   await send('POST', '/api/runs', { body: { dag: 'hello' } });
   await send('POST', item, { body: { text: 'a' } });
+  const waiting = [1, 2].map(() => send('GET', `${item}/msg_1?waitMs=60000`));
+  while (coordinator.delivery.waiting < 2) await new Promise((resolve) => setImmediate(resolve));
   expect(await problemOf(await send('GET', `${item}/msg_1?waitMs=1`))).toMatchObject({ code: 'resource_exhausted' });
   expect((await send('GET', `${item}/msg_1`)).status).toBe(200);
+  coordinator.finish('run_1');
+  expect((await send('GET', '/api/runs/run_1?waitMs=1')).status).toBe(200);
+  coordinator.delivery.change('msg_1', { state: 'consumed', turn: 1 });
+  await Promise.all(waiting);
+  expect((await send('GET', `${item}/msg_1?waitMs=1`)).status).toBe(200);
   await server.close();
 });

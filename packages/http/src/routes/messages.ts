@@ -87,7 +87,7 @@ export const addMessageRoutes = (app: ApiApp, deps: RouteDeps): void => {
       answers: { 200: { description: 'The message as it is now.', schema: messageSchema } },
     },
     async ({ tenant, params, query, context }) =>
-      withWait(deps, context, query.waitMs, async (wait) => {
+      withWait({ stopping: deps.stopping, waits: deps.messageWaits }, context, query.waitMs, async (wait) => {
         const of = [tenant, params.runId, params.stepId, params.messageId] as const;
         const until = query.until ?? 'consumed';
         return jsonResponse(

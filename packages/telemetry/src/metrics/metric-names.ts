@@ -25,7 +25,11 @@ export const metricDeclarations: { readonly [name: string]: MetricDeclaration } 
     labels: ['method', 'route'],
     buckets: latencySeconds,
   },
-  skein_http_waits: { kind: 'gauge', help: 'Calls that wait for the end of a run.', labels: [] },
+  skein_http_waits: {
+    kind: 'gauge',
+    help: 'Calls that wait for the end of a run, or for what becomes of a message.',
+    labels: [],
+  },
   skein_http_event_streams: { kind: 'gauge', help: 'Open event and log streams over HTTP.', labels: [] },
   skein_runs_submitted_total: counter('Runs accepted.'),
   skein_runs_finished_total: counter('Runs that ended, by status.', 'status'),
