@@ -65,7 +65,7 @@ const lineOf = (cli: Cli, event: DeliveryEventInfo): string =>
     event.kind,
     cell(event.itemId),
     `${event.runId}/${cell(event.step)}`,
-    event.reason,
+    cell(event.reason),
     event.attempts === undefined ? '' : `attempts ${event.attempts}`,
     event.ageMs === undefined ? '' : `after ${formatDuration(event.ageMs)}`,
   ]

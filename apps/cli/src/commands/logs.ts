@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isTerminalRun, type RunView, type StepView } from '@skein/domain';
 import type { SkeinClient } from '@skein/sdk';
 import { Option } from 'commander';
-import type { Cli } from '../cli/cli.ts';
+import { answerLine, type Cli } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand, runText, stepText, wholeNumber } from '../cli/command.ts';
 import { connect } from '../cli/find-endpoint.ts';
 import { resolveRun } from '../cli/resolve-run.ts';
@@ -72,7 +72,7 @@ const printLog = async (
     const page = await client.runs.log(runId, step, { ...attempt, offset });
     const isNews = page.next !== offset || page.complete || options.follow !== true;
     if (options.json === true) {
-      if (isNews) cli.out(JSON.stringify({ runId, step, ...page }));
+      if (isNews) answerLine(cli, { runId, step, ...page });
     } else cli.write(page.text);
     if (page.next === offset) {
       if (page.complete || options.follow !== true || cli.signal.aborted) return;

@@ -92,7 +92,7 @@ const isUnread = ({ state }: MessageInfo): boolean =>
 
 const lineOf = (message: MessageInfo): string => {
   const where = message.turn === undefined ? '' : ` in turn ${message.turn}`;
-  const why = message.reason === undefined ? '' : ` (${message.reason})`;
+  const why = message.reason === undefined ? '' : ` (${cell(message.reason)})`;
   const line = `${message.messageId} ${message.state}${where}${why}`;
   return message.reply === undefined ? line : `${line}\n${safeText(message.reply.text)}`;
 };
@@ -114,7 +114,7 @@ export const addMessagesCommand: AddCommand = (program, cli) => {
             items.map((message) => [
               String(message.number),
               message.messageId,
-              message.reason === undefined ? message.state : `${message.state} (${message.reason})`,
+              message.reason === undefined ? message.state : `${message.state} (${cell(message.reason)})`,
               message.turn === undefined ? '' : String(message.turn),
               message.mode,
               cell(message.sender),
