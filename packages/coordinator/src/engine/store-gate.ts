@@ -32,6 +32,7 @@ export class StoreGate {
   #reason: RefusalReason | undefined;
   #since = 0;
   #isOver = false;
+  #isProbingDamage = false;
 
   constructor(
     deps: { readonly clock: Clock; readonly log: Log; readonly meter: Meter; readonly runs: RunStore },
@@ -55,6 +56,25 @@ export class StoreGate {
   failed(thrown: unknown): void {
     const reason = refusalReason(thrown);
     if (reason === undefined || this.#reason !== undefined || this.#isOver) return;
+    // It may be one run that is damaged, and not the store.
+    if (reason === 'damaged') void this.#probeDamage();
+    else this.#closeFor(reason);
+  }
+
+  async #probeDamage(): Promise<void> {
+    if (this.#isProbingDamage) return;
+    this.#isProbingDamage = true;
+    try {
+      await this.#deps.runs.probeWrite();
+    } catch (thrown) {
+      const reason = refusalReason(thrown);
+      if (reason !== undefined && this.#reason === undefined && !this.#isOver) this.#closeFor(reason);
+    } finally {
+      this.#isProbingDamage = false;
+    }
+  }
+
+  #closeFor(reason: RefusalReason): void {
     this.#reason = reason;
     this.#since = this.#deps.clock.monotonicMs();
     this.#deps.log.error('the store takes no writes: nothing new is taken', { reason });

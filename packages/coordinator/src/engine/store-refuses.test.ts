@@ -138,3 +138,46 @@ test('results of many runs that came while the store was closed have their turn 
     expect((await scene.types(runId)).filter((type) => type === 'step_leased')).toHaveLength(2);
   }
 });
+
+test('a run whose damage is found by an append is left alone and named, and the others go on without a pause [crash 23]', async () => {
+  const { scene } = await setUp();
+  const worker = await scene.join({ slots: 2 });
+  const bad = await scene.submit('two');
+  const good = await scene.submit('two');
+  const [first, second] = worker.offers;
+  scene.onAppend = (request, append) =>
+    request.runId === bad
+      ? Promise.reject(new DomainError('data_corrupt', 'page 7 is damaged', { runId: bad }))
+      : append(request);
+  worker.finish(first!);
+  await scene.settle();
+  expect(scene.coordinator.readiness().checks).toMatchObject({
+    store: { detail: expect.not.stringContaining('takes no writes') },
+    runs: { detail: expect.stringContaining(bad) },
+  });
+  worker.finish(second!);
+  worker.credits(1);
+  await scene.settle();
+  await scene.answer(worker, 2);
+  expect(await scene.status(good)).toBe('succeeded');
+  await live(scene, () => worker.beat(), 60_000);
+  expect(
+    scene.appends.filter(({ runId, facts }) => runId === bad && facts.length > 0 && facts[0]?.type === 'step_finished'),
+  ).toHaveLength(1);
+  expect(worker.of('result_acknowledged').map(({ task }) => task.runId)).toEqual([good, good]);
+  expect(worker.of('revoke')).toEqual([]);
+  await expect(scene.coordinator.cancelRun(defaultTenant, bad, 'me')).rejects.toMatchObject({ code: 'data_corrupt' });
+});
+
+test('an append that finds damage closes the store when nothing else can be written either', async () => {
+  const { scene, disk } = await setUp();
+  const worker = await scene.join();
+  await scene.submit('two');
+  disk.full = true;
+  scene.onAppend = () => Promise.reject(new DomainError('data_corrupt', 'the file is damaged'));
+  scene.stores.runs.probeWrite = () => Promise.reject(new DomainError('data_corrupt', 'the file is damaged'));
+  worker.finish(worker.offers[0]!);
+  await scene.settle();
+  expect(scene.coordinator.readiness()).toMatchObject({ status: 'not_ready' });
+  expect(scene.coordinator.readiness().checks['store']?.detail).toMatch(/takes no writes \(damaged\)/);
+});

@@ -82,6 +82,8 @@ export class RunTable {
       if (known.tenant !== tenant) throw new DomainError('not_found', `there is no run ${runId}`, { runId });
       return known;
     }
+    const damage = this.#undrivable.get(runId);
+    if (damage !== undefined) throw damage;
     const loading = this.#loading.get(runId);
     if (loading !== undefined) return loading;
     const load = this.#load(engine, tenant, runId).finally(() => this.#loading.delete(runId));
@@ -133,6 +135,13 @@ export class RunTable {
         this.#refuse(engine, runId, thrown);
       throw thrown;
     }
+  }
+
+  /** Leaves a run alone until the next start: what is stored of it is damaged. */
+  quarantine(engine: Engine, actor: RunActor, error: DomainError): void {
+    this.drop(engine, actor);
+    // One that was never created is no run.
+    if (actor.creation === undefined) this.#refuse(engine, actor.runId, error);
   }
 
   #refuse(engine: Engine, runId: RunId, error: DomainError): void {

@@ -164,6 +164,12 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
       break;
     case 'unknown':
       giveBackSlots(engine, draft);
+      if (outcome.error.code === 'data_corrupt') {
+        const { error } = outcome;
+        engine.runs.quarantine(engine, actor, error);
+        settleAll(engine, draft.batch, () => ({ status: 'failed', error }));
+        break;
+      }
       if (neverAppends(outcome.error)) {
         onBug(engine, actor, draft.batch, outcome.error);
         break;
