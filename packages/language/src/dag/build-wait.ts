@@ -1,4 +1,4 @@
-import type { ContinueOn, Precondition, RetryPolicy, StepAction } from '@skein/domain';
+import type { StepAction } from '@skein/domain';
 import type { SourceText } from '../problem/source-text.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import type { RawStep } from './steps-shape.ts';
@@ -28,13 +28,6 @@ const notForWaits = [
   'call',
   'choices',
 ] as const;
-
-/** Policies of a waiting step that was read. */
-export type WaitPolicies = {
-  readonly preconditions: readonly Precondition[];
-  readonly continueOn: ContinueOn;
-  readonly retryPolicy: RetryPolicy | undefined;
-};
 
 /** `wait` or `approval`, when the step is one of them. */
 export const waitKindOf = ({ values, nodes }: RawStep): 'wait' | 'approval' | undefined => {
