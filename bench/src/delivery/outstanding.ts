@@ -23,7 +23,7 @@ export interface AcceptFigures {
 /** One kill and restart of the coordinator; ms. */
 export interface RestartFigures {
   readonly open: number;
-  /** `wide`: items of fan-outs that are under way, all in memory. `runs`: one-step runs, of which the window has let in 256. */
+  /** `wide`: items of fan-outs that are under way. `runs`: one-step runs, of which the window has let in 256. */
   readonly shape: 'runs' | 'wide';
   /** From the kill to the first new offer at a worker that had reconnected. */
   readonly total: readonly number[];
