@@ -230,7 +230,10 @@ export interface Coordinator {
     waitMs: number,
     signal: AbortSignal,
   ): Promise<MessageView>;
-  /** Approvals that wait now, oldest first; of one run, or of all. */
+  /**
+   * Approvals that wait now, oldest first; of one run, or of all. Throws `not_found`, and `unavailable` when another coordinator is home to
+   * runs: ask that one.
+   */
   listApprovals(tenant: TenantId, runId?: RunId): Promise<readonly ApprovalView[]>;
   /** Throws `not_found`, `illegal_transition` (it does not wait, or was answered otherwise), `invalid_argument` (inputs). The same answer again changes nothing. */
   answerApproval(

@@ -1,4 +1,4 @@
-import { defaultTenant } from '@skein/domain';
+import { DomainError, defaultTenant } from '@skein/domain';
 import { createScene, dagOf, stepOf } from '@skein/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { defaultCoordinatorConfig } from './coordinator-deps.ts';
@@ -60,4 +60,24 @@ test('what only the log of a run knows is said to be removed when it is, never s
   await scene.clock.advance(90_000);
   const removed = { status: 'rejected', reason: { code: 'not_found', details: { reason: 'pruned' } } };
   expect(await Promise.allSettled(asked())).toMatchObject([removed, removed, removed]);
+});
+
+test('runs that cannot be folded keep no others from being folded, however many they are', async () => {
+  const scene = await setUp();
+  const { runs } = scene.stores;
+  const list = runs.listPrunable.bind(runs);
+  const readHead = runs.readHead.bind(runs);
+  const worker = await scene.join();
+  const runId = await scene.submit('two');
+  await scene.answer(worker, 0, { status: 'failed', error: { code: 'unprocessable', message: 'no' } });
+  const head = (await readHead(defaultTenant, runId))!;
+  const damaged = Array.from({ length: 150 }, (_, place) => ({ ...head, runId: `run_bad${place}` }));
+  runs.listPrunable = async (before, limit) => [...damaged, ...(await list(before, 1_000))].slice(0, limit);
+  runs.readHead = (tenant, id) =>
+    id.startsWith('run_bad')
+      ? Promise.reject(new DomainError('data_corrupt', 'damaged', { runId: id }))
+      : readHead(tenant, id);
+  await scene.clock.advance(90_000);
+  expect(await scene.facts(runId)).toEqual([]);
+  expect(scene.lines.filter(({ message }) => message === 'a finished run cannot be folded')).toHaveLength(150);
 });

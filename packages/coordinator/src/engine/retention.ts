@@ -1,3 +1,4 @@
+import type { RunId } from '@skein/domain';
 import { encodeRunState } from '@skein/domain';
 import type { RunHead } from '@skein/ports';
 import { loadRun } from '../run/load-run.ts';
@@ -21,17 +22,25 @@ const foldRun = async (engine: Engine, { tenant, runId }: RunHead): Promise<void
   await logs.remove(tenant, runId);
 };
 
-/** One sweep of retention: finished runs that are old enough, then old delivery events. */
-export const applyRetention = async (engine: Engine): Promise<void> => {
+/** Runs that could not be folded and are passed over until the next start; more would be read again each time. */
+const maxLeft = 10_000;
+
+/**
+ * One sweep of retention: finished runs that are old enough, then old delivery events. `left` are those that cannot be folded: however many
+ * they are, they keep no other run from its turn.
+ */
+export const applyRetention = async (engine: Engine, left: Set<RunId>): Promise<void> => {
   const { config, deps } = engine;
   const now = deps.clock.now();
   if (config.retention.runMs > 0) {
-    for (const head of await deps.runs.listPrunable(now - config.retention.runMs, perSweep)) {
+    for (const head of await deps.runs.listPrunable(now - config.retention.runMs, perSweep + left.size)) {
+      if (left.has(head.runId)) continue;
       try {
         await foldRun(engine, head);
       } catch (thrown) {
         if (isPassing(thrown)) throw thrown;
         // A run that cannot be read keeps what it has.
+        if (left.size < maxLeft) left.add(head.runId);
         deps.log.warn('a finished run cannot be folded', { runId: head.runId, error: thrown });
       }
     }
@@ -45,11 +54,12 @@ export const startRetention = (engine: Engine): (() => void) => {
   const { clock, log } = engine.deps;
   let cancel: () => void = () => {};
   let busy = false;
+  const left = new Set<RunId>();
   const onSweep = (): void => {
     cancel = clock.after(engine.config.retention.sweepMs, onSweep);
     if (busy || engine.store.reason !== undefined) return;
     busy = true;
-    void applyRetention(engine)
+    void applyRetention(engine, left)
       .catch((thrown: unknown) => log.warn('retention could not be applied', { error: thrown }))
       .finally(() => {
         busy = false;

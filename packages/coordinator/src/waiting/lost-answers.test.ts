@@ -1,6 +1,7 @@
 import { DomainError, defaultTenant, type Step } from '@skein/domain';
-import { createScene, dagOf, type Scene, stepOf } from '@skein/testkit';
+import { createMemoryLog, createScene, dagOf, type Scene, stepOf } from '@skein/testkit';
 import { expect, onTestFinished, test } from 'vitest';
+import { createCoordinator } from '../create-coordinator.ts';
 
 const approval: Step = stepOf('approve', {
   depends: ['pause'],
@@ -91,3 +92,26 @@ test.each([true, false])(
     expect(await scene.status(runId)).toBe('waiting');
   },
 );
+
+test('a coordinator that is not home to the runs does not say that nobody waits for an answer', async () => {
+  const { scene, runId } = await asked();
+  const { hasher, ids, lines, stores, clock } = scene;
+  expect(await scene.coordinator.listApprovals(defaultTenant)).toMatchObject([{ runId }]);
+  const standby = createCoordinator(
+    {
+      clock,
+      ids,
+      hasher,
+      secrets: { secureToken: () => 'secret' },
+      log: createMemoryLog(lines),
+      meter: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
+      ...stores,
+      projectReader: { read: () => ({ ok: false, error: [] }) },
+    },
+    { coordinatorId: 'standby' },
+  );
+  onTestFinished(() => standby.stop());
+  await standby.start();
+  await expect(standby.listApprovals(defaultTenant)).rejects.toMatchObject({ code: 'unavailable' });
+  expect(await standby.listApprovals(defaultTenant, runId)).toMatchObject([{ runId }]);
+});
