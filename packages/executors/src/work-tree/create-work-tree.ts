@@ -99,7 +99,7 @@ class NodeWorkTree implements WorkTree {
       return before.content;
     }
     const readAtMs = Date.now();
-    const bytes = await readWhole(join(this.#with.root, path), Number(stats.size));
+    const bytes = await readWhole(join(this.#with.root, path), stats);
     this.#refuseSecrets(bytes);
     const content = await this.#storeFile(bytes);
     const changedAtMs = Number(stats.ctimeNs / 1_000_000n);
@@ -134,10 +134,16 @@ class NodeWorkTree implements WorkTree {
   }
 }
 
-/** All of a file that is not a link; throws `unprocessable` when it changes meanwhile. */
-const readWhole = async (path: string, size: number): Promise<Uint8Array> => {
+/**
+ * All of the file that was found at the path, and of no other that a link on the way leads to now; throws `unprocessable` when it
+ * changes meanwhile.
+ */
+const readWhole = async (path: string, found: BigIntStats): Promise<Uint8Array> => {
+  const size = Number(found.size);
   const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
+    const { dev, ino } = await handle.stat({ bigint: true });
+    if (dev !== found.dev || ino !== found.ino) throw changed();
     const bytes = Buffer.alloc(size + 1);
     let length = 0;
     while (length <= size) {
@@ -145,12 +151,15 @@ const readWhole = async (path: string, size: number): Promise<Uint8Array> => {
       if (bytesRead === 0) break;
       length += bytesRead;
     }
-    if (length !== size) throw new DomainError('unprocessable', 'a file of the working tree changed while it was kept');
+    if (length !== size) throw changed();
     return bytes.subarray(0, size);
   } finally {
     await handle.close();
   }
 };
+
+const changed = (): DomainError =>
+  new DomainError('unprocessable', 'a file of the working tree changed while it was kept');
 
 /** The signal's reason once it is aborted; an error of the file system as `unprocessable`, by its code alone. */
 const guarded = async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -26,6 +27,7 @@ const folders: string[] = [];
 const blobs = new Map<Digest, Uint8Array>();
 let stored: Digest[];
 let secrets: string[];
+let onStore: () => void = () => undefined;
 
 const open = (): { readonly root: string; readonly tree: WorkTree } => {
   const root = mkdtempSync(join(tmpdir(), 'work-tree-'));
@@ -38,6 +40,7 @@ const open = (): { readonly root: string; readonly tree: WorkTree } => {
       return bytes;
     },
     storeBlob: async (bytes) => {
+      onStore();
       const digest = digestOf(bytes);
       stored.push(digest);
       blobs.set(digest, Uint8Array.from(bytes));
@@ -209,4 +212,37 @@ test('a restore ends with the reason of an abort', async () => {
   const there = open();
   const reason = new DomainError('cancelled', 'enough');
   await expect(there.tree.restore(ref, AbortSignal.abort(reason))).rejects.toBe(reason);
+});
+
+test('a directory that becomes a link while the tree is kept does not bring in what is outside of it', async () => {
+  const outside = mkdtempSync(join(tmpdir(), 'work-tree-'));
+  folders.push(outside);
+  writeFileSync(join(outside, 'f'), 'theirs');
+  const { root, tree } = open();
+  for (const name of ['a', 'b', 'c', 'd']) writeFileSync(join(root, name), name);
+  mkdirSync(join(root, 'z'));
+  writeFileSync(join(root, 'z', 'f'), 'ours!!');
+  onStore = () => {
+    if (existsSync(join(root, 'moved'))) return;
+    renameSync(join(root, 'z'), join(root, 'moved'));
+    symlinkSync(outside, join(root, 'z'));
+  };
+  await expect(tree.capture(never)).rejects.toMatchObject({ code: 'unprocessable' });
+  expect(stored).not.toContain(digestOf(new TextEncoder().encode('theirs')));
+  onStore = () => undefined;
+  rmSync(join(root, 'z'));
+  expect(await tree.capture(never)).toMatchObject({ files: 5 });
+});
+
+test('files of every kind in a directory larger than one look at it', async () => {
+  const { root, tree } = open();
+  for (let count = 0; count < 150; count += 1) writeFileSync(join(root, `f${count}`), `${count}`);
+  mkdirSync(join(root, 'empty'));
+  symlinkSync('f0', join(root, 'link'));
+  const kept = await tree.capture(never);
+  expect(kept).toMatchObject({ files: 150 });
+  const other = open();
+  await other.tree.restore(kept as TreeRef, never);
+  expect(readdirSync(other.root).toSorted()).toEqual(readdirSync(root).toSorted());
+  expect(await other.tree.capture(never)).toBeUndefined();
 });
