@@ -20,6 +20,8 @@ export interface ChaosReport {
   readonly broken: readonly string[];
   /** Writes of workers that came after their lease, and were refused. */
   readonly fenced: number;
+  /** Tool calls of agents with effects whose result is recorded, and which are in the ledger once. */
+  readonly effects: number;
   /** Sent by the load: taken, found again by a repetition, read, ended unread. */
   readonly messages: {
     readonly accepted: number;
@@ -99,6 +101,7 @@ export const renderReport = (report: ChaosReport): string => {
     ['completed', `${report.completed} (${report.poisoned} given up as poison)`],
     ['lost', String(report.lost.length)],
     ['duplicate completions, effects, readings', String(report.duplicates.length)],
+    ['effects of agents', String(report.effects)],
     ['fenced writes', String(report.fenced)],
     ['broken rules of delivery', String(report.broken.length)],
     [

@@ -19,7 +19,7 @@ import type { Talk } from './talk.ts';
 /** What the logs say of all that was accepted. */
 export type Judgement = Pick<
   ChaosReport,
-  'lost' | 'duplicates' | 'unproved' | 'broken' | 'poisoned' | 'fenced' | 'messages'
+  'lost' | 'duplicates' | 'unproved' | 'broken' | 'poisoned' | 'fenced' | 'effects' | 'messages'
 >;
 
 const all = async <T>(
@@ -83,6 +83,7 @@ export const judgeRuns = async (stack: Stack, load: Load, talk: Talk, ledger: Le
   const broken: string[] = [];
   const unproved: string[] = [];
   let poisoned = 0;
+  let effects = 0;
   const history = await historyOf(stack, load, talk, ledger);
   assertNoLost(history, (problem) => lost.push(problem));
   assertNoDuplicateEffects(history, (problem) => duplicates.push(problem));
@@ -99,12 +100,13 @@ export const judgeRuns = async (stack: Stack, load: Load, talk: Talk, ledger: Le
     const [dag = '', end] = [dags.get(runId), load.ends.get(runId)];
     const steps = new Set<string>();
     for (const fact of facts) {
-      if (fact.type === 'turn_planned') messages.consumed += fact.consumed?.length ?? 0;
+      if (fact.type === 'turn_planned') messages.consumed += fact.entry.consumed?.length ?? 0;
       if (fact.type === 'step_answered' && fact.step === 'word') messages.consumed += 1;
       if (fact.type === 'message_ended') messages.ended += 1;
-      if (fact.type === 'tool_done' && fact.tool === 'bash' && fact.isError !== true && fact.settled === undefined) {
-        const key = `${runId}:${fact.step}:0:${fact.turn}:${fact.index}`;
-        if (!proofs.has(key)) unproved.push(`${dag} ${key}`);
+      if (fact.type === 'tool_done' && fact.entry.tool === 'bash' && fact.entry.settled === undefined) {
+        const key = `${runId}:${fact.step}:0:${fact.entry.turn}:${fact.entry.index}`;
+        effects += 1;
+        if (!fact.entry.isError && !proofs.has(key)) unproved.push(`${dag} ${key}`);
       }
       if (fact.type !== 'step_finished' || fact.result.outcome.status !== 'succeeded') continue;
       if (steps.has(fact.step)) duplicates.push(`${dag} ${runId} ${fact.step} succeeded twice`);
@@ -119,7 +121,7 @@ export const judgeRuns = async (stack: Stack, load: Load, talk: Talk, ledger: Le
     else lost.push(`${dag} ${runId} ended as ${end?.status}: ${end?.error?.code} ${end?.error?.message}`);
   }
   const fenced = history.events.filter(({ kind }) => kind === 'fenced').length;
-  return { lost, duplicates, unproved, broken, poisoned, fenced, messages };
+  return { lost, duplicates, unproved, broken, poisoned, fenced, effects, messages };
 };
 
 /** A step that lost its worker three times is given up; with random kills that may happen to the innocent. */
