@@ -16,6 +16,7 @@ import type { FetchPartRequest as _skein_worker_v1_FetchPartRequest, FetchPartRe
 import type { FetchPartResponse as _skein_worker_v1_FetchPartResponse, FetchPartResponse__Output as _skein_worker_v1_FetchPartResponse__Output } from './skein/worker/v1/FetchPartResponse.ts';
 import type { FetchSnapshotRequest as _skein_worker_v1_FetchSnapshotRequest, FetchSnapshotRequest__Output as _skein_worker_v1_FetchSnapshotRequest__Output } from './skein/worker/v1/FetchSnapshotRequest.ts';
 import type { FetchSnapshotResponse as _skein_worker_v1_FetchSnapshotResponse, FetchSnapshotResponse__Output as _skein_worker_v1_FetchSnapshotResponse__Output } from './skein/worker/v1/FetchSnapshotResponse.ts';
+import type { GaveUp as _skein_worker_v1_GaveUp, GaveUp__Output as _skein_worker_v1_GaveUp__Output } from './skein/worker/v1/GaveUp.ts';
 import type { Goodbye as _skein_worker_v1_Goodbye, Goodbye__Output as _skein_worker_v1_Goodbye__Output } from './skein/worker/v1/Goodbye.ts';
 import type { Heartbeat as _skein_worker_v1_Heartbeat, Heartbeat__Output as _skein_worker_v1_Heartbeat__Output } from './skein/worker/v1/Heartbeat.ts';
 import type { HeartbeatAnswer as _skein_worker_v1_HeartbeatAnswer, HeartbeatAnswer__Output as _skein_worker_v1_HeartbeatAnswer__Output } from './skein/worker/v1/HeartbeatAnswer.ts';
@@ -74,6 +75,7 @@ export interface ProtoGrpcType {
         FetchPartResponse: MessageTypeDefinition<_skein_worker_v1_FetchPartResponse, _skein_worker_v1_FetchPartResponse__Output>
         FetchSnapshotRequest: MessageTypeDefinition<_skein_worker_v1_FetchSnapshotRequest, _skein_worker_v1_FetchSnapshotRequest__Output>
         FetchSnapshotResponse: MessageTypeDefinition<_skein_worker_v1_FetchSnapshotResponse, _skein_worker_v1_FetchSnapshotResponse__Output>
+        GaveUp: MessageTypeDefinition<_skein_worker_v1_GaveUp, _skein_worker_v1_GaveUp__Output>
         Goodbye: MessageTypeDefinition<_skein_worker_v1_Goodbye, _skein_worker_v1_Goodbye__Output>
         Heartbeat: MessageTypeDefinition<_skein_worker_v1_Heartbeat, _skein_worker_v1_Heartbeat__Output>
         HeartbeatAnswer: MessageTypeDefinition<_skein_worker_v1_HeartbeatAnswer, _skein_worker_v1_HeartbeatAnswer__Output>

@@ -41,6 +41,7 @@ export const encodeWorkerMessage = (message: WorkerMessage): WireMessage => {
           held: message.held as string[],
           running: message.running.map((task) => ({ task: encodeTaskRef(task), started: task.started })),
           unacknowledged: message.unacknowledged.map(encodeTaskRef),
+          ...(message.gaveUp === undefined ? {} : { gaveUp: { tasks: message.gaveUp.map(encodeTaskRef) } }),
         },
       };
     case 'credits':
@@ -139,6 +140,9 @@ const decodeHello = (hello: Hello__Output): WorkerMessage => ({
     started: held.started === true,
   })),
   unacknowledged: hello.unacknowledged.map((task) => decodeTaskRef(task, 'hello.unacknowledged')),
+  ...(hello.gaveUp === null || hello.gaveUp === undefined
+    ? {}
+    : { gaveUp: hello.gaveUp.tasks.map((task) => decodeTaskRef(task, 'hello.gave_up')) }),
 });
 
 const decodeWorkerInfo = (worker: WorkerInfo__Output): WorkerInfo => ({

@@ -121,6 +121,7 @@ export const sampleHello = (): WorkerMessage & { readonly type: 'hello' } => ({
   held: [sampleDigest(1)],
   running: [{ ...sampleTask(1), started: true }],
   unacknowledged: [sampleTask(2)],
+  gaveUp: [sampleTask(3)],
 });
 
 /** One message of every type that a worker sends, `hello` first. */

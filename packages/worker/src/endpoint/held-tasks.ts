@@ -21,10 +21,15 @@ export interface RunningTask {
 /** Names of finished tasks that are remembered, so that a duplicated offer runs nothing. */
 const maxSettled = 4_096;
 
+/** Tasks that were given up and are named in every hello; with one more it names none any more. */
+const maxGivenUp = 1_000;
+
 /** The tasks that a worker runs, and the names of those that it is done with. */
 export class HeldTasks {
   readonly #running = new Map<string, RunningTask>();
   readonly #settled = new Set<string>();
+  readonly #givenUp = new Map<string, TaskRef>();
+  #isGivenUpKnown = true;
 
   /** Slots in use. */
   get size(): number {
@@ -67,6 +72,23 @@ export class HeldTasks {
 
   remove(task: TaskRef): void {
     this.#running.delete(taskKey(task));
+  }
+
+  /** Tasks that began here and ended without a result, in the form of the hello; nothing when they were too many to be known. */
+  gaveUp(): { readonly gaveUp?: readonly TaskRef[] } {
+    if (!this.#isGivenUpKnown) return {};
+    const leaving = this.all().filter(({ fate, started }) => fate === 'forget' && started);
+    return { gaveUp: [...this.#givenUp.values(), ...leaving.map(({ ref }) => ref)] };
+  }
+
+  /** Settles a task without a result; one that `began` may have done something. */
+  giveUp(task: TaskRef, began: boolean): void {
+    this.settle(task);
+    if (!began || !this.#isGivenUpKnown) return;
+    this.#givenUp.set(taskKey(task), taskRef(task));
+    if (this.#givenUp.size <= maxGivenUp) return;
+    this.#isGivenUpKnown = false;
+    this.#givenUp.clear();
   }
 
   isSettled(task: TaskRef): boolean {

@@ -121,6 +121,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
       held: latestDigests(this.#deps.runner.held()),
       running: this.#tasks.own(),
       unacknowledged: this.#outbox.refs(),
+      ...this.#tasks.gaveUp(),
     };
   }
 
@@ -272,7 +273,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     if (shallReport(task, result.outcome)) this.#report({ ...result, ...task.ref });
     else {
       this.#drop(task.ref, 'the task ended without a report');
-      this.#tasks.settle(task.ref);
+      this.#tasks.giveUp(task.ref, task.started);
       this.#deps.meter.count('skein_worker_forgotten_results_total', 1);
     }
     this.#changed.notify();
@@ -325,7 +326,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     if (held !== undefined) this.#forget(held, 'the coordinator took the task back');
     if (this.#outbox.remove(task)) {
       this.#drop(task, 'the coordinator took the task back');
-      this.#tasks.settle(task);
+      this.#tasks.giveUp(task, true);
       this.#changed.notify();
     }
   }
