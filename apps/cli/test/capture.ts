@@ -19,12 +19,17 @@ export const captureCli = (
   return { cli, said, abort };
 };
 
-/** Runs one command line; what it wrote and how it ended. */
+/** Runs one command line; what it wrote and how it ended. `interrupt` is Ctrl-C. */
 export const runCommand = async (
   args: readonly string[],
-  options: { readonly env?: { readonly [name: string]: string | undefined }; readonly cwd?: string } = {},
+  options: {
+    readonly env?: { readonly [name: string]: string | undefined };
+    readonly cwd?: string;
+    readonly interrupt?: AbortSignal;
+  } = {},
 ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> => {
-  const { cli, said } = captureCli(options);
+  const { cli, said, abort } = captureCli(options);
+  options.interrupt?.addEventListener('abort', () => abort.abort());
   const code = await runCli(cli, args);
   return { code, ...said };
 };

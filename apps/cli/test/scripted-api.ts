@@ -45,9 +45,12 @@ export const scriptedApi = async (answers: { readonly [call: string]: Answer | r
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const env = { SKEIN_URL: url, SKEIN_TOKEN: 'tok' };
   return {
     asked,
-    skein: (...args: string[]) => runCommand(args, { env: { SKEIN_URL: url, SKEIN_TOKEN: 'tok' } }),
+    skein: (...args: string[]) => runCommand(args, { env }),
+    /** The same, until `interrupt`, which is Ctrl-C. */
+    interruptedSkein: (interrupt: AbortSignal, ...args: string[]) => runCommand(args, { env, interrupt }),
     close: () => {
       server.closeAllConnections();
       server.close();

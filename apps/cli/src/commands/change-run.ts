@@ -1,6 +1,7 @@
 import { isTerminalRun, type RunView } from '@skein/domain';
 import { answer, type Cli } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand, runText } from '../cli/command.ts';
+import { exitCodes } from '../cli/exit-code.ts';
 import { connect } from '../cli/find-endpoint.ts';
 import { resolveRun } from '../cli/resolve-run.ts';
 import { untilEnded, type WaitOptions, waitForRun } from '../follow/wait-for-run.ts';
@@ -19,6 +20,8 @@ export const addCancelCommand: AddCommand = (program, cli) => {
         const asked = await client.runs.cancel(runId, options.message);
         const run = options.wait === true ? await untilEnded(cli, client, runId) : asked;
         answer(cli, options.json, run, () => `cancel of ${run.runId} asked for; ${stateOf(cli, run)}`);
+        // Ctrl-C came first.
+        if (options.wait === true && !isTerminalRun(run.status)) cli.exitCode = exitCodes.failed;
       }),
   );
 };

@@ -105,6 +105,36 @@ test('a message that ends unread fails and says why; so does a reply that cannot
   });
 });
 
+test('Ctrl-C while it waits says how the message stands, and that is no success', async () => {
+  for (const option of ['--wait', '--reply']) {
+    const interrupt = new AbortController();
+    const api = await serve({
+      [`POST ${messages}`]: message(),
+      [`GET ${messages}/msg_1`]: () => {
+        interrupt.abort();
+        return message({ state: 'presented' });
+      },
+    });
+    expect(await api.interruptedSkein(interrupt.signal, 'send', id, 'write', 'hurry', option)).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^msg_1 (?:accepted|presented)\n$/),
+      err: '',
+    });
+  }
+  const interrupt = new AbortController();
+  const api = await serve({
+    [`POST /api/runs/${id}/cancel`]: () => {
+      interrupt.abort();
+      return run(step('write'));
+    },
+    [`GET /api/runs/${id}`]: run(step('write')),
+  });
+  expect(await api.interruptedSkein(interrupt.signal, 'cancel', id, '--wait')).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('1 step is still running'),
+  });
+});
+
 test('an error of a send prints its code, and names the step that was probably meant', async () => {
   const full = await serve({ [`POST ${messages}`]: problem(429, 'mailbox_full', 'the mailbox is full') });
   expect(await full.skein('send', id, 'write', 'x')).toEqual({

@@ -50,7 +50,7 @@ export const addSendCommand: AddCommand = (program, cli) => {
         const last =
           options.wait === true || options.reply === true ? await untilRead(cli, client, message, options) : message;
         answer(cli, options.json, last, () => lineOf(last));
-        if (isUnread(last) || (options.reply === true && last.state !== 'replied')) cli.exitCode = exitCodes.failed;
+        if (!isAsWished(last, options)) cli.exitCode = exitCodes.failed;
       }),
   );
 };
@@ -85,6 +85,13 @@ const waitMs = 5_000;
 const isStepOver = async (client: SkeinClient, { runId, step }: MessageInfo): Promise<boolean> => {
   const { status } = (await client.runs.step(runId, step)).step;
   return status === 'succeeded' || status === 'failed' || status === 'skipped' || status === 'cancelled';
+};
+
+/** Whether what was asked for has come: a reply, that it was read, or that it was stored. */
+const isAsWished = (message: MessageInfo, { wait, reply }: SendOptions): boolean => {
+  if (reply === true) return message.state === 'replied';
+  if (wait === true) return message.state === 'consumed' || message.state === 'replied';
+  return !isUnread(message);
 };
 
 const isUnread = ({ state }: MessageInfo): boolean =>

@@ -32,7 +32,7 @@ export const opaqueId = z.string().regex(/^[A-Za-z0-9._:-]{1,128}$/);
 export const queryInteger = (min: number, max: number) =>
   z
     .string()
-    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .regex(/^\d{1,16}$/, 'must be a whole number')
     .transform(Number)
     .pipe(z.number().int().min(min).max(max));
 
