@@ -62,8 +62,11 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
   };
   if (inputs.item !== undefined) offer.item = inputs.item;
   if (inputs.resume !== undefined) offer.resume = inputs.resume;
-  const round = findTarget(state, task.step)?.target.round ?? 0;
+  const target = findTarget(state, task.step)?.target;
+  const round = target?.round ?? 0;
   if (round > 0) offer.round = round;
+  const unread = target?.mailbox?.unread ?? 0;
+  if (unread > 0) offer.unread = unread;
   const { feedback } = state;
   if (feedback?.to === task.stepId) {
     offer.run = { ...offer.run, feedback: { by: feedback.by, text: feedback.text, round: feedback.round } };

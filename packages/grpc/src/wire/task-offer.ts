@@ -41,6 +41,7 @@ export const encodeTaskOffer = (offer: TaskOffer, slotOf: (step: Step) => StepSl
   if (offer.snapshot !== undefined) wire.snapshot = offer.snapshot as { digest: string; envelope?: Uint8Array };
   if (offer.traceparent !== undefined) wire.traceparent = offer.traceparent;
   if (offer.round !== undefined) wire.round = offer.round;
+  if (offer.unread !== undefined) wire.unread = offer.unread;
   if (offer.resume !== undefined) wire.resume = offer.resume;
   return wire;
 };
@@ -71,6 +72,8 @@ export const decodeTaskOffer = (wire: TaskOffer__Output, stepOf: (slot: unknown,
   if (wire.traceparent !== undefined) offer.traceparent = nameField(wire.traceparent, 'offer.traceparent', true);
   const round = integerField(wire.round, 'offer.round');
   if (round > 0) offer.round = round;
+  const unread = integerField(wire.unread, 'offer.unread');
+  if (unread > 0) offer.unread = unread;
   if (wire.resume) offer.resume = decodeResume(wire.resume);
   return offer;
 };

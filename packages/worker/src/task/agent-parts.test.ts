@@ -204,3 +204,41 @@ test('an attempt that ended listens to no message', async () => {
   const { listeners } = await withParts(async (_parts, world) => expect(world.listeners.size).toBe(1));
   expect(listeners.size).toBe(0);
 });
+
+/** An agent step whose offer promised messages; each comes at its instant (ms). What the agent found when it began. */
+const beginWith = async (unread: number, arrivals: readonly (readonly [number, AgentMessage])[], ms: number) => {
+  const found: number[][] = [];
+  let world: ReturnType<typeof createWorld> | undefined;
+  const running = withParts(
+    async ({ mailbox }) => {
+      found.push(mailbox.unread().map(({ number }) => number));
+    },
+    (made) => {
+      world = made;
+      return { unread };
+    },
+  );
+  for (const [at, each] of arrivals)
+    world?.clock.after(at, () => world?.listeners.forEach((listener) => listener(each)));
+  await world?.clock.advance(ms);
+  const begunBy = [...found];
+  await world?.clock.advance(60_000);
+  return { found, begunBy, outcome: (await running).result.outcome };
+};
+
+test('an agent begins with the messages that were promised with its offer', async () => {
+  const { found, begunBy } = await beginWith(
+    2,
+    [
+      [20, message(1)],
+      [40, message(2)],
+    ],
+    50,
+  );
+  expect({ found, begunBy }).toEqual({ found: [[1, 2]], begunBy: [[1, 2]] });
+});
+
+test('a message that was promised and does not come is waited for, but not for ever', async () => {
+  const { found, begunBy, outcome } = await beginWith(1, [], 1_000);
+  expect({ found, begunBy, outcome }).toEqual({ found: [[]], begunBy: [], outcome: { status: 'succeeded' } });
+});

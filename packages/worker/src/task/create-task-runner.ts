@@ -26,7 +26,6 @@ import type {
   ExecutionResult,
   Hasher,
   Log,
-  Mailbox,
   SecretSource,
   StepExecutor,
   TaskRunner,
@@ -179,14 +178,14 @@ const openSnapshot = (deps: TaskRunnerDeps, { offer, transfers }: Task, signal: 
 
 interface AgentParts {
   readonly checkpoints: Checkpoints;
-  readonly mailbox: Mailbox & { close(): void };
+  readonly mailbox: ReturnType<typeof createMailbox>;
   readonly workTree?: WorkTree;
 }
 
 /** T6. */
 const openAgentParts = async (
   { hasher, clock, workTrees }: TaskRunnerDeps,
-  { offer, transfers }: Task,
+  { offer, transfers, signal }: Task,
   redactor: Redactor,
   note: (line: string) => void,
   root: string,
@@ -200,6 +199,8 @@ const openAgentParts = async (
     secretsRead: () => redactor.count,
   });
   const mailbox = createMailbox(clock, transfers);
+  // What was sent before the step began is read in its first turn.
+  await mailbox.arrived(offer.unread ?? 0, signal);
   return { checkpoints, mailbox, ...(workTree === undefined ? {} : { workTree }) };
 };
 

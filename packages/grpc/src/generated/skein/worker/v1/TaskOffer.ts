@@ -19,6 +19,7 @@ export interface TaskOffer {
   'runCreatedAt'?: (string);
   'resume'?: (_skein_worker_v1_Resume | null);
   'round'?: (number);
+  'unread'?: (number);
   '_definitionJson'?: "definitionJson";
   '_traceparent'?: "traceparent";
 }
@@ -37,6 +38,7 @@ export interface TaskOffer__Output {
   'runCreatedAt': (string);
   'resume': (_skein_worker_v1_Resume__Output | null);
   'round': (number);
+  'unread': (number);
   '_definitionJson'?: "definitionJson";
   '_traceparent'?: "traceparent";
 }
