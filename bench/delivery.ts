@@ -11,7 +11,7 @@ import { measureRawRestart } from './src/anchors/raw-restart.ts';
 import { measureAgent } from './src/delivery/agent-figures.ts';
 import { measureDeaf } from './src/delivery/deaf-worker.ts';
 import { acceptFigures, agentFigures, deafFigures, killFigures, restartFigures } from './src/delivery/figures.ts';
-import { measureRuns, measureWide } from './src/delivery/outstanding.ts';
+import { measureAdmitted, measureRuns, measureWide } from './src/delivery/outstanding.ts';
 import { measureShell, measureWorkerKills } from './src/delivery/worker-kill.ts';
 import { median, round3 } from './src/measure.ts';
 import { renderFigures } from './src/render-figures.ts';
@@ -27,7 +27,8 @@ const size = values.quick
       samples: 200,
       kills: 4,
       levels: [0, 1_000],
-      wide: [1_000],
+      wide: [],
+      admitted: 0,
       accepts: 100,
       burst: 300,
       restarts: 2,
@@ -40,6 +41,7 @@ const size = values.quick
       kills: 30,
       levels: [0, 1_000, 10_000, 100_000],
       wide: [1_000, 10_000, 100_000],
+      admitted: 10_000,
       accepts: 1_000,
       burst: 4_000,
       restarts: 5,
@@ -66,11 +68,14 @@ next('kills', `a worker is killed ${2 * size.kills} times`);
 const kills = await measureWorkerKills(size.kills);
 next('outstanding', `one-step runs, up to ${size.levels.at(-1)} of them outstanding`);
 const runs = await measureRuns(size.levels, { samples: size.accepts, burst: size.burst, restarts: size.restarts });
-next('wide', `items of fan-outs, up to ${size.wide.at(-1)} of them open`);
-const wide = await measureWide(size.wide, size.restarts);
+next('wide', `items of fan-outs, up to ${size.wide.at(-1) ?? 0} of them open`);
+const wide = size.wide.length === 0 ? [] : await measureWide(size.wide, size.restarts);
+next('admitted', `${size.admitted} one-step runs, all let in`);
+const admitted = size.admitted === 0 ? [] : await measureAdmitted(size.admitted, size.restarts);
 next('restart anchors', 'a process that reads as many rows');
+const restarts = [...runs.restarts, ...wide, ...admitted];
 const rawRestartMs = new Map<number, number>();
-for (const level of new Set([...runs.restarts, ...wide].map(({ open }) => open)))
+for (const level of new Set(restarts.map(({ open }) => open)))
   rawRestartMs.set(level, await measureRawRestart(level, size.restarts));
 next('agent', 'messages and checkpoints');
 const agent = await measureAgent(size.messages, size.turns);
@@ -78,7 +83,6 @@ next('deaf', 'one deaf worker among ten');
 const deaf = await measureDeaf(size.rounds);
 next('end', 'done');
 
-const restarts = [...runs.restarts, ...wide];
 const figures = [
   ...killFigures(kills, anchors),
   ...restartFigures(restarts, rawRestartMs),

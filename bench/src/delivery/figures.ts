@@ -41,6 +41,8 @@ export const killFigures = (
   ];
 };
 
+const shapes = { runs: 'runs', wide: 'items', admitted: 'runs, all admitted' } as const;
+
 /** M11. The anchor is the start of a process that reads as many rows. */
 export const restartFigures = (
   restarts: readonly RestartFigures[],
@@ -51,7 +53,7 @@ export const restartFigures = (
     return sampled(
       {
         id: 'M11',
-        what: `kill -9 of the coordinator to the first new offer, ${count(open)} open ${shape === 'runs' ? 'runs' : 'items'} / node + SELECT`,
+        what: `kill -9 of the coordinator to the first new offer, ${count(open)} open ${shapes[shape]} / node + SELECT`,
         unit: 'ms',
         target: open >= 100_000 ? '<= 2000 ms' : '',
         ...(anchor === undefined ? {} : { anchor }),

@@ -20,11 +20,16 @@ export interface AcceptFigures {
   readonly payloadBytes: number;
 }
 
+/**
+ * `runs`: one-step runs, of which the window has let in 256. `wide`: items of fan-outs that are under way.
+ * `admitted`: one-step runs that are all let in, because half of them are at work.
+ */
+export type OpenShape = 'runs' | 'wide' | 'admitted';
+
 /** One kill and restart of the coordinator; ms. */
 export interface RestartFigures {
   readonly open: number;
-  /** `wide`: items of fan-outs that are under way. `runs`: one-step runs, of which the window has let in 256. */
-  readonly shape: 'runs' | 'wide';
+  readonly shape: OpenShape;
   /** From the kill to the first new offer at a worker that had reconnected. */
   readonly total: readonly number[];
   /** From the start of the new process until it says that it is ready; then until the offer. */
@@ -45,7 +50,7 @@ export interface RestartStages {
 
 const body = { dag: 'one', params: { text: 'x'.repeat(200) } };
 const itemsPerRun = 1_000;
-const slots = 8;
+const fewSlots = 8;
 
 const project = {
   'dags/one.yaml': `name: one
@@ -74,11 +79,12 @@ interface Cluster {
   readonly holder: BenchProcess;
   /** When each offer came. */
   readonly offers: readonly number[];
+  readonly slots: number;
   stop(): Promise<void>;
 }
 
 /** A coordinator, and a worker that takes a few tasks and holds them until it is told to let go, so that all else stays open. */
-const start = async (nodeFlags: readonly string[], warmUps: number): Promise<Cluster> => {
+const start = async (nodeFlags: readonly string[], warmUps: number, slots = fewSlots): Promise<Cluster> => {
   const coordinator = await CoordinatorProcess.start(project, nodeFlags);
   const { grpc: address, joinToken: token } = coordinator;
   const common = { address, token, workers: 1, kinds: ['noop'] } as const;
@@ -96,6 +102,7 @@ const start = async (nodeFlags: readonly string[], warmUps: number): Promise<Clu
     coordinator,
     holder,
     offers,
+    slots,
     stop: async () => {
       await holder.stop();
       await coordinator.stop();
@@ -120,9 +127,9 @@ const stagesOf = async (coordinator: CoordinatorProcess): Promise<RestartStages>
 };
 
 const measureRestarts = async (
-  { coordinator, holder, offers }: Cluster,
+  { coordinator, holder, offers, slots }: Cluster,
   open: number,
-  shape: 'runs' | 'wide',
+  shape: OpenShape,
   times: number,
 ): Promise<RestartFigures> => {
   const total: number[] = [];
@@ -211,6 +218,17 @@ export const measureWide = async (levels: readonly number[], restarts: number): 
       figures.push(await measureRestarts(cluster, level, 'wide', restarts));
     }
     return figures;
+  } finally {
+    await cluster.stop();
+  }
+};
+
+/** Restarts with this number of one-step runs that are all admitted: half of them at a worker, half of them next. */
+export const measureAdmitted = async (level: number, restarts: number): Promise<readonly RestartFigures[]> => {
+  const cluster = await start([], 1, level / 2);
+  try {
+    await throughput(level, 64, () => cluster.coordinator.call('POST', '/api/runs', body));
+    return [await measureRestarts(cluster, level, 'admitted', restarts)];
   } finally {
     await cluster.stop();
   }
