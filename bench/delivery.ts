@@ -1,6 +1,6 @@
 // Prints the figures of durable delivery, each beside its anchor in the same run: M10 (killed worker), M11 (killed coordinator), accepting with
 // many outstanding, messages, a deaf worker, checkpoints. M12 comes from `npm run chaos`.
-//   npm run bench:delivery [-- --json] [--quick]
+//   npm run bench:delivery [-- --json] [--quick] [--kills N] [--largest N]
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureCommit } from './src/anchors/commit.ts';
@@ -20,9 +20,11 @@ const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    kills: { type: 'string' },
+    largest: { type: 'string', default: '100000' },
   },
 });
-const size = values.quick
+const chosen = values.quick
   ? {
       samples: 200,
       kills: 4,
@@ -49,6 +51,13 @@ const size = values.quick
       turns: 500,
       rounds: 5,
     };
+const isWanted = (level: number): boolean => level <= Number(values.largest);
+const size = {
+  ...chosen,
+  kills: Number(values.kills ?? chosen.kills),
+  levels: chosen.levels.filter(isWanted),
+  wide: chosen.wide.filter(isWanted),
+};
 const loads: Record<string, readonly number[]> = {};
 /** Says what comes next, and under which load it begins. */
 const next = (part: string, what: string): void => {
