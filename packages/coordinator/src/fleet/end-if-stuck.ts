@@ -32,7 +32,7 @@ export const endIfStuck = (engine: Engine, session: WorkerSession, held: HeldTas
   engine.deps.log.warn('attempt without progress is ended', { runId, stepId: step, fencingToken: token, workerId });
   session.tasks.delete(held.key);
   const message = `the attempt showed no progress for ${Math.round(limitMs / 1_000)} s`;
-  const error = { code: 'deadline_exceeded', message, details: { noProgressMs: limitMs } } as const;
+  const error = { code: 'deadline_exceeded', message, details: { reason: 'no_progress', limitMs } } as const;
   const result = {
     ...held.ref,
     outcome: { status: 'failed', error },

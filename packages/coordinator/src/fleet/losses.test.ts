@@ -161,7 +161,10 @@ describe('an attempt without progress', () => {
     expect((await scene.view(runId)).status).toBe('running');
     await advance(3_000);
     const { status, steps } = await scene.view(runId);
-    expect([status, steps[0]?.error]).toMatchObject(['failed', { code: 'deadline_exceeded' }]);
+    expect([status, steps[0]?.error]).toMatchObject([
+      'failed',
+      { code: 'deadline_exceeded', details: { reason: 'no_progress', limitMs: 10_000 } },
+    ]);
     expect(worker.of('revoke').map(({ task }) => task)).toEqual([taskOf(offer)]);
     worker.finish(offer);
     await scene.settle();

@@ -50,7 +50,6 @@ import { matchesAnyOutput } from './match-text.ts';
 import { outcomeOfAbort } from './outcome-of-abort.ts';
 import { resolveInputs } from './resolve-inputs.ts';
 import { storeValues } from './store-values.ts';
-import { watchProgress } from './watch-progress.ts';
 
 /** What a task runner works with. */
 export interface TaskRunnerDeps {
@@ -107,15 +106,14 @@ const runTask = async (
   let started = false;
   const redactor = new Redactor();
   const log = openTaskLog(task.sink, redactor);
-  const progress = watchProgress(deps.clock, offer.definition, (error) => scope.abort(error));
-  const sink = progress.sink({
+  const sink = {
     started: () => {
       if (started) return;
       started = true;
       task.sink.started();
     },
     log: log.write,
-  });
+  };
   const readSecret = createTaskSecrets({ own: deps.secretValues, transfers, redactor, note: log.note });
   let workDir: string | undefined;
   let agentParts: AgentParts | undefined;
@@ -129,14 +127,7 @@ const runTask = async (
     workDir = await deps.workDirs.create();
     scope.signal.throwIfAborted();
     if (stores !== undefined) {
-      const parts = await openAgentParts(
-        deps,
-        { ...task, transfers: progress.transfers(transfers) },
-        redactor,
-        log.note,
-        workDir,
-      );
-      agentParts = { ...parts, checkpoints: progress.checkpoints(parts.checkpoints) };
+      agentParts = await openAgentParts(deps, task, redactor, log.note, workDir);
     }
     const context: ExecutionContext = {
       offer,
@@ -152,7 +143,6 @@ const runTask = async (
   } catch (error) {
     result = failureOf(deps.log, redactor, task, error, scope.signal, started);
   }
-  progress.close();
   agentParts?.mailbox.close();
   log.flush();
   const answer = await finish(deps, redactor, task, result, scope.signal, started, startedAtMs);
