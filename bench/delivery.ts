@@ -51,6 +51,8 @@ const chosen = values.quick
       turns: 500,
       rounds: 5,
     };
+// A bench that is interrupted leaves no process: what it started is ended when it exits.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const isWanted = (level: number): boolean => level <= Number(values.largest);
 const size = {
   ...chosen,
