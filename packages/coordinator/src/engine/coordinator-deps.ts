@@ -63,7 +63,7 @@ export interface MemoryConfig {
 export interface RetentionConfig {
   /** A finished run keeps its facts and logs for so long, then only its last state; 0: for ever. */
   readonly runMs: number;
-  /** Delivery events are kept for so long, and of each tenant never more than `maxEvents`. */
+  /** Delivery events are kept for so long (0: whatever their age), and of each tenant never more than `maxEvents`. */
   readonly eventMs: number;
   readonly maxEvents: number;
   readonly sweepMs: number;

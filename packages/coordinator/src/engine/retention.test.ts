@@ -1,12 +1,12 @@
 import { DomainError, defaultTenant } from '@skein/domain';
-import { createScene, dagOf, stepOf } from '@skein/testkit';
+import { createScene, dagOf, deliveryEvent, stepOf } from '@skein/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { defaultCoordinatorConfig } from './coordinator-deps.ts';
 
 const dag = dagOf([stepOf('a'), stepOf('b', { depends: ['a'] })], { name: 'two' });
 
-const setUp = async () => {
-  const retention = { runMs: 60_000, eventMs: 60_000, maxEvents: 10, sweepMs: 1_000 };
+const setUp = async ({ eventMs = 60_000 } = {}) => {
+  const retention = { runMs: 60_000, eventMs, maxEvents: 10, sweepMs: 1_000 };
   const scene = await createScene({ dags: [dag], config: { ...defaultCoordinatorConfig, retention } });
   onTestFinished(() => scene.close());
   return scene;
@@ -30,6 +30,17 @@ test('a finished run keeps its last state when its facts are gone, also after a 
   expect(await scene.view(failed)).toEqual(before);
   const again = await scene.coordinator.retryRun(defaultTenant, failed, { by: 'me' });
   expect(again.retryOf).toBe(failed);
+});
+
+test.each([
+  ['after a time', 60_000, 0],
+  ['at no time, but for their number', 0, 3],
+])('delivery events go %s', async (_, eventMs, left) => {
+  const scene = await setUp({ eventMs });
+  await scene.stores.delivery.appendEvents([1, 2, 3].map((index) => deliveryEvent(`msg_${index}`)));
+  await scene.clock.advance(90_000);
+  const { items } = await scene.coordinator.readDeliveryEvents(defaultTenant, 0, 9);
+  expect(items).toHaveLength(left);
 });
 
 test('a reader of the events of a run whose facts are gone is told of the gap', async () => {

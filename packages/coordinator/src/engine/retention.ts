@@ -45,7 +45,8 @@ export const applyRetention = async (engine: Engine, left: Set<RunId>): Promise<
       }
     }
   }
-  const pruned = await deps.delivery.pruneEvents(now - config.retention.eventMs, config.retention.maxEvents);
+  const { eventMs, maxEvents } = config.retention;
+  const pruned = await deps.delivery.pruneEvents(eventMs > 0 ? now - eventMs : 0, maxEvents);
   if (pruned > 0) deps.meter.count(metric.deliveryEventsPruned, pruned);
 };
 

@@ -1,14 +1,12 @@
 import type { RunId, TenantId } from '@skein/domain';
-import type { RunHead } from '@skein/ports';
 import { sql } from 'kysely';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { StoreWatch } from '../sql/store-watch.ts';
 import type { Committer } from '../sql/write-unit.ts';
-import { headOf } from './head-row.ts';
 import { readCheckpoint } from './state-checkpoints.ts';
 
-/** Ended runs that were not pruned, the earliest end first; exported for the test of its plan. */
+/** Ended runs that were not pruned, the earliest end first. */
 export const prunableQuery = (queries: Queries, before: number, limit: number) =>
   queries
     .selectFrom('run_head')
@@ -20,10 +18,6 @@ export const prunableQuery = (queries: Queries, before: number, limit: number) =
     .orderBy('finished_at')
     .orderBy('run_id')
     .limit(limit);
-
-/** See `RunStore.listPrunable`. */
-export const listPrunable = async (queries: Queries, before: number, limit: number): Promise<readonly RunHead[]> =>
-  (await prunableQuery(queries, before, limit).execute()).map(headOf);
 
 /**
  * See `RunStore.pruneRun`. The state that will stand for the facts is read and proven first; the commit asks again that it is still that

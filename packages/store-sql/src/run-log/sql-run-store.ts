@@ -8,7 +8,7 @@ import type { Committer } from '../sql/write-unit.ts';
 import { type AppendUnitBuilder, createAppendUnits } from './append-unit.ts';
 import { dueQuery, listQuery, openQuery, queuedQuery } from './head-queries.ts';
 import { headOf } from './head-row.ts';
-import { listPrunable, pruneRun } from './prune-run.ts';
+import { prunableQuery, pruneRun } from './prune-run.ts';
 import { damaged, readLog } from './read-log.ts';
 import { RecentHeads } from './recent-heads.ts';
 import { checkpointUnit, readCheckpoint } from './state-checkpoints.ts';
@@ -96,8 +96,8 @@ export class SqlRunStore implements RunStore {
     return (await readCheckpoint(this.#parts(), tenant, runId))?.checkpoint;
   }
 
-  listPrunable(before: number, limit: number): Promise<readonly RunHead[]> {
-    return listPrunable(this.#queries, before, limit);
+  async listPrunable(before: number, limit: number): Promise<readonly RunHead[]> {
+    return this.#headsOf(await prunableQuery(this.#lists, before, limit).execute());
   }
 
   pruneRun(tenant: TenantId, runId: RunId): Promise<boolean> {

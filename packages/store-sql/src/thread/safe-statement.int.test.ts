@@ -78,6 +78,9 @@ test('a damaged head is data_corrupt by itself, hides no other from the lists, a
   expect(log.lines).toMatchObject([{ level: 'error', fields: { runId: 'run_3' } }]);
   const all = Array.from({ length: 256 }, (_, shard) => shard);
   expect((await runs.listOpen(all)).map(({ runId }) => runId)).toEqual(['run_1', 'run_2']);
+  await write('update run_head set finished_at = 1');
+  await write("update run_head set status = 'succeeded' where run_id <> 'run_3'");
+  expect((await runs.listPrunable(9, 9)).map(({ runId }) => runId)).toEqual(['run_1', 'run_2']);
   // The facts are whole.
   expect(await runs.readFacts(tenant, 'run_3', 0)).toHaveLength(1);
 });
