@@ -33,6 +33,16 @@ describe('an approval', () => {
     expect(run.settle().ready.map(({ step }) => step)).toEqual(['after']);
   });
 
+  it('keeps who decided and what they said about it', () => {
+    const run = asked();
+    run.answer('approve', 'approve', { reason: 'looks fine' });
+    expect(viewRun(run.state).steps[0]?.answer).toMatchObject({
+      decision: 'approved',
+      by: 'ada',
+      reason: 'looks fine',
+    });
+  });
+
   it('refuses inputs that are not of their type, and goes on waiting', () => {
     const run = asked(approvalOf('approve', {}, { input: [{ name: 'n', type: 'integer', required: true }] }));
     for (const inputs of [undefined, { n: 'x' }, { n: 1, m: 2 }]) {

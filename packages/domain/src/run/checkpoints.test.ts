@@ -105,6 +105,23 @@ describe('progress', () => {
     expect(run.target('a').progress).toMatchObject({ seqs: [], turns: 2 });
   });
 
+  it('is kept over a failure because something was away, and the next attempt goes on from it', () => {
+    const run = startAgent(dagOf([agentStep('a', { retryPolicy })]));
+    run.lease('a');
+    run.record('a', [turnOf(1, [effectCall(0)]), resultOf(1, 0)]);
+    const error = { code: 'unavailable', message: 'the provider is away' } as const;
+    run.finish('a', { status: 'failed', error });
+    expect(run.target('a')).toMatchObject({ status: 'retrying', progress: { turns: 1, toolCalls: 1 } });
+  });
+
+  it('ends the step, whatever its retry policy, when nobody knows whether a call with an effect happened', () => {
+    const run = startAgent(dagOf([agentStep('a', { retryPolicy })]));
+    run.lease('a');
+    run.record('a', [turnOf(1, [effectCall(0)])]);
+    run.finish('a', { status: 'failed', error: { code: 'outcome_unknown', message: 'bash' } });
+    expect(run.target('a').status).toBe('failed');
+  });
+
   it('begins anew after a restart, whose repetition changes nothing and whose entries count from 0', () => {
     const run = startAgent();
     run.lease('a');

@@ -62,7 +62,7 @@ const answered = (
   target: StepState,
   wait: WaitState,
   now: number,
-  answer: Pick<Answered, 'by' | 'decision' | 'message'>,
+  answer: Pick<Answered, 'by' | 'decision' | 'message' | 'reason'>,
   result: Pick<RecordedResult, 'outcome' | 'outputs'>,
 ): Answered => ({
   type: 'step_answered',
@@ -101,7 +101,7 @@ const rejection = ({ by, reason }: CommandOf<'answer'>): RecordedResult['outcome
 
 /** A person's word on an approval. The same word again changes nothing; another one, or one that comes too late, is refused. */
 export const decideAnswer = (state: RunState, command: CommandOf<'answer'>, now: number): Decision => {
-  const { step, by, decision, round } = command;
+  const { step, by, decision, reason, round } = command;
   const found = findTarget(state, step);
   const action = state.graph.byId.get(found?.step.path ?? '')?.action;
   if (found === undefined) return err(new DomainError('not_found', `there is no step ${step}`, { step }));
@@ -126,16 +126,23 @@ export const decideAnswer = (state: RunState, command: CommandOf<'answer'>, now:
     return illegal(state, `step ${step} does not wait for approval: ${why}`);
   }
   if (isOver(wait, now)) return illegal(state, `step ${step} waited for approval until its timeout passed`);
+  const said = reason === undefined || reason === '' ? {} : { reason };
   return ok([
     decision === 'approve'
       ? answered(
           target,
           wait,
           now,
-          { by, decision: 'approved' },
+          { by, decision: 'approved', ...said },
           { outcome: { status: 'succeeded' }, outputs: { ...outputs, approvedBy: { inline: by } } },
         )
-      : answered(target, wait, now, { by, decision: 'rejected' }, { outcome: rejection(command), outputs: {} }),
+      : answered(
+          target,
+          wait,
+          now,
+          { by, decision: 'rejected', ...said },
+          { outcome: rejection(command), outputs: {} },
+        ),
   ]);
 };
 
@@ -181,6 +188,8 @@ export const evolveWait = (
   }
   if (found.target.wait === undefined) return;
   if (fact.message !== undefined) consume(state, found.target, fact.message);
+  const { decision, by, reason, at } = fact;
+  found.target.answer = reason === undefined ? { decision, by, at } : { decision, by, reason, at };
   applyResult(state, found, fact);
 };
 

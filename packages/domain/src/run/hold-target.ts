@@ -90,7 +90,8 @@ export const applyResult = (
       target.failures += 1;
       if (ended.retryAt !== undefined) {
         target.notBefore = ended.retryAt;
-        dropTranscript(state, target, ended.at);
+        // What was away may be there again: an agent goes on from where it was. After any other failure it begins anew.
+        if (outcome.error.code !== 'unavailable') dropTranscript(state, target, ended.at);
         requeue(state, found, 'retrying');
         return;
       }

@@ -250,6 +250,8 @@ export type RunFact =
       readonly attempt: number;
       readonly by: string;
       readonly decision: 'time' | 'message' | 'approved' | 'rejected' | 'timed_out';
+      /** What the person said about it. */
+      readonly reason?: string;
       /** Number of the message that ended it. */
       readonly message?: number;
       readonly result: RecordedResult;

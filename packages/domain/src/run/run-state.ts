@@ -60,6 +60,13 @@ export interface StepState {
   childRunId?: RunId;
   /** A `wait` or `approval` under way; it counts among the `waits` of the run, not among the leases. */
   wait?: WaitState;
+  /** How a `wait` or `approval` of this round ended. */
+  answer?: {
+    readonly decision: 'time' | 'message' | 'approved' | 'rejected' | 'timed_out';
+    readonly by: string;
+    readonly reason?: string;
+    readonly at: number;
+  };
   /** How far its agent has come, while an attempt may go on from there. */
   progress?: AgentProgress;
   /** Messages of this step execution (round); absent while there are none. */

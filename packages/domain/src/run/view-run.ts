@@ -81,6 +81,7 @@ export const viewStep = (definition: Step | undefined, step: StepState, hints: V
     ...(childRunId === undefined ? {} : { childRunId }),
     ...(round === undefined ? {} : { round }),
     ...(waits === undefined ? {} : { wait: waits }),
+    ...(step.answer === undefined ? {} : { answer: { ...step.answer, at: new Date(step.answer.at).toISOString() } }),
     ...(deadLetter === undefined ? {} : { deadLetter }),
     ...(losses.execution + losses.transport === 0 ? {} : { losses }),
     ...((progress?.turns ?? 0) === 0
@@ -125,6 +126,7 @@ export const viewRun = (state: RunState, hints: ViewHints = {}): RunView => {
     agents: state.agents,
     steps: views.filter(({ id }) => !isHandlerId(id)),
     ...(handlers.length === 0 ? {} : { handlers: handlers.filter(({ status }) => status !== 'pending') }),
+    ...(state.feedback === undefined ? {} : { feedback: state.feedback }),
     ...(memory === undefined ? {} : { memory }),
     ...(dags === undefined ? {} : { dags }),
     partial: state.partial,

@@ -57,6 +57,10 @@ export const stepSchema = z
       })
       .optional()
       .openapi({ description: 'What a waiting step waits for.' }),
+    answer: z
+      .object({ decision: z.string(), by: z.string(), reason: z.string().optional(), at: instant })
+      .optional()
+      .openapi({ description: 'How a `wait` or `approval` ended, and by whom.' }),
     deadLetter: z.string().optional().openapi({ description: 'Why it was given up as a dead letter.' }),
     losses: z
       .object({ execution: z.number().int(), transport: z.number().int() })
@@ -96,6 +100,10 @@ export const runSchema = z
       .array(stepSchema)
       .optional()
       .openapi({ description: 'Handlers that began or were passed over; absent when the DAG has none.' }),
+    feedback: z
+      .object({ round: z.number().int(), to: z.string(), by: z.string(), text: z.string() })
+      .optional()
+      .openapi({ description: 'The last push-back.' }),
     memory: z
       .record(z.string(), z.number().int())
       .optional()
