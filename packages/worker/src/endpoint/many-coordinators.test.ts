@@ -142,6 +142,18 @@ test('one that refuses the worker for good ends nothing while another may let it
   expect(codes().at(-1)).toBe('unauthenticated');
 });
 
+test('a refusal for good is forgotten when the same one lets the worker in', () => {
+  const { open, welcome, refuse, heard } = setUp('a:1', 'b:1');
+  open();
+  refuse('unauthenticated');
+  open(); // b is away
+  open();
+  welcome('s1');
+  open();
+  refuse('unauthenticated');
+  expect(heard.at(-1)).toMatchObject({ type: 'refused', error: { code: 'unavailable' } });
+});
+
 test('the only one that refuses the worker for good ends it', () => {
   const { open, refuse, heard } = setUp('a:1');
   open();
