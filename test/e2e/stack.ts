@@ -277,13 +277,6 @@ export class Stack {
     return facts;
   }
 
-  /** Sum of a metric of the coordinator over all its labels that contain `label`. */
-  async metric(name: string, label = ''): Promise<number> {
-    const response = await fetch(`${this.#http}/metrics`, { headers: { authorization: `Bearer ${this.#token}` } });
-    const lines = (await response.text()).split('\n').filter((line) => line.startsWith(name) && line.includes(label));
-    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
-  }
-
   async submit(dag: string, params: Readonly<Record<string, unknown>> = {}): Promise<RunJson> {
     const answer = await this.call<RunJson>('POST', '/api/runs', { dag, params });
     if (answer.status !== 201) throw new Error(`submit: ${answer.status} ${JSON.stringify(answer.body)}`);
