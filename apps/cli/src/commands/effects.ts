@@ -17,12 +17,13 @@ export const addEffectsCommand: AddCommand = (program, cli) => {
         answer(cli, options.json, { items }, () =>
           renderTable(
             cli.colors,
-            ['step', 'round', 'turn', 'tool', 'class', 'status', 'attempt', 'planned (UTC)', 'key'],
+            ['step', 'round', 'turn', 'tool', 'input', 'class', 'status', 'attempt', 'planned (UTC)', 'key'],
             items.map((effect) => [
               cell(effect.step),
               String(effect.round),
               effect.thread === '' ? String(effect.turn) : `${effect.thread}/${effect.turn}`,
               cell(effect.tool),
+              cell(shortInput(effect.input)),
               effect.class,
               statusText(cli, effect),
               String(effect.attempt),
@@ -34,6 +35,15 @@ export const addEffectsCommand: AddCommand = (program, cli) => {
         );
       }),
   );
+};
+
+const maxInput = 60;
+
+/** Enough of a call to know which it was; `--json` has all of it. */
+const shortInput = (input: EffectInfo['input']): string => {
+  if (input === undefined) return '';
+  const text = JSON.stringify(input);
+  return text.length <= maxInput ? text : `${text.slice(0, maxInput - 1)}…`;
 };
 
 const statusText = (cli: Cli, { status, isError, settled }: EffectInfo): string => {

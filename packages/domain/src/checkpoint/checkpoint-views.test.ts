@@ -72,6 +72,20 @@ describe('the effect ledger', () => {
   });
 });
 
+describe('the effect ledger says of a call', () => {
+  it('what the tool was called with, when its turn is in the fact', () => {
+    const run = startAgent();
+    run.lease('a');
+    const toolCalls = [{ callId: 'c0', tool: 'bash', input: { command: 'send' } }];
+    const big = { digest: `sha256:${'0'.repeat(64)}`, bytes: 20_000 };
+    run.record('a', [{ ...turnOf(1, [effectCall(0)]), delta: { inline: { said: [], text: '', toolCalls } } }]);
+    run.record('a', [resultOf(1, 0), { ...turnOf(2, [effectCall(0)]), delta: big }]);
+    const [first] = run.log.flatMap((fact) => (fact.type === 'turn_planned' ? fact.entry.calls : []));
+    expect(first?.callId).toBe('c0');
+    expect(effectsOf('run_1', run.log).map(({ input }) => input)).toEqual([{ command: 'send' }, undefined]);
+  });
+});
+
 describe('the detail of a step', () => {
   it('has lost attempts, where the next one went on, the turns and the totals', () => {
     const run = startAgent();

@@ -1,6 +1,8 @@
 import type { FencingToken, RunId, StepPath } from '../identity/ids.ts';
 import { parseStepPath } from '../identity/ids.ts';
+import type { JsonObject, JsonValue } from '../json/json-value.ts';
 import type { RunFact } from '../run/run-fact.ts';
+import type { ValueRef } from '../run/value-ref.ts';
 import { toolCallKey } from './checkpoint-entry.ts';
 import type { EffectView } from './effect-view.ts';
 import { callPlace } from './progress.ts';
@@ -19,16 +21,34 @@ interface Ledger {
 
 const iso = (at: number): string => new Date(at).toISOString();
 
+/** Inputs by call id, of a turn whose text is in its fact. */
+const inputsOf = (delta: ValueRef): ReadonlyMap<string, JsonValue> => {
+  const value = 'inline' in delta ? delta.inline : undefined;
+  const calls = isObject(value) && Array.isArray(value['toolCalls']) ? value['toolCalls'] : [];
+  const inputs = new Map<string, JsonValue>();
+  for (const call of calls) {
+    if (isObject(call) && typeof call['callId'] === 'string' && call['input'] !== undefined)
+      inputs.set(call['callId'], call['input']);
+  }
+  return inputs;
+};
+
+const isObject = (value: JsonValue | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 const planTurn = (runId: RunId, ledger: Ledger, rows: Row[], fact: FactOf<'turn_planned'>): void => {
   const { step, attempt, token, at } = fact;
   const { thread, turn, calls } = fact.entry;
   const { round } = ledger;
+  const inputs = inputsOf(fact.entry.delta);
   for (const call of calls) {
     if (call.class === 'read_only') continue;
-    const { index, tool } = call;
+    const { index, tool, callId } = call;
+    const input = inputs.get(callId);
     const key = toolCallKey(runId, step, round, thread, turn, index);
     const place = { key, step, round, attempt, thread, turn, index, tool };
     const row: Row = { ...place, class: call.class, status: 'planned', plannedAt: iso(at) };
+    if (input !== undefined) row.input = input;
     rows.push(row);
     ledger.current.set(callPlace(thread, turn, index), row);
     ledger.planned.push({ row, token });

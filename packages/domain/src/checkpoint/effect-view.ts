@@ -1,3 +1,4 @@
+import type { JsonValue } from '../json/json-value.ts';
 import type { ToolCallClass } from './checkpoint-entry.ts';
 
 /**
@@ -17,6 +18,8 @@ export interface EffectView {
   readonly turn: number;
   readonly index: number;
   readonly tool: string;
+  /** What the tool was called with; absent when the turn is too long to be in its fact. */
+  readonly input?: JsonValue;
   readonly class: Exclude<ToolCallClass, 'read_only'>;
   readonly status: EffectStatus;
   readonly plannedAt: string;

@@ -2,7 +2,7 @@ import { DomainError } from '../errors/domain-error.ts';
 import type { FencingToken, StepPath } from '../identity/ids.ts';
 import type { JsonValue } from '../json/json-value.ts';
 import { findTarget } from '../run/create-run-state.ts';
-import type { RunFact } from '../run/run-fact.ts';
+import type { LossReason, RunFact } from '../run/run-fact.ts';
 import type { RunState } from '../run/run-state.ts';
 import type { ValueRef } from '../run/value-ref.ts';
 import type { AttemptView, StepDetail, ToolCallView, TurnView } from './effect-view.ts';
@@ -25,6 +25,12 @@ interface Reading {
   /** Ids of the round's messages by number. */
   messages: Map<number, string>;
 }
+
+/** To hand a task back, or to go on for a message, is no loss. */
+const lossOf = (reason: LossReason): string =>
+  reason === 'drained' || reason === 'refused' || reason === 'unread_message'
+    ? `handed back: ${reason}`
+    : `lost: ${reason}`;
 
 const iso = (at: number): string => new Date(at).toISOString();
 
@@ -117,7 +123,7 @@ const read = (reading: Reading, fact: RunFact, seq: number, body: BodyReader | u
       if (fact.retryAt !== undefined) dropTurns(reading);
       return;
     case 'step_lost':
-      return endAttempt(reading, fact.token, fact.at, `lost: ${fact.reason}`);
+      return endAttempt(reading, fact.token, fact.at, lossOf(fact.reason));
     case 'turn_planned':
       return onTurn(reading, fact, body);
     case 'tool_done':
