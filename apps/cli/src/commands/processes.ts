@@ -50,7 +50,7 @@ export const addWorkerCommand: AddCommand = (program, cli) => {
       .option(
         '--coordinator <host:port>',
         'where to join; may be repeated: they are tried in turn (SKEIN_COORDINATOR; default: endpoint.json of the data folder)',
-        (value: string, earlier: readonly string[] = []) => [...earlier, value],
+        (value: string, earlier: readonly string[] | undefined): readonly string[] => [...(earlier ?? []), value],
       )
       .option('--join-token-file <file>', 'file with the join token (SKEIN_JOIN_TOKEN_FILE, or SKEIN_JOIN_TOKEN)')
       .option('--data <dir>', 'data folder of a coordinator on this machine', '.skein')

@@ -15,17 +15,17 @@ let folder = '';
 let database: OpenDatabase;
 let runs: SqlRunStore;
 let writer = '';
-const log = createMemoryLog();
+let log = createMemoryLog();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'skein-texts-'));
   database = await openDatabase({ path: join(folder, 'test.db'), now: 0 });
   writer = await nextWriter(database.queries, database.committer);
-  runs = new SqlRunStore({ ...database, writer, watch: createStoreWatch({ log }) });
 });
 beforeEach(async () => {
   for (const table of ['run_head', 'run_log', 'dead_letter', 'queue_hint']) await write(`delete from ${table}`);
-  log.lines.length = 0;
+  log = createMemoryLog();
+  runs = new SqlRunStore({ ...database, writer, watch: createStoreWatch({ log }) });
 });
 afterAll(async () => {
   await database.close();
