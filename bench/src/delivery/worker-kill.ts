@@ -25,8 +25,8 @@ params:
 steps:
   - id: a
 ${more}    script: |
-      echo "$SKEIN_RUN_ID $SKEIN_ATTEMPT $PPID $(date +%s%N)" >> "$LEDGER"
-      if [ "$SKEIN_ATTEMPT" = 1 ]; then sleep 60; fi
+      echo "$SKEIN_RUN_ID $PPID $(date +%s%N)" >> "$LEDGER"
+      if [ "$(grep -c "^$SKEIN_RUN_ID " "$LEDGER")" = 1 ]; then sleep 60; fi
     env: { LEDGER: "\${params.ledger}" }
 `;
 
@@ -84,15 +84,17 @@ export const measureWorkerKills = async (
         }),
     });
   });
-  const lineOf = (runId: string, attempt: number): Promise<{ readonly pid: number; readonly at: number }> =>
+  /** The nth time that the step of a run began; not the nth attempt: the coordinator may not have heard of the first when its worker died. */
+  const beginOf = (runId: string, nth: number): Promise<{ readonly pid: number; readonly at: number }> =>
     until(
-      `attempt ${attempt} of ${runId} begins`,
+      `begin ${nth} of ${runId}`,
       () => {
-        const line = readFileSync(ledger, 'utf8')
+        const lines = readFileSync(ledger, 'utf8')
           .split('\n')
           .map((each) => each.split(' '))
-          .find(([run, number]) => run === runId && number === String(attempt));
-        return line?.[3] === undefined ? undefined : { pid: Number(line[2]), at: Number(line[3]) / 1e6 };
+          .filter(([run]) => run === runId);
+        const line = lines[nth - 1];
+        return line?.[2] === undefined ? undefined : { pid: Number(line[1]), at: Number(line[2]) / 1e6 };
       },
       { everyMs: 5 },
     );
@@ -100,10 +102,10 @@ export const measureWorkerKills = async (
     // So that a worker that starts does not compete with the one that takes over.
     await coordinator.workersJoined(workers);
     const { run } = await client.runs.submit({ dag: name, params: { ledger } });
-    const { pid } = await lineOf(run.runId, 1);
+    const { pid } = await beginOf(run.runId, 1);
     const killedAt = wallMs();
     process.kill(pid, 'SIGKILL');
-    const begun = await lineOf(run.runId, 2);
+    const begun = await beginOf(run.runId, 2);
     const at = { loss: Number.NaN, lease: Number.NaN };
     for await (const fact of client.runs.watch(run.runId)) {
       if (fact.type === 'step_lost') at.loss = Date.parse(fact.at);
