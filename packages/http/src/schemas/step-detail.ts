@@ -77,7 +77,10 @@ export const effectSchema = z
     turn: z.number().int(),
     index: count,
     tool: z.string(),
-    input: z.unknown().optional().openapi({ description: 'What the tool was called with, unless the turn is very long.' }),
+    input: z
+      .unknown()
+      .optional()
+      .openapi({ description: 'What the tool was called with, unless the turn is very long.' }),
     class: z.enum(['repeatable', 'effect']),
     status: effectStatus.openapi({ description: '`unknown`: the attempt was lost between plan and result.' }),
     plannedAt: instant,
