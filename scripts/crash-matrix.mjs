@@ -119,7 +119,9 @@ const testsIn = (folder) =>
 /** Row to the files that prove it, with their tier. */
 export const proofs = () => {
   const found = new Map();
-  for (const path of ['packages', 'apps', 'test'].flatMap((name) => testsIn(join(root, name))).toSorted()) {
+  for (const path of ['packages', 'apps', 'test']
+    .flatMap((name) => testsIn(join(root, name)))
+    .toSorted((a, b) => (a < b ? -1 : 1))) {
     const file = relative(root, path).split(sep).join('/');
     const tier = file.startsWith('test/chaos/')
       ? 'chaos'

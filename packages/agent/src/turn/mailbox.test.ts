@@ -270,11 +270,15 @@ describe('over crashes', () => {
     for (const text of texts)
       expect(said.filter((each) => each.endsWith(`] ${text}`)).length, `${where}: ${text}`).toBe(1);
     const consumed = consumedIn(world).flat();
-    expect(consumed.toSorted(), where).toEqual([1, 2, 3, 4, 5]);
+    expect(
+      consumed.toSorted((a, b) => a - b),
+      where,
+    ).toEqual([1, 2, 3, 4, 5]);
     const replies = world.step.entries().flatMap((entry) => (entry.type === 'reply' ? [entry.number] : []));
-    expect(replies.toSorted(), where).toEqual(
-      [1, world.step.entries().length === 0 ? 0 : stopNumber(world)].toSorted(),
-    );
+    expect(
+      replies.toSorted((a, b) => a - b),
+      where,
+    ).toEqual([1, world.step.entries().length === 0 ? 0 : stopNumber(world)].toSorted((a, b) => a - b));
   };
   const stopNumber = (world: CrashWorld) => {
     const index = saidIn(world).findIndex((said) => said.some((text) => text.endsWith('] stop')));
