@@ -59,6 +59,7 @@ const size = {
   kills: Number(values.kills ?? chosen.kills),
   levels: chosen.levels.filter(isWanted),
   wide: chosen.wide.filter(isWanted),
+  admitted: isWanted(chosen.admitted) ? chosen.admitted : 0,
 };
 const loads: Record<string, readonly number[]> = {};
 /** Says what comes next, and under which load it begins. */
