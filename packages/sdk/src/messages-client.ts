@@ -7,7 +7,7 @@ import type { ListPage } from './wire.ts';
 export interface MessagesClient {
   /**
    * Stored when it resolves. Without an id a fresh one is made, so a call that is tried again sends one message; `created` is false when
-   * the id had been sent before. Throws `mailbox_full` (details: `depth`, `oldestAgeMs`), which is not tried again by itself.
+   * the id had been sent before. Throws `mailbox_full` (details: `depth`, `oldestAgeMs`, `retryAfterMs`), which is not tried again by itself.
    */
   send(
     runId: string,

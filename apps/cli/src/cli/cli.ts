@@ -11,6 +11,8 @@ export interface Cli {
   readonly colors: Colors;
   /** Live progress is welcome: stdout is a terminal. */
   readonly live: boolean;
+  /** `--json` was given: errors are written as JSON too. */
+  json: boolean;
   /** One line, or several, of the answer. */
   out(text: string): void;
   /** One line, or several, beside the answer: notes and errors. */
@@ -40,6 +42,7 @@ export const createCli = (options: CliOptions): Cli => ({
   config: options.config,
   cwd: options.cwd,
   colors: picocolors.createColors(!options.config.plain),
+  json: false,
   live: options.interactive && options.config.env['TERM'] !== 'dumb',
   out: (text) => void options.stdout.write(`${text}\n`),
   note: (text) => void options.stderr.write(`${text}\n`),
@@ -65,7 +68,7 @@ export const answer = (cli: Cli, json: boolean | undefined, value: unknown, huma
 export const answerLine = (cli: Cli, value: unknown): void => cli.out(safeJson(value));
 
 /** JSON in which characters that could steer a terminal are written as escapes; a parser reads the same value. */
-const safeJson = (value: unknown, indent?: number): string =>
+export const safeJson = (value: unknown, indent?: number): string =>
   JSON.stringify(value, null, indent).replaceAll(
     /[^\P{Cc}\n]|\p{Bidi_Control}/gu,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -73,7 +73,10 @@ export const createProgram = (cli: Cli, version: string): Command => {
 const endWithErrors = (command: Command, cli: Cli): void => {
   command.exitOverride().configureOutput({
     writeOut: (text) => cli.write(text),
-    writeErr: (text) => cli.note(text.trimEnd()),
+    // With --json the error is one object, see runCli.
+    writeErr: (text) => {
+      if (!cli.json) cli.note(text.trimEnd());
+    },
     // Every error says its code, also those about how the command was called.
     outputError: (text, write) => write(text.startsWith('error: ') ? `${text.trimEnd()} (invalid_argument)` : text),
     getOutHasColors: () => false,

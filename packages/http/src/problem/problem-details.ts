@@ -21,7 +21,8 @@ export const problemContentType = 'application/problem+json';
 /** The problem of a thrown value. Anything that is not ours becomes `internal` and leaves without its message. */
 export const toProblemDetails = (thrown: unknown): ProblemDetails => {
   if (!isDomainError(thrown) || thrown.code === 'internal') return describe('internal', 'internal error');
-  const { problems, rest } = splitDetails(thrown);
+  const { problems, rest: said } = splitDetails(thrown);
+  const rest = thrown.code === 'mailbox_full' ? { retryAfterMs: mailboxPauseMs, ...said } : said;
   return {
     ...describe(thrown.code, thrown.message),
     ...(problems === undefined ? {} : { problems }),
@@ -29,14 +30,13 @@ export const toProblemDetails = (thrown: unknown): ProblemDetails => {
   };
 };
 
-/** When the sender to a full mailbox may try again and nothing else is said, in seconds: an agent's turn takes a while. */
-const mailboxPauseSeconds = 5;
+/** When the sender to a full mailbox may try again and nothing else is said, in ms: an agent's turn takes a while. */
+const mailboxPauseMs = 5_000;
 
 /** Seconds for the `Retry-After` header, when the error says when to come back. */
 export const retryAfterSeconds = (problem: ProblemDetails): number | undefined => {
   const after = problem.details?.['retryAfterMs'];
-  if (typeof after === 'number' && after >= 0) return Math.ceil(after / 1000);
-  return problem.code === 'mailbox_full' ? mailboxPauseSeconds : undefined;
+  return typeof after === 'number' && after >= 0 ? Math.ceil(after / 1000) : undefined;
 };
 
 const describe = (code: ErrorCode, detail: string): ProblemDetails => {

@@ -72,7 +72,7 @@ test('a full mailbox says how deep and how old it is, and when to come back', as
   expect(await problemOf(response)).toMatchObject({
     status: 429,
     code: 'mailbox_full',
-    body: { details: { depth: 100, oldestAgeMs: 61_000 } },
+    body: { details: { depth: 100, oldestAgeMs: 61_000, retryAfterMs: 5_000 } },
   });
 });
 
