@@ -35,6 +35,8 @@ describe('the budget of redeliveries', () => {
       const worker = await scene.join({ slots: 6 });
       for (let time = 0; time < 4 && worker.offers.length < 6; time += 1) await scene.clock.advance(0);
       const offered = worker.offers.length;
+      for (const offer of worker.offers) worker.start(offer);
+      await scene.settle();
       await scene.coordinator.gateway.reportExit({ token: scene.joinToken }, { incarnation: worker.info.incarnation });
       await scene.settle();
       return offered;
