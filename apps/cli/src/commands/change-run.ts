@@ -5,6 +5,7 @@ import { exitCodes } from '../cli/exit-code.ts';
 import { connect } from '../cli/find-endpoint.ts';
 import { resolveRun } from '../cli/resolve-run.ts';
 import { untilEnded, type WaitOptions, waitForRun } from '../follow/wait-for-run.ts';
+import { warnOfUnknown } from '../follow/warn-of-unknown.ts';
 import { paintStatus } from '../render/render-run.ts';
 
 /** `skein cancel RUN`. */
@@ -44,7 +45,9 @@ export const addRetryCommand: AddCommand = (program, cli) => {
       .option('--follow', 'wait, and show how it goes')
       .action(async (text: string, options: WaitOptions & { readonly latest?: boolean }) => {
         const client = await connect(cli, options);
-        const run = await client.runs.retry(await resolveRun(client, text), { latest: options.latest === true });
+        const from = await resolveRun(client, text);
+        const run = await client.runs.retry(from, { latest: options.latest === true });
+        await warnOfUnknown(cli, client, from);
         if (options.wait === true || options.follow === true) await waitForRun(cli, client, run.runId, options);
         else answer(cli, options.json, run, () => run.runId);
       }),

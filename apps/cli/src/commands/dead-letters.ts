@@ -5,6 +5,7 @@ import { answer, type Cli } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand, wholeNumber } from '../cli/command.ts';
 import { connect } from '../cli/find-endpoint.ts';
 import { resolveRun } from '../cli/resolve-run.ts';
+import { warnOfUnknown } from '../follow/warn-of-unknown.ts';
 import { formatInstant, safeText } from '../render/format.ts';
 import { cell, renderTable } from '../render/render-table.ts';
 
@@ -127,12 +128,15 @@ const redriveCommand = (cli: Cli) =>
         ...(options.dryRun === true ? { dryRun: true } : {}),
         ...(options.run === undefined ? {} : { runId: await resolveRun(client, options.run) }),
       });
+      if (done.deadLetter.kind === 'task') await warnOfUnknown(cli, client, done.deadLetter.runId);
       answer(cli, options.json, done, () => {
         const { kind, runId, step } = done.deadLetter;
         if (kind === 'message') {
           return `${done.dryRun ? 'would be sent' : 'sent'} again to ${cell(step)} of ${done.runId}`;
         }
-        return done.dryRun ? `would start a new run of what ${runId} did not finish` : `redriven by ${done.runId}`;
+        return done.dryRun
+          ? `would start a new run that keeps what succeeded in ${runId}`
+          : `redriven by ${done.runId}`;
       });
     });
 

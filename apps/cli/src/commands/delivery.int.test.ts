@@ -371,3 +371,27 @@ test('an unknown DAG or agent is answered with the name that was probably meant'
   expect((await api.skein('versions', 'activate', 'triagr', 'v1')).err).toContain('did you mean triager?');
   expect((await api.skein('diff', 'triagr@v1', 'v2')).err).toContain('did you mean triager?');
 });
+
+test('a retry and a redrive warn of calls whose outcome nobody knows, and only of steps that run again', async () => {
+  const effect = (of: string, status: string) => ({ runId: id, step: of, status });
+  const letter = { id: 'dl:x', kind: 'task', runId: id, step: 'write', status: 'redriven', redrivenRunId: other };
+  const answers = (...effects: object[]) => ({
+    [`GET /api/runs/${id}`]: run(step('write', { status: 'failed' }), step('plan', { status: 'succeeded' })),
+    [`POST /api/runs/${id}/retry`]: { ...run(), runId: other },
+    'POST /api/dead-letters/dl%3Ax/redrive': { deadLetter: letter, runId: other, dryRun: false },
+    [`GET /api/runs/${id}/effects`]: { items: effects, nextCursor: null },
+  });
+  const api = await serve(
+    answers(
+      effect('write', 'unknown'),
+      effect('write[3]', 'unknown'),
+      effect('write', 'done'),
+      effect('plan', 'unknown'),
+    ),
+  );
+  const warning = `warning 2 tool calls have an unknown outcome and may be made again, under another key: skein effects ${id}\n`;
+  expect(await api.skein('retry', id)).toEqual({ code: 0, out: `${other}\n`, err: warning });
+  expect(await api.skein('dead-letters', 'redrive', 'dl:x')).toMatchObject({ code: 0, err: warning });
+  const known = await serve(answers(effect('write', 'done')));
+  expect(await known.skein('retry', id)).toEqual({ code: 0, out: `${other}\n`, err: '' });
+});
