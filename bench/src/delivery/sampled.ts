@@ -1,6 +1,9 @@
 import { median, percentile, round3 } from '../measure.ts';
 import type { Figure } from '../render-figures.ts';
 
+/** Fewer samples have no 99th percentile worth saying. */
+const minSamples = 20;
+
 /** A figure whose value is the median of samples. */
 export const sampled = (
   figure: Omit<Figure, 'ours' | 'p99' | 'n' | 'anchor'> & { readonly anchor?: number },
@@ -9,6 +12,6 @@ export const sampled = (
   ...figure,
   ...(figure.anchor === undefined ? {} : { anchor: round3(figure.anchor) }),
   ours: round3(median(samples)),
-  p99: round3(percentile(samples, 0.99)),
+  ...(samples.length < minSamples ? {} : { p99: round3(percentile(samples, 0.99)) }),
   n: samples.length,
 });
