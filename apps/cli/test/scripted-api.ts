@@ -40,7 +40,8 @@ export const scriptedApi = async (answers: { readonly [call: string]: Answer | r
       const value = typeof given === 'function' ? (given as (asked: Asked) => object)(entry) : given;
       const { problem: failed } = value as { problem?: { status: number } };
       response.writeHead(failed?.status ?? 200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(failed ?? value));
+      const { text: plain } = value as { text?: string };
+      response.end(request.url?.includes('/log') && plain !== undefined ? plain : JSON.stringify(failed ?? value));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -49,6 +50,8 @@ export const scriptedApi = async (answers: { readonly [call: string]: Answer | r
   return {
     asked,
     skein: (...args: string[]) => runCommand(args, { env }),
+    /** The same on a terminal. */
+    terminalSkein: (...args: string[]) => runCommand(args, { env, terminal: true }),
     /** The same, until `interrupt`, which is Ctrl-C. */
     interruptedSkein: (interrupt: AbortSignal, ...args: string[]) => runCommand(args, { env, interrupt }),
     close: () => {

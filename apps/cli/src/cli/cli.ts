@@ -11,6 +11,8 @@ export interface Cli {
   readonly colors: Colors;
   /** Live progress is welcome: stdout is a terminal. */
   readonly live: boolean;
+  /** Somebody looks at stdout, so nothing may steer what shows it. */
+  readonly terminal: boolean;
   /** `--json` was given: errors are written as JSON too. */
   json: boolean;
   /** One line, or several, of the answer. */
@@ -32,7 +34,7 @@ export interface CliOptions {
   readonly config: CliConfig;
   readonly cwd: string;
   readonly interactive: boolean;
-  readonly stdout: { write(chunk: string | Uint8Array): unknown };
+  readonly stdout: { readonly isTTY?: boolean; write(chunk: string | Uint8Array): unknown };
   readonly stderr: { write(chunk: string): unknown };
   readonly signal: AbortSignal;
 }
@@ -43,6 +45,7 @@ export const createCli = (options: CliOptions): Cli => ({
   cwd: options.cwd,
   colors: picocolors.createColors(!options.config.plain),
   json: false,
+  terminal: options.stdout.isTTY === true,
   live: options.interactive && options.config.env['TERM'] !== 'dumb',
   out: (text) => void options.stdout.write(`${text}\n`),
   note: (text) => void options.stderr.write(`${text}\n`),
