@@ -308,6 +308,7 @@ test('lists delivery events, and says what retention removed', async () => {
   const api = await serve({ 'GET /api/delivery-events': { items: [event], next: 8, gap: { from: 3, to: 7 } } });
   expect((await api.skein('events', '--after', '2')).out.split('\n')).toEqual([
     'gap: events 3 to 7 were removed by retention',
+    expect.stringMatching(/^#\s+AT \(UTC\)\s+EVENT\s+ITEM\s+STEP\s+REASON$/),
     `8  2026-11-02 03:04:05  expired  msg_1  ${id}/write  ttl_expired  after 10 m 00 s`,
     '',
   ]);
@@ -394,4 +395,31 @@ test('a retry and a redrive warn of calls whose outcome nobody knows, and only o
   expect(await api.skein('dead-letters', 'redrive', 'dl:x')).toMatchObject({ code: 0, err: warning });
   const known = await serve(answers(effect('write', 'done')));
   expect(await known.skein('retry', id)).toEqual({ code: 0, out: `${other}\n`, err: '' });
+});
+
+test('says that there are more delivery events, and finds the newest', async () => {
+  const all = Array.from({ length: 37 }, (_, index) => ({
+    seq: index + 1,
+    kind: 'expired',
+    at: '2026-11-02T03:04:05.678Z',
+    itemId: `msg_${index + 1}`,
+    runId: id,
+    step: 'write',
+    reason: 'ttl_expired',
+  }));
+  const api = await serve({
+    'GET /api/delivery-events': ({ call }: { call: string }) => {
+      const query = new URL(call.slice('GET '.length), 'http://x').searchParams;
+      const [after, limit] = [Number(query.get('after')), Number(query.get('limit'))];
+      const items = all.filter(({ seq }) => seq > after).slice(0, limit);
+      return { items, next: items.at(-1)?.seq ?? after, gap: null };
+    },
+  });
+  expect((await api.skein('events', '--limit', '2')).out).toMatch(/\n2 .*\nmore: --after 2\n$/);
+  const { items } = JSON.parse((await api.skein('events', '--last', '3', '--json')).out) as {
+    items: { seq: number }[];
+  };
+  expect(items.map(({ seq }) => seq)).toEqual([35, 36, 37]);
+  expect((await api.skein('events', '--after', '36')).out).not.toContain('more');
+  expect(await api.skein('events', '--after', '1', '--last', '1')).toMatchObject({ code: 2 });
 });
