@@ -10,6 +10,7 @@ export const deliveryAndChecksums: Migration = {
     await addDeliveryEvents(database);
     await addChecksums(database);
     await addRetention(database);
+    await addQueueOrder(database);
     // A row as large as the largest fact is written here and removed in one commit, to learn whether writes go through.
     await database.schema
       .createTable('write_probe')
@@ -83,6 +84,16 @@ const addDeliveryEvents = async ({ schema }: Kysely<unknown>): Promise<void> => 
 const addChecksums = async ({ schema }: Kysely<unknown>): Promise<void> => {
   await schema.alterTable('run_log').addColumn('checksum', 'bigint').execute();
   await schema.alterTable('run_checkpoint').addColumn('checksum', 'bigint').execute();
+};
+
+/** In the order in which `nextQueuedQuery` walks: one DAG of one tenant after the other, and of each only the first runs. */
+const addQueueOrder = async ({ schema }: Kysely<unknown>): Promise<void> => {
+  await schema
+    .createIndex('run_head_turns')
+    .on('run_head')
+    .columns(['priority desc', 'tenant', 'dag', 'created_at', 'run_id'])
+    .where(sql.ref('status'), '=', sql.lit('queued'))
+    .execute();
 };
 
 const addRetention = async ({ schema }: Kysely<unknown>): Promise<void> => {

@@ -6,7 +6,7 @@ import type { Queries, RunHeadTable } from '../sql/schema.ts';
 import { createStoreWatch, type StoreWatch } from '../sql/store-watch.ts';
 import type { Committer } from '../sql/write-unit.ts';
 import { type AppendUnitBuilder, createAppendUnits } from './append-unit.ts';
-import { dueQuery, listQuery, openQuery, queuedQuery } from './head-queries.ts';
+import { dueQuery, isEveryShard, listQuery, nextQueuedQuery, openQuery, queuedQuery } from './head-queries.ts';
 import { headOf } from './head-row.ts';
 import { prunableQuery, pruneRun } from './prune-run.ts';
 import { damaged, readLog } from './read-log.ts';
@@ -81,7 +81,10 @@ export class SqlRunStore implements RunStore {
   }
 
   async nextQueued(shards: readonly number[], limit: number): Promise<readonly RunHead[]> {
-    return this.#headsOf(await queuedQuery(this.#lists, shards, limit).execute());
+    const rows = isEveryShard(shards)
+      ? (await nextQueuedQuery(limit).execute(this.#lists)).rows
+      : await queuedQuery(this.#lists, shards, limit).execute();
+    return this.#headsOf(rows);
   }
 
   async listDue(shards: readonly number[], now: number, limit: number): Promise<readonly RunHead[]> {
