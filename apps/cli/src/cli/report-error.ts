@@ -35,12 +35,15 @@ export const problemsOf = (error: DomainError): readonly Problem[] => problemsIn
 const problemsIn = (details: DomainError['details']): readonly Problem[] =>
   (details as { readonly problems?: readonly Problem[] } | undefined)?.problems ?? [];
 
-/** The problems, unless the only one says what the error said already. */
+/** The problems; of one that the error itself tells only what it adds. */
 const problemLines = (message: string, details: DomainError['details']): readonly string[] => {
   const problems = problemsIn(details);
   const [only] = problems;
-  const said = only !== undefined && problems.length === 1 && message.endsWith(only.message);
-  return said && only.file === undefined ? [] : problems.map(renderProblem);
+  const isTold =
+    only !== undefined && problems.length === 1 && only.file === undefined && message.endsWith(only.message);
+  if (!isTold) return problems.map(renderProblem);
+  const added = renderProblem({ ...only, message: '' }).trim();
+  return added === '' ? [] : [added];
 };
 
 /** What a person needs of the details: how full a mailbox is, which run there is already, when to try again. */

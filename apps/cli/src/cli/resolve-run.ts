@@ -7,6 +7,9 @@ const highest = 'run_ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** A run's id with at least 8 characters behind `run_`, and not all of them. */
 const shortened = /^run_[0-9a-f-]{8,35}$/;
 
+/** What an id of a run may look like; nothing else is asked for. */
+const idShape = /^[A-Za-z0-9_-]{1,64}$/;
+
 /** How many runs of an ambiguous beginning are named. */
 const shownCandidates = 5;
 
@@ -15,6 +18,8 @@ const shownCandidates = 5;
  * another run called need their whole id. Throws `not_found`, and `invalid_argument` with `details.candidates` when more than one begins so.
  */
 export const resolveRun = async (client: SkeinClient, text: string): Promise<string> => {
+  if (text === '') throw new DomainError('invalid_argument', 'the run is not named: its id is empty');
+  if (!idShape.test(text)) throw new DomainError('not_found', `there is no run ${text}`);
   if (!shortened.test(text)) return text;
   // The list is in order of ids, newest first, and its cursor is an id: it begins with the runs in question.
   const cursor = `${text}${highest.slice(text.length)}`;

@@ -55,6 +55,8 @@ test.each([
   [['send', 'r', 's', 'text', '--ttl', '10']],
   [['reject', 'r', 's']],
   [['dead-letters', 'purge', 'dl:x']],
+  [['runs', 'show', '', '--url', 'http://127.0.0.1:9', '--token', 't']],
+  [['send', 'r', 's', ' ', '--url', 'http://127.0.0.1:9', '--token', 't']],
 ])('the wrong call %j is 2 and says why, without a stack', async (args) => {
   const { code, err, out } = await runCommand(args);
   expect(code).toBe(2);
@@ -108,6 +110,10 @@ test('an error says once what is wrong, and what a person needs of its details',
   const once = { problems: [{ message: 'too short', field: 'text' }] };
   expect(textOf(new DomainError('invalid_argument', 'text: too short', once))).toBe(
     'error text: too short (invalid_argument)\n',
+  );
+  const hint = { problems: [{ message: 'too short', field: 'text', expected: 'a text' }] };
+  expect(textOf(new DomainError('invalid_argument', 'too short', hint))).toBe(
+    'error too short (invalid_argument)\n  (expected a text)\n',
   );
   const twice = { problems: [...once.problems, { message: 'unknown', field: 'mode' }] };
   expect(textOf(new DomainError('invalid_argument', 'text: too short', twice)).split('\n')).toHaveLength(4);

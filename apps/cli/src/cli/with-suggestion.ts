@@ -30,12 +30,16 @@ export const withStepSuggestion = async <T>(
     return await call();
   } catch (error) {
     if (!isDomainError(error) || error.code !== 'not_found') throw error;
-    const ids = await client.runs.get(runId).then(
-      (run) => allSteps(run).map(({ id }) => id),
-      () => undefined,
-    );
-    const stepId = parseStepPath(path)?.stepId ?? path;
-    if (ids === undefined || ids.includes(stepId)) throw error;
+    const steps = await client.runs.get(runId).then(allSteps, () => undefined);
+    if (steps === undefined) throw error;
+    const ids = steps.map(({ id }) => id);
+    const { stepId = path, index } = parseStepPath(path) ?? {};
+    const known = steps.find(({ id }) => id === stepId);
+    if (known !== undefined) {
+      if (index === undefined || known.items !== undefined) throw error;
+      const why = `${stepId} is no fan-out, or has not begun; name it without [${index}] if it is none`;
+      throw new DomainError('not_found', `step ${stepId} has no items: ${why}`, error.details, error);
+    }
     const near = suggest(stepId, ids);
     const hint = near === undefined ? `its steps are ${ids.slice(0, shownSteps).join(', ')}` : `did you mean ${near}?`;
     throw new DomainError('not_found', `the run has no step ${path}; ${hint}`, error.details, error);

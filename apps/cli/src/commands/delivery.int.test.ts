@@ -102,6 +102,7 @@ test('a message that ends unread fails and says why; so does a reply that cannot
   expect(await silent.skein('send', id, 'write', 'hurry', '--reply')).toMatchObject({
     code: 1,
     out: 'msg_1 consumed in turn 3\n',
+    err: 'no reply: step write ended without one\n',
   });
 });
 
@@ -422,4 +423,18 @@ test('says that there are more delivery events, and finds the newest', async () 
   expect(items.map(({ seq }) => seq)).toEqual([35, 36, 37]);
   expect((await api.skein('events', '--after', '36')).out).not.toContain('more');
   expect(await api.skein('events', '--after', '1', '--last', '1')).toMatchObject({ code: 2 });
+});
+
+test('an item of a step that has no items is refused with what to name instead, and an impossible run id is not asked for', async () => {
+  const api = await serve({ [`GET /api/runs/${id}`]: run(step('write'), step('fan', { items: { count: 2 } })) });
+  expect((await api.skein('send', id, 'write[0]', 'hurry')).err).toContain(
+    'step write has no items: write is no fan-out, or has not begun; name it without [0] if it is none (not_found)',
+  );
+  expect((await api.skein('send', id, 'fan[7]', 'hurry')).err).toBe('error there is nothing here (not_found)\n');
+  const { length } = api.asked;
+  expect(await api.skein('runs', 'show', 'run_%00..')).toMatchObject({
+    code: 2,
+    err: 'error there is no run run_%00.. (not_found)\n',
+  });
+  expect(api.asked).toHaveLength(length);
 });

@@ -1,4 +1,4 @@
-import { type MessageMode, messageModes } from '@skein/domain';
+import { DomainError, type MessageMode, messageModes } from '@skein/domain';
 import type { MessageInfo, SkeinClient } from '@skein/sdk';
 import { Option } from 'commander';
 import { answer, type Cli } from '../cli/cli.ts';
@@ -35,6 +35,7 @@ export const addSendCommand: AddCommand = (program, cli) => {
       .option('--require-ack', 'the step does not end well without having read it')
       .option('--id <id>', 'sending it again with this id sends nothing new')
       .action(async (run: string, step: string, text: string, options: SendOptions) => {
+        if (text.trim() === '') throw new DomainError('invalid_argument', 'a message has a text');
         const client = await connect(cli, options);
         const runId = await resolveRun(client, run);
         const { message } = await withStepSuggestion(client, runId, step, () =>
@@ -50,7 +51,9 @@ export const addSendCommand: AddCommand = (program, cli) => {
         const last =
           options.wait === true || options.reply === true ? await untilRead(cli, client, message, options) : message;
         answer(cli, options.json, last, () => lineOf(last));
-        if (!isAsWished(last, options)) cli.exitCode = exitCodes.failed;
+        if (isAsWished(last, options)) return;
+        cli.exitCode = exitCodes.failed;
+        if (options.reply === true && options.json !== true && !cli.signal.aborted) cli.note(noReply(last));
       }),
   );
 };
@@ -93,6 +96,10 @@ const isAsWished = (message: MessageInfo, { wait, reply }: SendOptions): boolean
   if (wait === true) return message.state === 'consumed' || message.state === 'replied';
   return !isUnread(message);
 };
+
+/** Why no reply came: the message was not read, or its step ended without one. */
+const noReply = (message: MessageInfo): string =>
+  isUnread(message) ? 'no reply: the message was not read' : `no reply: step ${cell(message.step)} ended without one`;
 
 const isUnread = ({ state }: MessageInfo): boolean =>
   state === 'expired' || state === 'rejected' || state === 'dead_lettered';

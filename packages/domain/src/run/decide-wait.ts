@@ -111,7 +111,12 @@ export const decideAnswer = (state: RunState, command: CommandOf<'answer'>, now:
     return illegal(state, `step ${step} is in round ${found.step.round ?? 0} by now`);
   const given = decision === 'approve' ? resolveParams(action.input, command.inputs ?? {}) : ok({});
   if (!given.ok) {
-    const problems = given.error.map((problem) => ({ ...problem, field: problem.field?.replace(/^params/, 'inputs') }));
+    const problems = given.error.map((problem) => ({
+      ...problem,
+      field: problem.field?.replace(/^params/, 'inputs'),
+      message: problem.message.replace('parameter', 'input'),
+      ...(problem.expected === 'no parameters' ? { expected: 'no inputs' } : {}),
+    }));
     return err(new DomainError('invalid_argument', problems[0]?.message ?? 'inputs', { problems: problems as [] }));
   }
   const outputs = inline(given.value);

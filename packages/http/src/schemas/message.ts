@@ -16,7 +16,11 @@ const messageMode = z.enum(['next_turn', 'interrupt', 'after_tool', 'on_idle']);
 /** Body of `POST …/messages`. */
 export const sendMessageBody = z
   .strictObject({
-    text: z.string().min(1).max(maxTextLength).openapi({ description: 'At most 16 KiB of UTF-8.' }),
+    text: z
+      .string()
+      .min(1, 'a message has a text')
+      .max(maxTextLength)
+      .openapi({ description: 'At most 16 KiB of UTF-8.' }),
     mode: messageMode.optional().openapi({ description: 'When it is read; default `next_turn`.' }),
     messageId: messageId.optional().openapi({
       description:
