@@ -117,11 +117,16 @@ export const renderRun = (colors: Colors, run: RunView, now: number): string => 
     ...(run.snapshotDigest === undefined ? [] : [['snapshot', shortDigest(run.snapshotDigest)] as const]),
     ...(agents.length === 0 ? [] : [['agents', agents.join(', ')] as const]),
     ...(memory.length === 0 ? [] : [['memory', memory.join(', ')] as const]),
+    ...(run.feedback === undefined ? [] : [['feedback', feedbackText(run.feedback)] as const]),
     ...(run.error === undefined ? [] : [['error', `${safeText(run.error.message)} (${run.error.code})`] as const]),
   ];
   const lines = facts.map(([name, value]) => `${colors.dim(name.padEnd(9))} ${value}`);
   const steps = [...run.steps, ...(run.handlers ?? [])];
   return [...lines, '', renderSteps(colors, steps, now), ...renderOutputs(colors, steps)].join('\n');
 };
+
+/** The last push-back: `from ada, to write, round 1: shorter`. */
+const feedbackText = ({ by, to, round, text }: NonNullable<RunView['feedback']>): string =>
+  `from ${cell(by)}, to ${cell(to)}, round ${round}: ${cell(text)}`;
 
 const waiting = (run: RunView): string => (run.waitReason === undefined ? '' : ` (${run.waitReason})`);

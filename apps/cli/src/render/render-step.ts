@@ -11,6 +11,9 @@ type ToolCall = Turn['calls'][number];
 /** A step with its attempts, turns and tool calls, and the texts where they are there. */
 export const renderStep = (colors: Colors, { step, detail }: StepInfo, now: number): string => {
   const { totals } = detail;
+  const answered = answerText(step);
+  // What waits in the coordinator has no attempts of a worker, and uses nothing.
+  const isWaiting = answered !== undefined || step.wait !== undefined;
   const used = [
     countText(totals.turns, 'turn'),
     countText(totals.toolCalls, 'tool call'),
@@ -19,13 +22,21 @@ export const renderStep = (colors: Colors, { step, detail }: StepInfo, now: numb
   ];
   return [
     `${colors.dim('run '.padEnd(9))} ${detail.runId}`,
-    `${colors.dim('used'.padEnd(9))} ${used.join(', ')}`,
+    ...(answered === undefined ? [] : [`${colors.dim('answer'.padEnd(9))} ${answered}`]),
+    ...(isWaiting ? [] : [`${colors.dim('used'.padEnd(9))} ${used.join(', ')}`]),
     '',
     renderSteps(colors, [step], now),
-    '',
-    renderAttempts(colors, detail),
+    ...(isWaiting && detail.attempts.length === 0 ? [] : ['', renderAttempts(colors, detail)]),
     ...(detail.turns.length === 0 ? [] : ['', ...renderTurns(colors, detail.turns)]),
   ].join('\n');
+};
+
+/** How a wait or an approval ended: `approved by ada at …: looks fine`. */
+const answerText = ({ answer }: StepInfo['step']): string | undefined => {
+  if (answer === undefined) return undefined;
+  const { decision, by, reason, at } = answer;
+  const who = decision === 'time' || decision === 'timed_out' ? '' : ` by ${cell(by)}`;
+  return `${cell(decision)}${who} at ${formatInstant(at)}${reason === undefined ? '' : `: ${cell(reason)}`}`;
 };
 
 const renderAttempts = (colors: Colors, { attempts }: Detail): string =>
