@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { refusal, start } from '../../test/driven-run.ts';
 import { approvalOf, reviewDag, waitingRun } from '../../test/waiting-run.ts';
 import type { Dag, RunCommand, Step } from '../index.ts';
-import { approvalsOf, findTarget, viewRun } from '../index.ts';
+import { approvalsOf, decide, findTarget, viewRun } from '../index.ts';
 
 const begin = (dag: Dag) => {
   const run = start(dag);
@@ -50,6 +50,14 @@ describe('an approval', () => {
       expect(refusal(run.state, inputs === undefined ? command : { ...command, inputs })).toBe('invalid_argument');
     }
     expect(run.status('approve')).toBe('waiting');
+  });
+
+  it('speaks of inputs to who approves, not of parameters', () => {
+    const run = asked(approvalOf('approve', {}, { input: [{ name: 'n', type: 'integer', required: true }] }));
+    const decision = decide(run.state, { type: 'answer', step: 'approve', decision: 'approve', by: 'ada' }, 1_000);
+    const error = decision.ok ? undefined : decision.error;
+    expect(error?.message).toBe('the input "n" is required');
+    expect(JSON.stringify(error?.details)).not.toContain('param');
   });
 
   it('fails when it is rejected, and says by whom and why', () => {

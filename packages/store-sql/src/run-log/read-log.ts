@@ -98,7 +98,7 @@ const refuseMissing = async (queries: Queries, tenant: TenantId, runId: RunId): 
     .limit(1)
     .executeTakeFirst();
   if (row !== undefined) throw damaged(runId, Number(row.seq), 'the head of the run is missing');
-  throw new DomainError('not_found', 'unknown run', { runId });
+  throw new DomainError('not_found', `there is no run ${runId}`, { runId });
 };
 
 const parseRow = (runId: RunId, seq: number, bytes: Buffer): readonly RunFact[] => {

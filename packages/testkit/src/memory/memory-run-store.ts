@@ -62,7 +62,7 @@ export class MemoryRunStore implements RunStore {
 
   async readFacts(tenant: TenantId, runId: RunId, afterSeq: number, limit?: number): Promise<readonly RunFact[]> {
     const run = this.#runs.get(key(tenant, runId));
-    if (run === undefined) throw new DomainError('not_found', 'unknown run', { runId });
+    if (run === undefined) throw new DomainError('not_found', `there is no run ${runId}`, { runId });
     const end = limit === undefined ? undefined : afterSeq + limit;
     // A pruned run is over: nothing follows what was removed.
     return run.facts.slice(afterSeq, end).map((text) => JSON.parse(text) as RunFact);
