@@ -85,22 +85,23 @@ const renderLetter = (cli: Cli, letter: DeadLetterInfo): string => {
   const settled =
     letter.settledAt === undefined ? '' : ` by ${letter.settledBy ?? ''} at ${formatInstant(letter.settledAt)}`;
   const facts: readonly (readonly [string, string | undefined])[] = [
-    ['dead letter', letter.id],
+    ['id', letter.id],
     ['kind', letter.kind],
     ['status', `${letter.status}${settled}`],
     ['reason', letter.reason],
-    ['run', `${letter.runId} (${letter.dag})`],
+    ['runId', letter.runId],
+    ['dag', letter.dag],
     ['step', letter.step],
-    ['message', letter.messageId],
+    ['messageId', letter.messageId],
     ['at', formatInstant(letter.at)],
-    ['offers', String(letter.transportAttempts)],
-    ['losses', String(letter.executionAttempts)],
-    ['failures', String(letter.applicationFailures)],
-    ['redriven', letter.redrivenRunId],
+    ['transportAttempts', String(letter.transportAttempts)],
+    ['executionAttempts', String(letter.executionAttempts)],
+    ['applicationFailures', String(letter.applicationFailures)],
+    ['redrivenRunId', letter.redrivenRunId],
     ['error', errorText(letter)],
   ];
   const lines = facts.flatMap(([name, value]) =>
-    value === undefined ? [] : [`${cli.colors.dim(name.padEnd(11))} ${cell(value)}`],
+    value === undefined ? [] : [`${cli.colors.dim(name.padEnd(19))} ${cell(value)}`],
   );
   const history = renderTable(
     cli.colors,

@@ -288,6 +288,8 @@ test('lists and shows dead letters; a purge needs a yes', async () => {
   expect((await api.skein('dead-letters', '--reason', 'poison')).out).toContain(letter.id);
   expect(api.asked[0]?.call).toBe('GET /api/dead-letters?limit=50&status=open&reason=poison');
   expect((await api.skein('dead-letters', 'show', letter.id)).out).toMatch(/worker_exited\s+wrk_1$/m);
+  const words = (await api.skein('dead-letters', 'show', letter.id)).out.match(/^\w+(?= {2})/gm) ?? [];
+  expect(words.filter((word) => !(word in letter))).toEqual([]);
   expect((await api.skein('dead-letters', 'redrive', letter.id)).out).toBe(`redriven by ${other}\n`);
   const before = api.asked.length;
   expect(await api.skein('dead-letters', 'purge', letter.id)).toMatchObject({ code: 2 });
