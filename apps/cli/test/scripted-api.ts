@@ -48,6 +48,7 @@ export const scriptedApi = async (answers: { readonly [call: string]: Answer | r
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const env = { SKEIN_URL: url, SKEIN_TOKEN: 'tok' };
   return {
+    url,
     asked,
     skein: (...args: string[]) => runCommand(args, { env }),
     /** The same on a terminal. */
