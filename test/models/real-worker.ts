@@ -48,6 +48,10 @@ export class RealWorker {
         const { runId, step, attempt, token } = message.result;
         stream.send({ type: 'result_acknowledged', task: { runId, step, attempt, token }, outcome: 'recorded' });
       }
+      if (message.type === 'checkpoint') {
+        const count = message.index + message.entries.length;
+        stream.send({ type: 'checkpoint_recorded', task: message.task, count });
+      }
       if (message.type === 'heartbeat') stream.send({ type: 'heartbeat_answer', sentAtMs: message.sentAtMs });
       if (message.type === 'log') this.#logs += new TextDecoder().decode(message.bytes);
     };
