@@ -1,10 +1,28 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { sourceConditions } from './vitest.shared.ts';
 
 const ignored = ['**/node_modules/**', '**/dist/**', '**/tmp/**'];
 
-/** Tests that start servers or processes: one file at a time, and patient. */
-const realProcesses = { pool: 'forks', fileParallelism: false, maxWorkers: 1 } as const;
+/** Tests that start servers or processes, and wait for them: two files at a time, also on two cores. */
+const realProcesses = { pool: 'forks', maxWorkers: 2 } as const;
+
+/** Tests that need the machine for themselves: one file at a time. */
+const alone = { pool: 'forks', fileParallelism: false, maxWorkers: 1 } as const;
+
+/** Small files with long tests, or with long waits. */
+const long = ['test/docs/run-pages.int', 'libsql-stores.int', 'start-fleet.int', 'kill-worker.int', 'schedule.e2e'];
+
+/** Vitest begins with the largest files while it does not know how long each takes; these come before them, so that none is left for the end. */
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean => long.some((name) => moduleId.includes(name));
+    return (await super.sort(files)).toSorted((a, b) => Number(isLong(b)) - Number(isLong(a)));
+  }
+}
+
+/** The order of files, unless the command line asks for one, such as `--sequence.shuffle.files`. */
+const sequence = process.argv.some((argument) => argument.startsWith('--sequence.')) ? {} : { sequencer: LongFirst };
 
 /** Projects are the tiers: `npx vitest run --project unit [path]`. */
 export default defineConfig({
@@ -12,12 +30,15 @@ export default defineConfig({
   test: {
     passWithNoTests: true,
     maxWorkers: 2,
+    sequence,
     projects: [
       {
         ...sourceConditions,
         test: {
           name: 'unit',
           pool: 'threads',
+          // Loading the code costs more than the tests: the files of one thread share it, so no file may leave anything behind.
+          isolate: false,
           include: [
             'packages/*/src/**/*.test.ts',
             'apps/*/src/**/*.test.ts',
@@ -44,7 +65,7 @@ export default defineConfig({
         ...sourceConditions,
         test: {
           name: 'slow',
-          ...realProcesses,
+          ...alone,
           include: ['packages/*/src/**/*.slow.test.ts', 'test/**/*.slow.test.ts'],
           exclude: ignored,
           testTimeout: 120_000,
@@ -76,7 +97,7 @@ export default defineConfig({
         ...sourceConditions,
         test: {
           name: 'chaos',
-          ...realProcesses,
+          ...alone,
           include: ['test/chaos/**/*.test.ts'],
           exclude: [...ignored, '**/*.int.test.ts'],
           testTimeout: 600_000,

@@ -1,4 +1,4 @@
-// Plays simulation seeds:  npm run sim -- --seed 42   |   npm run sim -- --seeds 10000 [--from 1]
+// Plays simulation seeds:  npm run sim -- --seed 42   |   npm run sim -- --seeds 10000 [--from 1]   |   npm run sim -- --mutant no_fencing
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

@@ -19,7 +19,19 @@ steps:`;
 
 const pause = 'sleep "$PAUSE"';
 
-/** DAGs of several shapes: a chain, a fan-out between two steps, and a step that fails on its first attempts. */
+const effect = { tool: 'bash', input: { command: 'echo "effect $SKEIN_IDEMPOTENCY_KEY" >> ${params.ledger}' } };
+
+/** Writes a file, then four lines into the ledger, each with the key of its call. */
+const errand = JSON.stringify({
+  task: 'call',
+  calls: [{ tool: 'write', input: { path: 'note.txt', content: 'Dear Ada' } }, effect, effect, effect],
+  ...effect,
+});
+
+/**
+ * DAGs of several shapes: a chain, a fan-out between two steps, a step that fails on its first attempts, an agent with effects that is
+ * sent messages, and steps that wait for a message, for time and for a person.
+ */
 export const chaosProject: Readonly<Record<string, string>> = {
   'dags/chain.yaml': `${head('chain')}
 ${['a', 'b', 'c', 'd']
@@ -41,6 +53,45 @@ ${index === 0 ? '' : `    depends: ${ids[index - 1]}\n`}    script: |${step(paus
     depends: each
     script: |${step('true')}
 `,
+  'agents/clerk/agent.yaml': `description: Runs errands.
+model: { provider: offline, parameters: { delay_ms: 250 } }
+tools:
+  allow: [write, bash]
+  bash: { allow: ['[^]*'] }
+  effects: { bash: { unknown: tell } }
+`,
+  'agents/clerk/INSTRUCTIONS.md': 'You run errands.\n',
+  'dags/talk.yaml': `name: talk
+params:
+  - { name: ledger, type: string, required: true }
+  - { name: pause, type: string, default: "0.1" }
+steps:
+  - id: talk
+    type: agent
+    agent: clerk
+    prompt: |
+      Run the errand.
+
+      \`\`\`task
+      ${errand}
+      \`\`\`
+`,
+  'dags/gate.yaml': `${head('gate')}
+  - id: begin
+    script: |${step(pause)}
+  - id: word
+    depends: begin
+    wait: { message: true }
+  - id: pause
+    depends: word
+    wait: { duration_sec: 0.2 }
+  - id: review
+    depends: pause
+    approval: { prompt: "Go on?", rewind: pause }
+  - id: after
+    depends: review
+    script: |${step('true')}
+`,
   'dags/retries.yaml': `${head('retries')}
   - id: stubborn
     retry_policy: { limit: 12, interval_sec: 0 }
@@ -51,5 +102,5 @@ ${index === 0 ? '' : `    depends: ${ids[index - 1]}\n`}    script: |${step(paus
 `,
 };
 
-/** Steps of a finished run of each DAG, items counted one by one. */
-export const stepsOf: Readonly<Record<string, number>> = { chain: 4, fan: 12, retries: 2 };
+/** Steps that workers carry out in a finished run of each DAG, items counted one by one. */
+export const stepsOf: Readonly<Record<string, number>> = { chain: 4, fan: 12, retries: 2, talk: 1, gate: 2 };

@@ -16,6 +16,20 @@ export interface ChaosReport {
   readonly duplicates: readonly string[];
   /** Successes that are recorded without the step having written its end. */
   readonly unproved: readonly string[];
+  /** Rules of delivery that do not hold: fencing, order, events. */
+  readonly broken: readonly string[];
+  /** Writes of workers that came after their lease, and were refused. */
+  readonly fenced: number;
+  /** Tool calls of agents with effects whose result is recorded, and which are in the ledger once. */
+  readonly effects: number;
+  /** Sent by the load: taken, found again by a repetition, read, ended unread. */
+  readonly messages: {
+    readonly accepted: number;
+    readonly repeated: number;
+    readonly consumed: number;
+    readonly ended: number;
+  };
+  readonly approvals: { readonly approved: number; readonly pushedBack: number };
   /** How many steps (and items) began once, twice, and so on; a retry of a failed attempt begins the step again, too. */
   readonly executions: Readonly<Record<string, number>>;
   /** From a worker's kill to the next begin of a step that it had been running. */
@@ -62,6 +76,15 @@ export const workerRecoveries = (lines: readonly LedgerLine[], faults: readonly 
 
 const ms = (value: number | undefined): string => (value === undefined ? '-' : `${Math.round(value)} ms`);
 
+/** All that is wrong. */
+export const problemsOf = (report: ChaosReport): readonly string[] => [
+  ...report.lost,
+  ...report.duplicates,
+  ...report.unproved,
+  ...report.broken,
+  ...report.orphans,
+];
+
 /** The report as a table. */
 export const renderReport = (report: ChaosReport): string => {
   const { workerRecoveryMs: recovery, outagesMs: outages } = report;
@@ -77,7 +100,15 @@ export const renderReport = (report: ChaosReport): string => {
     ['accepted', String(report.accepted)],
     ['completed', `${report.completed} (${report.poisoned} given up as poison)`],
     ['lost', String(report.lost.length)],
-    ['duplicate recorded completions', String(report.duplicates.length)],
+    ['duplicate completions, effects, readings', String(report.duplicates.length)],
+    ['effects of agents', String(report.effects)],
+    ['fenced writes', String(report.fenced)],
+    ['broken rules of delivery', String(report.broken.length)],
+    [
+      'messages',
+      `${report.messages.accepted} accepted, ${report.messages.repeated} found again, ${report.messages.consumed} consumed, ${report.messages.ended} ended unread`,
+    ],
+    ['approvals', `${report.approvals.approved} approved, ${report.approvals.pushedBack} pushed back`],
     ['completions without effect', String(report.unproved.length)],
     [
       'executions per step',

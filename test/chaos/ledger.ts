@@ -17,6 +17,8 @@ export interface LedgerLine {
 export class Ledger {
   readonly path: string;
   readonly lines: LedgerLine[] = [];
+  /** Idempotency keys of the calls with effects, once per effect. */
+  readonly effects: string[] = [];
   #offset = 0;
   #rest = '';
 
@@ -40,6 +42,10 @@ export class Ledger {
     this.#rest = texts.pop() ?? '';
     for (const text of texts) {
       const [kind, runId = '', step = '', attempt, pid] = text.split(' ');
+      if (kind === 'effect' && runId !== '') {
+        this.effects.push(runId);
+        continue;
+      }
       if (kind !== 'begin' && kind !== 'end') throw new Error(`the ledger holds a torn line: ${text}`);
       const seenAt = performance.now();
       this.lines.push({ kind, runId, step, attempt: Number(attempt), workerPid: Number(pid), seenAt });

@@ -49,7 +49,7 @@ export class Load {
   /** Asks after the open runs. */
   async look(): Promise<void> {
     for (const { runId } of this.open) {
-      const answer = await this.#call<RunJson>('GET', `/api/runs/${runId}`);
+      const answer = await this.call<RunJson>('GET', `/api/runs/${runId}`);
       if (answer?.status === 404) throw new Error(`the accepted run ${runId} is unknown`);
       if (answer?.status === 200 && ended(answer.body)) this.ends.set(runId, answer.body);
     }
@@ -58,7 +58,7 @@ export class Load {
   async #submit(dag: string, params: Readonly<Record<string, string>>): Promise<void> {
     const headers = { 'idempotency-key': randomUUID() };
     for (;;) {
-      const answer = await this.#call<RunJson>('POST', '/api/runs', { dag, params }, headers);
+      const answer = await this.call<RunJson>('POST', '/api/runs', { dag, params }, headers);
       if (answer?.status === 200 || answer?.status === 201) {
         this.accepted.push({ runId: answer.body.runId, dag });
         return;
@@ -70,7 +70,7 @@ export class Load {
   }
 
   /** An answer, or nothing while the coordinator is away. Gives way to others in any case. */
-  async #call<T>(
+  async call<T>(
     method: string,
     path: string,
     body?: unknown,

@@ -1,12 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSeededRandom } from '@skein/testkit';
-import { eventually, folderWith, isAlive, processTable, type RunJson, Stack } from '../e2e/stack.ts';
-import { chaosProject, stepsOf } from './chaos-project.ts';
+import { LinkedWorkers } from '../e2e/linked-workers.ts';
+import { eventually, folderWith, isAlive, processTable, Stack } from '../e2e/stack.ts';
+import { chaosProject } from './chaos-project.ts';
 import { type ChaosReport, countExecutions, workerRecoveries } from './chaos-report.ts';
 import { FaultMaker } from './faults.ts';
+import { judgeRuns } from './judge.ts';
 import { Ledger } from './ledger.ts';
 import { Load } from './load.ts';
+import { Talk } from './talk.ts';
 
 /** How long and how. */
 export interface ChaosOptions {
@@ -21,7 +24,7 @@ export interface ChaosOptions {
 const settleMs = 120_000;
 
 /**
- * Real processes under random kills and stops. The faults and the load follow the seed; when the machine gets to them does not,
+ * Real processes under random kills and stops, behind networks that are cut, held and slowed. The faults and the load follow the seed; when the machine gets to them does not,
  * so that a seed repeats the kind of trouble, not its interleaving.
  */
 export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
@@ -29,10 +32,12 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
   const project = folderWith(chaosProject);
   const ledgerFolder = folderWith({});
   const ledger = new Ledger(join(ledgerFolder, 'ledger'));
-  const stack = await Stack.start(project, { workers: options.workers ?? 3 });
+  const stack = await Stack.start(project, { workers: 0 });
+  const workers = await LinkedWorkers.start(stack, options.workers ?? 3);
   const beganAt = performance.now();
-  const faults = new FaultMaker(stack, random.fork('faults'));
+  const faults = new FaultMaker(stack, workers, random.fork('faults'));
   const load = new Load(stack, random.fork('load'), ledger.path, options.width ?? 12);
+  const talk = new Talk(load, random.fork('talk'));
   const isOver = (): boolean => performance.now() - beganAt > options.durationMs;
   try {
     const trouble = setInterval(() => {
@@ -43,6 +48,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
       while (!isOver()) {
         await load.fill(isOver);
         await load.look();
+        await talk.look();
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       faults.end();
@@ -50,6 +56,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
         'every accepted run ends',
         async () => {
           await load.look();
+          await talk.look();
           return load.open.length === 0;
         },
         settleMs,
@@ -60,7 +67,8 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
     }
     ledger.read();
     const seconds = (performance.now() - beganAt) / 1_000;
-    const judged = await judge(stack, load, ledger);
+    const judged = await judgeRuns(stack, load, talk, ledger);
+    await workers.stop();
     const stopped = await stack.stop();
     const left = [...(await stack.leftovers())].filter(isAlive);
     const table = processTable();
@@ -75,6 +83,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
       faults: counted,
       accepted: load.accepted.length,
       completed: load.ends.size,
+      approvals: talk.answers,
       ...judged,
       executions: countExecutions(ledger.lines),
       workerRecoveryMs: workerRecoveries(ledger.lines, faults.faults),
@@ -82,71 +91,10 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
       orphans,
     };
   } finally {
+    await workers.stop();
     await stack.stop();
     await stack.kill();
     stack.remove();
     for (const folder of [project, ledgerFolder]) rmSync(folder, { recursive: true, force: true });
   }
 };
-
-interface Event {
-  readonly type: string;
-  readonly data: {
-    readonly step?: string;
-    readonly attempt?: number;
-    readonly result?: { readonly outcome: { readonly status: string } };
-    readonly error?: { readonly message: string };
-  };
-}
-
-const eventsOf = async (stack: Stack, runId: string): Promise<readonly Event[]> => {
-  const response = await fetch(`${stack.http}/api/runs/${runId}/events`, {
-    headers: { authorization: `Bearer ${stack.token}` },
-  });
-  const text = await response.text();
-  return [...text.matchAll(/^data: (.*)$/gm)].map((match) => JSON.parse(match[1] ?? '') as Event);
-};
-
-/** Holds the run logs against the DAGs and against the ledger. */
-const judge = async (
-  stack: Stack,
-  load: Load,
-  ledger: Ledger,
-): Promise<Pick<ChaosReport, 'lost' | 'duplicates' | 'unproved' | 'poisoned'>> => {
-  const lost = load.open.map((run) => `${run.dag} ${run.runId} has not ended`);
-  const duplicates: string[] = [];
-  const unproved: string[] = [];
-  let poisoned = 0;
-  const effects = new Set(
-    ledger.lines.filter((line) => line.kind === 'end').map((line) => `${line.runId} ${line.step} ${line.attempt}`),
-  );
-  for (const { runId, dag } of load.accepted) {
-    const end = load.ends.get(runId);
-    if (end === undefined) continue;
-    const events = await eventsOf(stack, runId);
-    const ends = events.filter((event) => event.type === 'run_finished').length;
-    if (ends !== 1) duplicates.push(`${dag} ${runId} has ${ends} ends`);
-    const successes = events.filter(
-      (event) => event.type === 'step_finished' && event.data.result?.outcome.status === 'succeeded',
-    );
-    const steps = new Set(successes.map((event) => event.data.step));
-    if (steps.size !== successes.length) duplicates.push(`${dag} ${runId} has a step that succeeded twice`);
-    for (const { data } of successes) {
-      const effect = `${runId} ${data.step} ${data.attempt}`;
-      if (!effects.has(effect)) unproved.push(`${dag} ${effect}`);
-    }
-    if (end.status === 'succeeded' && steps.size !== stepsOf[dag]) {
-      lost.push(`${dag} ${runId} succeeded with ${steps.size} of ${stepsOf[dag]} steps`);
-    }
-    if (end.status !== 'succeeded') {
-      if (isPoison(end, events)) poisoned += 1;
-      else lost.push(`${dag} ${runId} ended as ${end.status}: ${end.error?.code} ${end.error?.message}`);
-    }
-  }
-  return { lost, duplicates, unproved, poisoned };
-};
-
-/** A step that lost its worker three times is given up; with random kills that may happen to the innocent. */
-const isPoison = (end: RunJson, events: readonly Event[]): boolean =>
-  end.status === 'failed' &&
-  events.some((event) => event.type === 'step_lost' && event.data.error?.message.startsWith('poison: '));

@@ -12,7 +12,7 @@ export interface Act {
 }
 
 /** What pages write where every reader has another value; `page-values.mjs` knows them. */
-const placeholders = /\b(?:RUN_ID|DIGEST|EARLIER|PROPOSAL)\b/g;
+const placeholders = /\b(?:RUN_ID|DIGEST|EARLIER|PROPOSAL|DEAD_LETTER)\b/g;
 
 /** True for a page whose blocks are run. */
 export const isRun = ({ text }: Page): boolean => text.split('\n').includes('<!-- run -->');

@@ -10,11 +10,12 @@ const get = async (path) => {
 const runAt = async (index) => (await get('runs?limit=5')).items[index]?.runId;
 const snapshotAt = async (index) => (await get(`runs/${await runAt(index)}`)).snapshotDigest;
 
-/** The newest run, its snapshot, that of the run before, and the proposal that waits longest for a person. */
+/** The newest run, its snapshot, that of the run before, the proposal that waits longest for a person, and the newest open dead letter. */
 const values = {
   RUN_ID: () => runAt(0),
   DIGEST: () => snapshotAt(0),
   EARLIER: () => snapshotAt(1),
+  DEAD_LETTER: async () => (await get('dead-letters?status=open')).items[0]?.id,
   PROPOSAL: async () => (await get('memory/proposals?status=review')).items[0]?.proposalId,
 };
 

@@ -32,7 +32,9 @@ afterAll(async () => {
 });
 
 test('the pages of all tasks are run', () => {
-  const tasks = ['agents', 'memory', 'secrets', 'skills', 'snapshots', 'souls'];
+  const tasks = 'agents approvals dead-letters durable-agents memory messages secrets skills snapshots souls'.split(
+    ' ',
+  );
   expect(pages.map(({ path }) => path)).toEqual(expect.arrayContaining(tasks.map((task) => `docs/${task}.md`)));
 });
 

@@ -73,7 +73,7 @@ afterAll(async () => {
 });
 
 describe('a killed worker', () => {
-  it('takes its step processes with it, and the step starts on the other worker as attempt 2 within 1.5 s', async () => {
+  it('takes its step processes with it, and the step starts on the other worker as attempt 2 within 1.5 s [crash 13]', async () => {
     const run = await stack.submit('held', { ledger, key: 'worker' });
     const first = await started('worker', 1);
     const holder = (await stack.run(run.runId)).steps[0]?.workerId;
@@ -147,7 +147,7 @@ describe('a cancelled run', () => {
 });
 
 describe('a worker told to drain by SIGTERM', () => {
-  it('finishes what it runs, exits, and no attempt is repeated', async () => {
+  it('finishes what it runs, exits, and no attempt is repeated [crash 29]', async () => {
     const run = await stack.submit('held', { ledger, key: 'drain' });
     await started('drain', 1);
     const holder = (await stack.run(run.runId)).steps[0]?.workerId;

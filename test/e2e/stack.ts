@@ -116,6 +116,21 @@ export interface WorkerJson {
   readonly tasks: number;
 }
 
+/** One fact of a run's log, as far as the tests read it. */
+export interface FactJson {
+  readonly seq: number;
+  readonly type: string;
+  readonly at: string;
+  readonly data: {
+    readonly step?: string;
+    readonly attempt?: number;
+    readonly reason?: string;
+    readonly started?: boolean;
+    readonly result?: { readonly outcome: { readonly status: string } };
+    readonly error?: { readonly code: string; readonly message: string };
+  };
+}
+
 /** A whole Skein on this machine: `skein up` in its own process, on free ports, in a temporary folder. */
 export class Stack {
   readonly #child: ChildProcess;
@@ -124,6 +139,7 @@ export class Stack {
   #output = '';
   #http = '';
   #token = '';
+  #grpc = '';
 
   private constructor(child: ChildProcess, data: string, marker: string) {
     this.#child = child;
@@ -171,8 +187,13 @@ export class Stack {
         if (child.exitCode !== null) throw new Error(`skein up ended with ${child.exitCode}`);
         return existsSync(stack.endpointFile);
       });
-      const endpoint = JSON.parse(readFileSync(stack.endpointFile, 'utf8')) as { http: string; adminTokenFile: string };
+      const endpoint = JSON.parse(readFileSync(stack.endpointFile, 'utf8')) as {
+        http: string;
+        grpc: string;
+        adminTokenFile: string;
+      };
       stack.#http = endpoint.http;
+      stack.#grpc = endpoint.grpc;
       stack.#token = readFileSync(endpoint.adminTokenFile, 'utf8').trim();
       await eventually(
         'all workers joined',
@@ -195,6 +216,16 @@ export class Stack {
 
   get http(): string {
     return this.#http;
+  }
+
+  /** `HOST:PORT` where workers join. */
+  get grpc(): string {
+    return this.#grpc;
+  }
+
+  /** What `SKEIN_LAUNCH` of all its processes begins with. */
+  get marker(): string {
+    return this.#marker;
   }
 
   get token(): string {
@@ -237,6 +268,13 @@ export class Stack {
 
   async workers(): Promise<readonly WorkerJson[]> {
     return (await this.call<{ items: readonly WorkerJson[] }>('GET', '/api/workers')).body.items;
+  }
+
+  /** All facts of a run; resolves when it has ended. */
+  async facts(runId: string): Promise<readonly FactJson[]> {
+    const facts: FactJson[] = [];
+    for await (const fact of this.client.runs.watch(runId)) facts.push(fact as unknown as FactJson);
+    return facts;
   }
 
   async submit(dag: string, params: Readonly<Record<string, unknown>> = {}): Promise<RunJson> {

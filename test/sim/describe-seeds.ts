@@ -1,3 +1,4 @@
+import { createAgentExecutor } from '@skein/agent';
 import { simulate } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
 
@@ -12,8 +13,10 @@ export const describeSeeds = (from: number, count: number): void => {
       test(`seeds ${first} to ${last}`, { timeout: 300_000 }, async () => {
         const failed: string[] = [];
         for (let seed = first; seed <= last; seed += 1) {
-          const { problems } = await simulate({ seed });
-          if (problems.length > 0) failed.push(`seed ${seed} (npm run sim -- --seed ${seed}): ${problems.join('; ')}`);
+          const { problems, lastEvents } = await simulate({ seed, createAgentExecutor });
+          if (problems.length === 0) continue;
+          failed.push(`seed ${seed} (npm run sim -- --seed ${seed}): ${problems.join('; ')}`);
+          console.log(`seed ${seed}, last events:\n${lastEvents.join('\n')}`);
         }
         expect(failed).toEqual([]);
       });

@@ -1,3 +1,3 @@
 import { describeSeeds } from './describe-seeds.ts';
 
-describeSeeds(1, 300);
+describeSeeds(1, 1_000);

@@ -1,3 +1,3 @@
 import { describeSeeds } from './describe-seeds.ts';
 
-describeSeeds(301, 300);
+describeSeeds(1_001, 1_000);

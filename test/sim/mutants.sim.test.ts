@@ -1,3 +1,4 @@
+import { createAgentExecutor } from '@skein/agent';
 import type { SimMutant } from '@skein/testkit';
 import { simulate } from '@skein/testkit';
 import { expect, test } from 'vitest';
@@ -6,6 +7,8 @@ import { expect, test } from 'vitest';
 const telltales: Record<SimMutant, string> = {
   no_fencing: 'was never produced under token',
   outbox_dropped: 'arrived and was forgotten',
+  checkpoint_not_committed: 'points acknowledged',
+  no_dedup: 'runs for',
   keeps_everything: 'kept although its lease is over',
   loss_forgotten: 'lost at',
   double_credits: 'offered beyond the free slots',
@@ -21,8 +24,8 @@ test.each(Object.entries(telltales) as [SimMutant, string][])(
   },
   async (mutant, telltale) => {
     const found: string[] = [];
-    for (let seed = 1; seed <= 40 && found.length === 0; seed += 1) {
-      const { problems } = await simulate({ seed, mutant });
+    for (let seed = 1; seed <= 200 && found.length === 0; seed += 1) {
+      const { problems } = await simulate({ seed, mutant, createAgentExecutor });
       found.push(...problems.filter((problem) => problem.includes(telltale)));
     }
     expect(found.length).toBeGreaterThan(0);

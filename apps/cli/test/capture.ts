@@ -4,7 +4,11 @@ import { readConfig } from '../src/config.ts';
 
 /** Surroundings of a command line that keep what it says. */
 export const captureCli = (
-  options: { readonly env?: { readonly [name: string]: string | undefined }; readonly cwd?: string } = {},
+  options: {
+    readonly env?: { readonly [name: string]: string | undefined };
+    readonly cwd?: string;
+    readonly terminal?: boolean;
+  } = {},
 ) => {
   const abort = new AbortController();
   const said = { out: '', err: '' };
@@ -12,19 +16,28 @@ export const captureCli = (
     config: readConfig(options.env ?? {}, false),
     cwd: options.cwd ?? process.cwd(),
     interactive: false,
-    stdout: { write: (chunk) => (said.out += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString()) },
+    stdout: {
+      isTTY: options.terminal === true,
+      write: (chunk) => (said.out += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString()),
+    },
     stderr: { write: (chunk) => (said.err += chunk) },
     signal: abort.signal,
   });
   return { cli, said, abort };
 };
 
-/** Runs one command line; what it wrote and how it ended. */
+/** Runs one command line; what it wrote and how it ended. `interrupt` is Ctrl-C. */
 export const runCommand = async (
   args: readonly string[],
-  options: { readonly env?: { readonly [name: string]: string | undefined }; readonly cwd?: string } = {},
+  options: {
+    readonly env?: { readonly [name: string]: string | undefined };
+    readonly cwd?: string;
+    readonly interrupt?: AbortSignal;
+    readonly terminal?: boolean;
+  } = {},
 ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> => {
-  const { cli, said } = captureCli(options);
+  const { cli, said, abort } = captureCli(options);
+  options.interrupt?.addEventListener('abort', () => abort.abort());
   const code = await runCli(cli, args);
   return { code, ...said };
 };

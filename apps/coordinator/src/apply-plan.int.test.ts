@@ -35,6 +35,11 @@ const setUp = async () => {
       memoryPolicies: { global: 'review', dag: 'review', agent: 'auto' },
       foldIntervalMs: 30_000,
       snapshotRetentionMs: 3_600_000,
+      runRetentionMs: 0,
+      eventRetentionMs: 3_600_000,
+      maxEvents: 1_000,
+      advertise: [],
+      setAsideDamaged: false,
     },
     createMemoryLog(),
   );

@@ -34,6 +34,11 @@ const setUp = async () => {
     memoryPolicies: { global: 'review', dag: 'review', agent: 'auto' },
     foldIntervalMs: 30_000,
     snapshotRetentionMs: 3_600_000,
+    runRetentionMs: 0,
+    eventRetentionMs: 3_600_000,
+    maxEvents: 1_000,
+    advertise: [],
+    setAsideDamaged: false,
   };
   /** One life of a coordinator, and what `use` made of it. */
   const live = async <T>(use: (client: ReturnType<typeof createClient>) => Promise<T>): Promise<T> => {

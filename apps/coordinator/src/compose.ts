@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { createCoordinator, defaultCoordinatorConfig } from '@skein/coordinator';
+import { type Coordinator, createCoordinator, defaultCoordinatorConfig } from '@skein/coordinator';
 import { DomainError, defaultTenant } from '@skein/domain';
 import { serveGateway } from '@skein/grpc';
 import { createHttpServer } from '@skein/http';
@@ -18,6 +18,8 @@ import {
 import { formatAddress } from './address.ts';
 import type { Config } from './config.ts';
 import { ensureToken } from './first-tokens.ts';
+import type { HealthReport } from './health/health-messages.ts';
+import { serveHealth } from './health/health-server.ts';
 
 /** A coordinator that serves. */
 export interface RunningCoordinator {
@@ -25,6 +27,8 @@ export interface RunningCoordinator {
   readonly http: string;
   /** `HOST:PORT` of the workers' door. */
   readonly grpc: string;
+  /** URL of `/readyz` and `/healthz` from a thread of their own, when configured. */
+  readonly health?: string;
   /** Lets answers and appends that are under way finish, then closes everything; idempotent. */
   stop(): Promise<void>;
 }
@@ -50,7 +54,8 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
   };
   try {
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    const stores = await openSqlStores({ dataDir: config.dataDir, log, clock, ids, hasher });
+    const { dataDir, setAsideDamaged } = config;
+    const stores = await openSqlStores({ dataDir, log, meter, clock, ids, hasher, setAsideDamaged });
     closers.push(() => stores.close());
     // The data folder is ours now, so what a crash left there leads nowhere.
     await rm(config.endpointFile, { force: true });
@@ -76,6 +81,13 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
           policies: config.memoryPolicies,
         },
         snapshotRetentionMs: config.snapshotRetentionMs,
+        retention: {
+          ...defaultCoordinatorConfig.retention,
+          runMs: config.runRetentionMs,
+          eventMs: config.eventRetentionMs,
+          maxEvents: config.maxEvents,
+        },
+        advertise: config.advertise,
       },
     );
     await coordinator.start();
@@ -99,11 +111,28 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
     });
     closers.push(() => server.close());
     const http = await server.listen(config.http.host, config.http.port);
-    return { http: http.url, grpc: grpc.address, stop };
+    const running = { http: http.url, grpc: grpc.address, stop };
+    if (config.health === undefined) return running;
+    const health = await serveHealth(config.health, () => healthOf(coordinator));
+    closers.push(() => health.close());
+    return { ...running, health: health.url };
   } catch (error) {
     await stop();
     throw error;
   }
+};
+
+/** Details of checks stay inside: whoever asks needs no token. */
+const healthOf = (coordinator: Coordinator): HealthReport => {
+  const { status, checks, loopLagMs, lastCommitAgeMs, oldestWaitingMs } = coordinator.readiness();
+  const shown = Object.entries(checks).map(([name, { ok }]) => [name, { ok }] as const);
+  return {
+    status,
+    checks: Object.fromEntries(shown),
+    loopLagMs: Math.round(loopLagMs),
+    ...(lastCommitAgeMs === undefined ? {} : { lastCommitAgeMs: Math.round(lastCommitAgeMs) }),
+    ...(oldestWaitingMs === undefined ? {} : { oldestWaitingMs: Math.round(oldestWaitingMs) }),
+  };
 };
 
 const applyAtStart = async (

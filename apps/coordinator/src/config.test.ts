@@ -39,6 +39,25 @@ test('takes secrets, memory policies and retention from the environment, and sho
   expect(problems([], { SKEIN_MEMORY_GLOBAL: 'always' })[0]).toContain('SKEIN_MEMORY_GLOBAL');
 });
 
+test('takes where health is served, how long runs and events are kept, and what workers are told to try', () => {
+  const config = readConfig(['--health', '127.0.0.1:0'], {
+    SKEIN_RUN_RETENTION_DAYS: '0',
+    SKEIN_EVENT_RETENTION_DAYS: '1.5',
+    SKEIN_ADVERTISE: 'a.example:7421, [::1]:7421',
+  });
+  expect(config).toMatchObject({
+    value: {
+      health: { host: '127.0.0.1', port: 0 },
+      runRetentionMs: 0,
+      eventRetentionMs: 1.5 * 86_400_000,
+      maxEvents: 100_000,
+      advertise: ['a.example:7421', '[::1]:7421'],
+    },
+  });
+  expect(problems([], { SKEIN_ADVERTISE: 'nowhere' })[0]).toContain('SKEIN_ADVERTISE');
+  expect(problems([], { SKEIN_RUN_RETENTION_DAYS: '-1' })[0]).toContain('SKEIN_RUN_RETENTION_DAYS');
+});
+
 test('lists every bad variable at once', () => {
   const found = problems([], { SKEIN_HTTP: 'nowhere', SKEIN_GRPC: '1.2.3.4:99999', SKEIN_LEASE_MS: 'long' });
   expect(found.map((line) => line.split(':')[0])).toEqual(['SKEIN_HTTP', 'SKEIN_GRPC', 'SKEIN_LEASE_MS']);

@@ -13,6 +13,8 @@ export interface Config {
   readonly dataDir: string;
   readonly http: Address;
   readonly grpc: Address;
+  /** Where a thread of its own answers for the health; absent: only the HTTP API does. */
+  readonly health?: Address;
   readonly adminTokenFile: string;
   readonly joinTokenFile: string;
   readonly endpointFile: string;
@@ -30,6 +32,14 @@ export interface Config {
   readonly memoryPolicies: { readonly global: MemoryPolicy; readonly dag: MemoryPolicy; readonly agent: MemoryPolicy };
   readonly foldIntervalMs: number;
   readonly snapshotRetentionMs: number;
+  /** How long a finished run keeps its facts and logs (0: for ever), and the stream of delivery events its events. */
+  readonly runRetentionMs: number;
+  readonly eventRetentionMs: number;
+  readonly maxEvents: number;
+  /** Addresses of coordinators that workers are told to try when they lose this one. */
+  readonly advertise: readonly string[];
+  /** Put the files of a damaged database aside; the start is refused all the same, and the next begins with an empty store. */
+  readonly setAsideDamaged: boolean;
 }
 
 /** Longest stop before the process ends anyway, in ms. */
@@ -45,12 +55,24 @@ const address = z.string().transform((text, context) => {
 const flag = z.enum(['0', '1', 'true', 'false', '']).transform((text) => text === '1' || text === 'true');
 const milliseconds = (min: number) => z.coerce.number().int().min(min).max(3_600_000);
 
+const days = z.coerce.number().min(0).max(3_650);
+
+const maxAdvertised = 32;
+
+const addresses = z.string().transform((text, context) => {
+  const list = text.split(',').map((each) => each.trim());
+  if (list.length <= maxAdvertised && list.every((each) => parseAddress(each) !== undefined)) return list;
+  context.addIssue({ code: 'custom', message: `must be at most ${maxAdvertised} of HOST:PORT, separated by commas` });
+  return z.NEVER;
+});
+
 const policy = z.enum(['auto', 'review', 'off']);
 
 const variables = z.object({
   SKEIN_DATA: z.string().min(1).default('.skein'),
   SKEIN_HTTP: address.prefault('127.0.0.1:7420'),
   SKEIN_GRPC: address.prefault('127.0.0.1:7421'),
+  SKEIN_HEALTH: address.optional(),
   SKEIN_ADMIN_TOKEN_FILE: z.string().min(1).optional(),
   SKEIN_JOIN_TOKEN_FILE: z.string().min(1).optional(),
   SKEIN_ENDPOINT_FILE: z.string().min(1).optional(),
@@ -68,6 +90,11 @@ const variables = z.object({
     .min(0)
     .max(24 * 3_650)
     .default(168),
+  SKEIN_RUN_RETENTION_DAYS: days.default(90),
+  SKEIN_EVENT_RETENTION_DAYS: days.default(30),
+  SKEIN_MAX_EVENTS: z.coerce.number().int().min(100).max(100_000_000).default(100_000),
+  SKEIN_ADVERTISE: addresses.optional(),
+  SKEIN_SET_ASIDE_DAMAGED: flag.default(false),
   SKEIN_TLS_CERT_FILE: z.string().min(1).optional(),
   SKEIN_TLS_KEY_FILE: z.string().min(1).optional(),
   SKEIN_TLS_CLIENT_CA_FILE: z.string().min(1).optional(),
@@ -79,6 +106,7 @@ const flags = {
   data: 'SKEIN_DATA',
   http: 'SKEIN_HTTP',
   grpc: 'SKEIN_GRPC',
+  health: 'SKEIN_HEALTH',
   project: 'SKEIN_PROJECT',
   'log-level': 'SKEIN_LOG_LEVEL',
 } as const;
@@ -96,9 +124,11 @@ export const readConfig = (
         data: { type: 'string' },
         http: { type: 'string' },
         grpc: { type: 'string' },
+        health: { type: 'string' },
         project: { type: 'string' },
         'log-level': { type: 'string' },
         insecure: { type: 'boolean' },
+        'set-aside-damaged': { type: 'boolean' },
       },
     });
     for (const [name, variable] of Object.entries(flags)) {
@@ -106,6 +136,7 @@ export const readConfig = (
       if (value !== undefined) given[variable] = value;
     }
     if (values.insecure === true) given['SKEIN_INSECURE'] = '1';
+    if (values['set-aside-damaged'] === true) given['SKEIN_SET_ASIDE_DAMAGED'] = '1';
   } catch (error) {
     return err([error instanceof Error ? error.message : 'the flags cannot be read']);
   }
@@ -127,6 +158,7 @@ export const readConfig = (
       dataDir,
       http: read.SKEIN_HTTP,
       grpc: read.SKEIN_GRPC,
+      ...(read.SKEIN_HEALTH === undefined ? {} : { health: read.SKEIN_HEALTH }),
       adminTokenFile: resolve(read.SKEIN_ADMIN_TOKEN_FILE ?? join(dataDir, 'admin-token')),
       joinTokenFile: resolve(read.SKEIN_JOIN_TOKEN_FILE ?? join(dataDir, 'join-token')),
       endpointFile: resolve(read.SKEIN_ENDPOINT_FILE ?? join(dataDir, 'endpoint.json')),
@@ -147,6 +179,11 @@ export const readConfig = (
       }),
       foldIntervalMs: read.SKEIN_MEMORY_FOLD_MS,
       snapshotRetentionMs: Math.round(read.SKEIN_SNAPSHOT_RETENTION_HOURS * 3_600_000),
+      runRetentionMs: Math.round(read.SKEIN_RUN_RETENTION_DAYS * 86_400_000),
+      eventRetentionMs: Math.round(read.SKEIN_EVENT_RETENTION_DAYS * 86_400_000),
+      maxEvents: read.SKEIN_MAX_EVENTS,
+      advertise: read.SKEIN_ADVERTISE ?? [],
+      setAsideDamaged: read.SKEIN_SET_ASIDE_DAMAGED,
     }),
   );
 };

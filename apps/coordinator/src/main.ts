@@ -43,7 +43,7 @@ try {
   // Last: whoever finds this file finds a coordinator that is ready.
   const endpoint = { http: running.http, grpc: running.grpc, adminTokenFile: value.adminTokenFile };
   await writePrivateFile(value.endpointFile, `${JSON.stringify(endpoint)}\n`);
-  log.info('coordinator is ready', { http: running.http, grpc: running.grpc });
+  log.info('coordinator is ready', { http: running.http, grpc: running.grpc, health: running.health });
 } catch (error) {
   const said = isDomainError(error) ? `${error.message}\n${problemsOf(error.details)}` : undefined;
   if (said === undefined) log.error('the coordinator could not start', { error });

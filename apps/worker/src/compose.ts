@@ -2,7 +2,14 @@ import { mkdirSync, openSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { snapshotFormatVersions, type WorkerInfo } from '@skein/domain';
-import { clearAbandonedWorkFolders, createThreadTaskRunner, killHolders, ownWorkFolder } from '@skein/executors';
+import {
+  clearAbandonedWorkFolders,
+  createLeaseWatch,
+  createThreadTaskRunner,
+  killHolders,
+  leaseWatchMemory,
+  ownWorkFolder,
+} from '@skein/executors';
 import { createGrpcGateway } from '@skein/grpc';
 import type { Log } from '@skein/ports';
 import {
@@ -12,7 +19,7 @@ import {
   createSystemClock,
   createSystemRandom,
 } from '@skein/telemetry';
-import { createWorkerEndpoint, type WorkerEndpoint } from '@skein/worker';
+import { createManyCoordinators, createWorkerEndpoint, type WorkerEndpoint } from '@skein/worker';
 import type { WorkerConfig } from './config.ts';
 import type { ExecutorThreadData } from './executor-thread-data.ts';
 
@@ -34,6 +41,8 @@ export const composeWorker = async (config: WorkerConfig): Promise<ComposedWorke
   const workFolder = join(config.workDir, ownWorkFolder());
   const marked = config.launchMarker === undefined ? {} : { launchMarker: config.launchMarker };
   const launchFile = config.launchMarker === undefined ? undefined : openLaunchFile(workFolder, config.launchMarker);
+  const leaseWatch = leaseWatchMemory();
+  const lease = createLeaseWatch(leaseWatch);
   const data: ExecutorThreadData = {
     workerId,
     workFolder,
@@ -43,13 +52,12 @@ export const composeWorker = async (config: WorkerConfig): Promise<ComposedWorke
     logLevel: config.logLevel,
     maxCacheBytes: config.maxCacheBytes,
     secretValues: config.secrets.values.reveal(),
+    leaseWatch,
     ...(config.secrets.folder === undefined ? {} : { secretsFolder: config.secrets.folder }),
   };
-  const gateway = createGrpcGateway({
-    address: config.coordinator,
-    log,
-    ...(config.tls === undefined ? {} : { tls: config.tls }),
-  });
+  const gateway = createManyCoordinators(config.coordinators, (address) =>
+    createGrpcGateway({ address, log, ...(config.tls === undefined ? {} : { tls: config.tls }) }),
+  );
   const endpoint = createWorkerEndpoint(
     {
       gateway,
@@ -58,6 +66,7 @@ export const composeWorker = async (config: WorkerConfig): Promise<ComposedWorke
       random: createSystemRandom(),
       log,
       meter: createPrometheusMeter(),
+      onLease: (remainingMs) => lease.extend(remainingMs),
     },
     {
       credentials: { token: config.joinToken.reveal() },

@@ -15,7 +15,7 @@ const problemsOf = (args: readonly string[], environment: { readonly [name: stri
 
 test('needs a coordinator and a join token, and has defaults for the rest', () => {
   const config = readConfig([], enough);
-  expect(config).toMatchObject({ coordinator: 'localhost:7000', slots: 4, labels: {}, drainMs: 25_000 });
+  expect(config).toMatchObject({ coordinators: ['localhost:7000'], slots: 4, labels: {}, drainMs: 25_000 });
   expect(config.joinToken.reveal()).toBe('join-secret');
 });
 
@@ -27,6 +27,25 @@ test('names every bad variable at once', () => {
     'SKEIN_SLOTS',
     'SKEIN_LABELS',
   ]);
+});
+
+test('takes several coordinators, in the order in which they are to be tried', () => {
+  const coordinatorsOf = (args: readonly string[], text: string) =>
+    readConfig(args, { ...enough, SKEIN_COORDINATOR: text }).coordinators;
+  expect(coordinatorsOf([], 'a:1, b:2,a:1,[::1]:3')).toEqual(['a:1', 'b:2', '[::1]:3']);
+  expect(coordinatorsOf(['--coordinator', 'c:1', '--coordinator', 'd:1,e:1'], 'a:1')).toEqual(['c:1', 'd:1', 'e:1']);
+});
+
+test.each([
+  'a:1,',
+  'a:1,,b:1',
+  'a',
+  'a:b',
+  'a b:1',
+  'http://a:1',
+  Array.from({ length: 33 }, (_, n) => `h${n}:1`).join(','),
+])('refuses the coordinators "%.20s"', (text) => {
+  expect(problemsOf([], { ...enough, SKEIN_COORDINATOR: text })).toContain('SKEIN_COORDINATOR');
 });
 
 test('flags win over the environment', () => {

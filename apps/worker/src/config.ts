@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isCoordinatorAddress, maxCoordinators } from '@skein/grpc';
 import { environmentSecrets, type SecretValues } from '@skein/telemetry';
 import { z } from 'zod';
 
@@ -28,8 +29,8 @@ export class Secret {
 
 /** Configuration of one worker process. */
 export interface WorkerConfig {
-  /** `HOST:PORT` of a coordinator. */
-  readonly coordinator: string;
+  /** `HOST:PORT` of one or more coordinators, in the order in which they are tried; each once, at most 32. */
+  readonly coordinators: readonly string[];
   readonly joinToken: Secret;
   readonly slots: number;
   readonly labels: { readonly [name: string]: string };
@@ -65,10 +66,20 @@ const labels = z.string().transform((text, context) => {
   return Object.fromEntries(entries.map(([name = '', value = '']) => [name.trim(), value.trim()]));
 });
 
+const addresses = z.string().transform((text, context) => {
+  const given = text.split(',').map((address) => address.trim());
+  const unique = [...new Set(given)];
+  if (!given.every(isCoordinatorAddress))
+    context.addIssue({ code: 'custom', message: 'expected HOST:PORT, or several with commas between them' });
+  if (unique.length > maxCoordinators)
+    context.addIssue({ code: 'custom', message: `expected at most ${maxCoordinators} addresses` });
+  return unique;
+});
+
 const wholeNumber = (minimum: number, maximum: number) => z.coerce.number().int().min(minimum).max(maximum);
 
 const variables = z.object({
-  SKEIN_COORDINATOR: z.string().regex(/^\[?[^\s\]]+\]?:\d+$/, 'expected HOST:PORT'),
+  SKEIN_COORDINATOR: addresses,
   SKEIN_JOIN_TOKEN: z.string().min(1),
   SKEIN_SLOTS: wholeNumber(1, 1_024).default(4),
   SKEIN_LABELS: labels.default({}),
@@ -110,7 +121,7 @@ export const readConfig = (args: readonly string[], environment: Environment = p
     ...(read.SKEIN_TLS_KEY === undefined ? {} : { privateKey: read.SKEIN_TLS_KEY }),
   };
   return Object.freeze({
-    coordinator: read.SKEIN_COORDINATOR,
+    coordinators: read.SKEIN_COORDINATOR,
     joinToken: new Secret(read.SKEIN_JOIN_TOKEN.trim()),
     slots: read.SKEIN_SLOTS,
     labels: read.SKEIN_LABELS,
@@ -132,14 +143,16 @@ export const readConfig = (args: readonly string[], environment: Environment = p
 
 const readFlags = (args: readonly string[], problems: string[]): { readonly [name: string]: string } => {
   const options = {
-    coordinator: { type: 'string' },
+    coordinator: { type: 'string', multiple: true },
     slots: { type: 'string' },
     labels: { type: 'string' },
     'work-dir': { type: 'string' },
   } as const;
   try {
     const { values } = parseArgs({ args: [...args], options });
-    const entries = Object.entries(values).map(([flag, value]) => [variableOf(flag), value] as const);
+    const entries = Object.entries(values).map(
+      ([flag, value]) => [variableOf(flag), [value].flat().join(',')] as const,
+    );
     return Object.fromEntries(entries);
   } catch (error) {
     problems.push(error instanceof Error ? error.message : String(error));

@@ -14,4 +14,6 @@ export interface ExecutorThreadData {
   /** The worker's own secrets. Values, in memory only. */
   readonly secretValues: { readonly [name: string]: string };
   readonly secretsFolder?: string;
+  /** Memory of the `LeaseWatch` that the endpoint keeps up to date. */
+  readonly leaseWatch: SharedArrayBuffer;
 }

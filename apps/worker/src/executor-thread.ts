@@ -4,12 +4,14 @@ import { createAgentExecutor } from '@skein/agent';
 import { defaultSnapshotLimits } from '@skein/domain';
 import {
   createBoundedPatterns,
+  createLeaseWatch,
   createNodeToolHost,
   createNoopExecutor,
   createPortProcessGroups,
   createShellExecutor,
   createToolServers,
   createWorkDirs,
+  createWorkTree,
   serveTaskRunner,
 } from '@skein/executors';
 import { createModelRouter } from '@skein/models';
@@ -29,7 +31,7 @@ const data = workerData as ExecutorThreadData;
 const clock = createSystemClock();
 const hasher = createHasher();
 const log = createPinoLog({ level: data.logLevel, fields: { app: 'worker', workerId: data.workerId } });
-const groups = createPortProcessGroups(port, data.launchFile);
+const groups = createPortProcessGroups(port, data.launchFile, createLeaseWatch(data.leaseWatch));
 const marked = data.launchMarker === undefined ? {} : { launchMarker: data.launchMarker };
 
 const patterns = createBoundedPatterns();
@@ -56,5 +58,6 @@ serveTaskRunner(
     secretValues: createSecretSource(new Map(Object.entries(data.secretValues)), data.secretsFolder),
     clock,
     log,
+    workTrees: createWorkTree,
   }),
 );

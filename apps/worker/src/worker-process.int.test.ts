@@ -9,7 +9,8 @@ import type { CoordinatorGateway, CoordinatorMessage, Meter, StreamListener, Wor
 import { createMemoryLog } from '@skein/testkit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+// The built program starts in less than half the time of its sources, so `npm run build` comes first.
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** The coordinator's end: lets workers in with the right token, keeps what they say, acknowledges results. */
 class Coordinator implements CoordinatorGateway {
@@ -89,7 +90,7 @@ afterEach(async () => {
 
 const startWorker = (token = 'join-me'): void => {
   stderr = '';
-  worker = spawn(process.execPath, ['--conditions', 'skein-source', '--import', 'tsx', main], {
+  worker = spawn(process.execPath, [main], {
     env: {
       PATH: process.env['PATH'],
       SKEIN_COORDINATOR: served.address,

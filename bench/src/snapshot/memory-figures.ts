@@ -5,8 +5,9 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@skein/sdk';
-import { round3, startProcess } from '../measure.ts';
+import { round3 } from '../measure.ts';
 import type { Figure } from '../render-figures.ts';
+import { startWorkers } from '../skein/bench-worker-options.ts';
 import { fanoutOf, projectOf } from './projects.ts';
 
 const mebibyte = 1024 * 1024;
@@ -63,11 +64,15 @@ export const measureMemory = async (workers: number, bytes: number): Promise<Fig
     };
     const client = createClient({ url: found.http, token: readFileSync(found.adminTokenFile, 'utf8').trim() });
     const joinToken = readFileSync(join(data, 'join-token'), 'utf8').trim();
-    const fleet = await startProcess(new URL('./many-workers.ts', import.meta.url), [
-      found.grpc,
-      joinToken,
-      String(workers),
-    ]);
+    const fleet = await startWorkers({
+      address: found.grpc,
+      token: joinToken,
+      workers,
+      slots: 1,
+      kinds: ['agent'],
+      labels: {},
+      behaviour: 'hold',
+    });
     try {
       await until('all workers joined', async () => (await client.workers.list()).length >= workers);
       const before = residentBytes(pid);

@@ -370,6 +370,13 @@ test('the model gets the reader of secrets that the task has', async () => {
   expect(await model.requests[0]?.readSecret?.('KEY')).toBe('value');
 });
 
+test('what a reviewer said is in the system text of a step that was sent back', async () => {
+  const feedback = { by: 'ada', text: 'too long', round: 1 };
+  const { run, model } = setUp([{ text: 'ok' }], { context: { feedback } });
+  await run();
+  expect(model.requests[0]?.system).toContain('- feedback from ada: too long');
+});
+
 test('metrics name turns and tokens by model', async () => {
   const { run, counts } = setUp([{ text: 'ok' }]);
   await run();

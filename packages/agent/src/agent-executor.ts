@@ -1,14 +1,18 @@
 import { DomainError, isDomainError, type TaskOutcome, type ToolsContent, toErrorData } from '@skein/domain';
 import type { ExecutionContext, ExecutionResult, Log, StepExecutor } from '@skein/ports';
-import type { AgentExecutorDeps, Attempt } from './attempt/attempt.ts';
+import type { AgentExecutorDeps, Attempt, Member } from './attempt/attempt.ts';
 import { converse } from './attempt/converse.ts';
 import { createDeadline } from './attempt/deadline.ts';
+import { createJournal, type Journal } from './attempt/journal.ts';
 import { type AgentAction, openStepSession } from './attempt/open-session.ts';
 import { renderPrompt } from './context/render-prompt.ts';
+import type { History } from './resume/history.ts';
+import { openHistory } from './resume/open-history.ts';
 import { plainPatterns } from './tools/plain-patterns.ts';
 import { createProposals } from './tools/proposals.ts';
 import { grantableTools } from './tools/tool-definitions.ts';
 import { type Budget, createBudget } from './turn/budget.ts';
+import { createInbox } from './turn/inbox.ts';
 import { stackOf } from './turn/stack-of.ts';
 import { createStepLog } from './turn/step-log.ts';
 
@@ -29,6 +33,8 @@ const executeAgent = async (
   const deadline = createDeadline(deps.clock, signal);
   const stepLog = createStepLog(context.sink, context.redact);
   let budget: Budget | undefined;
+  let journal: Journal | undefined;
+  let hasStarted = false;
   try {
     signal.throwIfAborted();
     const action = agentAction(context);
@@ -37,10 +43,24 @@ const executeAgent = async (
     warnOfUnknownTools(deps.log, session.agent.agentId, session.tools);
     deadline.set(session.limits.timeoutMs);
     budget = createBudget(session.limits, session.model);
-    const prompt = await promptOf(deps, context, action);
+    const history = await openHistory(context, stepLog, deadline.signal);
+    const { checkpoints, mailbox } = context;
+    if (checkpoints !== undefined)
+      journal = createJournal({ context, checkpoints, history, log: deps.log, signal: deadline.signal });
+    const prompt = await promptOf(deps, context, action, history);
     const proposals = createProposals();
     const attempt: Attempt = { deps, context, action, patterns, skillFolders: new Map(), restarted: new Set() };
-    const member = { session, depth: 0, budget, stepLog, proposals, leftMs: () => deadline.leftMs() };
+    const member: Member = {
+      session,
+      depth: 0,
+      budget,
+      stepLog,
+      proposals,
+      ...(journal === undefined ? {} : { journal }),
+      ...(mailbox === undefined ? {} : { inbox: createInbox(mailbox, history, checkpoints !== undefined) }),
+      leftMs: () => deadline.leftMs(),
+    };
+    hasStarted = true;
     context.sink.started();
     const outputs = await converse(attempt, member, prompt, deadline.signal);
     const proposed = proposals.all();
@@ -51,6 +71,10 @@ const executeAgent = async (
       ...(proposed.length === 0 ? {} : { proposals: proposed }),
     };
   } catch (thrown) {
+    // Nothing was done and nothing recorded is lost: another attempt goes on from the same point.
+    if (!hasStarted && !deadline.signal.aborted && isAway(thrown)) {
+      return { outcome: { status: 'released', error: toErrorData(thrown) }, outputs: {} };
+    }
     const outcome = outcomeOf(thrown, signal, deadline.signal);
     if (outcome.status === 'failed') {
       stepLog.note(`failed: ${outcome.error.code}: ${outcome.error.message}`);
@@ -59,9 +83,15 @@ const executeAgent = async (
     }
     return { outcome, outputs: {}, ...(budget === undefined ? {} : { usage: budget.usage() }) };
   } finally {
+    // Handed over before the result is: what is on the stream first is recorded first. Nothing depends on the answer any more.
+    journal?.flush().catch(() => {});
     deadline.clear();
   }
 };
+
+/** What the attempt goes on from cannot be had at the moment. */
+const isAway = (thrown: unknown): boolean =>
+  isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'deadline_exceeded');
 
 const outcomeOf = (thrown: unknown, outer: AbortSignal, inner: AbortSignal): TaskOutcome => {
   if (outer.aborted) {
@@ -84,10 +114,12 @@ const promptOf = (
   { toolHost }: AgentExecutorDeps,
   { offer, inputs, workDir }: ExecutionContext,
   action: AgentAction,
+  history: History,
 ): Promise<string> =>
   renderPrompt(action.prompt, offer.definition, inputs, async (index, text, isJson) => {
     const path = `inputs/${index}.${isJson ? 'json' : 'txt'}`;
-    await toolHost.writeFile(workDir, path, new TextEncoder().encode(text), 0o644);
+    // They are part of a tree that was restored.
+    if (history.tree === undefined) await toolHost.writeFile(workDir, path, new TextEncoder().encode(text), 0o644);
     return path;
   });
 

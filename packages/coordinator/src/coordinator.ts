@@ -1,14 +1,21 @@
 import type {
   AgentVersion,
+  ApprovalDecision,
+  ApprovalView,
   Dag,
+  DeadLetter,
   Digest,
+  EffectView,
   ErrorData,
   JsonObject,
   JsonValue,
+  MessageMode,
+  MessageView,
   Problem,
   RunId,
   RunStatus,
   RunView,
+  StepDetail,
   StepPath,
   StepView,
   TenantId,
@@ -20,6 +27,8 @@ import type {
   AgentSummary,
   AutoModel,
   CoordinatorGateway,
+  DeadLetterFilter,
+  DeliveryEventPage,
   Page,
   ProjectFile,
   PublicationResult,
@@ -49,6 +58,20 @@ export interface SubmitRun {
   readonly idempotencyKey?: string;
   /** Set by a scheduler: at most one run per (DAG, schedule, nominal instant). `nominalAt` in ms. */
   readonly fire?: { readonly scheduleId: string; readonly nominalAt: number };
+}
+
+/** A message for a running agent, or for a step that waits for one. */
+export interface SendMessage {
+  /** At most 16 KiB of UTF-8. */
+  readonly text: string;
+  /** Default `next_turn`. */
+  readonly mode?: MessageMode;
+  /** Chosen by the sender to be able to repeat the call; made when absent. `[A-Za-z0-9_.:-]{1,128}`. */
+  readonly messageId?: string;
+  /** Read within this time or never, ms. */
+  readonly ttlMs?: number;
+  readonly requireAck?: boolean;
+  readonly wantsReply?: boolean;
 }
 
 /** A project to be published. */
@@ -128,6 +151,12 @@ export interface Readiness {
   readonly checks: {
     readonly [name: string]: { readonly ok: boolean; readonly detail?: string; readonly error?: ErrorData };
   };
+  /** How late the loop's last beat was, ms. */
+  readonly loopLagMs: number;
+  /** Since the last durable commit, ms; absent when there was none yet. */
+  readonly lastCommitAgeMs?: number;
+  /** Age of the oldest write that is not acknowledged, ms; absent when none waits. */
+  readonly oldestWaitingMs?: number;
 }
 
 /**
@@ -175,6 +204,83 @@ export interface Coordinator {
     readonly next: number;
     readonly complete: boolean;
   }>;
+
+  /**
+   * Durable when it resolves: the message will be read, or its end is told. Repeating it with its id changes nothing.
+   * Throws `not_found` (run, step), `illegal_transition` (the step is finished, or takes no messages), `mailbox_full` (details: depth,
+   * oldestAgeMs), `too_large`, `already_exists` (the id with another text), `unavailable`.
+   */
+  sendMessage(
+    tenant: TenantId,
+    runId: RunId,
+    step: StepPath,
+    message: SendMessage,
+    sender: string,
+  ): Promise<{ readonly message: MessageView; readonly created: boolean }>;
+  /** In order of number; of all rounds. Throws `not_found`. */
+  listMessages(tenant: TenantId, runId: RunId, step: StepPath): Promise<readonly MessageView[]>;
+  readMessage(tenant: TenantId, runId: RunId, step: StepPath, messageId: string): Promise<MessageView>;
+  /** The message once it is consumed (with `for: 'reply'`: replied) or ended, or as it is after `waitMs` or when the signal aborts. */
+  waitMessage(
+    tenant: TenantId,
+    runId: RunId,
+    step: StepPath,
+    messageId: string,
+    until: 'consumed' | 'reply',
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<MessageView>;
+  /**
+   * Approvals that wait now, oldest first; of one run, or of all. Throws `not_found`, and `unavailable` when another coordinator is home to
+   * runs: ask that one.
+   */
+  listApprovals(tenant: TenantId, runId?: RunId): Promise<readonly ApprovalView[]>;
+  /** Throws `not_found`, `illegal_transition` (it does not wait, or was answered otherwise), `invalid_argument` (inputs). The same answer again changes nothing. */
+  answerApproval(
+    tenant: TenantId,
+    runId: RunId,
+    step: StepPath,
+    answer: {
+      readonly decision: ApprovalDecision;
+      readonly inputs?: { readonly [name: string]: JsonValue };
+      readonly reason?: string;
+      readonly by: string;
+      /** The round that the person saw; another one by now is refused with `illegal_transition`. Absent: any. */
+      readonly round?: number;
+    },
+  ): Promise<RunView>;
+  /** Runs the steps from `to` on again in a new round. Throws `not_found`, `illegal_transition`, `invalid_argument`. */
+  pushBack(
+    tenant: TenantId,
+    runId: RunId,
+    step: StepPath,
+    options: { readonly to?: string; readonly feedback: string; readonly by: string; readonly round?: number },
+  ): Promise<RunView>;
+  /** The effect ledger of a run, in order of planning. Throws `not_found`. */
+  listEffects(tenant: TenantId, runId: RunId, limit: number, cursor?: string): Promise<Page<EffectView>>;
+  /** What the log says of one agent step; with `transcript` the texts, inputs and outputs too. Throws `not_found`. */
+  describeStep(
+    tenant: TenantId,
+    runId: RunId,
+    step: StepPath,
+    options: { readonly transcript: boolean },
+  ): Promise<StepDetail>;
+  listDeadLetters(filter: DeadLetterFilter): Promise<Page<DeadLetter>>;
+  /** Throws `not_found`. */
+  readDeadLetter(tenant: TenantId, id: string): Promise<DeadLetter>;
+  /**
+   * A task: a new run that keeps what succeeded (R1); its run must be over. A message: sent again with its id to its step, in the run or in
+   * `runId`. With `dryRun` says what would happen. Throws `not_found`, `illegal_transition` (settled already, run still open).
+   */
+  redriveDeadLetter(
+    tenant: TenantId,
+    id: string,
+    options: { readonly by: string; readonly dryRun: boolean; readonly runId?: RunId },
+  ): Promise<{ readonly deadLetter: DeadLetter; readonly runId: RunId; readonly dryRun: boolean }>;
+  /** Gives it up for good: one event, body cleared, the row stays. Throws `not_found`, `illegal_transition`. */
+  purgeDeadLetter(tenant: TenantId, id: string, by: string): Promise<DeadLetter>;
+  /** What left the normal way, after `afterSeq`. */
+  readDeliveryEvents(tenant: TenantId, afterSeq: number, limit: number): Promise<DeliveryEventPage>;
 
   /** Validates all of it, then publishes in one transaction, or changes nothing. Throws `invalid_argument` with every problem. */
   applyProject(tenant: TenantId, apply: ApplyProject): Promise<ApplyResult>;

@@ -1,7 +1,19 @@
 import type { JsonValue } from '@skein/domain';
 import { LRUCache } from 'lru-cache';
 import type { Coordinator } from './coordinator.ts';
+import {
+  listDeadLetters,
+  purgeDeadLetter,
+  readDeadLetter,
+  readDeliveryEvents,
+  redriveDeadLetter,
+} from './delivery/dead-letters.ts';
+import { EventWriter } from './delivery/event-writer.ts';
+import { createFencedTasks } from './delivery/fenced-writes.ts';
+import { listMessages, readMessage, waitMessage } from './delivery/read-messages.ts';
+import { sendMessage } from './delivery/send-message.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
+import { RedeliveryBudget } from './dispatch/redelivery-budget.ts';
 import { TaskClasses } from './dispatch/task-class.ts';
 import type { CoordinatorConfig, CoordinatorDeps } from './engine/coordinator-deps.ts';
 import { defaultCoordinatorConfig } from './engine/coordinator-deps.ts';
@@ -11,6 +23,7 @@ import { Health } from './engine/health.ts';
 import { pauseOf } from './engine/pause-of.ts';
 import { readinessOf } from './engine/readiness.ts';
 import { startCoordinator, stopCoordinator } from './engine/start-stop.ts';
+import { StoreGate } from './engine/store-gate.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { drainWorker, listWorkers } from './fleet/list-workers.ts';
 import { createGateway } from './gateway/create-gateway.ts';
@@ -23,6 +36,7 @@ import { activateVersion, diffAgentVersions, listVersions } from './project/agen
 import { applyProject, getDag, listDags, listSchedules } from './project/apply-project.ts';
 import { DagCache } from './project/dag-cache.ts';
 import { diffSnapshots, exportSnapshot, inspectSnapshot } from './project/inspect-snapshot.ts';
+import { describeStep, listEffects } from './query/describe-step.ts';
 import { RunWatchers } from './query/run-watchers.ts';
 import { listItems, listRuns, readLog, readOutput, viewOfRun } from './query/view-of-run.ts';
 import { waitRun } from './query/wait-run.ts';
@@ -40,6 +54,9 @@ import { SealedSnapshots } from './submit/sealed-snapshots.ts';
 import { submitRun } from './submit/submit-run.ts';
 import { createToken, listTokens, revokeToken } from './token/manage-tokens.ts';
 import { TokenCache } from './token/token-cache.ts';
+import { answerApproval } from './waiting/answer-approval.ts';
+import { listApprovals } from './waiting/list-approvals.ts';
+import { pushBack } from './waiting/push-back.ts';
 
 /** Bytes of parsed output values that stay in memory. */
 const maxValueBytes = 64 * 1024 * 1024;
@@ -54,7 +71,10 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
     fleet,
     runs: new RunTable(),
     dispatcher: new Dispatcher(fleet, sealed, deps.clock, wake),
+    redeliveries: new RedeliveryBudget(deps.clock, config.redelivery),
     classes: new TaskClasses(),
+    events: new EventWriter(deps),
+    fenced: createFencedTasks(),
     wheel: new DueWheel(deps.clock, (runId) => {
       const actor = engine.runs.find(runId);
       if (actor !== undefined) wake(actor);
@@ -70,6 +90,10 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
     ),
     tokens: new TokenCache(deps, config.tokenCacheMs),
     health: new Health(deps.clock, deps.meter),
+    store: new StoreGate(deps, () => {
+      for (const actor of engine.runs.actors) wake(actor);
+      fillWindow(engine);
+    }),
     values: new LRUCache<string, NonNullable<JsonValue>>({ maxSize: maxValueBytes }),
     wake,
     phase: 'new',
@@ -99,6 +123,21 @@ export const createCoordinator = (deps: CoordinatorDeps, settings: Partial<Coord
     readOutput: (tenant, runId, step, name) => readOutput(engine, tenant, runId, step, name),
     watchRun: (tenant, runId, afterSeq, signal) => watchRun(engine, tenant, runId, afterSeq, signal),
     readLog: (tenant, runId, step, options) => readLog(engine, tenant, runId, step, options),
+    sendMessage: (tenant, runId, step, message, sender) => sendMessage(engine, tenant, runId, step, message, sender),
+    listMessages: (tenant, runId, step) => listMessages(engine, tenant, runId, step),
+    readMessage: (tenant, runId, step, messageId) => readMessage(engine, tenant, runId, step, messageId),
+    waitMessage: (tenant, runId, step, messageId, until, waitMs, signal) =>
+      waitMessage(engine, tenant, runId, step, messageId, until, waitMs, signal),
+    listApprovals: (tenant, runId) => listApprovals(engine, tenant, runId),
+    answerApproval: async (tenant, runId, step, answer) => answerApproval(engine, tenant, runId, step, answer),
+    pushBack: async (tenant, runId, step, options) => pushBack(engine, tenant, runId, step, options),
+    listEffects: (tenant, runId, limit, cursor) => listEffects(engine, tenant, runId, limit, cursor),
+    describeStep: (tenant, runId, step, options) => describeStep(engine, tenant, runId, step, options),
+    listDeadLetters: (filter) => listDeadLetters(engine, filter),
+    readDeadLetter: (tenant, id) => readDeadLetter(engine, tenant, id),
+    redriveDeadLetter: (tenant, id, options) => redriveDeadLetter(engine, tenant, id, options),
+    purgeDeadLetter: (tenant, id, by) => purgeDeadLetter(engine, tenant, id, by),
+    readDeliveryEvents: (tenant, afterSeq, limit) => readDeliveryEvents(engine, tenant, afterSeq, limit),
     applyProject: (tenant, apply) => applyProject(engine, tenant, apply),
     listDags: (tenant) => listDags(engine, tenant),
     getDag: (tenant, name) => getDag(engine, tenant, name),

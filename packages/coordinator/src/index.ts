@@ -7,6 +7,7 @@ export type {
   RunEvent,
   RunSummary,
   ScheduleView,
+  SendMessage,
   SubmitRun,
   TokenView,
 } from './coordinator.ts';

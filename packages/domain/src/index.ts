@@ -8,6 +8,7 @@ export type {
   SkillContent,
   SkillFile,
   SoulContent,
+  ToolEffects,
   ToolsContent,
 } from './agent/agent-content.ts';
 export { defaultAgentLimits } from './agent/agent-content.ts';
@@ -17,6 +18,30 @@ export type { LineDiff } from './agent/diff-lines.ts';
 export { createLineDiff, diffLines } from './agent/diff-lines.ts';
 export { collidingSkillPath, skillPathDefect } from './agent/skill-path.ts';
 export { versionIdOf } from './agent/version-id.ts';
+export type {
+  AgentProgress,
+  CheckpointEntry,
+  PlannedCall,
+  ReplyEntry,
+  RestartEntry,
+  ResumePoint,
+  ToolCallClass,
+  ToolEntry,
+  TreeRef,
+  TurnEntry,
+} from './checkpoint/checkpoint-entry.ts';
+export { maxCheckpointEntryBytes, maxInlineCheckpointBytes, toolCallKey } from './checkpoint/checkpoint-entry.ts';
+export { effectsOf } from './checkpoint/effect-ledger.ts';
+export type {
+  AttemptView,
+  EffectStatus,
+  EffectView,
+  StepDetail,
+  ToolCallView,
+  TurnView,
+} from './checkpoint/effect-view.ts';
+export type { BodyReader } from './checkpoint/step-detail.ts';
+export { stepDetailOf } from './checkpoint/step-detail.ts';
 export { calledNamesOf, isChosenCall, outputNamesOfDag } from './dag/called-dags.ts';
 export type { Dag, HandlerName, ScheduleEntry, Template } from './dag/dag.ts';
 export { findStep, handlerNames, handlerStepId, isHandlerId } from './dag/dag.ts';
@@ -29,6 +54,7 @@ export type { OutputDef, ParamDef, ValueType } from './dag/param.ts';
 export type {
   AgentLimits,
   ContinueOn,
+  CoordinatorKind,
   EnvEntry,
   Foreach,
   MemoryAccess,
@@ -41,6 +67,21 @@ export type {
 } from './dag/step.ts';
 export { ancestorsOf } from './dag/step-graph.ts';
 export { validateDag } from './dag/validate-dag.ts';
+export type { AckKind, NackKind } from './delivery/ack-kind.ts';
+export { ackTransition, nackTransition } from './delivery/ack-transition.ts';
+export type {
+  DeadLetter,
+  DeadLetterReason,
+  DeliveryEvent,
+  DeliveryEventKind,
+  NumberedDeliveryEvent,
+} from './delivery/dead-letter.ts';
+export type { DeliveryRecords } from './delivery/delivery-records.ts';
+export { deliveryRecords } from './delivery/delivery-records.ts';
+export type { DeliveryKind, DeliveryStates, TaskDeliveryState } from './delivery/delivery-transitions.ts';
+export { deliveryTransitions, moveDelivery } from './delivery/delivery-transitions.ts';
+export type { TaskHints } from './delivery/task-delivery-state.ts';
+export { taskDeliveryState } from './delivery/task-delivery-state.ts';
 export type { ErrorData, ErrorDetails, Problem, SnapshotInvalidReason } from './errors/domain-error.ts';
 export { DomainError, fromErrorData, isDomainError, toErrorData } from './errors/domain-error.ts';
 export type { ErrorCode, ErrorMapping, Retry } from './errors/error-catalog.ts';
@@ -74,6 +115,18 @@ export type {
 export { maxMemoryBytes, maxProposalBytes, maxProposals } from './memory/memory-proposal.ts';
 export type { MemoryScope } from './memory/memory-scope.ts';
 export { parseMemoryScope } from './memory/memory-scope.ts';
+export type {
+  AgentMessage,
+  MailboxState,
+  MessageEndReason,
+  MessageMode,
+  MessageRecord,
+  MessageState,
+  MessageView,
+} from './message/agent-message.ts';
+export { mailboxLimits, messageModes } from './message/agent-message.ts';
+export type { MessageHints } from './message/message-views.ts';
+export { messageViewsOf } from './message/message-views.ts';
 export type { Params } from './params/resolve-params.ts';
 export { checkParam, resolveParams } from './params/resolve-params.ts';
 export { coerceValue, describeType, matchesType } from './params/value-type.ts';
@@ -97,6 +150,7 @@ export { checkAppend } from './run/append-shape.ts';
 export { createRunState, findTarget } from './run/create-run-state.ts';
 export { decide } from './run/decide.ts';
 export { maxCallDepth } from './run/decide-call.ts';
+export { maxCheckpointBytes } from './run/decide-checkpoint.ts';
 export { evolve, evolveAll } from './run/evolve.ts';
 export { encodeFact, maxFactBytes } from './run/fact-text.ts';
 export { currentHandler, isStopping } from './run/handler-phase.ts';
@@ -125,7 +179,7 @@ export type { ValueRef } from './run/value-ref.ts';
 export { maxInlineValueBytes, maxOutputsBytes } from './run/value-ref.ts';
 export type { ViewHints } from './run/view-run.ts';
 export { viewRun, viewStep } from './run/view-run.ts';
-export { maxWorkerLosses } from './run/worker-loss.ts';
+export { maxSharedLosses, maxUnstartedLosses, maxWorkerLosses } from './run/worker-loss.ts';
 export { compileShellText } from './shell/compile-shell-text.ts';
 export type { ShellProgram, ShellVariable } from './shell/shell-program.ts';
 export { isShellInteger } from './shell/shell-program.ts';
@@ -142,3 +196,7 @@ export type { TaskOutcome, TaskRef, TaskResult, Usage } from './task/task-result
 export { cleanText, hasLoneSurrogate } from './text/clean-text.ts';
 export { suggest } from './text/suggest.ts';
 export { utf8Bytes, utf8Length } from './text/utf8.ts';
+export { expectedInstant, parseInstant } from './wait/instant.ts';
+export type { ApprovalDecision, ApprovalView, WaitState, WaitsFor } from './wait/wait-state.ts';
+export { maxRounds } from './wait/wait-state.ts';
+export { approvalsOf, approvalViewOf, waitReasonOf, waitViewOf } from './wait/wait-view.ts';

@@ -4,6 +4,7 @@ import type {
   Dag,
   HandlerName,
   JsonValue,
+  LossReason,
   RecordedResult,
   RunCommand,
   RunFact,
@@ -19,27 +20,36 @@ import {
   evolve,
   findTarget,
   handlerStepId,
+  isHandlerId,
+  isSettledStep,
+  isStopping,
   isTerminalRun,
   planRun,
   planRunFully,
 } from '../src/index.ts';
+import { randomCheckpoint, randomMessage } from './random-agent.ts';
 
 const policyArbitrary = fc.record({
-  call: fc.boolean(),
+  kind: fc.constantFrom('noop', 'call', 'call', 'agent', 'agent'),
   retries: fc.nat(2),
   tolerate: fc.boolean(),
   toleratesSkip: fc.boolean(),
   lossFails: fc.boolean(),
 });
 
+const actions: { readonly [kind: string]: Step['action'] } = {
+  call: { kind: 'call', dag: 'child' },
+  agent: { kind: 'agent', agent: 'triager', prompt: 'go', limits: {}, memory: { read: false, propose: false } },
+};
+
 const fieldsOf = (spec: {
-  readonly call: boolean;
+  readonly kind: string;
   readonly retries: number;
   readonly tolerate: boolean;
   readonly toleratesSkip: boolean;
   readonly lossFails: boolean;
 }): Partial<Step> => ({
-  action: spec.call ? { kind: 'call', dag: 'child' } : { kind: 'noop' },
+  action: actions[spec.kind] ?? { kind: 'noop' },
   onWorkerLoss: spec.lossFails ? 'fail' : 'retry',
   continueOn: {
     failure: spec.tolerate,
@@ -53,7 +63,7 @@ const fieldsOf = (spec: {
 
 const handlerArbitrary = fc.option(policyArbitrary, { nil: undefined, freq: 2 });
 
-/** Random small DAGs: dependencies only on earlier steps, calls, some fan-outs, retries, tolerance, handlers, a timeout. */
+/** Random small DAGs: dependencies only on earlier steps, calls, agents, some fan-outs, retries, tolerance, handlers, a timeout. */
 export const dagArbitrary: fc.Arbitrary<Dag> = fc
   .record({
     steps: fc.array(
@@ -111,8 +121,8 @@ export const dagArbitrary: fc.Arbitrary<Dag> = fc
     ),
   );
 
-/** What is done with a run, as numbers that `playRun` reads. */
-export const choicesArbitrary = fc.array(fc.nat(100_000), { maxLength: 60 });
+/** What is done with a run, as numbers that `playRun` reads. Without `size` there would be few of them. */
+export const choicesArbitrary = fc.array(fc.nat(100_000), { maxLength: 60, size: 'max' });
 
 const outcomes: readonly TaskOutcome[] = [
   { status: 'succeeded' },
@@ -127,6 +137,8 @@ const childOutcomes: readonly TaskOutcome[] = [
   { status: 'failed', error: { code: 'internal', message: 'DAG "child" (run c) failed: no' } },
   { status: 'cancelled' },
 ];
+
+const reasons: readonly LossReason[] = ['lease_lapsed', 'worker_exited', 'worker_forgot', 'refused'];
 
 const targetsOf = (state: RunState) =>
   [...state.steps.values()].flatMap((step) => [step, ...(step.fanout?.states ?? [])]);
@@ -162,6 +174,14 @@ const returnOf = (state: RunState, step: StepPath, outcome: TaskOutcome): RunCom
   childRunId: findTarget(state, step)?.target.call?.childRunId ?? '',
   result: { outcome, outputs: {}, durationMs: 1 },
 });
+
+const isDead = (
+  state: RunState,
+  { step, message }: Extract<RunCommand, { readonly type: 'send_message' }>,
+): boolean => {
+  const messages = findTarget(state, step)?.target.mailbox?.messages ?? [];
+  return messages.findLast(({ messageId }) => messageId === message.messageId)?.state === 'dead_lettered';
+};
 
 /** A run that was played to its end, or got stuck. */
 export interface PlayedRun {
@@ -230,13 +250,33 @@ export const playRun = (
   };
   /** A repetition changes nothing; the result of an attempt that another one followed is stale. */
   const repeat = (command: RunCommand): void => {
+    // What was given up may be sent once more.
+    if (command.type === 'send_message' && isDead(state, command)) return;
     const decision = decide(state, command, now);
-    const isStale = !decision.ok && command.type === 'finish' && decision.error.code === 'stale_fencing_token';
+    const isFenced = command.type === 'finish' || command.type === 'checkpoint';
+    const isStale = !decision.ok && isFenced && decision.error.code === 'stale_fencing_token';
     if (decision.ok ? decision.value.length > 0 : !isStale) faults.push(`repeated: ${JSON.stringify(command)}`);
   };
   const end = (command: RunCommand): void => {
     act(command);
     repeats.push(command);
+  };
+  /** Only a step that reads nothing any more may refuse a message. */
+  const send = (part: number): void => {
+    const command = randomMessage(state, part, `m${log.length}`);
+    const decision = command === undefined ? undefined : decide(state, command, now);
+    if (command === undefined || decision === undefined) return;
+    if (decision.ok) {
+      end(command);
+      return;
+    }
+    const isOver = isSettledStep(findTarget(state, command.step)?.target.status ?? 'pending') || isStopping(state);
+    if (decision.error.code !== 'illegal_transition' || !(isOver || isHandlerId(command.step)))
+      faults.push(`${JSON.stringify(command)}: ${decision.error.message}`);
+  };
+  const checkpoint = (path: StepPath, part: number): void => {
+    const command = randomCheckpoint(state, path, part);
+    if (command !== undefined) end(command);
   };
   const step = (choice: number): void => {
     const plan = settle();
@@ -244,18 +284,31 @@ export const playRun = (
     const called = calledPaths(state);
     const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(choice / 64) % Math.max(1, list.length)];
     const open = !isTerminalRun(state.status);
-    const lease = pick(leased) ?? '';
+    // One kind of loss meets the same step again and again, until it is poison.
+    const lease = (choice % 15 === 12 ? leased[0] : pick(leased)) ?? '';
     const call = pick(called) ?? '';
     const token = findTarget(state, lease)?.target.lease?.token ?? 0;
-    const kind = choice % 11;
-    const part = Math.floor(choice / 11);
+    const kind = choice % 15;
+    const part = Math.floor(choice / 15);
     const outcome = outcomes[part % outcomes.length] ?? { status: 'succeeded' };
-    if (kind === 10 && open && part % 4 === 0) act({ type: 'cancel', by: 'x', reason: 'requested' });
+    if (kind >= 13) checkpoint(lease, part);
+    else if (kind === 11 && open) send(part);
+    else if (kind === 10 && open && part % 4 === 0) act({ type: 'cancel', by: 'x', reason: 'requested' });
     else if (kind === 10 && leased.length > 0)
       act({ type: 'release_secret', step: lease, token, workerId: 'w', secret: part % 2 === 0 ? 'a' : 'b' });
     else if (kind === 9) now += 20;
-    else if (kind === 8 && leased.length > 0)
-      act({ type: 'lose', step: lease, token, reason: 'lease_lapsed', started: part % 3 !== 0 });
+    else if ((kind === 8 || kind === 12) && leased.length > 0)
+      act({
+        type: 'lose',
+        step: lease,
+        token,
+        reason: reasons[part % reasons.length] ?? 'refused',
+        started: part % 3 !== 0,
+        ...(part % 4 === 0 ? { shared: true } : {}),
+        ...(part % 5 === 0 ? { suspect: true } : {}),
+        ...(part % 7 === 0 ? { late: part % 4 === 0 ? 'shared' : 'alone' } : {}),
+        ...(part % 2 === 0 ? {} : { random: (part % 7) / 7 }),
+      });
     else if (kind === 7 && repeats.length > 0) repeat(pick(repeats) as RunCommand);
     else if (kind === 6 && open && plan.calls.length > 0 && part % 2 === 0)
       act({ type: 'skip_step', step: pick(plan.calls)?.step ?? '' });

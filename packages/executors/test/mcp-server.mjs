@@ -9,6 +9,7 @@ const object = { type: 'object', properties: { text: { type: 'string' } } };
 const names = [
   'echo',
   'env',
+  'meta',
   'hang',
   'die',
   'flood_line',
@@ -59,6 +60,7 @@ const calls = {
     process.stderr.write(`${input.text}\n`);
     return text('done');
   },
+  meta: (_input, meta) => text(JSON.stringify(meta ?? null)),
   env: () => ({ content: [], structuredContent: { env: process.env, cwd: process.cwd() } }),
   hang: () => undefined,
   die: () => process.exit(7),
@@ -112,7 +114,7 @@ const onRequest = ({ id, method, params }) => {
       return process.stdout.write(
         `{"jsonrpc":"2.0","id":${id},"result":${'['.repeat(500_000)}${']'.repeat(500_000)}}\n`,
       );
-    const result = calls[params.name]?.(params.arguments ?? {});
+    const result = calls[params.name]?.(params.arguments ?? {}, params._meta);
     if (result !== undefined) say({ id, result });
   }
 };

@@ -13,6 +13,7 @@ import {
   scriptedToken,
 } from '@skein/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hostileCheckpoints } from '../test/hostile-checkpoints.ts';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
 import type { ServedGateway } from './serve-gateway.ts';
 import { serveGateway } from './serve-gateway.ts';
@@ -133,6 +134,11 @@ const frames: readonly (readonly [string, () => Buffer])[] = [
   ['a length that promises more than there is', () => grpcFrame(Buffer.from([0x0a, 0xff, 0xff, 0x7f, 1, 2, 3]))],
   ['a truncated varint', () => grpcFrame(Buffer.from([0x0a, 0x80, 0x80]))],
   ['a hundred thousand nested groups', () => grpcFrame(Buffer.alloc(100_000, 0x0b))],
+  [
+    'a checkpoint before hello',
+    () => frameOf({ checkpoint: { task, index: 0, entriesJson: ['{"type":"restart","reason":"x"}'] } }),
+  ],
+  ...hostileCheckpoints.map(([name, message]) => [name, () => frameOf(helloOnWire, message)] as const),
   ['a message of no known type', () => grpcFrame(joinFrame([Buffer.from([0xfa, 0x07, 0x01, 0x41])]))],
   ['a message before hello', () => frameOf({ credits: { free: 1 } })],
   ['a second hello', () => frameOf(helloOnWire, helloOnWire)],

@@ -1,3 +1,4 @@
+export { isCoordinatorAddress, maxCoordinators } from './coordinator-address.ts';
 export type { GrpcGatewayOptions } from './create-grpc-gateway.ts';
 export { createGrpcGateway } from './create-grpc-gateway.ts';
 export type { ClientTls, ServerTls } from './credentials.ts';

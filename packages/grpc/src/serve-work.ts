@@ -1,6 +1,6 @@
 import http2 from 'node:http2';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import type { TaskOffer } from '@skein/domain';
+import type { ErrorData, TaskOffer } from '@skein/domain';
 import { DomainError, fromErrorData, isDomainError, toErrorData } from '@skein/domain';
 import type { CoordinatorGateway, CoordinatorMessage, Log, Meter, StreamLink, WorkerMessage } from '@skein/ports';
 import { readCredentials } from './credentials.ts';
@@ -8,6 +8,7 @@ import { FrameSender } from './frame-sender.ts';
 import type { GrpcLimits } from './limits.ts';
 import { toStatus } from './status.ts';
 import { createServerCodec } from './wire/frame.ts';
+import { isCoordinatorKind } from './wire/step-definition.ts';
 import { failedResult } from './wire/task-result.ts';
 
 /**
@@ -86,20 +87,39 @@ class WorkStream {
 
   #send(message: CoordinatorMessage): void {
     if (message.type === 'refused') this.#refusal = fromErrorData(message.error);
+    if (message.type === 'offer') return this.#sendOffer(message);
+    this.#sender.send(this.#codec.encode(message));
+  }
+
+  #sendOffer(message: Extract<CoordinatorMessage, { type: 'offer' }>): void {
+    const { action } = message.offer.definition;
+    if (isCoordinatorKind(action.kind)) {
+      return this.#withhold(message.offer, {
+        code: 'invalid_argument',
+        message: `a "${action.kind}" step is carried out by the coordinator`,
+      });
+    }
     const bytes = this.#codec.encode(message);
-    if (message.type === 'offer' && bytes.length > this.#deps.limits.maxMessageBytes) {
-      this.#withhold(message.offer, bytes.length);
-    } else this.#sender.send(bytes);
+    const limit = this.#deps.limits.maxMessageBytes;
+    if (bytes.length <= limit) return this.#sender.send(bytes);
+    const details = { limit, actual: bytes.length };
+    this.#withhold(message.offer, {
+      code: 'too_large',
+      message: 'the offer is larger than a message may be',
+      details,
+    });
   }
 
   /** W5. */
-  #withhold(offer: TaskOffer, actual: number): void {
-    const { limits, log } = this.#deps;
-    const details = { limit: limits.maxMessageBytes, actual };
-    log.error('an offer is larger than a message may be', { runId: offer.runId, step: offer.step, ...details });
+  #withhold(offer: TaskOffer, error: ErrorData): void {
+    this.#deps.log.error('an offer cannot be sent', {
+      runId: offer.runId,
+      step: offer.step,
+      reason: error.message,
+      ...error.details,
+    });
     this.#codec.unsent(offer.definition);
     this.#withheld += 1;
-    const error = { code: 'too_large', message: 'the offer is larger than a message may be', details } as const;
     setImmediate(() => this.#guard(() => this.#pass({ type: 'result', result: failedResult(offer, error) })));
   }
 

@@ -1,5 +1,6 @@
 import type { Coordinator, ListProposals, MemoryDocument, ProposalView, RunEvent, SubmitRun } from '@skein/coordinator';
 import { DomainError, type RunStatus, type RunView } from '@skein/domain';
+import { FakeDelivery } from './fake-delivery.ts';
 
 /** The API token that the fake accepts. */
 export const apiToken = 'skein_test-api-token';
@@ -21,6 +22,7 @@ export class FakeCoordinator implements Coordinator {
   readonly applied: Parameters<Coordinator['applyProject']>[1][] = [];
   readonly log: { bytes: Uint8Array; complete: boolean } = { bytes: new Uint8Array(), complete: false };
   readonly memory = new Map<string, MemoryDocument>();
+  readonly delivery = new FakeDelivery((runId) => this.#run(runId).view);
   readonly proposals: ProposalView[] = [
     {
       proposalId: 'run_1:write[3]:1:0',
@@ -89,6 +91,12 @@ export class FakeCoordinator implements Coordinator {
     this.wake();
   }
 
+  /** Gives a run its steps. */
+  setSteps(runId: string, ...steps: RunView['steps']): void {
+    const run = this.#run(runId);
+    run.view = { ...run.view, steps };
+  }
+
   /** Ends a run. */
   finish(runId: string, status: Extract<RunStatus, 'succeeded' | 'failed' | 'cancelled'> = 'succeeded'): void {
     const run = this.#run(runId);
@@ -124,14 +132,16 @@ export class FakeCoordinator implements Coordinator {
   }
   async listRuns({ limit, cursor }: Parameters<Coordinator['listRuns']>[0]) {
     const all = [...this.runs.values()].toReversed().map(({ view }) => view);
-    const start = cursor === undefined ? 0 : Number(cursor);
+    const start = cursor === undefined ? 0 : Number(cursor.slice(-12));
     const items = all.slice(start, start + limit);
-    return start + limit < all.length ? { items, nextCursor: String(start + limit) } : { items };
+    const nextCursor = `run_00000000-0000-7000-8000-${String(start + limit).padStart(12, '0')}`;
+    return start + limit < all.length ? { items, nextCursor } : { items };
   }
-  async listItems(_tenant: string, runId: string, stepId: string, limit: number) {
+  async listItems(_tenant: string, runId: string, stepId: string, limit: number, cursor = '0') {
     this.#run(runId);
-    const items = Array.from({ length: Math.min(3, limit) }, (_, index) => ({
-      id: `${stepId}[${index}]`,
+    const from = Number(cursor);
+    const items = Array.from({ length: Math.max(0, Math.min(3 - from, limit)) }, (_, index) => ({
+      id: `${stepId}[${from + index}]`,
       status: 'succeeded' as const,
       attempt: 1,
       outputs: {},
@@ -171,6 +181,54 @@ export class FakeCoordinator implements Coordinator {
     this.#run(runId);
     const bytes = this.log.bytes.slice(offset, offset + limit);
     return { attempt: 1, bytes, next: offset + bytes.length, complete: this.log.complete };
+  }
+
+  async sendMessage(...[, runId, step, message, sender]: Parameters<Coordinator['sendMessage']>) {
+    return this.delivery.send(runId, step, message, sender);
+  }
+  async listMessages(_tenant: string, runId: string, step: string) {
+    this.#run(runId);
+    return this.delivery.messages.filter((message) => message.step === step);
+  }
+  async readMessage(_tenant: string, runId: string, _step: string, messageId: string) {
+    this.#run(runId);
+    return this.delivery.read(messageId);
+  }
+  async waitMessage(...[, runId, , messageId, until, , signal]: Parameters<Coordinator['waitMessage']>) {
+    this.#run(runId);
+    return this.delivery.wait(messageId, until, signal);
+  }
+  async listApprovals(_tenant: string, runId?: string) {
+    return this.delivery.approvals.filter((approval) => runId === undefined || approval.runId === runId);
+  }
+  async answerApproval(...[, runId, step, answer]: Parameters<Coordinator['answerApproval']>) {
+    return this.delivery.answer(runId, step, answer);
+  }
+  async pushBack(...[, runId, step, options]: Parameters<Coordinator['pushBack']>) {
+    return this.delivery.answer(runId, step, options);
+  }
+  async listEffects(_tenant: string, runId: string, limit: number, cursor?: string) {
+    this.#run(runId);
+    return this.delivery.effects(limit, cursor);
+  }
+  async describeStep(_tenant: string, runId: string, step: string, { transcript }: { transcript: boolean }) {
+    this.#run(runId);
+    return this.delivery.detail(runId, step, transcript);
+  }
+  async listDeadLetters(filter: Parameters<Coordinator['listDeadLetters']>[0]) {
+    return this.delivery.letters(filter);
+  }
+  async readDeadLetter(_tenant: string, id: string) {
+    return this.delivery.letter(id);
+  }
+  async redriveDeadLetter(...[, id, options]: Parameters<Coordinator['redriveDeadLetter']>) {
+    return this.delivery.redrive(id, options);
+  }
+  async purgeDeadLetter(_tenant: string, id: string, by: string) {
+    return this.delivery.purge(id, by);
+  }
+  async readDeliveryEvents(_tenant: string, after: number, limit: number) {
+    return this.delivery.eventsAfter(after, limit);
   }
 
   async applyProject(_tenant: string, apply: Parameters<Coordinator['applyProject']>[1]) {
@@ -287,7 +345,7 @@ export class FakeCoordinator implements Coordinator {
     return { tenant: 'default', tokenId: 'tok_0', name: 'admin' };
   }
   readiness() {
-    return { status: 'ready' as const, checks: { store: { ok: true } } };
+    return { status: 'ready' as const, checks: { store: { ok: true, detail: 'writes in 1 ms' } }, loopLagMs: 0 };
   }
 
   #run(runId: string): FakeRun {

@@ -25,4 +25,6 @@ export interface LogStore {
   /** Attempts of a step that have a log, ascending. */
   attempts(tenant: TenantId, runId: RunId, step: StepPath): Promise<readonly number[]>;
   flush(): Promise<void>;
+  /** Removes the logs of all attempts of a run; what is appended afterwards begins a log anew. Blobs that the run named stay. */
+  remove(tenant: TenantId, runId: RunId): Promise<void>;
 }

@@ -1,4 +1,6 @@
 import type {
+  AgentMessage,
+  CheckpointEntry,
   Digest,
   DomainError,
   ErrorData,
@@ -32,6 +34,12 @@ export type WorkerMessage =
       readonly running: readonly HeldTask[];
       /** Results without an acknowledgement; each also follows as a `result` message. */
       readonly unacknowledged: readonly TaskRef[];
+      /**
+       * Tasks that this process began and gave up without a result since it started: it fenced itself, or was told to stop. The newest
+       * last. With it, a task that is nowhere in the hello never reached the process; without it (older workers, or more than 1,000 such
+       * tasks) it may have begun.
+       */
+      readonly gaveUp?: readonly TaskRef[];
     }
   /** Free slots: how many more offers the worker takes now. An absolute number, not a delta. */
   | { readonly type: 'credits'; readonly free: number; readonly offersSeen: number }
@@ -40,6 +48,24 @@ export type WorkerMessage =
   | { readonly type: 'started'; readonly task: TaskRef }
   | { readonly type: 'log'; readonly task: TaskRef; readonly bytes: Uint8Array }
   | { readonly type: 'result'; readonly result: TaskResult }
+  /**
+   * Durable points of an agent attempt, in order; `index` entries of this transcript were recorded before them. Answered with
+   * `checkpoint_recorded`, or `revoke`. Sent again after a reconnect until answered.
+   */
+  | {
+      readonly type: 'checkpoint';
+      readonly task: TaskRef;
+      readonly index: number;
+      readonly entries: readonly CheckpointEntry[];
+    }
+  /** Messages of a task by their numbers: in the worker's memory, or in the request of a model turn. Memory only. */
+  | { readonly type: 'messages_received'; readonly task: TaskRef; readonly numbers: readonly number[] }
+  | {
+      readonly type: 'messages_presented';
+      readonly task: TaskRef;
+      readonly numbers: readonly number[];
+      readonly turn: number;
+    }
   /** Covers all running tasks. `sentAtMs` is the worker's monotonic clock and comes back in the answer. */
   | { readonly type: 'heartbeat'; readonly sentAtMs: number; readonly running: number }
   /** Parts that left the worker's cache. */
@@ -60,6 +86,8 @@ export type CoordinatorMessage =
       readonly leaseMs: number;
       /** The snapshot format of every envelope in this session: the highest that both sides know. */
       readonly snapshotFormat: number;
+      /** Addresses of coordinators (`HOST:PORT`) to which the worker may reconnect, besides those that it was started with. At most 32. */
+      readonly coordinators?: readonly string[];
       /** Of the tasks in `hello.running`: those to keep. The others must stop and report nothing. */
       readonly keep: readonly TaskRef[];
     }
@@ -67,9 +95,13 @@ export type CoordinatorMessage =
   | {
       readonly type: 'result_acknowledged';
       readonly task: TaskRef;
-      readonly outcome: 'recorded' | 'repeated' | 'stale';
+      readonly outcome: 'recorded' | 'repeated' | 'stale' | 'conflict';
     }
   | { readonly type: 'heartbeat_answer'; readonly sentAtMs: number }
+  /** The first `count` entries of the task's transcript are durable. */
+  | { readonly type: 'checkpoint_recorded'; readonly task: TaskRef; readonly count: number }
+  /** For the agent of a task that the worker holds. May come again; the number tells. */
+  | { readonly type: 'message'; readonly task: TaskRef; readonly message: AgentMessage }
   | { readonly type: 'cancel'; readonly task: TaskRef; readonly reason: string }
   /** The task is no longer the worker's: stop side effects, report nothing. */
   | { readonly type: 'revoke'; readonly task: TaskRef }

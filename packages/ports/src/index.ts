@@ -1,5 +1,6 @@
 export type { AgentStores } from './agent-stores.ts';
 export type { BlobStore, LogKey, LogStore } from './blob-store.ts';
+export type { Checkpoints, WorkTree, WorkTreeSource, WorkTreeSurroundings } from './checkpoints.ts';
 export type { Clock } from './clock.ts';
 export type {
   CoordinatorGateway,
@@ -15,7 +16,14 @@ export type {
 } from './coordinator-gateway.ts';
 export { maxSecretBytes, protocolVersions } from './coordinator-gateway.ts';
 export type { Cron } from './cron.ts';
+export type {
+  DeadLetterFilter,
+  DeadLetterSettlement,
+  DeliveryEventPage,
+  DeliveryStore,
+} from './delivery-store.ts';
 export type { Log, Meter } from './log.ts';
+export type { Mailbox } from './mailbox.ts';
 export type {
   MemoryChange,
   MemoryCommit,
@@ -48,7 +56,7 @@ export type {
   StateCheckpoint,
 } from './run-store.ts';
 export type { SecretReader, SecretSource, Secrets } from './secrets.ts';
-export type { ShardHome, ShardStore } from './shard-store.ts';
+export type { ShardHome, ShardRow, ShardStore } from './shard-store.ts';
 export type { CollectedSnapshots, SnapshotStore } from './snapshot-store.ts';
 export type {
   ExecutionContext,

@@ -1,4 +1,15 @@
-import type { Digest, JsonObject, RunFact, RunId, RunSource, RunStatus, StoredProposal, TenantId } from '@skein/domain';
+import type {
+  DeadLetter,
+  DeliveryEvent,
+  Digest,
+  JsonObject,
+  RunFact,
+  RunId,
+  RunSource,
+  RunStatus,
+  StoredProposal,
+  TenantId,
+} from '@skein/domain';
 
 /** The list row of a run, kept in the same commit as its facts. Instants in ms. */
 export interface RunHead {
@@ -23,6 +34,8 @@ export interface RunHead {
   readonly rootRunId?: RunId;
   /** The run's durable timer: the next instant at which time alone changes its plan. Part of the same commit. */
   readonly dueAt?: number;
+  /** Facts up to this number were removed by retention; the state checkpoint at the end of the log stands for them. */
+  readonly prunedSeq?: number;
 }
 
 /** Uniqueness that is decided in the transaction that creates a run. */
@@ -55,6 +68,10 @@ export interface AppendRequest {
   readonly expectsRevision?: number;
   /** Memory proposals of results in `facts`: inserted in the same commit, each once by its id. */
   readonly proposals?: readonly StoredProposal[];
+  /** Inserted in the same commit, each once by its id. */
+  readonly deadLetters?: readonly DeadLetter[];
+  /** Numbered and inserted in the same commit. */
+  readonly events?: readonly DeliveryEvent[];
 }
 
 /** Outcome of one append. Losing a race is an answer, not an exception. */
@@ -98,7 +115,7 @@ export interface StateCheckpoint {
  */
 export interface RunStore {
   append(request: AppendRequest): Promise<AppendOutcome>;
-  /** Facts with sequence numbers `afterSeq + 1 …`, in order. Empty when there are none; `not_found` for an unknown run. */
+  /** Facts with sequence numbers `afterSeq + 1 …`, in order. Empty when there are none; `not_found` for an unknown run, `data_corrupt` for a row whose checksum is wrong. Facts that were pruned are left out: see `RunHead.prunedSeq`. */
   readFacts(tenant: TenantId, runId: RunId, afterSeq: number, limit?: number): Promise<readonly RunFact[]>;
   readHead(tenant: TenantId, runId: RunId): Promise<RunHead | undefined>;
   listRuns(filter: RunFilter): Promise<Page<RunHead>>;
@@ -110,6 +127,12 @@ export interface RunStore {
   listDue(shards: readonly number[], now: number, limit: number): Promise<readonly RunHead[]>;
   saveCheckpoint(checkpoint: StateCheckpoint): Promise<void>;
   loadCheckpoint(tenant: TenantId, runId: RunId): Promise<StateCheckpoint | undefined>;
+  /** Terminal runs that ended before `before` (ms) and are not pruned, oldest first, at most `limit`. */
+  listPrunable(before: number, limit: number): Promise<readonly RunHead[]>;
+  /** Removes the facts of a terminal run whose state checkpoint is at its last fact, in one commit with `prunedSeq`. False when that is not so. */
+  pruneRun(tenant: TenantId, runId: RunId): Promise<boolean>;
+  /** Whether a small durable write goes through now. Throws `unavailable` with `details.reason` (`disk_full`, `io_error`, `locked`, `closed`), or `data_corrupt`. */
+  probeWrite(): Promise<void>;
   /** Counts by status, for metrics and readiness. */
   countByStatus(tenant?: TenantId): Promise<{ readonly [status in RunStatus]?: number }>;
 }

@@ -5,9 +5,25 @@ export interface ShardHome {
   readonly epoch: number;
 }
 
+/** A shard that has a home, as its row says. */
+export interface ShardRow extends ShardHome {
+  /** Rises with every claim by the same owner: a row that stays the same was not renewed. A count, not an instant. */
+  readonly renewal: number;
+}
+
 /** Leases of shards: one row per shard (0 … 255). */
 export interface ShardStore {
-  /** Takes every shard that is free, lapsed or already ours; returns what is ours now. `now` and `leaseMs` in ms. */
-  claim(coordinatorId: string, shards: readonly number[], now: number, leaseMs: number): Promise<readonly ShardHome[]>;
+  /**
+   * Takes every shard that is free, already ours, or another's whose renewal is at most `lapsed`; returns what is ours now. The renewal of
+   * each rises by `leaseMs` or more. Who claims judges by itself what has lapsed: it saw the renewal unchanged for a whole lease.
+   */
+  claim(
+    coordinatorId: string,
+    shards: readonly number[],
+    lapsed: number,
+    leaseMs: number,
+  ): Promise<readonly ShardHome[]>;
+  /** Every shard that has a home. */
+  read(): Promise<readonly ShardRow[]>;
   release(coordinatorId: string): Promise<void>;
 }

@@ -1,4 +1,6 @@
 import type {
+  AgentMessage,
+  CheckpointEntry,
   Digest,
   JsonValue,
   MemoryProposal,
@@ -9,6 +11,8 @@ import type {
   Usage,
 } from '@skein/domain';
 import type { AgentStores } from './agent-stores.ts';
+import type { Checkpoints, WorkTree } from './checkpoints.ts';
+import type { Mailbox } from './mailbox.ts';
 import type { SecretReader } from './secrets.ts';
 
 /** Where a running attempt reports to. None of these block or throw. */
@@ -36,6 +40,10 @@ export interface ExecutionContext {
   /** Present exactly when the step is an agent step: hydrated from the verified snapshot (S1). */
   readonly stores?: AgentStores;
   readonly sink: TaskSink;
+  /** Present exactly when the step is an agent step. */
+  readonly checkpoints?: Checkpoints;
+  readonly mailbox?: Mailbox;
+  readonly workTree?: WorkTree;
   /** For names that the step or its agent declares. */
   readonly readSecret: SecretReader;
   /** Takes every secret that the task has read out of a value: for what goes to someone else before the result does, such as a model. */
@@ -69,6 +77,12 @@ export interface TaskTransfers {
   fetchBlob(digest: Digest): Promise<Uint8Array>;
   readSecret(secret: string): Promise<string>;
   storeBlob(bytes: Uint8Array): Promise<Digest>;
+  /** See `Checkpoints.record`; `index` entries of this transcript were recorded before. */
+  checkpoint(index: number, entries: readonly CheckpointEntry[]): Promise<void>;
+  /** Messages of the task, those that came before the call too, each number once. Returns what ends it. */
+  onMessage(listener: (message: AgentMessage) => void): () => void;
+  /** See `Mailbox.presented`. */
+  presented(numbers: readonly number[], turn: number): void;
 }
 
 /**

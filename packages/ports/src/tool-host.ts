@@ -15,6 +15,8 @@ export interface BashRequest {
   readonly timeoutMs: number;
   /** Bytes kept of stdout and stderr together; the rest is dropped and `truncated` says so. */
   readonly maxOutputBytes: number;
+  /** `SKEIN_IDEMPOTENCY_KEY` of the command: the same in every attempt of this call. */
+  readonly idempotencyKey?: string;
 }
 
 /** How a command ended. */

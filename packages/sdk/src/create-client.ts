@@ -1,9 +1,18 @@
 import type { AgentVersion, WorkerView } from '@skein/domain';
-import { segment, type WirePage } from './list-page.ts';
+import { type ApprovalsClient, createApprovalsClient } from './approvals-client.ts';
+import {
+  createDeadLettersClient,
+  createDeliveryEventsClient,
+  type DeadLettersClient,
+  type DeliveryEventsClient,
+} from './delivery-client.ts';
+import { createListAll } from './list-all.ts';
+import { segment } from './list-page.ts';
 import { createMemoryClient, type MemoryClient } from './memory-client.ts';
+import { createMessagesClient, type MessagesClient } from './messages-client.ts';
 import type { AgentDiff, SnapshotDiffInfo, SnapshotInfo } from './plan-wire.ts';
 import { createRunsClient, type RunsClient } from './runs-client.ts';
-import { createTransport, type Request, type TransportOptions } from './transport.ts';
+import { createTransport, type TransportOptions } from './transport.ts';
 import type {
   AgentListItem,
   ApplyFile,
@@ -21,6 +30,10 @@ import type {
 export interface SkeinClient {
   readonly url: string;
   readonly runs: RunsClient;
+  readonly messages: MessagesClient;
+  readonly approvals: ApprovalsClient;
+  readonly deadLetters: DeadLettersClient;
+  readonly deliveryEvents: DeliveryEventsClient;
   /** Publishes a project, or (with `dryRun`) says what would change. */
   apply(input: ApplyInput): Promise<ApplyOutcome>;
   readonly dags: { list(): Promise<readonly DagListItem[]>; get(name: string): Promise<DagDocument> };
@@ -62,24 +75,14 @@ export const createClient = (options: TransportOptions): SkeinClient => {
   const get = <T>(path: string): Promise<T> => transport.json<T>({ method: 'GET', path, idempotent: true });
   const post = <T>(path: string, body: unknown, idempotent: boolean, signal?: AbortSignal): Promise<T> =>
     transport.json<T>({ method: 'POST', path, body, idempotent, ...(signal === undefined ? {} : { signal }) });
-  const all = async <T>(path: string): Promise<readonly T[]> => {
-    const items: T[] = [];
-    for (let cursor: string | null | undefined; cursor !== null; ) {
-      const request: Request = {
-        method: 'GET',
-        path,
-        query: { limit: 1_000, cursor: cursor ?? undefined },
-        idempotent: true,
-      };
-      const page: WirePage<T> = await transport.json<WirePage<T>>(request);
-      items.push(...page.items);
-      cursor = page.nextCursor;
-    }
-    return items;
-  };
+  const all = createListAll(transport);
   return {
     url: options.url,
-    runs: createRunsClient(transport),
+    runs: createRunsClient(transport, all),
+    messages: createMessagesClient(transport),
+    approvals: createApprovalsClient(transport, all),
+    deadLetters: createDeadLettersClient(transport),
+    deliveryEvents: createDeliveryEventsClient(transport),
     apply: ({ files, signal, ...rest }) => post('/api/apply', { ...rest, files: files.map(toWireFile) }, true, signal),
     dags: { list: () => all('/api/dags'), get: (name) => get(`/api/dags/${segment(name)}`) },
     schedules: { list: () => all('/api/schedules') },

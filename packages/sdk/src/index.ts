@@ -1,5 +1,20 @@
+export type { ApprovalsClient } from './approvals-client.ts';
 export type { SkeinClient } from './create-client.ts';
 export { createClient } from './create-client.ts';
+export type { DeadLettersClient, DeliveryEventsClient } from './delivery-client.ts';
+export type {
+  ApprovalInfo,
+  ApproveInput,
+  DeadLetterInfo,
+  DeliveryEventInfo,
+  DeliveryEvents,
+  EffectInfo,
+  ListDeadLettersInput,
+  MessageInfo,
+  RedriveOutcome,
+  SendMessageInput,
+  StepInfo,
+} from './delivery-wire.ts';
 export type { MemoryClient } from './memory-client.ts';
 export type {
   FoldInfo,
@@ -11,6 +26,7 @@ export type {
   ProposalInfo,
   RevertInfo,
 } from './memory-wire.ts';
+export type { MessagesClient } from './messages-client.ts';
 export type {
   AgentDiff,
   AliasChange,

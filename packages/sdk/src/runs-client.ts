@@ -1,4 +1,6 @@
 import type { JsonValue, RunView, StepView } from '@skein/domain';
+import type { EffectInfo, StepInfo } from './delivery-wire.ts';
+import type { ListAll } from './list-all.ts';
 import { listPage, segment, type WirePage } from './list-page.ts';
 import type { Transport } from './transport.ts';
 import { readBytes, watchRun } from './watch-run.ts';
@@ -23,6 +25,10 @@ export interface RunsClient {
     options?: { readonly limit?: number; readonly cursor?: string },
   ): Promise<ListPage<StepView>>;
   output(runId: string, step: string, name: string): Promise<JsonValue>;
+  /** One step, item or handler with its attempts, turns and tool calls; with `transcript` the texts, inputs and outputs too. */
+  step(runId: string, step: string, options?: { readonly transcript?: boolean }): Promise<StepInfo>;
+  /** The effect ledger: tool calls that are not read-only, in order of planning. */
+  effects(runId: string): Promise<readonly EffectInfo[]>;
   log(runId: string, step: string, input?: LogInput): Promise<LogPage>;
   /** The log as it grows, as bytes, until the attempt has ended. */
   followLog(
@@ -30,7 +36,7 @@ export interface RunsClient {
     step: string,
     input?: LogInput & { readonly signal?: AbortSignal },
   ): AsyncIterable<Uint8Array>;
-  /** Events until the run has ended; reconnects by itself. */
+  /** Events until the run has ended; reconnects by itself. What retention removed is one event of type `gap` with `{ from, to }`. */
   watch(
     runId: string,
     options?: { readonly after?: number; readonly signal?: AbortSignal },
@@ -38,7 +44,7 @@ export interface RunsClient {
 }
 
 /** The part of the client that deals with runs. */
-export const createRunsClient = (transport: Transport): RunsClient => {
+export const createRunsClient = (transport: Transport, all: ListAll): RunsClient => {
   const run = (runId: string) => `/api/runs/${segment(runId)}`;
   const step = (runId: string, stepId: string) => `${run(runId)}/steps/${segment(stepId)}`;
   return {
@@ -92,6 +98,9 @@ export const createRunsClient = (transport: Transport): RunsClient => {
       const path = `${step(runId, stepId)}/outputs/${segment(name)}`;
       return (await transport.json<{ value: JsonValue }>({ method: 'GET', path, idempotent: true })).value;
     },
+    step: (runId, stepId, { transcript } = {}) =>
+      transport.json({ method: 'GET', path: step(runId, stepId), query: { transcript }, idempotent: true }),
+    effects: (runId) => all(`${run(runId)}/effects`),
     log: async (runId, stepId, input = {}) => {
       const response = await transport.send({
         method: 'GET',

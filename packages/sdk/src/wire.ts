@@ -179,5 +179,5 @@ export interface CreatedToken extends TokenInfo {
 /** Whether the coordinator can do its work. */
 export interface ReadinessInfo {
   readonly status: 'ready' | 'not_ready' | 'unknown';
-  readonly checks: { readonly [name: string]: { readonly ok: boolean } };
+  readonly checks: { readonly [name: string]: { readonly ok: boolean; readonly detail?: string } };
 }

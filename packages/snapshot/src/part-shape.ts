@@ -101,6 +101,16 @@ const server = shape({
   maxResultBytes: count,
 });
 
+/** What an author declared of a tool's effects. */
+const effects = shape({
+  class: optional(choice('read_only', 'idempotent', 'effect')),
+  unknown: optional(choice('fail', 'tell')),
+  reconcile: optional((value) => {
+    const byTool = shape({ tool: text })(value);
+    return byTool === undefined || shape({ command: text })(value) === undefined ? undefined : byTool;
+  }),
+});
+
 const shapes: { readonly [kind in PartKind]: Rule } = {
   agent: shape({
     agentId: text,
@@ -131,6 +141,7 @@ const shapes: { readonly [kind in PartKind]: Rule } = {
     allow: listOf(text),
     bash: shape({ allow: listOf(text), deny: listOf(text) }),
     servers: mapOf(server),
+    effects: optional(mapOf(effects)),
   }),
   memory: shape({ scope: text, revision: count, text }),
 };

@@ -278,7 +278,8 @@ describe('opening a snapshot', () => {
   });
 
   test('is not changed by whoever gave the bytes, or got them', async () => {
-    const one = offered(...goodParts);
+    // Bytes of its own: those of `goodParts` are shared by all tests.
+    const one = offered(...goodParts.map((part) => ({ ...part, bytes: part.bytes.slice() })));
     const opener = openerOf();
     const envelope = one.small();
     const stores = await opener.open({ digest: one.digest, envelope }, never);

@@ -67,7 +67,7 @@ test('what a dead process left of its lock is no obstacle', async () => {
 test('a file that is no database is refused and left as it is', async () => {
   const text = 'this is not a database, and it is somebody else’s '.repeat(50);
   await writeFile(join(dataDir, 'skein.db'), text);
-  await expect(open()).rejects.toMatchObject({ code: 'unavailable', message: 'the file is not a database' });
+  await expect(open()).rejects.toMatchObject({ code: 'data_corrupt', details: { path: join(dataDir, 'skein.db') } });
   expect(await readFile(join(dataDir, 'skein.db'), 'utf8')).toBe(text);
   await rm(join(dataDir, 'skein.db'));
   await open();
@@ -89,7 +89,7 @@ test('a damaged page fails the reads that meet it, typed, and the process lives'
   const facts = again.runs.readFacts(defaultTenant, ids.next('run'), 0).catch((error: unknown) => error);
   const count = await again.runs.countByStatus().catch((error: unknown) => error);
   expect([page, await facts, count]).toContainEqual(
-    expect.objectContaining({ code: 'unavailable', message: 'the database file is damaged' }),
+    expect.objectContaining({ code: 'data_corrupt', message: 'the database file is damaged' }),
   );
 });
 
@@ -105,7 +105,7 @@ test('a full disk refuses what does not fit, keeps all that was acknowledged, an
       if (result.status === 'fulfilled') acknowledged.push(runId);
       else {
         refused.push(runId);
-        expect(result.reason).toMatchObject({ code: 'unavailable', message: 'the disk is full' });
+        expect(result.reason).toMatchObject({ code: 'unavailable', details: { reason: 'disk_full' } });
       }
     }
   }

@@ -1,13 +1,16 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDomainError } from '@skein/domain';
 import type {
   BlobStore,
   Clock,
+  DeliveryStore,
   Hasher,
   IdSource,
   Log,
   LogStore,
   MemoryStore,
+  Meter,
   ProjectStore,
   RunQueue,
   RunStore,
@@ -15,7 +18,9 @@ import type {
   SnapshotStore,
   TokenStore,
 } from '@skein/ports';
+import { SqlDeliveryStore } from './delivery/sql-delivery-store.ts';
 import { lockDataFolder } from './files/data-folder-lock.ts';
+import { DatabaseFile } from './files/database-file.ts';
 import { FileBlobStore } from './files/file-blob-store.ts';
 import { fileError } from './files/file-error.ts';
 import { FileLogStore } from './files/file-log-store.ts';
@@ -29,17 +34,24 @@ import { SqlSnapshotStore } from './project/sql-snapshot-store.ts';
 import { nextWriter } from './run-log/next-writer.ts';
 import { SqlRunStore } from './run-log/sql-run-store.ts';
 import { type OpenDatabase, openDatabase } from './sql/open-database.ts';
+import { createStoreWatch } from './sql/store-watch.ts';
 
 /** What the stores work with. */
 export interface SqlStoresDeps {
   /** Folder of the database, blobs and logs; made when absent. Exactly one process may have it open. */
   readonly dataDir: string;
   readonly log: Log;
+  readonly meter?: Meter;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly hasher: Hasher;
   /** The database refuses to grow beyond this; as large as the disk when absent. */
   readonly maxDatabaseBytes?: number;
+  /**
+   * A damaged database is renamed, and the error tells its new path: only on the explicit wish of an operator, because the opening after
+   * that begins anew. Without it, nothing is touched.
+   */
+  readonly setAsideDamaged?: boolean;
 }
 
 /** Every store port and the embedded queue, over one data folder. */
@@ -48,6 +60,7 @@ export interface SqlStores {
   readonly projects: ProjectStore;
   readonly memory: MemoryStore;
   readonly snapshots: SnapshotStore;
+  readonly delivery: DeliveryStore;
   readonly blobs: BlobStore;
   readonly logs: LogStore;
   readonly tokens: TokenStore;
@@ -57,29 +70,37 @@ export interface SqlStores {
   close(): Promise<void>;
 }
 
-/** Opens the data folder. Throws `unavailable` when another process has it, or when its database cannot be used. */
+/**
+ * Opens the data folder. Throws `unavailable` when another process has it, or when its database cannot be used now, and `data_corrupt`
+ * when the database that it had is missing, empty, foreign or damaged: never is such a folder opened as an empty one.
+ */
 export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => {
   const { dataDir, log, clock, ids, hasher, maxDatabaseBytes } = deps;
   await mkdir(dataDir, { recursive: true }).catch((error: unknown) => {
     throw fileError(error);
   });
   const lock = lockDataFolder(dataDir);
+  const file = new DatabaseFile(dataDir);
   let database: OpenDatabase | undefined;
   try {
-    const path = join(dataDir, 'skein.db');
+    const watch = createStoreWatch(deps);
+    file.inspect(watch);
     const opened = await openDatabase({
-      path,
+      path: file.path,
+      expectsTables: file.created,
       now: clock.now(),
+      watch,
       ...(maxDatabaseBytes === undefined ? {} : { maxDatabaseBytes }),
     });
     database = opened;
-    const { committer, queries } = opened;
+    const { committer, queries, lists } = opened;
     const blobs = new FileBlobStore({ root: join(dataDir, 'blobs'), hasher });
     const files = new FileBlobStore({ root: join(dataDir, 'snapshot-parts'), hasher });
     const parts = new FilePartStore({ files, earlier: blobs });
     const logs = new FileLogStore({ root: join(dataDir, 'logs'), log });
     const queue = await SqlRunQueue.open({ committer, queries, clock, ids });
     const writer = await nextWriter(queries, committer);
+    file.markCreated();
     let closing: Promise<void> | undefined;
     const close = async (): Promise<void> => {
       try {
@@ -91,10 +112,11 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
       }
     };
     return {
-      runs: new SqlRunStore({ committer, queries, writer }),
+      runs: new SqlRunStore({ committer, queries, lists, writer, watch }),
       projects: new SqlProjectStore({ committer, queries, blobs, hasher, writer }),
       memory: new SqlMemoryStore({ committer, queries, writer }),
       snapshots: new SqlSnapshotStore({ committer, queries, parts, hasher }),
+      delivery: new SqlDeliveryStore({ committer, queries, writer }),
       blobs,
       logs,
       tokens: new SqlTokenStore({ committer, queries }),
@@ -108,7 +130,18 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
   } catch (error) {
     // Nobody else may open the folder before our writer is gone; why it could not be opened matters more than how it closes.
     await database?.close().catch(() => {});
+    const told = refusalOf(file, error, deps);
     lock.release();
-    throw error;
+    throw told;
+  }
+};
+
+/** What to throw; setting a damaged file aside may fail itself. */
+const refusalOf = (file: DatabaseFile, error: unknown, { setAsideDamaged = false, clock }: SqlStoresDeps): unknown => {
+  if (!isDomainError(error) || error.code !== 'data_corrupt') return error;
+  try {
+    return file.refusal(error, setAsideDamaged, clock.now());
+  } catch (failure) {
+    return fileError(failure);
   }
 };

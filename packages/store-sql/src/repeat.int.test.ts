@@ -2,8 +2,18 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultTenant } from '@skein/domain';
-import { createMemoryLog, createNodeHasher, createSequenceIds, creating, going, note } from '@skein/testkit';
+import {
+  createMemoryLog,
+  createNodeHasher,
+  createSequenceIds,
+  creating,
+  deadLetter,
+  deliveryEvent,
+  going,
+  note,
+} from '@skein/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SqlDeliveryStore } from './delivery/sql-delivery-store.ts';
 import { FileBlobStore } from './files/file-blob-store.ts';
 import { FileLogStore } from './files/file-log-store.ts';
 import { safeName } from './files/safe-name.ts';
@@ -52,6 +62,35 @@ test('an append that was committed, and is sent again because its answer was los
   }
   const other = creating(ids.next('run'), { creation: { idempotency } });
   expect(await runs.append(other)).toMatchObject({ status: 'duplicate', sameBody: true });
+});
+
+test('letters and events that were committed, and are sent again because the answer was lost, are stored once', async () => {
+  const [runs, { queries }] = [await openRuns(forgetful()), database];
+  const delivery = new SqlDeliveryStore({ committer: forgetful(), queries, writer: 'w' });
+  const create = creating(ids.next('run'));
+  const letter = deadLetter(create.runId, 0);
+  await runs.append({ ...create, deadLetters: [letter], events: [deliveryEvent('with facts')] });
+  await delivery.appendEvents([deliveryEvent('alone'), deliveryEvent('alone', { tenant: 'other' })]);
+  const settlement = { status: 'purged', at: 5, by: 'ann' } as const;
+  const purged = deliveryEvent(letter.id, { kind: 'purged' });
+  expect(await delivery.settleDeadLetter(defaultTenant, letter.id, settlement, purged)).toBe(true);
+  expect(await delivery.settleDeadLetter(defaultTenant, letter.id, settlement, purged)).toBe(false);
+  const { items } = await delivery.readEvents(defaultTenant, 0, 9);
+  expect(items.map(({ seq, itemId }) => `${seq} ${itemId}`)).toEqual(['1 with facts', '2 alone', `3 ${letter.id}`]);
+  expect((await delivery.readEvents('other', 0, 9)).items).toHaveLength(1);
+  await delivery.pruneEvents(0, 1);
+  expect((await delivery.readEvents(defaultTenant, 0, 9)).gap).toEqual({ from: 1, to: 2 });
+});
+
+test('a run whose facts were removed, and are removed again because the answer was lost, was pruned', async () => {
+  const runs = await openRuns(forgetful());
+  const create = creating(ids.next('run'), { status: 'running' });
+  const { runId } = create;
+  await runs.append(create);
+  await runs.append(going(create.head, [note('end')], { status: 'failed', finishedAt: 5 }));
+  await runs.saveCheckpoint({ tenant: defaultTenant, runId, seq: 2, body: new Uint8Array([1]) });
+  expect(await runs.pruneRun(defaultTenant, runId)).toBe(true);
+  await runs.probeWrite();
 });
 
 test('a token that was stored, and is sent again because its answer was lost, is no clash', async () => {

@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const packageDir = fileURLToPath(new URL('..', import.meta.url));
+/** Where processes of the tests run. */
+export const packageDir = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * What comes before a script: what it works with, and the word to begin. A process loads its code long before, while another works.
@@ -50,7 +51,7 @@ const isBuilt = (name: string): boolean => {
 };
 
 /** Built code loads three times as fast as sources; it is used when it is that of the sources. */
-const codeFlags = ['domain', 'ports', 'store-sql'].every(isBuilt)
+export const codeFlags = ['domain', 'ports', 'store-sql'].every(isBuilt)
   ? []
   : ['--conditions', 'skein-source', '--import', 'tsx'];
 

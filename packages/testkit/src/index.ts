@@ -2,7 +2,20 @@ export type { AgentContext, AgentContextChanges } from './agent/agent-context.ts
 export { agentContextOf } from './agent/agent-context.ts';
 export type { AgentParts } from './agent/agent-stores-of.ts';
 export { agentStoresOf } from './agent/agent-stores-of.ts';
+export type {
+  CrashedAttempt,
+  CrashWorld,
+  CrashWorldChanges,
+  CrashWorldDeps,
+  Effect,
+  TranscriptScript,
+} from './agent/crash-world.ts';
+export { createCrashWorld, shopServer } from './agent/crash-world.ts';
 export { injectionTexts } from './agent/injection-texts.ts';
+export type { KillPoints } from './agent/kill-points.ts';
+export { createKillPoints } from './agent/kill-points.ts';
+export type { MemoryAttempt, MemoryAttemptFaults, MemoryStep } from './agent/memory-step.ts';
+export { createMemoryStep } from './agent/memory-step.ts';
 export type { MemoryToolHost } from './agent/memory-tool-host.ts';
 export { createMemoryToolHost } from './agent/memory-tool-host.ts';
 export type { ScriptedModel, ScriptedTurn } from './agent/scripted-model.ts';
@@ -10,9 +23,11 @@ export { createScriptedModel } from './agent/scripted-model.ts';
 export type { ScriptedServer, ScriptedToolServers } from './agent/scripted-tool-servers.ts';
 export { createScriptedToolServers } from './agent/scripted-tool-servers.ts';
 export { describeBlobStore } from './conformance/describe-blob-store.ts';
+export { describeDeliveryStore } from './conformance/describe-delivery-store.ts';
 export { describeLogStore } from './conformance/describe-log-store.ts';
 export { describeMemoryStore } from './conformance/describe-memory-store.ts';
 export { describeProjectStore } from './conformance/describe-project-store.ts';
+export { describeRetention } from './conformance/describe-retention.ts';
 export { describeRunQueue } from './conformance/describe-run-queue.ts';
 export { describeRunStore } from './conformance/describe-run-store.ts';
 export { describeShardStore } from './conformance/describe-shard-store.ts';
@@ -21,7 +36,16 @@ export { describeStores } from './conformance/describe-stores.ts';
 export { describeTokenStore } from './conformance/describe-token-store.ts';
 export { createFolderHarness } from './conformance/folder-harness.ts';
 export type { RunSketch } from './conformance/run-fixtures.ts';
-export { creating, digestOf, going, note, proposing, submitted } from './conformance/run-fixtures.ts';
+export {
+  creating,
+  deadLetter,
+  deliveryEvent,
+  digestOf,
+  going,
+  note,
+  proposing,
+  submitted,
+} from './conformance/run-fixtures.ts';
 export type { SealedSnapshot } from './conformance/snapshot-fixtures.ts';
 export { sealed } from './conformance/snapshot-fixtures.ts';
 export type { MakeHarness, StoreHarness, StoresUnderTest } from './conformance/store-harness.ts';
@@ -38,6 +62,7 @@ export {
   sampleBytes,
   sampleCoordinatorMessages,
   sampleDigest,
+  sampleEntries,
   sampleHello,
   sampleOffer,
   sampleResult,
@@ -48,6 +73,7 @@ export {
 export type { ScriptedStream } from './gateway/scripted-coordinator.ts';
 export { ScriptedCoordinator, scriptedToken } from './gateway/scripted-coordinator.ts';
 export { MemoryBlobStore } from './memory/memory-blob-store.ts';
+export { MemoryDeliveryStore } from './memory/memory-delivery-store.ts';
 export { MemoryLogStore } from './memory/memory-log-store.ts';
 export { MemoryMemoryStore } from './memory/memory-memory-store.ts';
 export { MemoryProjectStore } from './memory/memory-project-store.ts';
@@ -63,14 +89,23 @@ export { createMemoryLog } from './memory-log.ts';
 export { createNodeHasher } from './node-hasher.ts';
 export { createSeededRandom } from './seeded-random.ts';
 export { createSequenceIds } from './sequence-ids.ts';
+export { assertNoDroppedDeliveries, assertNoLost } from './world/assert-deliveries.ts';
+export { assertNoDuplicateEffects } from './world/assert-effects.ts';
+export { assertFenced } from './world/assert-fenced.ts';
+export { assertConsumedOnce, assertOrderPerKey } from './world/assert-messages.ts';
+export { assertEventsReplayToState } from './world/assert-replay.ts';
 export type { AskedRun } from './world/check-world.ts';
 export { checkWorld } from './world/check-world.ts';
 export type { SimWorker, WorldOptions } from './world/create-world.ts';
 export { createWorld, World } from './world/create-world.ts';
+export type { History, Report, RunHistory } from './world/history.ts';
+export { factOfEvent } from './world/history.ts';
 export { publishProject, randomDag } from './world/random-project.ts';
 export type { SceneOptions } from './world/scene.ts';
 export { createScene, Scene, ScriptedWorker, taskOf } from './world/scene.ts';
+export type { SideEffect } from './world/side-effects.ts';
 export type { SimMutant } from './world/sim-mutant.ts';
+export { simMutants } from './world/sim-mutant.ts';
 export { SimProcess } from './world/sim-process.ts';
 export type { SimulationOptions, SimulationReport } from './world/simulate.ts';
 export { simulate } from './world/simulate.ts';

@@ -1,4 +1,13 @@
-import { type Digest, DomainError, type JsonValue, type Step, type TaskOffer, type ValueRef } from '@skein/domain';
+import {
+  type AgentMessage,
+  type CheckpointEntry,
+  type Digest,
+  DomainError,
+  type JsonValue,
+  type Step,
+  type TaskOffer,
+  type ValueRef,
+} from '@skein/domain';
 import type {
   AgentStores,
   ExecutionContext,
@@ -6,6 +15,8 @@ import type {
   StepExecutor,
   TaskTransfers,
   TextPatterns,
+  WorkTree,
+  WorkTreeSurroundings,
 } from '@skein/ports';
 import { createMemoryLog, createNodeHasher, FakeClock } from '@skein/testkit';
 import { expect } from 'vitest';
@@ -22,6 +33,11 @@ const patterns: TextPatterns = {
   },
 };
 export const stores = { digest: 'sha256:s' } as AgentStores;
+
+export const workTree: WorkTree = {
+  capture: () => Promise.resolve(undefined),
+  restore: () => Promise.resolve(),
+};
 
 /** What an executor does with a task. */
 export type Behaviour = (context: ExecutionContext, signal: AbortSignal) => Promise<ExecutionResult> | ExecutionResult;
@@ -46,7 +62,13 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
     opened: [] as Digest[],
     asked: [] as string[],
     logged: '',
+    checkpoints: [] as { readonly index: number; readonly entries: readonly CheckpointEntry[] }[],
+    trees: [] as WorkTreeSurroundings[],
+    presented: [] as { readonly numbers: readonly number[]; readonly turn: number }[],
   };
+  /** `away`: nothing is answered before it is resolved. */
+  const faults: { fetchBlob?: DomainError; away?: Promise<void> } = {};
+  const listeners = new Set<(message: AgentMessage) => void>();
   const executor = (kinds: StepExecutor['kinds']): StepExecutor => ({
     kinds,
     execute: async (context, signal) => {
@@ -64,16 +86,30 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
         : Promise.reject(new DomainError('not_found', 'none'));
     },
     fetchBlob: (digest) => {
+      if (faults.fetchBlob !== undefined) return Promise.reject(faults.fetchBlob);
       const bytes = blobs.get(digest);
       return bytes === undefined ? Promise.reject(new DomainError('not_found', 'none')) : Promise.resolve(bytes);
     },
+    checkpoint: (index, entries) => {
+      seen.checkpoints.push({ index, entries });
+      return faults.away ?? Promise.resolve();
+    },
+    onMessage: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    presented: (numbers, turn) => void seen.presented.push({ numbers, turn }),
     storeBlob: (bytes) => {
       const digest = hasher.digest(bytes);
       blobs.set(digest, bytes);
-      return Promise.resolve(digest);
+      return (faults.away ?? Promise.resolve()).then(() => digest);
     },
   };
   const runner = createTaskRunner({
+    workTrees: (surroundings) => {
+      seen.trees.push(surroundings);
+      return workTree;
+    },
     executors: [executor(['shell', 'script', 'exec']), executor(['agent']), executor(['noop'])],
     snapshots: {
       open: async ({ digest }, _fetchers, signal) => {
@@ -113,7 +149,7 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
   };
   const run = (task: TaskOffer, signal: AbortSignal = new AbortController().signal) =>
     runner.run(task, sink, transfers, signal);
-  return { clock, log, blobs, seen, runner, run, store: (value: JsonValue) => refOf(blobs, value) };
+  return { clock, log, blobs, seen, listeners, faults, runner, run, store: (value: JsonValue) => refOf(blobs, value) };
 };
 
 export const refOf = (blobs: Map<Digest, Uint8Array>, value: JsonValue): ValueRef & { digest: Digest } => {

@@ -11,6 +11,10 @@ export interface Cli {
   readonly colors: Colors;
   /** Live progress is welcome: stdout is a terminal. */
   readonly live: boolean;
+  /** Somebody looks at stdout, so nothing may steer what shows it. */
+  readonly terminal: boolean;
+  /** `--json` was given: errors are written as JSON too. */
+  json: boolean;
   /** One line, or several, of the answer. */
   out(text: string): void;
   /** One line, or several, beside the answer: notes and errors. */
@@ -30,7 +34,7 @@ export interface CliOptions {
   readonly config: CliConfig;
   readonly cwd: string;
   readonly interactive: boolean;
-  readonly stdout: { write(chunk: string | Uint8Array): unknown };
+  readonly stdout: { readonly isTTY?: boolean; write(chunk: string | Uint8Array): unknown };
   readonly stderr: { write(chunk: string): unknown };
   readonly signal: AbortSignal;
 }
@@ -40,6 +44,8 @@ export const createCli = (options: CliOptions): Cli => ({
   config: options.config,
   cwd: options.cwd,
   colors: picocolors.createColors(!options.config.plain),
+  json: false,
+  terminal: options.stdout.isTTY === true,
   live: options.interactive && options.config.env['TERM'] !== 'dumb',
   out: (text) => void options.stdout.write(`${text}\n`),
   note: (text) => void options.stderr.write(`${text}\n`),
@@ -58,12 +64,15 @@ export const isInteractive = (stream: { readonly isTTY?: boolean; readonly colum
 
 /** Prints a value as JSON when `json` was asked for, else what `human` says. */
 export const answer = (cli: Cli, json: boolean | undefined, value: unknown, human: () => string): void => {
-  cli.out(json === true ? safeJson(value) : human());
+  cli.out(json === true ? safeJson(value, 2) : human());
 };
 
+/** Prints a value as JSON on one line: one of many. */
+export const answerLine = (cli: Cli, value: unknown): void => cli.out(safeJson(value));
+
 /** JSON in which characters that could steer a terminal are written as escapes; a parser reads the same value. */
-const safeJson = (value: unknown): string =>
-  JSON.stringify(value, null, 2).replaceAll(
+export const safeJson = (value: unknown, indent?: number): string =>
+  JSON.stringify(value, null, indent).replaceAll(
     /[^\P{Cc}\n]|\p{Bidi_Control}/gu,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -19,6 +19,12 @@ export const remoteCommand = (name: string, summary: string): Command =>
 export const localCommand = (name: string, summary: string): Command =>
   new Command(name).summary(summary).description(summary).option('--json', 'answer as JSON');
 
+/** Describes the argument that names a run. */
+export const runText = 'run id, or a beginning of it with at least 8 characters after run_';
+
+/** Describes the argument that names a step. */
+export const stepText = 'step id, an item like triage[3], or a handler like @failure';
+
 /** Adds a command to the program. */
 export type AddCommand = (program: Command, cli: Cli) => void;
 

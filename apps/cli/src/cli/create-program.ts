@@ -1,12 +1,17 @@
 import { Command } from 'commander';
 import { addAgentsCommand, addVersionsCommand } from '../commands/agents.ts';
 import { addApplyCommand } from '../commands/apply.ts';
+import { addApprovalsCommand, addApproveCommand, addPushBackCommand, addRejectCommand } from '../commands/approvals.ts';
 import { addCancelCommand, addRetryCommand } from '../commands/change-run.ts';
 import { addDagsCommand } from '../commands/dags.ts';
+import { addDeadLettersCommand } from '../commands/dead-letters.ts';
 import { addDiffCommand } from '../commands/diff.ts';
 import { addDoctorCommand } from '../commands/doctor.ts';
+import { addEffectsCommand } from '../commands/effects.ts';
+import { addEventsCommand } from '../commands/events.ts';
 import { addLogsCommand } from '../commands/logs.ts';
 import { addMemoryCommand } from '../commands/memory.ts';
+import { addMessagesCommand, addSendCommand } from '../commands/messages.ts';
 import { addProgramCommands, addWorkerCommand } from '../commands/processes.ts';
 import { addRunCommand } from '../commands/run.ts';
 import { addRunsCommand } from '../commands/runs.ts';
@@ -29,6 +34,15 @@ const commands: readonly AddCommand[] = [
   addLogsCommand,
   addCancelCommand,
   addRetryCommand,
+  addSendCommand,
+  addMessagesCommand,
+  addApprovalsCommand,
+  addApproveCommand,
+  addRejectCommand,
+  addPushBackCommand,
+  addEffectsCommand,
+  addDeadLettersCommand,
+  addEventsCommand,
   addDagsCommand,
   addScheduleCommand,
   addAgentsCommand,
@@ -59,7 +73,12 @@ export const createProgram = (cli: Cli, version: string): Command => {
 const endWithErrors = (command: Command, cli: Cli): void => {
   command.exitOverride().configureOutput({
     writeOut: (text) => cli.write(text),
-    writeErr: (text) => cli.note(text.trimEnd()),
+    // With --json the error is one object, see runCli.
+    writeErr: (text) => {
+      if (!cli.json) cli.note(text.trimEnd());
+    },
+    // Every error says its code, also those about how the command was called.
+    outputError: (text, write) => write(text.startsWith('error: ') ? `${text.trimEnd()} (invalid_argument)` : text),
     getOutHasColors: () => false,
     getErrHasColors: () => false,
   });

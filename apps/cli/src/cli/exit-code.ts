@@ -27,6 +27,8 @@ export const exitCodeOf = (code: ErrorCode): number => {
     case 'mailbox_full':
     case 'snapshot_invalid':
     case 'read_only':
+    case 'outcome_unknown':
+    case 'data_corrupt':
     case 'internal':
       return exitCodes.failed;
   }

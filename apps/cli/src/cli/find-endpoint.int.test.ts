@@ -32,9 +32,9 @@ test('flags win over variables, variables over the data folder', async () => {
 });
 
 test('a token of a data folder goes to its own coordinator only', async () => {
-  const { dir } = await project();
+  const { dir, data } = await project();
   const find = (url: string, env = {}) => findEndpoint(captureCli({ env, cwd: dir }).cli, { url });
-  expect(await find('http://127.0.0.1:1/')).toEqual({ url: 'http://127.0.0.1:1/', token: 'from-file' });
+  expect(await find('http://127.0.0.1:1/')).toEqual({ url: 'http://127.0.0.1:1/', token: 'from-file', folder: data });
   for (const url of ['http://127.0.0.1:2', 'http://evil', 'nonsense']) expect(await find(url)).toEqual({ url });
   const byVariable = captureCli({ env: { SKEIN_URL: 'http://evil' }, cwd: dir }).cli;
   expect(await findEndpoint(byVariable, {})).toEqual({ url: 'http://evil' });
@@ -48,7 +48,7 @@ test.skipIf(process.getuid?.() !== 0)('an endpoint file of another user is not f
 
 test('finds the data folder from the project, from inside it, and by name', async () => {
   const { dir, data } = await project();
-  const found = { url: 'http://127.0.0.1:1', token: 'from-file' };
+  const found = { url: 'http://127.0.0.1:1', token: 'from-file', folder: data };
   expect(await findEndpoint(captureCli({ cwd: dir }).cli, {})).toEqual(found);
   expect(await findEndpoint(captureCli({ cwd: join(dir, 'deep/er') }).cli, {})).toEqual(found);
   expect(await findEndpoint(captureCli({ cwd: '/' }).cli, { data })).toEqual(found);

@@ -25,11 +25,11 @@ export const connect = async (cli: Cli, options: ConnectOptions): Promise<SkeinC
   return createClient({ url, ...(token === undefined ? {} : { token }), retry: { attempts: 3 } });
 };
 
-/** Throws `unavailable` when no coordinator can be found; it says where it looked. */
+/** Also the data folder, when the coordinator was found in one. Throws `unavailable` when none can be found; it says where it looked. */
 export const findEndpoint = async (
   cli: Pick<Cli, 'config' | 'cwd'>,
   options: ConnectOptions,
-): Promise<{ readonly url: string; readonly token?: string }> => {
+): Promise<{ readonly url: string; readonly token?: string; readonly folder?: string }> => {
   const token = options.token ?? cli.config.token;
   const url = options.url ?? (options.data === undefined && options.project === undefined ? cli.config.url : undefined);
   if (url !== undefined && token !== undefined) return { url, token };
@@ -41,12 +41,13 @@ export const findEndpoint = async (
     if (endpoint === undefined) continue;
     if (url === undefined) {
       if (!isNamed) await refuseForeign(path);
-      return { url: endpoint.http, token: token ?? (await readTokenFile(resolve(folder, endpoint.adminTokenFile))) };
+      const own = token ?? (await readTokenFile(resolve(folder, endpoint.adminTokenFile)));
+      return { url: endpoint.http, token: own, folder };
     }
     // A token is for the coordinator that made it, and is shown to no other.
     if (isSameOrigin(url, endpoint.http)) {
       if (!isNamed) await refuseForeign(path);
-      return { url, token: await readTokenFile(resolve(folder, endpoint.adminTokenFile)) };
+      return { url, token: await readTokenFile(resolve(folder, endpoint.adminTokenFile)), folder };
     }
   }
   if (url !== undefined) return { url };

@@ -1,6 +1,7 @@
 import { answer } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand } from '../cli/command.ts';
 import { connect } from '../cli/find-endpoint.ts';
+import { agentNames, withSuggestion } from '../cli/with-suggestion.ts';
 import { formatInstant, shortDigest } from '../render/format.ts';
 import { cell, renderTable } from '../render/render-table.ts';
 
@@ -33,7 +34,11 @@ export const addVersionsCommand: AddCommand = (program, cli) => {
     .argument('<agent>', 'agent id')
     .action(async (agentId: string, options: AnswerOptions) => {
       const client = await connect(cli, options);
-      const [items, agents] = await Promise.all([client.agents.versions(agentId), client.agents.list()]);
+      const [items, agents] = await withSuggestion(
+        agentId,
+        () => agentNames(client),
+        () => Promise.all([client.agents.versions(agentId), client.agents.list()]),
+      );
       const { activeVersionId, candidateVersionId } = agents.find((agent) => agent.agentId === agentId) ?? {};
       const roleOf = (versionId: string): string => {
         if (versionId === activeVersionId) return cli.colors.green('active');
@@ -57,7 +62,12 @@ export const addVersionsCommand: AddCommand = (program, cli) => {
     .argument('<agent>', 'agent id')
     .argument('<version>', 'alias (v3), version id, or the first 6 or more digits of one')
     .action(async (agentId: string, version: string, options: AnswerOptions) => {
-      const active = await (await connect(cli, options)).agents.activate(agentId, version);
+      const client = await connect(cli, options);
+      const active = await withSuggestion(
+        agentId,
+        () => agentNames(client),
+        () => client.agents.activate(agentId, version),
+      );
       answer(
         cli,
         options.json,

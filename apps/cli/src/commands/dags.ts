@@ -1,6 +1,7 @@
 import { answer } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand } from '../cli/command.ts';
 import { connect } from '../cli/find-endpoint.ts';
+import { dagNames, withSuggestion } from '../cli/with-suggestion.ts';
 import { shortDigest } from '../render/format.ts';
 import { cell, renderTable } from '../render/render-table.ts';
 
@@ -20,7 +21,12 @@ export const addDagsCommand: AddCommand = (program, cli) => {
   const show = remoteCommand('show', "show a DAG's source")
     .argument('<name>', 'name of the DAG')
     .action(async (name: string, options: AnswerOptions) => {
-      const dag = await (await connect(cli, options)).dags.get(name);
+      const client = await connect(cli, options);
+      const dag = await withSuggestion(
+        name,
+        () => dagNames(client),
+        () => client.dags.get(name),
+      );
       answer(cli, options.json, dag, () => dag.source ?? JSON.stringify(dag.dag, null, 2));
     });
   const dags = program.command('dags').summary('list and show DAGs').description('list and show DAGs');

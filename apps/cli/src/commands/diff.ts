@@ -2,6 +2,7 @@ import { DomainError } from '@skein/domain';
 import { answer } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand } from '../cli/command.ts';
 import { connect } from '../cli/find-endpoint.ts';
+import { agentNames, withSuggestion } from '../cli/with-suggestion.ts';
 import { shortDigest } from '../render/format.ts';
 import { renderChanges } from '../render/render-changes.ts';
 import { cell } from '../render/render-table.ts';
@@ -19,7 +20,11 @@ export const addDiffCommand: AddCommand = (program, cli) => {
           throw new DomainError('invalid_argument', `${before.agentId} and ${after.agentId} are two agents`);
         }
         const client = await connect(cli, options);
-        const diff = await client.agents.diff(before.agentId, before.version, after.version);
+        const diff = await withSuggestion(
+          before.agentId,
+          () => agentNames(client),
+          () => client.agents.diff(before.agentId, before.version, after.version),
+        );
         answer(cli, options.json, diff, () => {
           const side = ({ alias, versionId }: typeof diff.from): string => `${alias} ${shortDigest(versionId)}`;
           const head = cli.colors.dim(`${cell(diff.agentId)}: ${side(diff.from)} -> ${side(diff.to)}`);

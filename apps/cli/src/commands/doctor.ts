@@ -1,9 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isDomainError } from '@skein/domain';
 import type { Cli } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand } from '../cli/command.ts';
 import { exitCodes } from '../cli/exit-code.ts';
-import { connect } from '../cli/find-endpoint.ts';
+import { connect, findEndpoint } from '../cli/find-endpoint.ts';
+import { safeText } from '../render/format.ts';
 import { missingPrograms } from '../up/program-paths.ts';
 
 interface Check {
@@ -31,6 +34,12 @@ export const addDoctorCommand: AddCommand = (program, cli) => {
       if (!ok) cli.exitCode = reached ? exitCodes.failed : exitCodes.unreachable;
     }),
   );
+};
+
+/** Runs whose log is damaged: they are set aside, and do not make the coordinator less ready. */
+const quarantine = (runs: { readonly ok: boolean; readonly detail?: string } | undefined): readonly Check[] => {
+  if (runs?.detail === undefined || !runs.detail.startsWith('not driven')) return [];
+  return [{ name: 'runs', ok: false, optional: true, detail: safeText(runs.detail) }];
 };
 
 const localChecks = (cli: Cli): readonly Check[] => {
@@ -67,16 +76,26 @@ const localChecks = (cli: Cli): readonly Check[] => {
   ];
 };
 
+/** The process that has the data folder, when the coordinator was found in one. */
+const pidText = async (cli: Cli, options: AnswerOptions): Promise<string> => {
+  const { folder } = await findEndpoint(cli, options);
+  if (folder === undefined) return '';
+  const pid = (await readFile(join(folder, 'lock.pid'), 'utf8').catch(() => '')).trim();
+  return /^\d+$/.test(pid) ? `, pid ${pid}` : '';
+};
+
 const remoteChecks = async (cli: Cli, options: AnswerOptions): Promise<readonly Check[]> => {
   try {
     const client = await connect(cli, options);
     const { status, checks } = await client.readiness();
     const bad = Object.entries(checks).filter(([, check]) => !check.ok);
+    const found = bad.map(([name, { detail }]) => (detail === undefined ? name : `${name} (${safeText(detail)})`));
     const workers = await client.workers.list();
     const connected = workers.filter((worker) => worker.state === 'connected').length;
     return [
-      { name: 'coordinator', ok: true, detail: client.url },
-      { name: 'readiness', ok: status === 'ready', detail: [status, ...bad.map(([name]) => name)].join(' ') },
+      { name: 'coordinator', ok: true, detail: `${client.url}${await pidText(cli, options)}` },
+      { name: 'readiness', ok: status === 'ready', detail: [status, ...found].join(' ') },
+      ...quarantine(checks['runs']),
       { name: 'workers', ok: connected > 0, optional: true, detail: `${connected} connected` },
     ];
   } catch (error) {

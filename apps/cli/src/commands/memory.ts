@@ -5,8 +5,9 @@ import { DomainError, type ProposalStatus } from '@skein/domain';
 import type { MemoryChangeInfo, ProposalInfo, RevertInfo } from '@skein/sdk';
 import { Option } from 'commander';
 import { answer, type Cli } from '../cli/cli.ts';
-import { type AddCommand, type AnswerOptions, remoteCommand, wholeNumber } from '../cli/command.ts';
+import { type AddCommand, type AnswerOptions, remoteCommand, runText, wholeNumber } from '../cli/command.ts';
 import { connect } from '../cli/find-endpoint.ts';
+import { resolveRun } from '../cli/resolve-run.ts';
 import { formatBytes, formatInstant, safeText } from '../render/format.ts';
 import { cell, renderTable } from '../render/render-table.ts';
 
@@ -203,9 +204,10 @@ const foldCommand = (cli: Cli) =>
 
 const revertCommand = (cli: Cli) =>
   remoteCommand('revert', 'undo all that a run, and the runs that it called, wrote to memory')
-    .argument('<run>', 'run id')
-    .action(async (runId: string, options: AnswerOptions) => {
-      const reverted = await (await connect(cli, options)).memory.revertRun(runId);
+    .argument('<run>', runText)
+    .action(async (run: string, options: AnswerOptions) => {
+      const client = await connect(cli, options);
+      const reverted = await client.memory.revertRun(await resolveRun(client, run));
       answer(cli, options.json, reverted, () => renderRevert(cli, reverted));
     });
 

@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import { DomainError } from '@skein/domain';
 import { type ClientTls, createGrpcGateway } from '@skein/grpc';
 import { incarnationVariable, launchProcess, scrubEnvironment, superviseWorker } from '@skein/launcher';
 import { createIdSource, createPinoLog, createSystemClock, createSystemRandom } from '@skein/telemetry';
+import { createManyCoordinators } from '@skein/worker';
 import type { Command } from 'commander';
 import type { Cli } from '../cli/cli.ts';
 import { type AddCommand, localCommand } from '../cli/command.ts';
-import { readEndpoint } from '../cli/find-endpoint.ts';
 import { childEnv, credentialVariables, programEnv } from '../up/child-env.ts';
 import { missingPrograms, programPath } from '../up/program-paths.ts';
+import { findJoinPoint, type JoinOptions } from './join-point.ts';
 
 /** `skein coordinator` and `skein scheduler`: the program itself, with all flags handed on. */
 export const addProgramCommands: AddCommand = (program, cli) => {
@@ -37,10 +37,7 @@ export const addProgramCommands: AddCommand = (program, cli) => {
   }
 };
 
-interface WorkerOptions {
-  readonly coordinator?: string;
-  readonly joinTokenFile?: string;
-  readonly data?: string;
+interface WorkerOptions extends JoinOptions {
   readonly slots?: string;
   readonly labels?: string;
   readonly workDir?: string;
@@ -52,7 +49,8 @@ export const addWorkerCommand: AddCommand = (program, cli) => {
     localCommand('worker', 'run one worker under a launcher')
       .option(
         '--coordinator <host:port>',
-        'where to join (SKEIN_COORDINATOR; default: endpoint.json of the data folder)',
+        'where to join; may be repeated: they are tried in turn (SKEIN_COORDINATOR; default: endpoint.json of the data folder)',
+        (value: string, earlier: readonly string[] | undefined): readonly string[] => [...(earlier ?? []), value],
       )
       .option('--join-token-file <file>', 'file with the join token (SKEIN_JOIN_TOKEN_FILE, or SKEIN_JOIN_TOKEN)')
       .option('--data <dir>', 'data folder of a coordinator on this machine', '.skein')
@@ -65,14 +63,16 @@ export const addWorkerCommand: AddCommand = (program, cli) => {
 
 const runWorker = async (cli: Cli, options: WorkerOptions): Promise<void> => {
   refuseUnbuilt('worker');
-  const { address, token } = await joinPoint(cli, options);
+  const { coordinators, token } = await findJoinPoint({ cwd: cli.cwd, env: cli.config.env }, options);
   scrubEnvironment([...credentialVariables(process.env), 'SKEIN_JOIN_TOKEN', 'SKEIN_TLS_KEY']);
   cli.hasProcesses = true;
   const log = createPinoLog({ fields: { app: 'launcher' } });
   const tls = await readTls(cli.config.env);
-  const gateway = createGrpcGateway({ address, log, ...(tls === undefined ? {} : { tls }) });
+  const gateway = createManyCoordinators(coordinators, (address) =>
+    createGrpcGateway({ address, log, ...(tls === undefined ? {} : { tls }) }),
+  );
   const own = {
-    SKEIN_COORDINATOR: address,
+    SKEIN_COORDINATOR: coordinators.join(','),
     SKEIN_JOIN_TOKEN: token,
     ...(options.slots === undefined ? {} : { SKEIN_SLOTS: options.slots }),
     ...(options.labels === undefined ? {} : { SKEIN_LABELS: options.labels }),
@@ -131,25 +131,6 @@ const readTls = async (env: Cli['config']['env']): Promise<ClientTls | undefined
     ...(privateKey === undefined ? {} : { privateKey }),
   };
   return env['SKEIN_TLS'] === '1' || Object.keys(tls).length > 0 ? tls : undefined;
-};
-
-const joinPoint = async (
-  cli: Cli,
-  options: WorkerOptions,
-): Promise<{ readonly address: string; readonly token: string }> => {
-  const { env } = cli.config;
-  const data = resolve(cli.cwd, options.data ?? '.skein');
-  const address =
-    options.coordinator ?? env['SKEIN_COORDINATOR'] ?? (await readEndpoint(join(data, 'endpoint.json')))?.grpc;
-  if (address === undefined) {
-    throw new DomainError('unavailable', 'no coordinator found: give --coordinator HOST:PORT or --data DIR');
-  }
-  const file = options.joinTokenFile ?? env['SKEIN_JOIN_TOKEN_FILE'];
-  if (file === undefined && env['SKEIN_JOIN_TOKEN'] !== undefined) return { address, token: env['SKEIN_JOIN_TOKEN'] };
-  const path = file === undefined ? join(data, 'join-token') : resolve(cli.cwd, file);
-  const token = await readFile(path, 'utf8').catch(() => '');
-  if (token.trim() === '') throw new DomainError('unauthenticated', `there is no join token in ${path}`);
-  return { address, token: token.trim() };
 };
 
 const refuseUnbuilt = (name: 'coordinator' | 'scheduler' | 'worker'): void => {

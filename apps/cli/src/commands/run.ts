@@ -1,20 +1,14 @@
-import { isTerminalRun, type RunView } from '@skein/domain';
-import type { SkeinClient } from '@skein/sdk';
 import { Option } from 'commander';
-import { answer, type Cli } from '../cli/cli.ts';
-import { type AddCommand, type AnswerOptions, remoteCommand, wholeNumber } from '../cli/command.ts';
+import { answer } from '../cli/cli.ts';
+import { type AddCommand, remoteCommand, wholeNumber } from '../cli/command.ts';
 import { exitCodes } from '../cli/exit-code.ts';
 import { connect } from '../cli/find-endpoint.ts';
-import { followRun } from '../follow/follow-run.ts';
+import { dagNames, withSuggestion } from '../cli/with-suggestion.ts';
 import { parseParams } from '../follow/parse-params.ts';
-import { patiently } from '../follow/patiently.ts';
-import { showProgress } from '../follow/show-progress.ts';
+import { type WaitOptions, waitForRun } from '../follow/wait-for-run.ts';
 import { safeText } from '../render/format.ts';
-import { renderRun } from '../render/render-run.ts';
 
-interface Options extends AnswerOptions {
-  readonly wait?: boolean;
-  readonly follow?: boolean;
+interface Options extends WaitOptions {
   readonly param: readonly string[];
   readonly params?: string;
   readonly priority?: number;
@@ -40,14 +34,17 @@ export const addRunCommand: AddCommand = (program, cli) => {
       .action(async (dag: string, pairs: readonly string[], options: Options) => {
         const client = await connect(cli, options);
         const params = parseParams(options.params, [...options.param, ...pairs]);
-        const { run } = await client.runs.submit(
-          {
-            dag,
-            params,
-            ...(options.priority === undefined ? {} : { priority: options.priority }),
-            ...(options.untrustedInput === true ? { untrustedInput: true } : {}),
-          },
-          options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey },
+        const submit = {
+          dag,
+          params,
+          ...(options.priority === undefined ? {} : { priority: options.priority }),
+          ...(options.untrustedInput === true ? { untrustedInput: true } : {}),
+        };
+        const key = options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey };
+        const { run } = await withSuggestion(
+          dag,
+          () => dagNames(client),
+          () => client.runs.submit(submit, key),
         );
         if (options.wait !== true && options.follow !== true) {
           answer(cli, options.json, run, () => run.runId);
@@ -55,35 +52,13 @@ export const addRunCommand: AddCommand = (program, cli) => {
           if (run.status === 'failed') {
             cli.exitCode = exitCodes.failed;
             if (options.json !== true && run.error !== undefined)
-              cli.note(`${cli.colors.red('failed')} ${safeText(run.error.message)}`);
+              cli.note(
+                `${cli.colors.red('failed')} ${safeText(run.error.message)} ${cli.colors.dim(`(${run.error.code})`)}`,
+              );
           }
           return;
         }
-        const json = options.json === true;
-        if (options.follow === true) {
-          if (!json) cli.note(cli.colors.dim(run.runId));
-          const runs = {
-            get: (id: string) => patiently(() => client.runs.get(id), cli.signal),
-            watch: (id: string, watching?: Parameters<typeof client.runs.watch>[1]) => client.runs.watch(id, watching),
-          };
-          await showProgress(cli, followRun(runs, run.runId, { signal: cli.signal }), json);
-        }
-        const last = await untilEnded(cli, client, run.runId);
-        answer(cli, options.json, last, () => renderRun(cli.colors, last, Date.now()));
-        if (last.status !== 'succeeded') cli.exitCode = exitCodes.failed;
+        await waitForRun(cli, client, run.runId, options);
       }),
   );
-};
-
-/** The run when it has ended, or as it is when Ctrl-C was pressed: the run goes on without us. */
-const untilEnded = async (cli: Cli, client: SkeinClient, runId: string): Promise<RunView> => {
-  for (;;) {
-    if (cli.signal.aborted) return client.runs.get(runId);
-    try {
-      const run = await patiently(() => client.runs.get(runId, { waitMs: 30_000, signal: cli.signal }), cli.signal);
-      if (isTerminalRun(run.status)) return run;
-    } catch (error) {
-      if (!cli.signal.aborted) throw error;
-    }
-  }
 };

@@ -1,11 +1,12 @@
 import { DomainError, type JsonValue } from '@skein/domain';
 
-/** Params from `--params JSON` and from `key=value` pairs, which win. A pair's value is text; the DAG gives it its type. */
+/** Params from `--params JSON` (or another `flag`) and from `key=value` pairs, which win. A pair's value is text; the DAG gives it its type. */
 export const parseParams = (
   json: string | undefined,
   pairs: readonly string[],
+  flag = '--params',
 ): { readonly [name: string]: JsonValue } => {
-  const params: { [name: string]: JsonValue } = { ...(json === undefined ? {} : parseObject(json)) };
+  const params: { [name: string]: JsonValue } = { ...(json === undefined ? {} : parseObject(json, flag)) };
   for (const pair of pairs) {
     const at = pair.indexOf('=');
     if (at < 1) throw new DomainError('invalid_argument', `a parameter is written name=value, not "${pair}"`);
@@ -19,15 +20,15 @@ export const parseParams = (
   return params;
 };
 
-const parseObject = (json: string): { readonly [name: string]: JsonValue } => {
+const parseObject = (json: string, flag: string): { readonly [name: string]: JsonValue } => {
   let value: unknown;
   try {
     value = JSON.parse(json);
   } catch (error) {
-    throw new DomainError('invalid_argument', `--params is not JSON: ${error instanceof Error ? error.message : ''}`);
+    throw new DomainError('invalid_argument', `${flag} is not JSON: ${error instanceof Error ? error.message : ''}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new DomainError('invalid_argument', '--params must be a JSON object, for example \'{"name": "value"}\'');
+    throw new DomainError('invalid_argument', `${flag} must be a JSON object, for example '{"name": "value"}'`);
   }
   return value as { readonly [name: string]: JsonValue };
 };

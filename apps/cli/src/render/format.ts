@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /** `350 ms`, `4.2 s`, `3 m 05 s`, `2 h 01 m`. */
 export const formatDuration = (ms: number): string => {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`;
@@ -31,3 +33,11 @@ export const shortId = (id: string): string => {
 
 /** Text without control characters and turns of direction, so that no value can steer the terminal. Line breaks and tabs stay. */
 export const safeText = (text: string): string => text.replaceAll(/[^\P{Cc}\n\t]|\p{Bidi_Control}/gu, '');
+
+/** Lines of a log for a terminal: colours and other sequences are taken out, and what would overwrite a line begins a new one. */
+export const safeLog = (text: string): string =>
+  safeText(
+    stripVTControlCharacters(text)
+      .replaceAll(/\r+\n/g, '\n')
+      .replaceAll(/\r(?=[^\n])/g, '\n'),
+  );

@@ -61,8 +61,41 @@ export const renderSteps = (colors: Colors, steps: readonly StepView[], now: num
 /** Why a step is where it is: its items, the run that it called, error, skip or wait. */
 export const stepNote = (step: StepView): string => {
   const reason = step.error?.message ?? step.skipReason ?? (step.status === 'pending' ? undefined : step.waitReason);
-  const called = step.childRunId === undefined ? '' : `called ${step.childRunId}`;
-  return [itemsText(step), called, reason ?? ''].filter((part) => part !== '').join('; ');
+  const parts = [
+    itemsText(step),
+    step.childRunId === undefined ? '' : `called ${step.childRunId}`,
+    step.round === undefined ? '' : `round ${step.round}`,
+    step.deadLetter === undefined ? '' : `given up: ${step.deadLetter}`,
+    reason ?? '',
+    waitText(step),
+    step.unreadMessages === undefined || step.unreadMessages === 0 ? '' : `unread messages: ${step.unreadMessages}`,
+  ];
+  return parts.filter((part) => part !== '').join('; ');
+};
+
+/** The question of an approval, and the instants of a wait. */
+const waitText = ({ wait, status }: StepView): string => {
+  if (wait === undefined || status !== 'waiting') return '';
+  const until = wait.until === undefined ? '' : `until ${formatInstant(wait.until)}`;
+  const deadline = wait.deadline === undefined ? '' : `at most until ${formatInstant(wait.deadline)}`;
+  return [wait.prompt ?? '', until, deadline].filter((part) => part !== '').join(', ');
+};
+
+/** Longest value that is shown beside its name, in characters. */
+const maxValueLength = 200;
+
+/** A value on one line: text as it is, anything else as JSON; a long one is shortened. */
+const valueText = (value: unknown): string => {
+  const text = cell(typeof value === 'string' ? value : JSON.stringify(value));
+  return text.length > maxValueLength ? `${text.slice(0, maxValueLength - 1)}…` : text;
+};
+
+/** Outputs of steps, one per line: `greet.GREETING  Hello`; empty when there are none. */
+const renderOutputs = (colors: Colors, steps: readonly StepView[]): readonly string[] => {
+  const rows = steps.flatMap((step) =>
+    Object.entries(step.outputs).map(([name, value]) => [`${cell(step.id)}.${cell(name)}`, valueText(value)]),
+  );
+  return rows.length === 0 ? [] : ['', renderTable(colors, ['output', 'value'], rows)];
 };
 
 /** A run with its steps, for people. */
@@ -71,10 +104,12 @@ export const renderRun = (colors: Colors, run: RunView, now: number): string => 
     ([agentId, { versionId, source }]) => `${agentId} ${shortDigest(versionId)} (${source})`,
   );
   const memory = Object.entries(run.memory ?? {}).map(([scope, revision]) => `${cell(scope)} r${revision}`);
+  const params = Object.entries(run.params).map(([name, value]) => `${cell(name)}=${valueText(value)}`);
   const facts: readonly (readonly [string, string])[] = [
     ['run', run.runId],
     ['DAG', `${run.dag} ${colors.dim(shortDigest(run.dagDigest))}`],
     ['status', `${paintStatus(colors, run.status)}${run.partial ? ' (partial)' : ''}${waiting(run)}`],
+    ...(params.length === 0 ? [] : [['params', params.join(' ')] as const]),
     ['created', formatInstant(run.createdAt)],
     ...(run.finishedAt === undefined ? [] : [['finished', formatInstant(run.finishedAt)] as const]),
     ...(run.retryOf === undefined ? [] : [['retry of', run.retryOf] as const]),
@@ -82,10 +117,16 @@ export const renderRun = (colors: Colors, run: RunView, now: number): string => 
     ...(run.snapshotDigest === undefined ? [] : [['snapshot', shortDigest(run.snapshotDigest)] as const]),
     ...(agents.length === 0 ? [] : [['agents', agents.join(', ')] as const]),
     ...(memory.length === 0 ? [] : [['memory', memory.join(', ')] as const]),
-    ...(run.error === undefined ? [] : [['error', safeText(run.error.message)] as const]),
+    ...(run.feedback === undefined ? [] : [['feedback', feedbackText(run.feedback)] as const]),
+    ...(run.error === undefined ? [] : [['error', `${safeText(run.error.message)} (${run.error.code})`] as const]),
   ];
   const lines = facts.map(([name, value]) => `${colors.dim(name.padEnd(9))} ${value}`);
-  return [...lines, '', renderSteps(colors, [...run.steps, ...(run.handlers ?? [])], now)].join('\n');
+  const steps = [...run.steps, ...(run.handlers ?? [])];
+  return [...lines, '', renderSteps(colors, steps, now), ...renderOutputs(colors, steps)].join('\n');
 };
+
+/** The last push-back: `from ada, to write, round 1: shorter`. */
+const feedbackText = ({ by, to, round, text }: NonNullable<RunView['feedback']>): string =>
+  `from ${cell(by)}, to ${cell(to)}, round ${round}: ${cell(text)}`;
 
 const waiting = (run: RunView): string => (run.waitReason === undefined ? '' : ` (${run.waitReason})`);

@@ -6,6 +6,7 @@ import { stepChanges } from '../follow/step-changes.ts';
 import { formatBytes, formatDuration, formatInstant, safeText, shortDigest, shortId } from './format.ts';
 import { renderApply } from './render-plan.ts';
 import { renderRun } from './render-run.ts';
+import { renderStep } from './render-step.ts';
 import { cell, renderTable } from './render-table.ts';
 
 const plain = picocolors.createColors(false);
@@ -191,4 +192,21 @@ test('a run shows its handlers, the runs that it called, and the memory that it 
   expect(text).toMatch(/^@failure\s+succeeded\s+1$/m);
   expect(text).toMatch(/^memory\s+agent\/triager r7$/m);
   expect(text).toMatch(/^called by\s+run_0$/m);
+});
+
+test('a run shows its last push-back, and a step that waited how it ended instead of what it used', () => {
+  const feedback = { round: 1, to: 'write', by: 'ada', text: 'shorter\nplease\u001b[2J' };
+  expect(renderRun(plain, { ...run(step('ask')), feedback }, 0)).toContain(
+    'feedback  from ada, to write, round 1: shorter please[2J\n',
+  );
+  const detail = { runId: 'run_1', attempts: [], turns: [], totals: { turns: 0, toolCalls: 0 } };
+  const shown = (more: Partial<StepView>) =>
+    renderStep(plain, { step: step('ask', more), detail } as unknown as Parameters<typeof renderStep>[1], 0);
+  const at = '2026-11-02T03:04:05.678Z';
+  const answered = shown({ answer: { decision: 'approved', by: 'bob', reason: 'fine', at } });
+  expect(answered).toContain('answer    approved by bob at 2026-11-02 03:04:05: fine\n');
+  expect(answered).not.toMatch(/used|no attempts yet/);
+  expect(shown({ answer: { decision: 'time', by: 'time', at } })).toContain('answer    time at 2026-11-02 03:04:05\n');
+  expect(shown({ status: 'waiting', wait: { for: 'approval' } })).not.toMatch(/used|no attempts yet/);
+  expect(shown({})).toMatch(/used[^]*no attempts yet/);
 });

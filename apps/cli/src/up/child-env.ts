@@ -24,7 +24,10 @@ const tlsVariables = new Set(
 
 /** Settings of the coordinator that concern what it keeps. */
 const isCoordinatorSetting = (name: string): boolean =>
-  name.startsWith('SKEIN_MEMORY_') || name === 'SKEIN_SNAPSHOT_RETENTION_HOURS';
+  name.startsWith('SKEIN_MEMORY_') ||
+  /^SKEIN_(?:SNAPSHOT|RUN|EVENT)_RETENTION_/.test(name) ||
+  name === 'SKEIN_MAX_EVENTS' ||
+  name === 'SKEIN_SET_ASIDE_DAMAGED';
 
 /** Where secrets are kept. Both kinds of process can keep them; of what one command starts, the coordinator does, and hands out under leases. */
 const isSecretOfSkein = (name: string): boolean => name.startsWith('SKEIN_SECRET_') || name === 'SKEIN_SECRETS_DIR';

@@ -38,6 +38,19 @@ test('children get the environment without what is meant for others; keys go to 
   expect(credentialVariables(env)).toEqual(['OPENAI_API_KEY', 'SKEIN_SECRET_DB', 'GITHUB_TOKEN']);
 });
 
+test('what the coordinator is to keep, and for how long, goes on to it alone', () => {
+  const kept = {
+    SKEIN_SNAPSHOT_RETENTION_HOURS: '1',
+    SKEIN_RUN_RETENTION_DAYS: '2',
+    SKEIN_EVENT_RETENTION_DAYS: '3',
+    SKEIN_MAX_EVENTS: '400',
+    SKEIN_SET_ASIDE_DAMAGED: '1',
+  };
+  const of = (program: ChildProgram) => childEnv(kept, {}, { program, secretsAt: 'coordinator' });
+  expect(of('coordinator')).toEqual(kept);
+  expect([of('worker'), of('scheduler')]).toEqual([{}, {}]);
+});
+
 test('a program that is run as it is gets its own variables, and of credentials only what it hands out', () => {
   const env = {
     PATH: '/bin',

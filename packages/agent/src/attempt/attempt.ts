@@ -12,7 +12,9 @@ import type {
 } from '@skein/ports';
 import type { Proposals } from '../tools/proposals.ts';
 import type { Budget } from '../turn/budget.ts';
+import type { Inbox } from '../turn/inbox.ts';
 import type { StepLog } from '../turn/step-log.ts';
+import type { Journal } from './journal.ts';
 import type { AgentAction, Session } from './open-session.ts';
 
 /** What the agent executor needs. */
@@ -49,5 +51,9 @@ export interface Member {
   readonly budget: Budget;
   readonly stepLog: StepLog;
   readonly proposals: Proposals;
+  /** Present exactly when the attempt is recorded. */
+  readonly journal?: Journal;
+  /** Present exactly when it can be sent messages. */
+  readonly inbox?: Inbox;
   leftMs(): number;
 }

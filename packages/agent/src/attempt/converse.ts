@@ -2,17 +2,24 @@
 // C1 A sub-agent works in the caller's directory, one after the other, and within what the caller has left.
 // C2 What goes wrong with it is an observation of its caller; only the end of the caller's own limits or an abort goes further.
 // C3 Its MCP servers are gone when its conversation ends, whatever ended it.
-import { DomainError, isDomainError, type JsonObject, type JsonValue } from '@skein/domain';
+import { DomainError, isDomainError, type JsonObject, type JsonValue, type VersionId } from '@skein/domain';
 import { assembleSystem } from '../context/assemble-system.ts';
+import { feedbackFacts } from '../context/feedback-facts.ts';
+import { messagesFact } from '../context/quote-message.ts';
+import type { RecordedResult } from '../resume/history.ts';
+import { replayAll } from '../resume/replay-calls.ts';
+import { replayConversation } from '../resume/replay-conversation.ts';
 import { textField } from '../tools/input-fields.ts';
+import { classOf } from '../tools/perform-call.ts';
 import { runToolCalls } from '../tools/run-tool-calls.ts';
 import { openServerTools, type ServerTools } from '../tools/server-tools.ts';
 import { toolDefinitions } from '../tools/tool-definitions.ts';
 import { createModelCaller } from '../turn/call-model.ts';
-import { runTurns } from '../turn/run-turns.ts';
+import { type Conversation, runTurns } from '../turn/run-turns.ts';
 import type { Attempt, Member } from './attempt.ts';
 import { createDeadline } from './deadline.ts';
-import { openSession, type Session } from './open-session.ts';
+import type { PlacedCall } from './journal.ts';
+import { type AgentAction, openSession, type Session } from './open-session.ts';
 
 /** How deep agents may call agents. */
 const maxDepth = 3;
@@ -27,22 +34,27 @@ export const converse = async (
   signal: AbortSignal,
 ): Promise<JsonObject> => {
   const { deps, context, action } = attempt;
-  const { session, stepLog, budget } = member;
-  const servers = await openServerTools(
-    {
-      ...deps,
-      root: context.workDir,
-      readSecret: context.readSecret,
-      redact: context.redact,
-      stepLog,
-      restarted: attempt.restarted,
-    },
-    session.agent.agentId,
-    session.tools.servers,
-    signal,
-  ); // C3
+  const { session, stepLog, budget, journal, inbox } = member;
+  let opening: Promise<ServerTools> | undefined;
+  // A conversation that is recorded to its end needs none.
+  const openServers = (): Promise<ServerTools> => {
+    opening ??= openServerTools(
+      {
+        ...deps,
+        root: context.workDir,
+        readSecret: context.readSecret,
+        redact: context.redact,
+        stepLog,
+        restarted: attempt.restarted,
+      },
+      session.agent.agentId,
+      session.tools.servers,
+      signal,
+    );
+    return opening;
+  };
   try {
-    const mayPropose = action.memory.propose && session.policy.allows('remember');
+    const mayPropose = mayRemember(action, session);
     const subAgents = member.depth < maxDepth && session.policy.allows('delegate') ? subAgentsOf(session) : [];
     const bench = {
       ...deps,
@@ -52,39 +64,59 @@ export const converse = async (
       skillFolders: attempt.skillFolders,
       loadedSkills: new Set<string>(),
       stepLog,
-      servers,
       redact: context.redact,
+      effects: session.tools.effects,
       ...(mayPropose ? { proposals: member.proposals } : {}),
-      // A step proposes in the name of its own agent, whoever it delegated to.
-      scopes: { agent: `agent/${action.agent}`, dag: `dag/${context.offer.dagName}`, global: 'global' },
+      scopes: scopesOf(attempt),
       ...(subAgents.length === 0
         ? {}
-        : { delegate: (input: JsonValue, inner: AbortSignal) => delegate(attempt, member, input, inner) }),
+        : {
+            delegate: (turn: number, call: PlacedCall, inner: AbortSignal) =>
+              delegate(attempt, member, turn, call, inner),
+          }),
+      replayDelegate: (turn: number, call: PlacedCall, result: RecordedResult) =>
+        replayDelegate(attempt, member, turn, call, result),
+      ...(journal === undefined ? {} : { journal }),
+      ...(inbox === undefined ? {} : { inbox }),
     };
-    const talk = {
+    const offer = async () => {
+      const servers = await openServers();
+      return {
+        system: systemOf(attempt, member, mayPropose, servers),
+        tools: [
+          ...toolDefinitions({
+            allows: (tool) => session.policy.allows(tool),
+            mayPropose,
+            subAgents,
+            skillNames: [...session.skills.keys()],
+          }),
+          ...(context.redact(servers.definitions as unknown as JsonValue) as unknown as typeof servers.definitions),
+          ...(session.answer === undefined ? [] : [answerTool(session.answer.toolSchema)]),
+        ],
+        classOf: (tool: string) => classOf({ ...bench, servers }, tool),
+      };
+    };
+    let offered: ReturnType<typeof offer> | undefined;
+    const talk: Conversation = {
       model: session.model,
-      system: systemOf(attempt, member, mayPropose, servers),
       prompt,
-      tools: [
-        ...toolDefinitions({
-          allows: (tool) => session.policy.allows(tool),
-          mayPropose,
-          subAgents,
-          skillNames: [...session.skills.keys()],
-        }),
-        ...(context.redact(servers.definitions as unknown as JsonValue) as unknown as typeof servers.definitions),
-        ...(session.answer === undefined ? [] : [answerTool(session.answer.toolSchema)]),
-      ],
+      offer: () => (offered ??= offer()),
       ...(session.answer === undefined ? {} : { answer: session.answer }),
       budget,
       stepLog,
       readSecret: context.readSecret,
       callModel: createModelCaller({ ...deps, stepLog, leftMs: () => member.leftMs() }),
-      runTools: (calls: Parameters<typeof runToolCalls>[1], inner: AbortSignal) => runToolCalls(bench, calls, inner),
+      runTools: async (calls, inner) =>
+        replayAll(bench, calls) ?? (await runToolCalls({ ...bench, servers: await openServers() }, calls, inner)),
+      ...(journal === undefined ? {} : { journal }),
+      ...(inbox === undefined ? {} : { inbox }),
     };
     return await runTurns(talk, signal);
   } finally {
-    await servers.close();
+    await opening?.then(
+      (servers) => servers.close(),
+      () => {},
+    ); // C3
     report(attempt, member);
   }
 };
@@ -100,6 +132,16 @@ const subAgentsOf = ({ stores, agent }: Session) =>
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([agentId, versionId]) => ({ agentId, description: stores.agent(agentId, versionId).description }));
 
+const mayRemember = (action: AgentAction, { policy }: Session): boolean =>
+  action.memory.propose && policy.allows('remember');
+
+/** A step proposes in the name of its own agent, whoever it delegated to. */
+const scopesOf = ({ action, context }: Attempt) => ({
+  agent: `agent/${action.agent}`,
+  dag: `dag/${context.offer.dagName}`,
+  global: 'global',
+});
+
 const systemOf = ({ context, action }: Attempt, member: Member, mayPropose: boolean, servers: ServerTools): string => {
   const { agent, stores, skills, answer } = member.session;
   const { offer } = context;
@@ -114,7 +156,9 @@ const systemOf = ({ context, action }: Attempt, member: Member, mayPropose: bool
       ['step', offer.item === undefined ? offer.stepId : `${offer.stepId}, item ${offer.item.index}`],
       ['files', 'you have a private directory; paths are relative to it; it is removed after the step'],
       ...servers.facts,
+      ...(member.inbox === undefined ? [] : [messagesFact]),
       ['run', `${offer.run.id}, created at ${offer.run.createdAt}`],
+      ...(member.depth === 0 ? feedbackFacts(action.prompt, offer.run.feedback) : []),
     ],
     answersByTool: answer !== undefined,
   });
@@ -131,21 +175,19 @@ const memoryFor = ({ stores, agent }: Session, dagName: string) => {
 const delegate = async (
   attempt: Attempt,
   caller: Member,
-  input: JsonValue,
+  turn: number,
+  { index, input }: PlacedCall,
   signal: AbortSignal,
 ): Promise<JsonObject> => {
   const agentId = textField(input, 'agent');
   const prompt = textField(input, 'prompt');
-  const { stores, agent } = caller.session;
-  const versionId = Object.hasOwn(agent.subAgents, agentId) ? agent.subAgents[agentId] : undefined;
-  if (versionId === undefined) {
-    throw new DomainError('not_found', `there is no agent ${JSON.stringify(agentId)}; choose one that the tool names`);
-  }
+  const journal = caller.journal?.inner(turn, index);
   const deadline = createDeadline(attempt.deps.clock, signal);
+  const versionId = subAgentVersion(caller.session, agentId);
   const stepLog = caller.stepLog.nested(agentId);
   const proposals = caller.proposals.branch();
   try {
-    const session = openSession(stores, agentId, versionId, attempt.patterns);
+    const session = openSession(caller.session.stores, agentId, versionId, attempt.patterns);
     const limits = { ...session.limits, maxOutputBytes: Math.min(session.limits.maxOutputBytes, maxAnswerBytes) };
     deadline.set(limits.timeoutMs);
     const member: Member = {
@@ -154,6 +196,7 @@ const delegate = async (
       budget: caller.budget.within(limits, session.model),
       stepLog,
       proposals,
+      ...(journal === undefined ? {} : { journal }),
       leftMs: () => Math.min(caller.leftMs(), deadline.leftMs()),
     };
     const answer = await converse(attempt, member, prompt, deadline.signal);
@@ -170,8 +213,49 @@ const delegate = async (
   }
 };
 
+const subAgentVersion = ({ agent }: Session, agentId: string): VersionId => {
+  const versionId = Object.hasOwn(agent.subAgents, agentId) ? agent.subAgents[agentId] : undefined;
+  if (versionId !== undefined) return versionId;
+  throw new DomainError('not_found', `there is no agent ${JSON.stringify(agentId)}; choose one that the tool names`);
+};
+
+/** A sub-agent whose answer is recorded: what it used and proposed counts again, and nothing of it is carried out. */
+const replayDelegate = (
+  attempt: Attempt,
+  caller: Member,
+  turn: number,
+  { index, input }: PlacedCall,
+  result: RecordedResult,
+): void => {
+  const journal = caller.journal?.inner(turn, index);
+  if (journal?.recorded(1) === undefined) return;
+  const agentId = textField(input, 'agent');
+  const session = openSession(
+    caller.session.stores,
+    agentId,
+    subAgentVersion(caller.session, agentId),
+    attempt.patterns,
+  );
+  const proposals = caller.proposals.branch();
+  const budget = caller.budget.within(session.limits, session.model);
+  const member: Member = { ...caller, session, depth: caller.depth + 1, budget, proposals, journal };
+  replayConversation(
+    {
+      skills: session.skills,
+      skillFolders: attempt.skillFolders,
+      loadedSkills: new Set<string>(),
+      ...(mayRemember(attempt.action, session) ? { proposals } : {}),
+      scopes: scopesOf(attempt),
+      replayDelegate: (...inner) => replayDelegate(attempt, member, ...inner),
+    },
+    journal,
+    budget,
+  );
+  if (!result.isError) proposals.keep();
+};
+
 const report = ({ deps: { meter } }: Attempt, { budget }: Member): void => {
-  const usage = budget.ownUsage();
+  const usage = budget.paidUsage();
   const labels = usage.model === undefined ? {} : { model: usage.model };
   meter.count('skein_agent_turns_total', usage.turns, labels);
   meter.count('skein_agent_tokens_total', usage.inputTokens, { ...labels, direction: 'input' });

@@ -10,9 +10,9 @@ const maxLines = 400;
 const maxCharacters = 32_768;
 
 /** Every character that some reader takes for the end of a line, and the other control characters but the tab. */
-const lineBreak = /\r\n|(?!\t)[\p{Cc}\u2028\u2029]/u;
+export const lineBreak = /\r\n|(?!\t)[\p{Cc}\u2028\u2029]/u;
 /** Marks that turn the direction of text round, and invisible letters: they hide from people what a model reads. */
-const hidden = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/gu;
+export const hidden = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/gu;
 
 /**
  * Memory as data: each line is quoted with `| `, so nothing inside can look like a heading, a fence or an end mark of the prompt.

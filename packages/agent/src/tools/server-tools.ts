@@ -35,7 +35,7 @@ export interface ServerTools {
   readonly facts: readonly (readonly [name: string, value: string])[];
   has(tool: string): boolean;
   /** Throws what the server's failure is. */
-  call(tool: string, input: JsonValue, signal: AbortSignal): Promise<ServerToolResult>;
+  call(tool: string, input: JsonValue, signal: AbortSignal, idempotencyKey?: string): Promise<ServerToolResult>;
   close(): Promise<void>;
 }
 
@@ -47,6 +47,12 @@ interface Slot {
   failure?: DomainError;
   /** It worked before it failed. */
   hasWorked: boolean;
+}
+
+/** What a name that the model sees stands for. */
+interface Route {
+  readonly slot: Slot;
+  readonly tool: ToolDefinition;
 }
 
 /** Starts all servers at once and waits for each. Throws only the signal's reason. */
@@ -65,16 +71,16 @@ export const openServerTools = async (
     await close();
     throw signal.reason;
   }
-  const routes = new Map<string, { readonly slot: Slot; readonly tool: ToolDefinition }>();
+  const routes = new Map<string, Route>();
   for (const slot of slots) await addRoutes(deps, routes, slot);
   return {
     definitions: [...routes].map(([name, { tool }]) => ({ ...tool, name })),
     facts: factsOf(slots),
     has: (tool) => routes.has(tool),
-    call: async (tool, input, callSignal) => {
+    call: async (tool, input, callSignal, idempotencyKey) => {
       const route = routes.get(tool);
       if (route === undefined) throw new DomainError('not_found', `there is no tool ${JSON.stringify(tool)}`);
-      return callTool(deps, agentId, route.slot, route.tool.name, input, callSignal);
+      return callTool(deps, agentId, route, input, callSignal, idempotencyKey);
     },
     close,
   };
@@ -107,11 +113,7 @@ const offeredName = (server: string, tool: string): string =>
   `${server}__${tool}`.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, maxNameLength);
 
 /** A server of which a tool has the name of another one is refused as a whole: a name must not mean one thing today and another tomorrow. */
-const addRoutes = async (
-  deps: ServerToolsDeps,
-  routes: Map<string, { readonly slot: Slot; readonly tool: ToolDefinition }>,
-  slot: Slot,
-): Promise<void> => {
+const addRoutes = async (deps: ServerToolsDeps, routes: Map<string, Route>, slot: Slot): Promise<void> => {
   const tools = slot.server?.tools ?? slot.definition.pinned ?? [];
   const names = tools.map((tool) => offeredName(slot.name, tool.name));
   const clash = names.find((name, index) => routes.has(name) || names.indexOf(name) !== index);
@@ -143,10 +145,10 @@ const factsOf = (slots: readonly Slot[]): readonly (readonly [string, string])[]
 const callTool = async (
   deps: ServerToolsDeps,
   agentId: string,
-  slot: Slot,
-  tool: string,
+  { slot, tool }: Route,
   input: JsonValue,
   signal: AbortSignal,
+  idempotencyKey: string | undefined,
 ): Promise<ServerToolResult> => {
   const key = `${agentId}/${slot.name}`;
   if (slot.failure !== undefined && slot.hasWorked && !deps.restarted.has(key)) {
@@ -159,7 +161,9 @@ const callTool = async (
   if (failure !== undefined) throw failure;
   if (server === undefined) throw new DomainError('unavailable', `tool server ${slot.name} does not run`);
   try {
-    return await server.call(tool, input, signal);
+    return await (idempotencyKey === undefined
+      ? server.call(tool.name, input, signal)
+      : server.call(tool.name, input, signal, idempotencyKey));
   } catch (thrown) {
     if (signal.aborted) throw thrown;
     if (!isDomainError(thrown) || thrown.code === 'unavailable' || thrown.code === 'too_large') {

@@ -1,6 +1,5 @@
 import {
   canonicalJson,
-  cleanText,
   DomainError,
   isDomainError,
   type JsonObject,
@@ -9,6 +8,7 @@ import {
 } from '@skein/domain';
 import type { TextPatterns } from '@skein/ports';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import { cleanJson } from './clean-json.ts';
 
 /** An answer that was judged: the step's outputs with their size, or what is wrong with it. */
 export type JudgedAnswer =
@@ -31,7 +31,8 @@ export const compileAnswerSchema = (schema: JsonSchema, patterns: TextPatterns):
   return {
     toolSchema: isWrapped ? wrap(schema) : { ...schema, type: 'object' },
     judge: (input) => {
-      const cleaned = clean(input);
+      // A model's slip of that kind is not worth a repair.
+      const cleaned = cleanJson(input);
       if (!isObject(cleaned)) return { ok: false, problems: ['the answer must be an object'] };
       const value = isWrapped ? cleaned['result'] : cleaned;
       if (value === undefined) return { ok: false, problems: ['/result is missing'] };
@@ -106,14 +107,6 @@ const problemsOf = (errors: readonly ErrorObject[]): readonly string[] => {
     return `${error.instancePath === '' ? '/' : error.instancePath} ${error.message ?? error.keyword}${detail}`;
   });
   return errors.length > maxProblems ? [...told, `and ${errors.length - maxProblems} more`] : told;
-};
-
-/** NUL and lone surrogates cannot be stored; a model's slip of that kind is not worth a repair. */
-const clean = (value: JsonValue): JsonValue => {
-  if (typeof value === 'string') return cleanText(value);
-  if (Array.isArray(value)) return value.map(clean);
-  if (!isObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [cleanText(key), clean(inner)]));
 };
 
 const isObject = (value: JsonValue): value is JsonObject =>

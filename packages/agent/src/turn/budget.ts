@@ -28,14 +28,17 @@ const limitWords: { readonly [limit in LimitName]: string } = {
 export interface Budget {
   /** Before a turn. Returns how many tokens the turn may still produce. */
   beforeTurn(): number;
-  afterTurn(turn: Turn): void;
+  /** `isRecorded`: an attempt before this one made the turn. It counts against the limits all the same. */
+  afterTurn(turn: Turn, isRecorded?: boolean): void;
+  /** What one turn uses, with its cost. */
+  usageOf(turn: Turn): Usage;
   beforeToolCalls(count: number): void;
   beforeOutput(bytes: number): void;
   repaired(): void;
   /** What was used until now, sub-agents included; complete also after a failure. */
   usage(): Usage;
-  /** Without sub-agents. */
-  ownUsage(): Usage;
+  /** Without sub-agents, and without what attempts before this one have used. */
+  paidUsage(): Usage;
   /** A budget inside this one, of an agent that this one's agent called. */
   within(limits: AgentLimits, model: ModelContent): Budget;
 }
@@ -52,12 +55,22 @@ interface Counts {
   schemaRepairs: number;
 }
 
+const noCounts = (): Counts => ({ turns: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, schemaRepairs: 0 });
+
+const addTurn = (counts: Counts, { usage }: Turn): void => {
+  counts.turns += 1;
+  counts.inputTokens += count(usage.inputTokens);
+  counts.outputTokens += count(usage.outputTokens);
+};
+
 class CountingBudget implements Budget {
   readonly #limits: AgentLimits;
   readonly #model: ModelContent;
   readonly #caller: CountingBudget | undefined;
   readonly #called: CountingBudget[] = [];
-  readonly #own: Counts = { turns: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, schemaRepairs: 0 };
+  readonly #own: Counts = noCounts();
+  /** Of `#own`: what this attempt has used. */
+  readonly #paid: Counts = noCounts();
 
   constructor(limits: AgentLimits, model: ModelContent, caller: CountingBudget | undefined) {
     this.#limits = limits;
@@ -80,11 +93,16 @@ class CountingBudget implements Budget {
     return Math.min(left, this.#caller?.beforeTurn() ?? left);
   }
 
-  afterTurn(turn: Turn): void {
-    this.#own.turns += 1;
-    this.#own.inputTokens += count(turn.usage.inputTokens);
-    this.#own.outputTokens += count(turn.usage.outputTokens);
+  afterTurn(turn: Turn, isRecorded = false): void {
+    addTurn(this.#own, turn);
+    if (!isRecorded) addTurn(this.#paid, turn);
     this.checkTokens();
+  }
+
+  usageOf(turn: Turn): Usage {
+    const counts = noCounts();
+    addTurn(counts, turn);
+    return this.priced(counts);
   }
 
   beforeToolCalls(calls: number): void {
@@ -101,13 +119,17 @@ class CountingBudget implements Budget {
     this.#own.schemaRepairs += 1;
   }
 
-  ownUsage(): Usage {
-    const costUsd = costOf(this.#model, this.#own.inputTokens, this.#own.outputTokens);
-    return { ...this.#own, ...(costUsd === undefined ? {} : { costUsd }), model: nameOf(this.#model) };
+  paidUsage(): Usage {
+    return this.priced(this.#paid);
   }
 
   usage(): Usage {
-    return this.#called.map((budget) => budget.usage()).reduce(sum, this.ownUsage());
+    return this.#called.map((budget) => budget.usage()).reduce(sum, this.priced(this.#own));
+  }
+
+  private priced(counts: Counts): Usage {
+    const costUsd = costOf(this.#model, counts.inputTokens, counts.outputTokens);
+    return { ...counts, ...(costUsd === undefined ? {} : { costUsd }), model: nameOf(this.#model) };
   }
 
   private checkTokens(): void {

@@ -1,6 +1,7 @@
 import { isDomainError } from '@skein/domain';
 import type { Clock, Model, Random, Turn, TurnRequest } from '@skein/ports';
 import type { StepLog } from './step-log.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** What calling a model needs. */
 export interface ModelCaller {
@@ -54,13 +55,3 @@ const retryDelay = (thrown: unknown, retries: number, caller: ModelCaller): numb
   // Without a hint: doubling, with up to half of it added so that parallel items do not come back together.
   return Math.round(firstDelayMs * 2 ** retries * (1 + (caller.random?.next() ?? 0) / 2));
 };
-
-const untilAborted = <T>(work: Promise<T>, signal: AbortSignal): Promise<T> =>
-  new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    work
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', onAbort))
-      .catch(() => {});
-  });

@@ -1,7 +1,9 @@
 import type { TaskOffer, VersionId } from '@skein/domain';
+import { findTarget } from '@skein/domain';
+import { sendUnread } from '../delivery/deliver-messages.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
-import { loseTask } from '../fleet/end-session.ts';
+import { loseTask } from '../fleet/lose-task.ts';
 import type { HeldTask } from '../fleet/worker-session.ts';
 import { taskKey } from '../fleet/worker-session.ts';
 import type { LeasedTask } from '../run/plan-turn.ts';
@@ -27,16 +29,17 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
     tenant: actor.tenant,
     ref,
     offeredAt: engine.deps.clock.monotonicMs(),
+    progressAt: engine.deps.clock.monotonicMs(),
+    state: 'leased',
     received: false,
     started: 'no',
   };
-  if (engine.fleet.ofWorker(session.workerId) !== session) {
-    // The worker was given up while the lease was on its way to the disk: it never heard of the task.
-    loseTask(engine, session, { ...held, started: 'never' }, 'lease_lapsed');
+  if (engine.fleet.ofWorker(session.workerId) !== session || session.link === undefined || session.silent) {
+    // The worker was lost, or fell silent, while the lease was on its way to the disk: it never heard of the task, and to be absent is no attempt.
+    loseTask(engine, session, { ...held, started: 'never' }, 'refused');
     return;
   }
   session.tasks.set(key, held);
-  if (session.link === undefined) return;
   const isAgent = definition.action.kind === 'agent';
   const digest = state.snapshotDigest;
   const sealed = digest === undefined || !isAgent ? undefined : engine.sealed.find(digest);
@@ -58,6 +61,16 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
     run: { id: actor.runId, createdAt: new Date(state.createdAt).toISOString(), params: {} },
   };
   if (inputs.item !== undefined) offer.item = inputs.item;
+  if (inputs.resume !== undefined) offer.resume = inputs.resume;
+  const target = findTarget(state, task.step)?.target;
+  const round = target?.round ?? 0;
+  if (round > 0) offer.round = round;
+  const unread = target?.mailbox?.unread ?? 0;
+  if (unread > 0) offer.unread = unread;
+  const { feedback } = state;
+  if (feedback?.to === task.stepId) {
+    offer.run = { ...offer.run, feedback: { by: feedback.by, text: feedback.text, round: feedback.round } };
+  }
   if (digest !== undefined && isAgent) {
     const { attachment, transfer } = attachSnapshot(engine, session, digest, sealed);
     offer.snapshot = attachment;
@@ -70,4 +83,5 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
   engine.fleet.refresh(session);
   engine.deps.meter.count(metric.tasksOffered);
   session.send({ type: 'offer', offer });
+  sendUnread(engine, actor, task.step);
 };

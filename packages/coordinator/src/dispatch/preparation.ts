@@ -6,6 +6,8 @@ import type { IndexedDag } from '../project/dag-cache.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import type { KnownValues } from './known-values.ts';
 import { missing } from './known-values.ts';
+import type { StoredResume, WantedResume } from './resume-point.ts';
+import { resumeKey, storeResume } from './resume-point.ts';
 import { fetchValue, storeValue, valueKey } from './stored-values.ts';
 
 /** Values that a path's resolution waits for, or has got; kept until the task is leased. */
@@ -14,6 +16,8 @@ export interface Preparation {
   readonly stored: Map<string, ValueRef>;
   /** DAGs that a call needs. */
   readonly dags: Map<Digest, IndexedDag>;
+  /** What an agent goes on from, and of which entries it was made. */
+  resume?: { readonly key: string; readonly stored: StoredResume };
   /** The snapshot was read, also if it is too large to stay in memory. */
   sealed: boolean;
   busy: boolean;
@@ -37,6 +41,7 @@ export interface Missing {
   readonly store: Map<string, JsonValue>;
   snapshot?: Digest;
   dag?: Digest;
+  resume?: WantedResume;
   /** Root of a tree whose runs must be counted. */
   tree?: RunId;
 }
@@ -73,6 +78,14 @@ const fetchMissing = async (engine: Engine, actor: RunActor, path: StepPath, wan
     if (wanted.dag !== undefined)
       preparation.dags.set(wanted.dag, await engine.dags.byDigest(actor.tenant, wanted.dag));
     if (wanted.tree !== undefined) await engine.trees.load(engine, actor.tenant, wanted.tree);
+    if (wanted.resume !== undefined) {
+      // The state may be ahead of the log: the entries are read once they are there.
+      await Promise.resolve();
+      while (actor.inFlight !== undefined) await actor.inFlight;
+      if (actor.dropped) return;
+      const stored = await storeResume(engine, actor.tenant, actor.runId, wanted.resume);
+      preparation.resume = { key: resumeKey(wanted.resume), stored };
+    }
     preparation.busy = false;
     engine.wake(actor);
   } catch (thrown) {

@@ -33,7 +33,8 @@ type CallStep = Step & { readonly action: Extract<Step['action'], { readonly kin
 /** True for a step that calls a DAG. */
 export const isCall = (step: Step): step is CallStep => step.action.kind === 'call';
 
-const scopeOf = (state: RunState, path: StepPath, known: KnownValues): RenderScope | typeof missing => {
+/** Whose references a step of the coordinator's own renders, and on what; `missing` when its item must be fetched first. */
+export const scopeOf = (state: RunState, path: StepPath, known: KnownValues): RenderScope | typeof missing => {
   const parsed = parseStepPath(path);
   const lenient = isHandlerId(path);
   const step = parsed?.index === undefined ? undefined : state.steps.get(parsed.stepId);
@@ -45,7 +46,8 @@ const scopeOf = (state: RunState, path: StepPath, known: KnownValues): RenderSco
   return { state, item: { index: parsed.index, value: { inline: item } }, lenient };
 };
 
-const isMet = ({ condition, expected = '', negate }: Precondition, lookup: Lookup): boolean =>
+/** Whether a precondition that compares two texts holds. */
+export const isMet = ({ condition, expected = '', negate }: Precondition, lookup: Lookup): boolean =>
   (renderPlain(condition, lookup) === renderPlain(expected, lookup)) !== negate;
 
 /** The DAG that a name means for this run, fixed at its admission (R4). Throws `invalid_argument`, `not_found`. */

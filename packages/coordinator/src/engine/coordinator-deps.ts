@@ -2,6 +2,7 @@ import type { MemoryPolicy } from '@skein/domain';
 import type {
   BlobStore,
   Clock,
+  DeliveryStore,
   Hasher,
   IdSource,
   Log,
@@ -39,6 +40,7 @@ export interface CoordinatorDeps {
   readonly shards: ShardStore;
   readonly projectReader: ProjectReader;
   readonly memory: MemoryStore;
+  readonly delivery: DeliveryStore;
   /** Values of the secrets that tasks ask for; without it this coordinator has none, and workers bring their own. */
   readonly secretValues?: SecretSource;
 }
@@ -55,6 +57,16 @@ export interface MemoryConfig {
     readonly dag: MemoryPolicy;
     readonly agent: MemoryPolicy;
   };
+}
+
+/** What is kept and for how long; times in ms. */
+export interface RetentionConfig {
+  /** A finished run keeps its facts and logs for so long, then only its last state; 0: for ever. */
+  readonly runMs: number;
+  /** Delivery events are kept for so long (0: whatever their age), and of each tenant never more than `maxEvents`. */
+  readonly eventMs: number;
+  readonly maxEvents: number;
+  readonly sweepMs: number;
 }
 
 /** Settings of a coordinator; times in ms, sizes in bytes. */
@@ -89,6 +101,14 @@ export interface CoordinatorConfig {
   readonly snapshotRetentionMs: number;
   /** Period of the sweep that removes snapshots. */
   readonly snapshotSweepMs: number;
+  /** Addresses of coordinators (`HOST:PORT`) that workers are told to try when they lose this one. At most 32. */
+  readonly advertise: readonly string[];
+  /**
+   * Second and later leases of a step after losses, against storms: at most this part of the recent leases, and never fewer than
+   * `minPerSecond`. The first lease after a loss is free.
+   */
+  readonly redelivery: { readonly share: number; readonly minPerSecond: number };
+  readonly retention: RetentionConfig;
 }
 
 /** Defaults of `CoordinatorConfig`. */
@@ -113,4 +133,7 @@ export const defaultCoordinatorConfig: CoordinatorConfig = {
   },
   snapshotRetentionMs: 7 * 86_400_000,
   snapshotSweepMs: 60_000,
+  advertise: [],
+  redelivery: { share: 0.1, minPerSecond: 5 },
+  retention: { runMs: 90 * 86_400_000, eventMs: 30 * 86_400_000, maxEvents: 100_000, sweepMs: 60_000 },
 };

@@ -1,6 +1,9 @@
 import type { JsonValue } from '@skein/domain';
 import type { LRUCache } from 'lru-cache';
+import type { EventWriter } from '../delivery/event-writer.ts';
+import type { FencedTasks } from '../delivery/fenced-writes.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { RedeliveryBudget } from '../dispatch/redelivery-budget.ts';
 import type { TaskClasses } from '../dispatch/task-class.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { DagCache } from '../project/dag-cache.ts';
@@ -15,6 +18,7 @@ import type { TokenCache } from '../token/token-cache.ts';
 import type { CoordinatorConfig, CoordinatorDeps } from './coordinator-deps.ts';
 import type { DueWheel } from './due-wheel.ts';
 import type { Health } from './health.ts';
+import type { StoreGate } from './store-gate.ts';
 
 /** What one coordinator holds in memory: a cache of the log, its workers, and nothing that a crash could lose. */
 export interface Engine {
@@ -23,7 +27,10 @@ export interface Engine {
   readonly runs: RunTable;
   readonly fleet: Fleet;
   readonly dispatcher: Dispatcher;
+  readonly redeliveries: RedeliveryBudget;
   readonly classes: TaskClasses;
+  readonly events: EventWriter;
+  readonly fenced: FencedTasks;
   readonly wheel: DueWheel;
   readonly watchers: RunWatchers;
   readonly calls: OpenCalls;
@@ -33,6 +40,7 @@ export interface Engine {
   readonly window: AdmissionWindow;
   readonly tokens: TokenCache;
   readonly health: Health;
+  readonly store: StoreGate;
   /** Parsed values of blobs, by tenant and digest. */
   readonly values: LRUCache<string, NonNullable<JsonValue>>;
   /** Gives the run a turn at the end of the current callback. */

@@ -62,6 +62,11 @@ export class Health {
       this.lagMs = Math.max(0, now - (this.#lastBeatAt ?? now) - beatMs);
       this.#lastBeatAt = now;
       this.#meter.gauge(metric.loopLag, this.lagMs / 1000);
+      if (this.lastCommitAt !== undefined) this.#meter.gauge(metric.lastCommitAge, (now - this.lastCommitAt) / 1000);
+      this.#meter.gauge(
+        metric.oldestUnacknowledged,
+        this.oldestWaitingAt === undefined ? 0 : (now - this.oldestWaitingAt) / 1000,
+      );
       this.#schedule();
     });
   }

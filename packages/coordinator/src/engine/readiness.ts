@@ -31,10 +31,22 @@ export const readinessOf = (engine: Engine): Readiness => {
   const waitingMs = health.oldestWaitingAt === undefined ? 0 : now - health.oldestWaitingAt;
   const age = health.lastCommitAt === undefined ? 'none yet' : `${Math.round(now - health.lastCommitAt)} ms ago`;
   checks['store'] = {
-    ok: waitingMs < maxAppendMs && health.failures === 0,
-    detail: `last commit ${age}, ${health.waiting} waiting, ${health.failures} failed since`,
+    ok: waitingMs < maxAppendMs && health.failures === 0 && engine.store.reason === undefined,
+    detail: `${engine.store.reason === undefined ? '' : `takes no writes (${engine.store.reason}) for ${Math.round(engine.store.closedMs)} ms, `}last commit ${age}, ${health.waiting} waiting, ${health.failures} failed since`,
+  };
+  const { quarantined } = runs;
+  checks['runs'] = {
+    // The others go on, so that this is for people, not for a load balancer.
+    ok: true,
+    detail: quarantined.length === 0 ? 'all readable' : `not driven here: ${quarantined.join(', ')}`,
   };
   const unknown = phase === 'running' && (silentMs === undefined || silentMs >= staleMs);
   const ready = Object.values(checks).every(({ ok }) => ok);
-  return { status: unknown ? 'unknown' : ready ? 'ready' : 'not_ready', checks };
+  return {
+    status: unknown ? 'unknown' : ready ? 'ready' : 'not_ready',
+    checks,
+    loopLagMs: health.lagMs,
+    ...(health.lastCommitAt === undefined ? {} : { lastCommitAgeMs: now - health.lastCommitAt }),
+    ...(health.oldestWaitingAt === undefined ? {} : { oldestWaitingMs: now - health.oldestWaitingAt }),
+  };
 };

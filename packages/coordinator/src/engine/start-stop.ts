@@ -5,6 +5,7 @@ import { startCollecting } from '../project/collect-snapshots.ts';
 import { fillWindow } from '../submit/fill-window.ts';
 import type { Engine } from './engine.ts';
 import { isPassing } from './is-passing.ts';
+import { startRetention } from './retention.ts';
 import { claimShards, startSweeps } from './sweep.ts';
 
 /** Tries of the first claim, and the wait between them in ms. */
@@ -33,6 +34,7 @@ export const startCoordinator = async (engine: Engine): Promise<void> => {
   const stopSweeps = startSweeps(engine);
   const stopFolds = startFolds(engine);
   const stopCollecting = startCollecting(engine);
+  const stopRetention = startRetention(engine);
   const unsubscribe = engine.deps.queue.onAvailable(() => {
     if (engine.window.room > 0) fillWindow(engine);
   });
@@ -40,6 +42,8 @@ export const startCoordinator = async (engine: Engine): Promise<void> => {
     stopSweeps();
     stopFolds();
     stopCollecting();
+    stopRetention();
+    engine.store.close();
     unsubscribe();
     engine.health.stop();
     engine.wheel.close();
@@ -71,6 +75,7 @@ export const stopCoordinator = async (engine: Engine): Promise<void> => {
     }
   }
   engine.runs.clear();
+  await engine.events.close();
   await engine.deps.logs.flush();
   await engine.deps.shards.release(engine.config.coordinatorId);
 };

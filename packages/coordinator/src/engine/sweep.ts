@@ -1,5 +1,5 @@
 import { DomainError, shardCount } from '@skein/domain';
-import { checkLeases } from '../fleet/end-session.ts';
+import { checkLeases, endSession } from '../fleet/end-session.ts';
 import { auditLeases } from '../run/adopt-leases.ts';
 import { auditCalls } from '../run/tend-call.ts';
 import { fillWindow } from '../submit/fill-window.ts';
@@ -7,6 +7,7 @@ import { recheckTokens } from '../token/manage-tokens.ts';
 import type { Engine } from './engine.ts';
 import { isPassing } from './is-passing.ts';
 import { metric } from './metric-names.ts';
+import { ShardWatch } from './shard-watch.ts';
 
 /** Due runs that one sweep looks at. */
 const maxDue = 1_000;
@@ -16,18 +17,46 @@ const openEvery = 30;
 
 const allShards = Array.from({ length: shardCount }, (_, shard) => shard);
 
+const watches = new WeakMap<Engine, ShardWatch>();
+
+const watchOf = (engine: Engine): ShardWatch => {
+  const watch = watches.get(engine) ?? new ShardWatch(engine.deps, engine.config);
+  watches.set(engine, watch);
+  return watch;
+};
+
+/** Another coordinator is home to every run now: the workers are sent to look for it. What they hold is for it to judge. */
+const sendWorkersAway = (engine: Engine): void => {
+  for (const session of engine.fleet.sessions) {
+    session.tasks.clear();
+    endSession(engine, session, new DomainError('unavailable', 'another coordinator is home to the runs'));
+    engine.fleet.forget(session);
+  }
+};
+
 /** Claims or renews shards, and forgets the runs of those that were lost. Throws `unavailable`. */
 export const claimShards = async (engine: Engine): Promise<void> => {
   const { config, deps, runs } = engine;
-  const homes = await deps.shards.claim(config.coordinatorId, allShards, deps.clock.now(), config.shardLeaseMs);
-  const mine = new Set(
-    homes.filter(({ coordinatorId }) => coordinatorId === config.coordinatorId).map(({ shard }) => shard),
+  const askedAt = deps.clock.monotonicMs();
+  const homes = await watchOf(engine).claim(allShards);
+  const epochs = new Map(
+    homes
+      .filter(({ coordinatorId }) => coordinatorId === config.coordinatorId)
+      .map(({ shard, epoch }) => [shard, epoch]),
   );
-  const lost = [...runs.shards].some((shard) => !mine.has(shard));
-  for (const shard of mine) if (!runs.shards.has(shard)) runs.unread.add(shard);
+  const mine = new Set(epochs.keys());
+  // A new epoch: somebody else was home meanwhile, and may have written.
+  const kept = new Set([...mine].filter((shard) => runs.epochs.get(shard) === epochs.get(shard)));
+  const lost = [...runs.shards].some((shard) => !kept.has(shard));
+  for (const shard of mine) if (!kept.has(shard)) runs.unread.add(shard);
   for (const shard of runs.unread) if (!mine.has(shard)) runs.unread.delete(shard);
+  const wasLate = askedAt >= runs.homeUntil;
   runs.shards = mine;
-  if (lost) for (const actor of runs.actors) if (!mine.has(actor.shard)) runs.drop(engine, actor);
+  runs.epochs = epochs;
+  runs.homeUntil = askedAt + config.shardLeaseMs;
+  if (lost) for (const actor of runs.actors) if (!kept.has(actor.shard)) runs.drop(engine, actor);
+  if (lost && kept.size === 0) sendWorkersAway(engine);
+  if (wasLate) for (const actor of runs.actors) engine.wake(actor);
   if (runs.unread.size === 0) return;
   // A shard counts as read only once its runs are here: otherwise their workers would be told that they hold nothing.
   const reading = [...runs.unread];
@@ -96,8 +125,9 @@ export const startSweeps = (engine: Engine): (() => void) => {
   let cancelSweep: () => void = () => {};
   let cancelCheck: () => void = () => {};
   const sweep = async (): Promise<void> => {
+    const isLate = engine.runs.homeUntil - clock.monotonicMs() < (engine.config.shardLeaseMs * 2) / 3;
     try {
-      if (count % renewEvery === 0) await claimShards(engine);
+      if (count % renewEvery === 0 || engine.runs.unread.size > 0 || isLate) await claimShards(engine);
       await sweepStore(engine, count);
       if (count % 5 === 4) await recheckTokens(engine);
     } catch (thrown) {

@@ -2,33 +2,21 @@ import type { LossReason } from '@skein/domain';
 import { DomainError, toErrorData } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
-import { postCommand } from '../run/run-turn.ts';
+import { endIfStuck } from './end-if-stuck.ts';
+import { definitionOf, judgeSuspected, loseTask, othersStarted, takeBack } from './lose-task.ts';
 import type { HeldTask, WorkerSession } from './worker-session.ts';
 
-/** What the log says about a lost task's start when the coordinator is not sure: a step that must not run twice counts as started. */
-const startedOf = (engine: Engine, held: HeldTask): boolean => {
-  if (held.started === 'yes') return true;
-  if (held.started === 'never') return false;
-  const actor = engine.runs.find(held.ref.runId);
-  const step = held.ref.step.split('[')[0] ?? '';
-  const mustNotRunTwice = actor?.state.graph.byId.get(step)?.onWorkerLoss === 'fail';
-  return held.started === 'unknown' || mustNotRunTwice;
+/** True for a step that may run at two workers at once; one that must not run again after a loss is lost only with its worker. */
+const isRepeatSafe = (engine: Engine, held: HeldTask): boolean => {
+  const definition = definitionOf(engine, held);
+  return definition?.repeatSafe === true && definition.onWorkerLoss !== 'fail';
 };
 
-/**
- * Ends a task's lease: its run leases it again, or gives it up. Should the fact be lost with its turn, the reload of the run
- * finds a lease that nobody holds and ends it again.
- */
-export const loseTask = (engine: Engine, session: WorkerSession, held: HeldTask, reason: LossReason): void => {
-  const actor = engine.runs.find(held.ref.runId);
-  session.tasks.delete(held.key);
-  engine.deps.meter.count(metric.tasksLost, 1, { reason });
-  if (actor === undefined) return;
-  const started = startedOf(engine, held);
-  const { step, token } = held.ref;
-  postCommand(engine, actor, {
-    command: { type: 'lose', step, token, reason, started },
-  });
+/** A suspect's steps that may run twice are leased elsewhere at once; the others wait for the lapse, or for the worker to come back. */
+const takeBackRepeatSafe = (engine: Engine, session: WorkerSession): void => {
+  const shared = othersStarted(engine, session);
+  for (const held of session.tasks.values())
+    if (isRepeatSafe(engine, held)) takeBack(engine, session, held, shared(held), true);
 };
 
 /** Takes the stream from a session. The worker is suspect: it keeps its tasks until its lease lapses, repeat-safe ones excepted. */
@@ -40,17 +28,14 @@ export const detachStream = (engine: Engine, session: WorkerSession): void => {
   session.offersSent = 0;
   engine.fleet.refresh(session);
   engine.fleet.connectionsChanged();
-  for (const held of session.tasks.values()) {
-    const actor = engine.runs.find(held.ref.runId);
-    const step = held.ref.step.split('[')[0] ?? '';
-    if (actor?.state.graph.byId.get(step)?.repeatSafe === true) loseTask(engine, session, held, 'lease_lapsed');
-  }
+  takeBackRepeatSafe(engine, session);
   forgetIfIdle(engine, session);
 };
 
-/** A worker without a stream and without a task is nothing to remember. */
+/** A worker without a stream and without a task is nothing to remember, once it is known what became of it. */
 const forgetIfIdle = (engine: Engine, session: WorkerSession): void => {
-  if (session.link === undefined && session.tasks.size === 0) engine.fleet.forget(session);
+  if (session.link === undefined && session.tasks.size === 0 && session.suspected.size === 0)
+    engine.fleet.forget(session);
 };
 
 /** Ends a session's stream from this side. */
@@ -64,10 +49,31 @@ export const endSession = (engine: Engine, session: WorkerSession, error?: Domai
 
 /** The worker is gone for good: all that it held is leased again at once. */
 export const buryWorker = (engine: Engine, session: WorkerSession, reason: LossReason): void => {
-  for (const held of session.tasks.values()) loseTask(engine, session, held, reason);
+  const shared = othersStarted(engine, session);
+  for (const held of session.tasks.values()) {
+    if (reason === 'lease_lapsed') takeBack(engine, session, held, shared(held));
+    else loseTask(engine, session, held, reason, reason === 'worker_exited' && shared(held));
+  }
+  judgeSuspected(engine, session, reason !== 'drained');
   const error = reason === 'drained' ? undefined : new DomainError('unavailable', 'this worker is taken for lost');
   endSession(engine, session, error);
   forgetIfIdle(engine, session);
+};
+
+/**
+ * A coordinator that was stopped or busy for long has heard nobody, and that says nothing of the workers: their leases last one period
+ * from now on, so that a pause does not lose them all (rule 5).
+ */
+const graceAfterPause = (engine: Engine, now: number): void => {
+  const { fleet, config, deps } = engine;
+  const pausedMs = now - fleet.checkedAt;
+  fleet.checkedAt = now;
+  if (pausedMs <= config.heartbeatMs) return;
+  deps.log.warn('leases are extended after a pause of the coordinator', { pausedMs });
+  for (const session of fleet.sessions) {
+    session.lastHeardAt = now;
+    for (const held of session.tasks.values()) held.progressAt = now;
+  }
 };
 
 /**
@@ -77,6 +83,7 @@ export const buryWorker = (engine: Engine, session: WorkerSession, reason: LossR
 export const checkLeases = (engine: Engine): void => {
   const { config, fleet, deps } = engine;
   const now = deps.clock.monotonicMs();
+  graceAfterPause(engine, now);
   for (const session of fleet.sessions) {
     const silentMs = now - session.lastHeardAt;
     if (silentMs >= config.leaseMs) {
@@ -87,14 +94,16 @@ export const checkLeases = (engine: Engine): void => {
     const silent = silentMs > 2 * config.heartbeatMs;
     const paused = session.pausedUntil > now ? session.pausedUntil : 0;
     if (silent !== session.silent || paused !== session.pausedUntil) {
+      const isSuspect = silent && !session.silent;
       session.silent = silent;
       session.pausedUntil = paused;
       fleet.refresh(session);
+      if (isSuspect) takeBackRepeatSafe(engine, session);
     }
     for (const held of session.tasks.values()) {
+      endIfStuck(engine, session, held, now);
       if (held.received || now - held.offeredAt < config.leaseMs || session.link === undefined) continue;
-      session.send({ type: 'revoke', task: held.ref });
-      loseTask(engine, session, held, 'lease_lapsed');
+      takeBack(engine, session, held);
     }
   }
   deps.meter.gauge(metric.workers, fleet.sessions.length);

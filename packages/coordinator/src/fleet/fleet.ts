@@ -15,6 +15,8 @@ export class Fleet {
   readonly #available = new Set<WorkerSession>();
   readonly #exited = new Set<string>();
   #slots = 0;
+  /** Monotonic ms at which the sessions were judged last. */
+  checkedAt = Number.POSITIVE_INFINITY;
   /** Bumped with every change of who could take a task. */
   version = 0;
 

@@ -1,5 +1,15 @@
-import type { Digest, SessionId, StepKind, TaskRef, TenantId, WorkerId, WorkerInfo, WorkerLoad } from '@skein/domain';
-import type { CoordinatorMessage, StreamLink } from '@skein/ports';
+import type {
+  Digest,
+  SessionId,
+  StepKind,
+  TaskDeliveryState,
+  TaskRef,
+  TenantId,
+  WorkerId,
+  WorkerInfo,
+  WorkerLoad,
+} from '@skein/domain';
+import type { CoordinatorMessage, StreamLink, WorkerMessage } from '@skein/ports';
 import type { SnapshotFormat } from '@skein/snapshot';
 import { formatOf, snapshotFormats } from '@skein/snapshot';
 import { Holdings } from './holdings.ts';
@@ -16,8 +26,20 @@ export interface HeldTask {
   readonly ref: TaskRef;
   /** Monotonic ms of the offer on the present stream. */
   readonly offeredAt: number;
+  /** By the table of delivery: `leased` until the worker says that it has it, then `acknowledged`, then `running`. */
+  state: TaskDeliveryState;
   received: boolean;
   started: Started;
+  /** Monotonic ms of the last sign that the attempt goes on: the offer, a log, a checkpoint. */
+  progressAt: number;
+  /** What the worker said of messages, by number: known here only, and only of use while they are unread. */
+  hints?: Map<number, 'delivered' | 'presented'>;
+  /** Checkpoints that wait, in order, while their run is read again. */
+  waitingCheckpoints?: {
+    readonly messages: Extract<WorkerMessage, { readonly type: 'checkpoint' }>[];
+    failures: number;
+    timed: boolean;
+  };
   /** Set once the task was told to stop. */
   cancelReason?: string;
   /** Set when it was offered with a snapshot by this coordinator. */
@@ -51,6 +73,8 @@ export class WorkerSession implements WorkerLoad {
   pausedUntil = 0;
   refusals = 0;
   readonly tasks = new Map<string, HeldTask>();
+  /** Tasks that were taken from it though it may be alive, until it is known: if it is gone, they are charged with it. */
+  readonly suspected = new Map<string, { readonly ref: TaskRef; readonly shared: boolean }>();
   holdings = new Holdings();
   /** Parts on their own that left here to their end, and did not leave the worker's cache since. */
   readonly partsSent = new Set<Digest>();

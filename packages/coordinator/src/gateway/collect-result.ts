@@ -1,5 +1,6 @@
 import type { TaskRef, TaskResult } from '@skein/domain';
 import { findTarget, isDomainError } from '@skein/domain';
+import { tellFenced } from '../delivery/fenced-writes.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
@@ -18,11 +19,11 @@ const maxPauseMs = 5_000;
 /** What became of a result. `conflict`: its token is that of a recorded result, which says something else. */
 type Judgement = 'recorded' | 'repeated' | 'stale' | 'conflict';
 
-/** To the worker a conflict is one more result that came too late; people are told the difference. */
 const acknowledge = (engine: Engine, session: WorkerSession, task: TaskRef, judgement: Judgement): void => {
   const { runId, step, attempt, token } = task;
   engine.deps.meter.count(metric.results, 1, { outcome: judgement });
   if (judgement === 'stale' || judgement === 'conflict') {
+    tellFenced(engine, session.tenant, task, 'result', judgement);
     const message = judgement === 'stale' ? 'stale result refused' : 'another result under a recorded token refused';
     engine.deps.log.warn(message, {
       runId,
@@ -33,8 +34,7 @@ const acknowledge = (engine: Engine, session: WorkerSession, task: TaskRef, judg
     });
   }
   session.tasks.delete(taskKey(task));
-  const outcome = judgement === 'conflict' ? 'stale' : judgement;
-  session.send({ type: 'result_acknowledged', task: { runId, step, attempt, token }, outcome });
+  session.send({ type: 'result_acknowledged', task: { runId, step, attempt, token }, outcome: judgement });
 };
 
 /** A result whose token is recorded already: the same again, or another one. */
@@ -122,6 +122,8 @@ const openForHolder = async (engine: Engine, session: WorkerSession, result: Tas
     tenant: session.tenant,
     ref: { runId, step, attempt, token },
     offeredAt: engine.deps.clock.monotonicMs(),
+    progressAt: engine.deps.clock.monotonicMs(),
+    state: 'running',
     received: true,
     started: 'yes',
   });
@@ -165,6 +167,10 @@ export const collectResult = (engine: Engine, session: WorkerSession, result: Ta
 };
 
 const take = (engine: Engine, session: WorkerSession, result: TaskResult, tries: number): void => {
+  if (engine.fleet.held(session, result)?.waitingCheckpoints !== undefined) {
+    collectLater(engine, session, result, tries); // K2
+    return;
+  }
   const actor = engine.runs.find(result.runId);
   if (actor === undefined || actor.tenant !== session.tenant) {
     void judgeFromLog(engine, session, result, tries);

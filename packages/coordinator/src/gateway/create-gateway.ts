@@ -1,6 +1,8 @@
 import type { Digest, SessionId, TaskRef } from '@skein/domain';
 import { DomainError, maxOutputsBytes } from '@skein/domain';
 import type { CoordinatorGateway, JoinCredentials, PartRequest } from '@skein/ports';
+import type { FencedWrite } from '../delivery/fenced-writes.ts';
+import { countFenced } from '../delivery/fenced-writes.ts';
 import { notePart, sendEnvelope } from '../dispatch/send-snapshot.ts';
 import type { Engine } from '../engine/engine.ts';
 import { buryWorker } from '../fleet/end-session.ts';
@@ -15,11 +17,13 @@ const authorise = async (
   credentials: JoinCredentials,
   sessionId: SessionId,
   task: TaskRef,
+  kind: FencedWrite,
 ): Promise<{ readonly session: WorkerSession; readonly held: HeldTask }> => {
   const identity = await engine.tokens.authenticate(credentials.token, 'join');
   const session = engine.fleet.ofSession(sessionId);
   const held = session === undefined ? undefined : engine.fleet.held(session, task);
   if (session === undefined || session.tenant !== identity.tenant || held === undefined) {
+    countFenced(engine, kind);
     throw new DomainError('stale_fencing_token', 'the task is not held by this session', {
       runId: task.runId,
       step: task.step,
@@ -68,14 +72,14 @@ export const createGateway = (engine: Engine): CoordinatorGateway => ({
 
   fetchSnapshot: async (credentials, sessionId, request) => {
     requireRunning(engine);
-    const { session, held } = await authorise(engine, credentials, sessionId, request.task);
+    const { session, held } = await authorise(engine, credentials, sessionId, request.task, 'fetch_snapshot');
     const sealed = await snapshotOf(engine, session, request);
     return sendEnvelope(engine, session, held, sealed, request.held);
   },
 
   fetchPart: async (credentials, sessionId, request, onBytes) => {
     requireRunning(engine);
-    const { session, held } = await authorise(engine, credentials, sessionId, request.task);
+    const { session, held } = await authorise(engine, credentials, sessionId, request.task, 'fetch_part');
     const sealed = await snapshotOf(engine, session, request);
     const { part, offset } = request;
     const member = await engine.sealed.member(sealed, part);
@@ -89,19 +93,19 @@ export const createGateway = (engine: Engine): CoordinatorGateway => ({
 
   readSecret: async (credentials, sessionId, task, secret) => {
     requireRunning(engine);
-    const { session } = await authorise(engine, credentials, sessionId, task);
+    const { session } = await authorise(engine, credentials, sessionId, task, 'read_secret');
     return readTaskSecret(engine, session, task, secret);
   },
 
   fetchBlob: async (credentials, sessionId, task, digest: Digest) => {
     requireRunning(engine);
-    const { session } = await authorise(engine, credentials, sessionId, task);
+    const { session } = await authorise(engine, credentials, sessionId, task, 'fetch_blob');
     return engine.deps.blobs.get(session.tenant, digest);
   },
 
   storeBlob: async (credentials, sessionId, task, bytes) => {
     requireRunning(engine);
-    const { session } = await authorise(engine, credentials, sessionId, task);
+    const { session } = await authorise(engine, credentials, sessionId, task, 'store_blob');
     if (bytes.byteLength > maxOutputsBytes) {
       throw new DomainError('too_large', 'the output of a step is too large', {
         limit: maxOutputsBytes,

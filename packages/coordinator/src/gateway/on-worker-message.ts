@@ -1,8 +1,13 @@
 import { markStarted } from '@skein/domain';
 import type { WorkerMessage } from '@skein/ports';
+import { noteMessages } from '../delivery/deliver-messages.ts';
+import { countFenced } from '../delivery/fenced-writes.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
+import { judgeSuspected } from '../fleet/lose-task.ts';
+import { moveHeldTask } from '../fleet/move-held-task.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
+import { collectCheckpoint } from './collect-checkpoint.ts';
 import { collectResult } from './collect-result.ts';
 
 /** Handles one message of a welcomed worker. Synchronous: what must be durable is answered later. */
@@ -20,14 +25,15 @@ export const onWorkerMessage = (
       break;
     case 'received': {
       const held = engine.fleet.held(session, message.task);
-      if (held !== undefined) held.received = true;
+      if (held !== undefined && moveHeldTask(engine, held, 'received')) held.received = true;
       break;
     }
     case 'started': {
       const held = engine.fleet.held(session, message.task);
-      if (held === undefined) break;
+      if (held === undefined || !moveHeldTask(engine, held, 'started')) break;
       held.received = true;
       held.started = 'yes';
+      held.progressAt = engine.deps.clock.monotonicMs();
       session.refusals = 0;
       const actor = engine.runs.find(message.task.runId);
       if (actor !== undefined) markStarted(actor.state, message.task.step, message.task.token, engine.deps.clock.now());
@@ -38,8 +44,10 @@ export const onWorkerMessage = (
       const held = engine.fleet.held(session, message.task);
       if (held === undefined) {
         engine.deps.meter.count(metric.logsRefused);
+        countFenced(engine, 'log');
         break;
       }
+      held.progressAt = engine.deps.clock.monotonicMs();
       const { runId, step, attempt } = held.ref;
       engine.deps.logs.append({ tenant: held.tenant, runId, step, attempt }, message.bytes);
       break;
@@ -47,11 +55,19 @@ export const onWorkerMessage = (
     case 'result':
       collectResult(engine, session, message.result);
       break;
+    case 'checkpoint':
+      collectCheckpoint(engine, session, message);
+      break;
+    case 'messages_received':
+    case 'messages_presented':
+      noteMessages(engine, session, message);
+      break;
     case 'heartbeat':
       session.lastHeardAt = engine.deps.clock.monotonicMs();
       session.send({ type: 'heartbeat_answer', sentAtMs: message.sentAtMs });
       if (session.silent) {
         session.silent = false;
+        judgeSuspected(engine, session, false);
         engine.fleet.refresh(session);
         engine.dispatcher.pump();
       }

@@ -7,7 +7,7 @@ const pair = dagOf([stepOf('a'), stepOf('b')], { name: 'pair' });
 
 describe('a result that comes again', () => {
   test.each(['at once', 'after a restart', 'after the run has ended'])(
-    'another result under a recorded token is refused as stale and told apart from a repetition, %s',
+    'another result under a recorded token is refused as a conflict and told apart from a repetition, %s',
     async (when) => {
       const scene = await createScene({ dags: [when === 'after the run has ended' ? single : pair] });
       const worker = await scene.join();
@@ -29,7 +29,7 @@ describe('a result that comes again', () => {
       sender.finish(offer, { status: 'failed', error: { code: 'internal', message: 'no' } });
       await scene.settle();
       const outcomes = sender.of('result_acknowledged').map(({ outcome }) => outcome);
-      expect(outcomes.slice(-3)).toEqual(['repeated', 'stale', 'stale']);
+      expect(outcomes.slice(-3)).toEqual(['repeated', 'conflict', 'conflict']);
       const warned = scene.lines.filter(({ message }) => message === 'another result under a recorded token refused');
       expect(warned).toHaveLength(2);
       expect((await scene.types(runId)).filter((type) => type === 'step_finished')).toHaveLength(1);

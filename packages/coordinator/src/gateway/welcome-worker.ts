@@ -4,9 +4,12 @@ import type { CoordinatorMessage, StreamLink, HeldTask as ToldTask, WorkerMessag
 import { protocolVersions } from '@skein/ports';
 import type { SnapshotFormat } from '@skein/snapshot';
 import { formatOf } from '@skein/snapshot';
+import { redeliver } from '../delivery/deliver-messages.ts';
 import type { Engine } from '../engine/engine.ts';
-import { detachStream, loseTask } from '../fleet/end-session.ts';
+import { detachStream } from '../fleet/end-session.ts';
 import { Holdings } from '../fleet/holdings.ts';
+import { judgeSuspected, loseTask } from '../fleet/lose-task.ts';
+import type { HeldTask } from '../fleet/worker-session.ts';
 import { taskKey, WorkerSession } from '../fleet/worker-session.ts';
 import { leaseAt } from '../run/lease-at.ts';
 import type { Identity } from '../token/token-cache.ts';
@@ -68,14 +71,33 @@ const keepTasks = (engine: Engine, session: WorkerSession, running: readonly Tol
       tenant: session.tenant,
       ref,
       offeredAt: now,
+      progressAt: now,
+      state: started ? 'running' : 'acknowledged',
       received: true,
       started: started ? 'yes' : 'no',
+      ...(known?.hints === undefined ? {} : { hints: known.hints }),
       ...(known?.cancelReason === undefined ? {} : { cancelReason: known.cancelReason }),
     });
     if (started) markStarted(current.state, step as StepPath, token as FencingToken, engine.deps.clock.now());
     kept.push(ref);
   }
   return kept;
+};
+
+/** End of every session id of a process: by it the log tells one process from another under the same worker id. */
+const processMark = (engine: Engine, incarnation: string): string =>
+  `.${engine.deps.hasher.digest(incarnation).slice(-12)}`;
+
+/**
+ * A task that the log says was offered to this process, before this coordinator began, and that the process has never heard of: the
+ * offer did not leave. Without that proof it counts as begun.
+ */
+const neverArrived = (engine: Engine, { gaveUp, worker }: Hello, held: HeldTask): boolean => {
+  if (held.started !== 'unknown' || gaveUp === undefined) return false;
+  const state = engine.runs.find(held.ref.runId)?.state;
+  const lease = state === undefined ? undefined : leaseAt(state, held.ref.step);
+  const isSameProcess = lease?.sessionId.endsWith(processMark(engine, worker.incarnation)) === true;
+  return isSameProcess && !gaveUp.some((task) => taskKey(task) === held.key);
 };
 
 /**
@@ -101,13 +123,14 @@ export const welcomeWorker = (
     return err(new DomainError('permission_denied', 'this worker id belongs to another tenant', { workerId }));
   }
   const now = deps.clock.monotonicMs();
-  const sessionId = deps.ids.next('ses');
+  const sessionId = `${deps.ids.next('ses')}${processMark(engine, incarnation)}`;
   const session = known ?? new WorkerSession(workerId, identity.tenant, sessionId, now);
   const oldLink = session.link;
   if (oldLink !== undefined) {
     session.link = undefined;
     oldLink.close(new DomainError('unavailable', 'the worker opened another stream'));
   }
+  if (session.suspected.size > 0) judgeSuspected(engine, session, session.info?.incarnation !== incarnation);
   session.tokenId = identity.tokenId;
   session.sessionId = sessionId;
   session.info = hello.worker;
@@ -138,11 +161,18 @@ export const welcomeWorker = (
     leaseMs: config.leaseMs,
     snapshotFormat: snapshotFormat.version,
     keep,
+    ...(config.advertise.length === 0 ? {} : { coordinators: config.advertise }),
   });
   for (const held of session.tasks.values()) {
-    if (!accounted.has(held.key)) loseTask(engine, session, held, 'worker_forgot');
-    else if (held.cancelReason !== undefined)
+    if (!accounted.has(held.key)) {
+      if (neverArrived(engine, hello, held)) held.started = 'never';
+      loseTask(engine, session, held, 'worker_forgot');
+    } else if (held.cancelReason !== undefined)
       session.send({ type: 'cancel', task: held.ref, reason: held.cancelReason });
+  }
+  for (const { runId, step } of keep) {
+    const actor = engine.runs.find(runId);
+    if (actor !== undefined) redeliver(engine, actor, step);
   }
   // A send may have found the stream broken.
   if (session.link !== link) detachStream(engine, session);

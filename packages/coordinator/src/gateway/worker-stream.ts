@@ -12,6 +12,7 @@ import { welcomeWorker } from './welcome-worker.ts';
  * The coordinator's end of one worker stream.
  *  W1 messages wait, bounded, until the credentials are known; the first must be `hello`, which comes once
  *  W2 a message of a stream that its session has left (a reconnect took over) changes nothing
+ *  W4 a coordinator that is home to no run takes no worker, so that it looks for the one that is; nor one that has not read its runs yet
  *  W3 no message, however wrong, ends more than its own stream; nothing is thrown into the transport
  */
 
@@ -24,6 +25,14 @@ interface StreamState {
   session: WorkerSession | undefined;
   early: WorkerMessage[];
 }
+
+/** Why no worker can work here now (W4). */
+const refusalOf = ({ phase, runs }: Engine): DomainError | undefined => {
+  if (phase !== 'running' || runs.unread.size > 0)
+    return new DomainError('unavailable', 'the coordinator is not ready');
+  if (runs.shards.size > 0) return undefined;
+  return new DomainError('unavailable', 'another coordinator is home to the runs');
+};
 
 /** Opens a worker's stream. Never throws; a refusal is a message and the end of the stream. */
 export const openWorkerStream = (
@@ -57,6 +66,11 @@ export const openWorkerStream = (
     if (state.phase === 'expecting_hello') {
       if (message.type !== 'hello' || state.identity === undefined) {
         refuse(new DomainError('invalid_argument', 'the first message of a stream must be hello'));
+        return;
+      }
+      const refusal = refusalOf(engine);
+      if (refusal !== undefined) {
+        refuse(refusal);
         return;
       }
       const welcomed = welcomeWorker(engine, state.identity, message, outgoing);
@@ -114,8 +128,9 @@ export const openWorkerStream = (
     }
   };
 
-  if (engine.phase !== 'running') {
-    refuse(new DomainError('unavailable', 'the coordinator is not ready'));
+  const refusal = refusalOf(engine);
+  if (refusal !== undefined) {
+    refuse(refusal);
   } else {
     try {
       const identity = engine.tokens.authenticateNow(credentials.token, 'join');

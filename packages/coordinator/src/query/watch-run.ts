@@ -2,8 +2,8 @@ import type { JsonObject, RunFact, RunId, TenantId } from '@skein/domain';
 import type { RunEvent } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
 
-/** Facts that are read at once. */
-const pageFacts = 500;
+/** Facts that are read at once, each at most 64 KiB: what a reader that stopped reading holds of the memory. */
+const pageFacts = 32;
 
 /** Looks again after so many ms without a wake-up: another coordinator may drive the run. */
 const pollMs = 1_000;
@@ -12,6 +12,15 @@ const eventOf = (runId: RunId, seq: number, fact: RunFact): RunEvent => {
   const { type, v: _version, at, ...data } = fact;
   return { seq, type, at: new Date(at).toISOString(), runId, data: data as unknown as JsonObject };
 };
+
+/** Stands for facts that retention removed; its number is that of the last one, so a reader goes on after it. */
+const gapOf = (engine: Engine, runId: RunId, from: number, to: number): RunEvent => ({
+  seq: to,
+  type: 'gap',
+  at: new Date(engine.deps.clock.now()).toISOString(),
+  runId,
+  data: { from, to },
+});
 
 /** Resolves with the next wake-up, after the poll time, or when the signal aborts. */
 const nextWake = (
@@ -36,8 +45,9 @@ const nextWake = (
   });
 
 /**
- * Facts of a run as events, from the store, in order and without a gap: first those after `afterSeq`, then as they become durable,
- * until the run has finished or the signal aborts. A slow reader holds up nobody. Throws `not_found`, `unavailable`.
+ * Facts of a run as events, from the store, in order: first those after `afterSeq`, then as they become durable, until the run has
+ * finished or the signal aborts. What retention removed is one event `gap` with `{ from, to }`, never silent. A slow reader holds up
+ * nobody, and holds one small page. Throws `not_found`, `unavailable`.
  */
 export const watchRun = async function* (
   engine: Engine,
@@ -63,6 +73,12 @@ export const watchRun = async function* (
       }
       if (facts.length === 0) {
         const head = await engine.deps.runs.readHead(tenant, runId);
+        const pruned = head?.prunedSeq ?? 0;
+        if (pruned > seq) {
+          yield gapOf(engine, runId, seq + 1, pruned);
+          seq = pruned;
+          continue;
+        }
         // A reader that resumes behind the end has seen all.
         if (head?.finishedAt !== undefined && head.seq <= seq) return;
         if (head === undefined || head.seq <= seq) await nextWake(engine, woken, signal);

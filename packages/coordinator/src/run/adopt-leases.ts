@@ -26,6 +26,8 @@ export const leasesOf = (
  */
 export const adoptLeases = (engine: Engine, actor: RunActor, why: 'from_log' | 'after_conflict'): void => {
   const { fleet, deps } = engine;
+  // A message that the log turns out to hold may not have been sent.
+  for (const path of actor.state.unread) actor.redeliver.add(path);
   for (const { path, attempt, lease } of leasesOf(actor.state)) {
     const ref = { runId: actor.runId, step: path, attempt, token: lease.token };
     const key = taskKey(ref);
@@ -45,6 +47,8 @@ export const adoptLeases = (engine: Engine, actor: RunActor, why: 'from_log' | '
         tenant: actor.tenant,
         ref,
         offeredAt: deps.clock.monotonicMs(),
+        progressAt: deps.clock.monotonicMs(),
+        state: 'acknowledged',
         received: true,
         started: why === 'from_log' ? 'unknown' : 'never',
       });

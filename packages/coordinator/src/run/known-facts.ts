@@ -17,6 +17,15 @@ const versions = {
   step_skipped: 1,
   cancel_requested: 1,
   run_finished: 1,
+  turn_planned: 1,
+  tool_done: 1,
+  agent_restarted: 1,
+  message_accepted: 1,
+  message_ended: 1,
+  message_replied: 1,
+  step_waiting: 1,
+  step_answered: 1,
+  step_pushed_back: 1,
 } as const satisfies Record<RunFactType, number>;
 
 /** The first fact that this build does not know, which means "do not drive this run here". */

@@ -29,13 +29,19 @@ const fromCheckpoint = async (engine: Engine, head: RunHead): Promise<RunState |
 };
 
 /**
- * Folds a run from the store. Throws `not_found`, `unimplemented` (a fact of an unknown type or version), `unavailable`.
+ * Folds a run from the store. Throws `not_found`, `unimplemented` (a fact of an unknown type or version), `data_corrupt`, `unavailable`.
  */
 export const loadRun = async (engine: Engine, tenant: TenantId, runId: RunId): Promise<LoadedRun> => {
   const head = await engine.deps.runs.readHead(tenant, runId);
   if (head === undefined) throw new DomainError('not_found', `there is no run ${runId}`, { runId });
   const { dag, graph } = await engine.dags.byDigest(tenant, head.dagDigest);
-  const base = head.seq > engine.config.checkpointFacts ? await fromCheckpoint(engine, head) : undefined;
+  const isPruned = head.prunedSeq !== undefined;
+  const base = isPruned || head.seq > engine.config.checkpointFacts ? await fromCheckpoint(engine, head) : undefined;
+  if (isPruned && (base === undefined || base.seq < head.prunedSeq)) {
+    throw new DomainError('data_corrupt', 'the last state of the run, which stands for its facts, cannot be read', {
+      runId,
+    });
+  }
   const state = base ?? createRunState(tenant, runId, dag, graph);
   const checkpointSeq = state.seq;
   const facts = await engine.deps.runs.readFacts(tenant, runId, state.seq);

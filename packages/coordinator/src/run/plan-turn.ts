@@ -16,11 +16,13 @@ import type { PreparedCall } from '../dispatch/prepare-call.ts';
 import { isCall, prepareCall } from '../dispatch/prepare-call.ts';
 import type { PreparedInputs } from '../dispatch/prepare-task.ts';
 import { prepareItems, prepareTask } from '../dispatch/prepare-task.ts';
+import { isWaiting, prepareWait, waitCommand } from '../dispatch/prepare-wait.ts';
 import type { TaskClass } from '../dispatch/task-class.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
 import { boundError } from './bound-error.ts';
 import { newRunId } from './new-run-id.ts';
+import { redeliveryAt } from './redelivery-at.ts';
 import { storedProposals, withAdmissibleProposals } from './result-proposals.ts';
 import type { PendingCommand, RunActor, Settlement } from './run-actor.ts';
 import { rootOf } from './tree-sizes.ts';
@@ -54,6 +56,8 @@ export interface TurnDraft {
   readonly proposals: StoredProposal[];
   cancel: readonly TaskToCancel[];
   cancelCalls: readonly CallToCancel[];
+  /** When the budget lets the first of the steps that wait for it be leased again, ms. */
+  redeliverAt: number | undefined;
   dueAt: number | undefined;
 }
 
@@ -71,6 +75,8 @@ const apply = (actor: RunActor, draft: TurnDraft, given: RunCommand, now: number
   const decision = decide(actor.state, command, now);
   if (!decision.ok) return refused(decision.error);
   for (const fact of decision.value) evolve(actor.state, fact);
+  // Values that were prepared for steps of the round before are not those of the next.
+  if (command.type === 'push_back') actor.preparations.clear();
   if (command.type === 'submit' && actor.largeParams !== undefined) actor.state.params = actor.largeParams;
   draft.facts.push(...decision.value);
   if (command.type === 'finish') draft.proposals.push(...storedProposals(actor.state, decision.value, command.result));
@@ -143,6 +149,18 @@ const beginCall = (engine: Engine, actor: RunActor, draft: TurnDraft, task: Read
   return true;
 };
 
+/** Begins a wait that may begin. True when something changed, so that the run must be planned again. */
+const beginWait = (engine: Engine, actor: RunActor, draft: TurnDraft, task: ReadyTask, now: number): boolean => {
+  const definition = actor.state.graph.byId.get(task.stepId);
+  if (definition === undefined || !isWaiting(definition)) return false;
+  const { step } = task;
+  const prepared = prepareWait(engine, actor, step, definition);
+  if (prepared.status === 'pending') return false;
+  actor.preparations.delete(step);
+  const command = waitCommand(step, prepared, now);
+  return apply(actor, draft, command, now).status === 'recorded';
+};
+
 type Placement = 'leased' | 'failed' | 'waits';
 
 const placeReady = (engine: Engine, actor: RunActor, draft: TurnDraft, task: ReadyTask, now: number): Placement => {
@@ -160,6 +178,11 @@ const placeReady = (engine: Engine, actor: RunActor, draft: TurnDraft, task: Rea
     const failed = apply(actor, draft, { type: 'fail_step', step: task.step, error: prepared.error }, now);
     return failed.status === 'recorded' ? 'failed' : 'waits';
   }
+  const redeliverAt = redeliveryAt(engine, actor, task.step, now);
+  if (redeliverAt > now) {
+    draft.redeliverAt = Math.min(draft.redeliverAt ?? redeliverAt, redeliverAt);
+    return 'waits';
+  }
   const snapshot = step.action.kind === 'agent' ? actor.state.snapshotDigest : undefined;
   const slot = engine.dispatcher.take(actor, taskClass, snapshot);
   if (!slot.ok) {
@@ -171,6 +194,8 @@ const placeReady = (engine: Engine, actor: RunActor, draft: TurnDraft, task: Rea
   const lease = apply(actor, draft, { type: 'lease', step: task.step, workerId, sessionId }, now);
   if (lease.status !== 'recorded') return 'waits';
   actor.preparations.delete(task.step);
+  actor.redeliveries.delete(task.step);
+  engine.redeliveries.leased();
   slot.value.reserved += 1;
   engine.fleet.refresh(slot.value);
   draft.leased.push({ task, token: actor.state.seq, session: slot.value, inputs: prepared.value });
@@ -215,6 +240,7 @@ export const openDraft = (actor: RunActor): TurnDraft => {
     proposals: [],
     cancel: [],
     cancelCalls: [],
+    redeliverAt: undefined,
     dueAt: undefined,
   };
 };
@@ -242,7 +268,11 @@ export const planTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): voi
     for (const stepId of plan.expand) changed = expandStep(engine, actor, draft, stepId, now) || changed;
     if (changed) continue;
     for (const task of plan.calls) changed = beginCall(engine, actor, draft, task, now) || changed;
+    draft.redeliverAt = undefined;
+    for (const task of plan.waits) changed = beginWait(engine, actor, draft, task, now) || changed;
     if (plan.ready.length > 0) changed = placeAll(engine, actor, draft, plan, now) || changed;
     if (!changed) break;
   }
+  const { redeliverAt } = draft;
+  if (redeliverAt !== undefined) draft.dueAt = Math.min(draft.dueAt ?? redeliverAt, redeliverAt);
 };

@@ -32,23 +32,27 @@ const holdsCancel = (failed: RunState, held: RunState): boolean => {
 /**
  * After an append that may or may not have happened: reads the run again, as often as it takes, and puts the commands of the failed
  * turn back in front. Deciding them on what the log says settles each truthfully: a result that was recorded is a repetition,
- * a lease that is gone makes its holder stale. Nothing is acknowledged that the log does not hold.
+ * a lease that is gone makes its holder stale. Nothing is acknowledged that the log does not hold. `from_log` when somebody else may
+ * have written meanwhile: then a lease that is new here may well be at work.
  */
 export const recoverRun = async (
   engine: Engine,
   actor: RunActor,
   batch: readonly PendingCommand[],
   cause: DomainError,
+  why: 'from_log' | 'after_conflict' = 'after_conflict',
 ): Promise<void> => {
   engine.deps.meter.count(metric.runsReloaded);
   engine.deps.log.warn('run is read again after an append in doubt', { runId: actor.runId, cause: cause.code });
+  // Nothing is answered meanwhile: what is not on disk is not acknowledged. A run that was never created has nothing to wait for.
+  if (actor.creation === undefined) await engine.store.opened();
   // A store that reads but does not write must not make this a busy loop.
   if (actor.doubts > 0)
     await engine.deps.clock.sleep(Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(10, actor.doubts - 1)));
   actor.doubts += 1;
   const failed = actor.state;
   for (let waitMs = firstRetryMs; ; waitMs = Math.min(maxRetryMs, waitMs * 2)) {
-    if (engine.phase === 'stopped' || actor.dropped) {
+    if (engine.phase === 'stopped' || engine.store.isOver || actor.dropped) {
       failAll(actor, batch, new DomainError('unavailable', 'the coordinator stopped'));
       return;
     }
@@ -76,7 +80,10 @@ export const recoverRun = async (
   actor.preparations.clear();
   actor.called.clear();
   engine.trees.forget(rootOf(actor.state));
-  const again = batch.filter((pending) => !isAdmission(pending) || actor.state.status === 'running');
+  const { status } = actor.state;
+  // A run whose first step waits is admitted and waiting in one turn.
+  const isAdmitted = status === 'running' || status === 'waiting';
+  const again = batch.filter((pending) => !isAdmission(pending) || isAdmitted);
   for (const pending of batch) {
     if (!again.includes(pending)) pending.settle?.({ status: 'failed', error: cause });
   }
@@ -88,7 +95,7 @@ export const recoverRun = async (
     return false;
   });
   actor.mailbox = [...open, ...actor.mailbox];
-  adoptLeases(engine, actor, 'after_conflict');
+  adoptLeases(engine, actor, why);
   adoptCalls(engine, actor);
   if (isTerminalRun(actor.state.status)) tendCaller(engine, actor.state);
   // Plans again also when nobody asked: the facts that the failed turn had planned are still due.

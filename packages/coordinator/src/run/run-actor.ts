@@ -58,6 +58,12 @@ export class RunActor {
   /** Children that are to be cancelled, by the last durable plan, and those of them that were told. */
   stopping: ReadonlySet<RunId> = new Set();
   readonly stopped = new Set<RunId>();
+  /** Steps whose worker came back while an append was in flight, and gets its unread messages after it. */
+  readonly redeliver = new Set<StepPath>();
+  /** Monotonic instants (ms) from which steps that were lost more than once may be leased again: see `RedeliveryBudget`. */
+  readonly redeliveries = new Map<StepPath, number>();
+  /** Steps whose last worker was only suspect when they were taken from it, and turned out to be gone: see `late` of `step_lost`. */
+  readonly lateLosses = new Map<StepPath, 'alone' | 'shared'>();
   checkpointSeq = 0;
   /** Appends in a row that were not known to be durable. */
   doubts = 0;

@@ -19,9 +19,13 @@ export class RunTable {
   readonly #actors = new Map<RunId, RunActor>();
   readonly #loading = new Map<RunId, Promise<RunActor>>();
   readonly #finished = new LRUCache<RunId, RunState>({ max: maxFinished });
-  readonly #undrivable = new Set<RunId>();
+  readonly #undrivable = new Map<RunId, DomainError>();
   /** Shards that this coordinator is home to. */
   shards: ReadonlySet<number> = new Set();
+  /** The epoch under which each of them was claimed. */
+  epochs: ReadonlyMap<number, number> = new Map();
+  /** On the monotonic clock: after it another coordinator may be home to them, and what is in memory may be behind the log. */
+  homeUntil = Number.POSITIVE_INFINITY;
   /** Of these, shards whose open runs have not all been read yet. */
   readonly unread = new Set<number>();
 
@@ -41,6 +45,11 @@ export class RunTable {
   finished(tenant: TenantId, runId: RunId): RunState | undefined {
     const state = this.#finished.get(runId);
     return state?.tenant === tenant ? state : undefined;
+  }
+
+  /** Runs that are left alone because what is stored of them is damaged, or of another version; at most 20 are named. */
+  get quarantined(): readonly RunId[] {
+    return [...this.#undrivable.keys()].slice(0, 20);
   }
 
   isUndrivable(runId: RunId): boolean {
@@ -73,6 +82,8 @@ export class RunTable {
       if (known.tenant !== tenant) throw new DomainError('not_found', `there is no run ${runId}`, { runId });
       return known;
     }
+    const damage = this.#undrivable.get(runId);
+    if (damage !== undefined) throw damage;
     const loading = this.#loading.get(runId);
     if (loading !== undefined) return loading;
     const load = this.#load(engine, tenant, runId).finally(() => this.#loading.delete(runId));
@@ -115,20 +126,29 @@ export class RunTable {
       actor.checkpointSeq = checkpointSeq;
       if (engine.phase === 'stopped') throw new DomainError('unavailable', 'the coordinator is stopping');
       this.#actors.set(runId, actor);
-      if (!isTerminalRun(state.status) && state.status !== 'queued') engine.window.entered(actor);
+      if (state.status === 'running') engine.window.entered(actor);
       adoptLeases(engine, actor, 'from_log');
       adoptCalls(engine, actor);
       return actor;
     } catch (thrown) {
-      if (isDomainError(thrown) && thrown.code === 'unimplemented') this.#refuse(engine, runId, thrown);
+      if (isDomainError(thrown) && (thrown.code === 'unimplemented' || thrown.code === 'data_corrupt'))
+        this.#refuse(engine, runId, thrown);
       throw thrown;
     }
   }
 
+  /** Leaves a run alone until the next start: what is stored of it is damaged. */
+  quarantine(engine: Engine, actor: RunActor, error: DomainError): void {
+    this.drop(engine, actor);
+    // One that was never created is no run.
+    if (actor.creation === undefined) this.#refuse(engine, actor.runId, error);
+  }
+
   #refuse(engine: Engine, runId: RunId, error: DomainError): void {
     if (this.#undrivable.has(runId) || this.#undrivable.size >= maxUndrivable) return;
-    this.#undrivable.add(runId);
+    this.#undrivable.set(runId, error);
     engine.deps.meter.count(metric.runsUndrivable);
+    engine.deps.meter.gauge(metric.runsQuarantined, this.quarantined.length);
     engine.deps.log.error('run is not driven here', { runId, error: error.message });
   }
 }

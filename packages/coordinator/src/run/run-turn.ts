@@ -1,5 +1,7 @@
 import { DomainError, encodeRunState, isDomainError, isTerminalRun } from '@skein/domain';
 import type { AppendOutcome, AppendRequest } from '@skein/ports';
+import { deliverMessages } from '../delivery/deliver-messages.ts';
+import { recordsOf } from '../delivery/records-of-turn.ts';
 import { offerTask } from '../dispatch/offer-task.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
@@ -17,6 +19,8 @@ import { tendCaller } from './tend-call.ts';
  *  T2 one append per turn
  *  T3 effects (offers, cancels, answers, wake-ups) only after the append is durable
  *  T4 an append that is not known to be durable throws the state away; the log says what holds (recover-run.ts)
+ *  T6 while the store says that it cannot write, runs have no turns; when it can again, all have one
+ *  T7 a coordinator that did not renew its shards in time has no turns until it did: its memory may be behind the log
  *  T5 a turn never awaits a peer, and an error of one run never leaves it
  */
 
@@ -42,9 +46,13 @@ export const askRun = (engine: Engine, actor: RunActor, command: PendingCommand[
 /** Gives a run its turn at the end of the current callback, so that all messages of one frame make one turn. */
 export const wakeRun = (engine: Engine, actor: RunActor): void => {
   if (actor.scheduled || actor.inFlight !== undefined || actor.dropped) return;
+  // T6
+  if (engine.store.reason !== undefined && actor.creation === undefined) return;
   actor.scheduled = true;
   queueMicrotask(() => {
     actor.scheduled = false;
+    // T7
+    if (engine.deps.clock.monotonicMs() >= engine.runs.homeUntil) return;
     if (actor.inFlight === undefined && !actor.dropped && engine.phase !== 'stopped') takeTurn(engine, actor);
   });
 };
@@ -89,6 +97,7 @@ const requestOf = (actor: RunActor, draft: TurnDraft): AppendRequest => ({
   ...(actor.pins === undefined ? {} : { pinsSnapshot: actor.pins }),
   ...(actor.expectsRevision === undefined ? {} : { expectsRevision: actor.expectsRevision }),
   ...(draft.proposals.length === 0 ? {} : { proposals: draft.proposals }),
+  ...recordsOf(actor.state, draft.facts),
 });
 
 /** What an outcome says of the store's health: an input that it refuses is no failure of the store. */
@@ -104,15 +113,17 @@ const endOf = (
 const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promise<void> => {
   const { health, deps } = engine;
   const beganAt = health.appendBegins();
+  const request = requestOf(actor, draft);
   let outcome: AppendOutcome | { readonly status: 'unknown'; readonly error: DomainError };
   try {
-    outcome = await deps.runs.append(requestOf(actor, draft));
+    outcome = await deps.runs.append(request);
   } catch (thrown) {
     const error = isDomainError(thrown) ? thrown : new DomainError('internal', 'the append failed', undefined, thrown);
     if (!isDomainError(thrown)) deps.log.error('append of a run failed', { runId: actor.runId, error: thrown });
     outcome = { status: 'unknown', error };
   }
   health.appendEnds(beganAt, endOf(outcome));
+  if (outcome.status === 'unknown') engine.store.failed(outcome.error);
   if (engine.phase === 'stopped') {
     giveBackSlots(engine, draft);
     settleAll(engine, draft.batch, () => ({
@@ -129,6 +140,8 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
       actor.largeParams = undefined;
       actor.bugs = 0;
       actor.doubts = 0;
+      for (const { kind, reason } of request.deadLetters ?? [])
+        deps.meter.count(metric.deadLetters, 1, { outcome: 'dead_lettered', kind, reason });
       afterTurn(engine, actor, draft);
       saveCheckpointIfDue(engine, actor);
       break;
@@ -146,10 +159,17 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
         actor,
         draft.batch,
         new DomainError('version_conflict', 'the run changed since it was read'),
+        'from_log',
       );
       break;
     case 'unknown':
       giveBackSlots(engine, draft);
+      if (outcome.error.code === 'data_corrupt') {
+        const { error } = outcome;
+        engine.runs.quarantine(engine, actor, error);
+        settleAll(engine, draft.batch, () => ({ status: 'failed', error }));
+        break;
+      }
       if (neverAppends(outcome.error)) {
         onBug(engine, actor, draft.batch, outcome.error);
         break;
@@ -228,6 +248,7 @@ const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
   giveBackSlots(engine, draft);
   for (const leased of draft.leased) offerTask(engine, actor, leased);
   for (const task of draft.cancel) cancelHeldTask(engine, actor, task);
+  deliverMessages(engine, actor, draft.facts, draft.leased);
   followCalls(engine, actor, draft);
   settleAll(engine, draft.batch, (index) => draft.settlements[index] ?? { status: 'recorded', facts: 0 });
   for (const taskClass of new Set([...actor.waits.keys(), ...draft.waits.keys()])) {
@@ -242,6 +263,8 @@ const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
     tendCaller(engine, actor.state);
   }
   if (actor.state.status === 'running' && !actor.counted) engine.window.entered(actor);
+  // Runs that wait for a person, perhaps for weeks, keep no other run from beginning.
+  if (actor.state.status === 'waiting') engine.window.left(actor);
   retire(engine, actor);
 };
 

@@ -136,7 +136,9 @@ export const createScheduler = (deps: FireSchedulesDeps): Scheduler => {
     try {
       await refresh(now);
     } catch (thrown) {
-      log.warn('schedules cannot be listed now', { error: thrown });
+      // A coordinator that is started again is away for a moment: one line, without a stack.
+      const isAway = isDomainError(thrown) && thrown.code === 'unavailable';
+      log.warn('schedules cannot be listed now', isAway ? { reason: thrown.message } : { error: thrown });
     }
     await Promise.all([...entries.values()].map((entry) => fireDue(entry, now)));
   };

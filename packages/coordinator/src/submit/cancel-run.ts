@@ -27,6 +27,7 @@ export const cancelRun = async (
       limit: maxMessageBytes,
       actual,
     });
+  engine.store.requireOpen();
   for (let tries = 1; ; tries += 1) {
     const actor = await engine.runs.open(engine, tenant, runId);
     if (actor.mailbox.length >= maxWaiting) {

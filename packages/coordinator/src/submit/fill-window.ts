@@ -129,6 +129,8 @@ const fillOnce = async (engine: Engine, filling: Filling): Promise<void> => {
 
 /** Lets queued runs in while the window has room, in the store's order. One filling at a time; never throws. */
 export const fillWindow = (engine: Engine): void => {
+  // It is called again when the store takes writes.
+  if (engine.store.reason !== undefined) return;
   let filling = fillings.get(engine);
   if (filling === undefined) {
     filling = {

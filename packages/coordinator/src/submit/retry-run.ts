@@ -36,7 +36,7 @@ export const retryRun = async (
   engine: Engine,
   tenant: TenantId,
   runId: RunId,
-  options: { readonly latest?: boolean; readonly by: string },
+  options: { readonly latest?: boolean; readonly by: string; readonly idempotencyKey?: string },
 ): Promise<RunView> => {
   const state = await engine.runs.read(engine, tenant, runId, (current) => {
     if (current.source.kind === 'call') {
@@ -51,6 +51,7 @@ export const retryRun = async (
     });
   });
   const dag = await engine.dags.byDigest(tenant, state.dagDigest);
+  const { idempotencyKey } = options;
   const latest = options.latest === true;
   const { timeoutMs, untrustedInput } = state;
   const earlier = latest ? undefined : admittedWith(state);
@@ -63,6 +64,9 @@ export const retryRun = async (
     priority: state.priority,
     source: latest ? { kind: 'retry', retryOf: runId, latest: true } : { kind: 'retry', retryOf: runId },
     kept: keptSteps(state),
+    ...(idempotencyKey === undefined
+      ? {}
+      : { idempotency: { key: idempotencyKey, bodyDigest: engine.deps.hasher.digest(`retry ${runId}`) } }),
     ...(earlier === undefined ? {} : { earlier }),
     ...(timeoutMs === undefined || timeoutMs === state.dag.timeoutMs ? {} : { timeoutMs }),
     ...(untrustedInput === undefined ? {} : { untrustedInput }),

@@ -106,6 +106,7 @@ export const createRun = async (
   engine: Engine,
   run: NewRun,
 ): Promise<{ readonly run: RunView; readonly created: boolean }> => {
+  engine.store.requireOpen();
   for (let tries = 1; ; tries += 1) {
     const { settlement, actor } = await tryCreate(engine, run, tries > maxSealings);
     switch (settlement.status) {

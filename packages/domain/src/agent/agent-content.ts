@@ -83,6 +83,21 @@ export interface ToolsContent {
   readonly allow: readonly string[];
   readonly bash: { readonly allow: readonly string[]; readonly deny: readonly string[] };
   readonly servers: { readonly [name: string]: McpServer };
+  /** What is declared of a tool's effects, by the tool's name as the model sees it; absent when nothing is. */
+  readonly effects?: { readonly [tool: string]: ToolEffects };
+}
+
+/** How far a tool may be repeated, and what happens to a call of it whose outcome is unknown. */
+export interface ToolEffects {
+  /** `read_only` and `idempotent` calls may be repeated; `effect` is what `bash` and the tools of servers are when nothing is said. */
+  readonly class?: 'read_only' | 'idempotent' | 'effect';
+  /** For an `effect` call with an unknown outcome, after `reconcile` could not say either: `fail` the step (default), or `tell` the model and go on. */
+  readonly unknown?: 'fail' | 'tell';
+  /**
+   * Asks the target what happened. `tool`: a tool of a server, called with `{ key, tool, input }`, that answers `{ "status": "done" | "not_done" | "unknown", "output"? }`;
+   * `command`: for `bash`, run with `SKEIN_IDEMPOTENCY_KEY`; exit 0 means done (stdout is the output), 1 not done, anything else unknown.
+   */
+  readonly reconcile?: { readonly tool: string } | { readonly command: string };
 }
 
 /**

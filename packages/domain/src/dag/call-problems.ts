@@ -21,26 +21,30 @@ export const callProblems = (inline: InlineDags, at: DagPath, step: Step): reado
   return [
     ...nameProblems(at, action),
     ...environmentProblems(at, action),
-    ...step.preconditions.flatMap((precondition, index) => {
-      const texts = [precondition.condition, precondition.expected ?? ''];
-      const why =
-        precondition.expected === undefined
-          ? 'cannot be a command'
-          : precondition.expected.startsWith('re:')
-            ? 'cannot use re:'
-            : texts.some((text) => environmentIn(text) !== undefined)
-              ? 'has no environment to refer to'
-              : undefined;
-      if (why === undefined) return [];
-      const message = `a precondition of a call ${why}`;
-      return [{ path: [...at, 'preconditions', index], message, expected: 'condition and expected, as texts' }];
-    }),
+    ...plainPreconditionProblems(at, step, 'a call'),
     ...[...new Set(calledNamesOf(action))].flatMap((name) => {
       const target = inline.get(name);
       return target === undefined ? [] : paramProblems(at, action, name, target);
     }),
   ];
 };
+
+/** Preconditions of what runs on no worker: two texts to compare, and nothing that needs a shell or an environment. */
+export const plainPreconditionProblems = (at: DagPath, step: Step, what: string): readonly DagProblem[] =>
+  step.preconditions.flatMap((precondition, index) => {
+    const texts = [precondition.condition, precondition.expected ?? ''];
+    const why =
+      precondition.expected === undefined
+        ? 'cannot be a command'
+        : precondition.expected.startsWith('re:')
+          ? 'cannot use re:'
+          : texts.some((text) => environmentIn(text) !== undefined)
+            ? 'has no environment to refer to'
+            : undefined;
+    if (why === undefined) return [];
+    const message = `a precondition of ${what} ${why}`;
+    return [{ path: [...at, 'preconditions', index], message, expected: 'condition and expected, as texts' }];
+  });
 
 const nameProblems = (at: DagPath, action: CallAction): readonly DagProblem[] => {
   const path = [...at, 'action', 'dag'];

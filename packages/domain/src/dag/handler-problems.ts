@@ -15,6 +15,9 @@ export const handlerProblems = (dag: Dag): readonly DagProblem[] =>
       problems.push({ path: [...path, 'id'], message: `the handler "${name}" has the id "${step.id}"`, expected: id });
     if (step.depends.length > 0)
       problems.push({ path: [...path, 'depends'], message: `the handler "${name}" can depend on nothing` });
+    const { kind } = step.action;
+    if (kind === 'wait' || kind === 'approval')
+      problems.push({ path: [...path, 'action'], message: `the handler "${name}" cannot be of kind ${kind}` });
     if (step.foreach !== undefined)
       problems.push({ path: [...path, 'foreach'], message: `the handler "${name}" cannot be a fan-out` });
     return problems;

@@ -1,6 +1,6 @@
 import type { StepId } from '../identity/ids.ts';
 import type { JsonSchema, JsonValue } from '../json/json-value.ts';
-import type { OutputDef } from './param.ts';
+import type { OutputDef, ParamDef } from './param.ts';
 
 /** One environment variable; entries apply in order and a value may hold `${…}` references. */
 export interface EnvEntry {
@@ -85,7 +85,20 @@ export type StepAction =
       readonly dag: string;
       readonly choices?: readonly string[];
       readonly params?: { readonly [name: string]: JsonValue };
+    }
+  /** Goes on after a time, at an instant (ISO 8601, may hold references), or with the first message sent to it; exactly one is set. */
+  | { readonly kind: 'wait'; readonly durationMs?: number; readonly until?: string; readonly message?: true }
+  /** Goes on when a person approves; `prompt` may hold references; the typed `input` of the person becomes the step's outputs. */
+  | {
+      readonly kind: 'approval';
+      readonly prompt: string;
+      readonly input: readonly ParamDef[];
+      /** Where a push-back goes when it names no step; an ancestor. */
+      readonly rewind?: StepId;
     };
+
+/** Kinds that the coordinator carries out by itself: no worker takes them. */
+export type CoordinatorKind = 'call' | 'wait' | 'approval';
 
 /** The kinds of step that an executor may implement. */
 export type StepKind = StepAction['kind'];
@@ -120,6 +133,8 @@ export interface Step {
   readonly onWorkerLoss: 'retry' | 'fail';
   /** May be started again before the old worker is known to be gone. */
   readonly repeatSafe: boolean;
+  /** An attempt that shows no progress (no log, no checkpoint) for so long fails with `deadline_exceeded`; absent: 15 min for agents, never for others. 0: never. */
+  readonly noProgressTimeoutMs?: number;
   readonly foreach?: Foreach;
   /** Secrets of shell kinds, those of the DAG included; sorted by `env`. Absent means none. */
   readonly secrets?: readonly StepSecret[];

@@ -8,6 +8,7 @@ import { type InlineDags, inlineDagProblems, inlineDagsOf } from './inline-dags.
 import { referenceProblems } from './reference-problems.ts';
 import type { Step } from './step.ts';
 import { graphProblems } from './step-graph.ts';
+import { waitProblems } from './wait-problems.ts';
 
 /**
  * What makes a DAG impossible to run, beyond the shape of its values: names, duplicate ids, unknown dependencies, cycles,
@@ -32,6 +33,7 @@ const ownProblems = (dag: Dag, inline: InlineDags): readonly DagProblem[] => [
   ...graphProblems(dag),
   ...handlerProblems(dag),
   ...locatedSteps(dag).flatMap(([path, step]) => callProblems(inline, path, step)),
+  ...locatedSteps(dag).flatMap(([path, step]) => waitProblems(dag, path, step)),
   ...referenceProblems(dag, inline),
 ];
 

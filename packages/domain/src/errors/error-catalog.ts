@@ -30,6 +30,8 @@ export type ErrorCode =
   | 'mailbox_full'
   | 'snapshot_invalid'
   | 'read_only'
+  | 'outcome_unknown'
+  | 'data_corrupt'
   | 'internal';
 
 /**
@@ -58,6 +60,8 @@ export const errorCatalog = {
   mailbox_full: { grpc: 8, http: 429, retry: 'later', title: 'Mailbox full' },
   snapshot_invalid: { grpc: 15, http: 422, retry: 'no', title: 'Invalid snapshot' },
   read_only: { grpc: 9, http: 409, retry: 'never', title: 'Read-only store' },
+  outcome_unknown: { grpc: 10, http: 409, retry: 'no', title: 'Outcome unknown' },
+  data_corrupt: { grpc: 15, http: 500, retry: 'no', title: 'Stored data is damaged' },
   internal: { grpc: 13, http: 500, retry: 'no', title: 'Internal error' },
 } as const satisfies Record<ErrorCode, ErrorMapping>;
 

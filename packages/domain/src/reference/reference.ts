@@ -28,8 +28,8 @@ export interface Reference {
   readonly asFile: boolean;
 }
 
-/** Fields that `${run.…}` may name everywhere. */
-export const runFields: readonly string[] = ['id'];
+/** Fields that `${run.…}` may name everywhere: the run, and what the last push-back said of which round. */
+export const runFields: readonly string[] = ['id', 'feedback', 'round'];
 
 /** Fields that `${run.…}` may name in handlers only: how the run ends, and why it failed. */
 export const handlerRunFields: readonly string[] = ['status', 'error'];

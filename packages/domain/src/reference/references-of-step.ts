@@ -47,6 +47,10 @@ const textsOfAction = (action: StepAction): readonly StepText[] => {
         template(['action', 'dag'], action.dag),
         ...stringsOf({ ...action.params }).map(({ path, text }) => template(['action', 'params', ...path], text)),
       ];
+    case 'approval':
+      return [template(['action', 'prompt'], action.prompt)];
+    case 'wait':
+      return action.until === undefined ? [] : [template(['action', 'until'], action.until)];
     case 'noop':
       return [];
   }

@@ -38,6 +38,8 @@ export const createRunState = (tenant: TenantId, runId: RunId, dag: Dag, graph: 
     partial: false,
     steps,
     openSteps: dag.steps.length,
+    waits: new Map(),
+    unread: new Set(),
     leases: 0,
     frontier: new Set(),
   };

@@ -1,20 +1,22 @@
 import { isHandlerId } from '../dag/dag.ts';
-import type { ErrorData } from '../errors/domain-error.ts';
 import { DomainError } from '../errors/domain-error.ts';
 import { err, ok } from '../result/result.ts';
 import type { TaskResult } from '../task/task-result.ts';
 import { findTarget } from './create-run-state.ts';
 import { decideCall, decideReleaseSecret, decideReturn } from './decide-call.ts';
+import { decideCheckpoint } from './decide-checkpoint.ts';
+import { closeMailboxes, decideSendMessage, hasToBeRead } from './decide-message.ts';
+import { decideAnswer, decidePushBack, decideWait } from './decide-wait.ts';
 import type { CommandOf, Decision } from './decision.ts';
 import { illegal, itemLimitReached, nothing, retryAtOf } from './decision.ts';
 import { isStopping } from './handler-phase.ts';
 import type { Target } from './hold-target.ts';
 import { isLeasable, nextAttempt } from './next-attempt.ts';
 import type { KeptStep, RunCommand } from './run-command.ts';
-import type { LossReason, RecordedResult, RunFact } from './run-fact.ts';
+import type { RecordedResult, RunFact } from './run-fact.ts';
 import type { RunState, StepState } from './run-state.ts';
 import { isSettledStep, isTerminalRun } from './run-status.ts';
-import { countsAsLoss, maxUnstartedLosses, maxWorkerLosses } from './worker-loss.ts';
+import { countsAsLoss, endByLoss, lossDelayMs } from './worker-loss.ts';
 
 /** Handlers are never kept: they belong to one run. */
 const keptFacts = (kept: readonly KeptStep[], at: number): RunFact[] =>
@@ -82,7 +84,9 @@ const lease = (state: RunState, command: CommandOf<'lease'>, now: number): Decis
     return illegal(state, `step ${command.step} cannot be leased now`);
   }
   const definition = state.graph.byId.get(found.step.path);
-  if (definition?.action.kind === 'call') return illegal(state, `step ${command.step} calls a DAG: no worker takes it`);
+  const kind = definition?.action.kind;
+  if (kind === 'call') return illegal(state, `step ${command.step} calls a DAG: no worker takes it`);
+  if (kind === 'wait' || kind === 'approval') return illegal(state, `step ${command.step} waits: no worker takes it`);
   const isItem = found.index !== undefined;
   if (!isItem && definition?.foreach !== undefined)
     return illegal(state, `step ${command.step} is a fan-out: its items are leased`);
@@ -124,6 +128,12 @@ const stale = (state: RunState, target: StepState | undefined, result: TaskResul
     }),
   );
 
+/** Results in a row that are not taken because of a message that asks to be read; a worker that never reads it ends all the same. */
+const maxUnreadReturns = 5;
+
+const mustGoOn = (state: RunState, target: StepState, now: number): boolean =>
+  !isStopping(state) && (target.unreadReturns ?? 0) < maxUnreadReturns && hasToBeRead(target, now);
+
 /** R2: at most one result per step, and only by the holder of the current token. The recorded one again is a no-op. */
 const finish = (state: RunState, command: CommandOf<'finish'>, now: number): Decision => {
   const { result, workerId } = command;
@@ -141,6 +151,10 @@ const finish = (state: RunState, command: CommandOf<'finish'>, now: number): Dec
     ]);
   }
   const record = recorded(state, result);
+  if (record.outcome.status === 'succeeded' && mustGoOn(state, found.target, now)) {
+    const { step, token } = result;
+    return ok([{ type: 'step_lost', v: 1, at: now, step, token, reason: 'unread_message', started: true }]);
+  }
   const fact = {
     type: 'step_finished',
     v: 1,
@@ -156,50 +170,33 @@ const finish = (state: RunState, command: CommandOf<'finish'>, now: number): Dec
   return ok([retryAt === undefined ? fact : { ...fact, retryAt }]);
 };
 
-const lossError = (target: StepState, onWorkerLoss: 'retry' | 'fail', reason: LossReason): ErrorData | undefined => {
-  const losses = target.losses + (countsAsLoss(reason) ? 1 : 0);
-  if (onWorkerLoss === 'fail') {
-    return {
-      code: 'unavailable',
-      message: 'the worker was lost while the step ran, and on_worker_loss is fail',
-      details: { losses },
-    };
-  }
-  if (losses < maxWorkerLosses) return undefined;
-  return {
-    code: 'unavailable',
-    message: `poison: ${losses} workers were lost while they ran this step`,
-    details: { losses },
-  };
-};
-
-const unstartedLossError = (target: StepState, reason: LossReason): ErrorData | undefined => {
-  const losses = target.unstartedLosses + 1;
-  if (!countsAsLoss(reason) || losses < maxUnstartedLosses) return undefined;
-  return {
-    code: 'unavailable',
-    message: `poison: ${losses} workers in a row were lost before they started this step`,
-    details: { losses },
-  };
-};
-
 const lose = (state: RunState, command: CommandOf<'lose'>, now: number): Decision => {
   const found = findTarget(state, command.step);
-  if (found === undefined || found.target.lease?.token !== command.token) return nothing;
-  const { step, token, reason, started } = command;
-  const fact = { type: 'step_lost', v: 1, at: now, step, token, reason, started } as const;
-  const error = started
-    ? lossError(found.target, state.graph.byId.get(found.step.path)?.onWorkerLoss ?? 'retry', reason)
-    : unstartedLossError(found.target, reason);
-  return ok([error === undefined ? fact : { ...fact, error }]);
+  const lease = found?.target.lease;
+  if (found === undefined || lease?.token !== command.token) return nothing;
+  const { step, token, reason, shared, suspect, late, random } = command;
+  // A durable point under this lease says that step code began, whatever was heard of it.
+  const started = command.started || (countsAsLoss(reason) && lease.startedAt !== undefined);
+  const loss = {
+    reason,
+    started,
+    ...(shared === undefined ? {} : { shared }),
+    ...(suspect === undefined ? {} : { suspect }),
+    ...(late === undefined ? {} : { late }),
+  };
+  const fact = { type: 'step_lost', v: 1, at: now, step, token, ...loss } as const;
+  const end = endByLoss(found.target, state.graph.byId.get(found.step.path)?.onWorkerLoss ?? 'retry', loss);
+  if (end !== undefined) return ok([{ ...fact, ...end }]);
+  const delay = random === undefined || isStopping(state) ? 0 : lossDelayMs(found.target, loss, random);
+  return ok([delay === 0 ? fact : { ...fact, retryAt: now + delay }]);
 };
 
 /** True when nobody holds the target and it is its turn, so that it may be settled from outside. */
 const isUnheld = (found: Target | undefined): found is Target => {
   if (found === undefined) return false;
-  const { status, lease, call, fanout, path } = found.target;
+  const { status, lease, call, wait, fanout, path } = found.target;
   // A fan-out that has its items ends by them: some may be held. A handler whose turn has not come may never run.
-  const isOut = lease !== undefined || call !== undefined || fanout !== undefined;
+  const isOut = lease !== undefined || call !== undefined || wait !== undefined || fanout !== undefined;
   return !isOut && !isSettledStep(status) && !(isHandlerId(path) && status === 'pending');
 };
 
@@ -226,7 +223,8 @@ const cancel = (state: RunState, command: CommandOf<'cancel'>, now: number): Dec
 
 const reject = (state: RunState, command: CommandOf<'reject'>, now: number): Decision => {
   if (state.seq === 0 || state.status !== 'queued') return illegal(state, 'only a queued run can be rejected');
-  return ok([{ type: 'run_finished', v: 1, at: now, status: 'failed', partial: false, error: command.error }]);
+  const end = { type: 'run_finished', v: 1, at: now, status: 'failed', partial: false, error: command.error } as const;
+  return ok([...closeMailboxes(state, now), end]);
 };
 
 /**
@@ -253,6 +251,16 @@ export const decide = (state: RunState, command: RunCommand, now: number): Decis
       return decideReturn(state, command, now);
     case 'release_secret':
       return decideReleaseSecret(state, command, now);
+    case 'checkpoint':
+      return decideCheckpoint(state, command, now);
+    case 'send_message':
+      return decideSendMessage(state, command, now);
+    case 'wait':
+      return decideWait(state, command, now);
+    case 'answer':
+      return decideAnswer(state, command, now);
+    case 'push_back':
+      return decidePushBack(state, command, now);
     case 'fail_step':
       return failStep(state, command, now);
     case 'skip_step':

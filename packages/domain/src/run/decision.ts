@@ -30,5 +30,7 @@ export const retryAtOf = (state: RunState, found: Target, result: RecordedResult
   const policy = state.graph.byId.get(found.step.path)?.retryPolicy;
   const failures = found.target.failures + 1;
   if (result.outcome.status !== 'failed' || isStopping(state) || policy === undefined) return undefined;
+  // Another attempt would begin anew, and do again what may have happened.
+  if (result.outcome.error.code === 'outcome_unknown') return undefined;
   return mayRetry(policy, failures, result.exitCode) ? now + retryDelayMs(policy, failures) : undefined;
 };

@@ -1,6 +1,10 @@
 import { isHandlerId } from '../dag/dag.ts';
 import { itemPath } from '../identity/ids.ts';
+import { refreshWaiting } from '../wait/hold-wait.ts';
 import { createStepState, findTarget } from './create-run-state.ts';
+import { evolveCheckpoint } from './decide-checkpoint.ts';
+import { evolveMessage } from './decide-message.ts';
+import { evolveWait } from './decide-wait.ts';
 import { currentHandler, initId, isInitOpen, isStopping } from './handler-phase.ts';
 import { applyResult, giveSlotBack, keepResult, requeue, settleTarget, takeSlot } from './hold-target.ts';
 import type { RunFact } from './run-fact.ts';
@@ -8,7 +12,7 @@ import type { CancelState, RunState, StepState } from './run-state.ts';
 import { isSettledStep } from './run-status.ts';
 import { openGraph, openHandler, settleFanout, settleItem, settleStep } from './settle-step.ts';
 import { smallerTimeout } from './smaller-timeout.ts';
-import { countsAsLoss } from './worker-loss.ts';
+import { noteLoss } from './worker-loss.ts';
 
 type FactOf<T extends RunFact['type']> = Extract<RunFact, { readonly type: T }>;
 
@@ -46,12 +50,16 @@ const onKept = (state: RunState, fact: FactOf<'step_kept'>): void => {
   settleTarget(state, found, 'succeeded', fact.at);
 };
 
+/** Items of a later round go on with the numbers of attempts, which name logs. */
+const laterRound = ({ attempt, round }: StepState): Partial<StepState> =>
+  round === undefined ? {} : { round, attempt, attemptStarted: attempt > 0 };
+
 const onExpanded = (state: RunState, fact: FactOf<'fanout_expanded'>): void => {
   const step = state.steps.get(fact.step);
   if (step === undefined || step.fanout !== undefined) return;
   const states: StepState[] = [];
   for (let index = 0; index < fact.count; index += 1)
-    states.push({ ...createStepState(itemPath(fact.step, index), 0), status: 'ready' });
+    states.push({ ...createStepState(itemPath(fact.step, index), 0), status: 'ready', ...laterRound(step) });
   step.fanout = { items: fact.items, states, next: 0, again: new Set(), open: fact.count, leased: 0, failed: 0 };
   step.status = 'running';
   step.startedAt = fact.at;
@@ -85,14 +93,20 @@ const onLost = (state: RunState, fact: FactOf<'step_lost'>): void => {
   if (found === undefined) return;
   const { target } = found;
   giveSlotBack(state, found);
-  target.attemptStarted = fact.started;
-  if (fact.started) target.unstartedLosses = 0;
-  if (countsAsLoss(fact.reason)) target[fact.started ? 'losses' : 'unstartedLosses'] += 1;
+  // An attempt that has a message to read yet goes on; it is no other one.
+  const goesOn = fact.reason === 'unread_message';
+  target.attemptStarted = fact.started && !goesOn;
+  if (goesOn) target.unreadReturns = (target.unreadReturns ?? 0) + 1;
+  noteLoss(target, fact, fact.at);
   if (fact.error !== undefined) {
     target.error = fact.error;
+    if (fact.deadLetter !== undefined) target.deadLetter = fact.deadLetter;
     settleTarget(state, found, 'failed', fact.at);
   } else if (isStopping(state)) {
     settleTarget(state, found, 'cancelled', fact.at);
+  } else if (fact.retryAt !== undefined) {
+    target.notBefore = fact.retryAt;
+    requeue(state, found, 'retrying');
   } else {
     requeue(state, found, 'ready');
   }
@@ -229,6 +243,21 @@ export const evolve = (state: RunState, fact: RunFact): RunState => {
     case 'secret_released':
       onSecretReleased(state, fact);
       break;
+    case 'turn_planned':
+    case 'tool_done':
+    case 'agent_restarted':
+    case 'message_replied':
+      evolveCheckpoint(state, fact);
+      break;
+    case 'message_accepted':
+    case 'message_ended':
+      evolveMessage(state, fact);
+      break;
+    case 'step_waiting':
+    case 'step_answered':
+    case 'step_pushed_back':
+      evolveWait(state, fact);
+      break;
     case 'step_skipped':
       onSkipped(state, fact);
       break;
@@ -242,6 +271,7 @@ export const evolve = (state: RunState, fact: RunFact): RunState => {
       onRunFinished(state, fact);
       break;
   }
+  refreshWaiting(state);
   return state;
 };
 

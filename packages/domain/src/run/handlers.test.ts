@@ -259,7 +259,7 @@ describe('a cancel while handlers run', () => {
 describe('a state with handlers', () => {
   it('is refused in the format before', () => {
     const run = start(dagWith({ exit: {} }));
-    const text = encodeRunState(run.state).replace('"formatVersion":3', '"formatVersion":2');
+    const text = encodeRunState(run.state).replace('"formatVersion":4', '"formatVersion":2');
     expect(() => decodeRunState(text, run.state.dag)).toThrow(expect.objectContaining({ code: 'unprocessable' }));
   });
 

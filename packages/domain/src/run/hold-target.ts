@@ -1,5 +1,6 @@
+import { dropTranscript } from './decide-checkpoint.ts';
 import type { RecordedResult } from './run-fact.ts';
-import type { RunState, StepState } from './run-state.ts';
+import type { FanoutState, RunState, StepState } from './run-state.ts';
 import { isSettledStep } from './run-status.ts';
 import { settleItem, settleStep } from './settle-step.ts';
 
@@ -20,6 +21,14 @@ export const settleTarget = (state: RunState, found: Target, status: Settled, at
   else settleItem(state, found.step, found.target, found.index, status, at);
 };
 
+/** The item is no longer among those that may begin. */
+const passItem = (fanout: FanoutState, index: number): void => {
+  fanout.again.delete(index);
+  for (; fanout.next <= index; fanout.next += 1) {
+    if (fanout.states[fanout.next]?.status === 'ready') fanout.again.add(fanout.next);
+  }
+};
+
 /** Counts a lease or a call that was just set on the target, and takes it from before the planner. */
 export const takeSlot = (state: RunState, { step, index }: Target): void => {
   state.leases += 1;
@@ -29,10 +38,17 @@ export const takeSlot = (state: RunState, { step, index }: Target): void => {
     return;
   }
   fanout.leased += 1;
-  fanout.again.delete(index);
-  for (; fanout.next <= index; fanout.next += 1) {
-    if (fanout.states[fanout.next]?.status === 'ready') fanout.again.add(fanout.next);
+  passItem(fanout, index);
+};
+
+/** Takes a target that waits from before the planner; a fan-out with its last item that may begin. It takes no slot. */
+export const takeFromPlanner = (state: RunState, { step, index }: Target): void => {
+  const { fanout } = step;
+  if (index !== undefined && fanout !== undefined) {
+    passItem(fanout, index);
+    if (fanout.again.size > 0 || fanout.next < fanout.states.length) return;
   }
+  state.frontier.delete(step.path);
 };
 
 /** Takes the lease, or the call, from a target and gives its slot back. */
@@ -74,6 +90,8 @@ export const applyResult = (
       target.failures += 1;
       if (ended.retryAt !== undefined) {
         target.notBefore = ended.retryAt;
+        // What was away may be there again: an agent goes on from where it was. After any other failure it begins anew.
+        if (outcome.error.code !== 'unavailable') dropTranscript(state, target, ended.at);
         requeue(state, found, 'retrying');
         return;
       }

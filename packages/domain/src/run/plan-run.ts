@@ -1,4 +1,7 @@
+import type { StepKind } from '../dag/step.ts';
 import type { StepId } from '../identity/ids.ts';
+import { closeMailboxes, planMessages } from './decide-message.ts';
+import { planWaits } from './decide-wait.ts';
 import { closeRun, finishRun } from './finish-run.ts';
 import { currentHandler, initForbids, isInitOpen, isStopping } from './handler-phase.ts';
 import { isLeasable, nextAttempt } from './next-attempt.ts';
@@ -17,12 +20,13 @@ interface Draft {
   readonly expand: StepId[];
   readonly ready: ReadyTask[];
   readonly calls: ReadyTask[];
+  readonly waits: ReadyTask[];
   readonly cancel: TaskToCancel[];
   readonly cancelCalls: CallToCancel[];
   dueAt: number;
 }
 
-const nothing: RunPlan = { facts: [], expand: [], ready: [], calls: [], cancel: [], cancelCalls: [] };
+const nothing: RunPlan = { facts: [], expand: [], ready: [], calls: [], waits: [], cancel: [], cancelCalls: [] };
 
 const onlyFact = (fact: RunFact): RunPlan => ({ ...nothing, facts: [fact] });
 
@@ -72,11 +76,16 @@ const skipFact = (state: RunState, step: StepState, now: number): RunFact => {
   return { type: 'step_skipped', v: 1, at: now, step: step.path, reason };
 };
 
+const beginListOf = (draft: Draft, kind: StepKind): ReadyTask[] => {
+  if (kind === 'call') return draft.calls;
+  return kind === 'wait' || kind === 'approval' ? draft.waits : draft.ready;
+};
+
 const planStep = (state: RunState, draft: Draft, stepId: StepId, now: number, limit: number): void => {
   const step = state.steps.get(stepId);
   const definition = state.graph.byId.get(stepId);
   if (step === undefined || definition === undefined) return;
-  const begin = definition.action.kind === 'call' ? draft.calls : draft.ready;
+  const begin = beginListOf(draft, definition.action.kind);
   if (isStopping(state)) {
     stopTarget(draft, step);
     step.fanout?.states.forEach((item) => stopTarget(draft, item));
@@ -100,6 +109,7 @@ const planSteps = (state: RunState, stepIds: Iterable<StepId>, now: number, limi
     expand: [],
     ready: [],
     calls: [],
+    waits: [],
     cancel: [],
     cancelCalls: [],
     dueAt: Number.POSITIVE_INFINITY,
@@ -111,6 +121,10 @@ const planSteps = (state: RunState, stepIds: Iterable<StepId>, now: number, limi
     if (deadline <= now) return onlyFact({ type: 'cancel_requested', v: 1, at: now, by: 'timeout', reason: 'timeout' });
     draft.dueAt = deadline;
   }
+  for (const each of [planMessages(state, now), planWaits(state, now)]) {
+    if (each.facts.length > 0) return { ...nothing, facts: each.facts };
+    draft.dueAt = Math.min(draft.dueAt, each.dueAt ?? Number.POSITIVE_INFINITY);
+  }
   for (const stepId of stepIds) planStep(state, draft, stepId, now, limit);
   if (draft.facts.length > 0) return { ...nothing, facts: draft.facts };
   const { dueAt, ...plan } = draft;
@@ -120,9 +134,16 @@ const planSteps = (state: RunState, stepIds: Iterable<StepId>, now: number, limi
 /** What is the same for both planners: runs that are over, not admitted, or done. Undefined when steps must be looked at. */
 const planEnds = (state: RunState, now: number): RunPlan | undefined => {
   if (isTerminalRun(state.status) || state.seq === 0) return nothing;
-  if (state.status === 'queued') return state.cancel === undefined ? nothing : onlyFact(finishRun(state, now));
-  if (state.openSteps > 0 || currentHandler(state) !== undefined) return undefined;
-  return onlyFact(state.closing === undefined ? closeRun(state, now) : finishRun(state, now));
+  if (state.status === 'queued' && state.cancel === undefined) {
+    const { facts, dueAt } = planMessages(state, now);
+    return dueAt === undefined || facts.length > 0 ? { ...nothing, facts } : { ...nothing, dueAt };
+  }
+  if (state.status !== 'queued' && (state.openSteps > 0 || currentHandler(state) !== undefined)) return undefined;
+  // Nobody may be left unread in silence (D4): a run ends after its mailboxes.
+  const isLast = state.status === 'queued' || state.closing !== undefined;
+  const end = isLast ? finishRun(state, now) : closeRun(state, now);
+  const facts = end.type === 'run_finished' ? closeMailboxes(state, now) : planMessages(state, now).facts;
+  return facts.length > 0 ? { ...nothing, facts } : onlyFact(end);
 };
 
 /**

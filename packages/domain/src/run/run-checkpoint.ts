@@ -3,10 +3,11 @@ import type { DagIndex } from '../dag/dag-index.ts';
 import { indexDag } from '../dag/dag-index.ts';
 import { DomainError } from '../errors/domain-error.ts';
 import type { FencingToken, StepPath } from '../identity/ids.ts';
+import { endOfWait } from '../wait/wait-state.ts';
 import { findTarget } from './create-run-state.ts';
 import type { FanoutState, RunState, StepState } from './run-state.ts';
 
-const formatVersion = 3;
+const formatVersion = 4;
 
 type EncodedStep = Omit<StepState, 'fanout'> & {
   readonly fanout?: Omit<FanoutState, 'again'> & { readonly again: readonly number[] };
@@ -24,35 +25,47 @@ const decodeStep = (step: EncodedStep): StepState => {
 
 /** A folded state as JSON text; the DAG is not in it. With the facts after its `seq` it gives the same state as the whole log. */
 export const encodeRunState = (state: RunState): string => {
-  const { dag: _dag, graph: _graph, steps, frontier, ...rest } = state;
+  const { dag: _dag, graph: _graph, steps, frontier, waits, unread, ...rest } = state;
   return JSON.stringify({
     formatVersion,
     ...rest,
     frontier: [...frontier],
+    waits: [...waits.keys()],
+    unread: [...unread],
     steps: [...steps.values()].map(encodeStep),
   });
 };
 
 /** The state of an encoded text; throws `unprocessable` for another format version (then fold the log from its start). */
 export const decodeRunState = (text: string, dag: Dag, graph: DagIndex = indexDag(dag)): RunState => {
-  const parsed = JSON.parse(text) as { formatVersion: number; steps: EncodedStep[]; frontier: string[] } & Omit<
-    RunState,
-    'dag' | 'graph' | 'steps' | 'frontier'
-  >;
+  const parsed = JSON.parse(text) as {
+    formatVersion: number;
+    steps: EncodedStep[];
+    frontier: string[];
+    waits: string[];
+    unread: string[];
+  } & Omit<RunState, 'dag' | 'graph' | 'steps' | 'frontier' | 'waits' | 'unread'>;
   if (parsed.formatVersion !== formatVersion) {
     throw new DomainError(
       'unprocessable',
       `run state format ${parsed.formatVersion} is unknown; known: ${formatVersion}`,
     );
   }
-  const { formatVersion: _version, steps, frontier, ...rest } = parsed;
-  return {
+  const { formatVersion: _version, steps, frontier, waits, unread, ...rest } = parsed;
+  const state: RunState = {
     ...rest,
     dag,
     graph,
     steps: new Map(steps.map((step) => [step.path, decodeStep(step)])),
     frontier: new Set(frontier),
+    waits: new Map(),
+    unread: new Set(unread),
   };
+  for (const path of waits) {
+    const wait = findTarget(state, path)?.target.wait;
+    if (wait !== undefined) state.waits.set(path, endOfWait(wait));
+  }
+  return state;
 };
 
 /** A second owner's copy. */

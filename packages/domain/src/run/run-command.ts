@@ -1,7 +1,10 @@
+import type { CheckpointEntry } from '../checkpoint/checkpoint-entry.ts';
 import type { ErrorData } from '../errors/domain-error.ts';
 import type { Digest, FencingToken, RunId, SessionId, StepId, StepPath, WorkerId } from '../identity/ids.ts';
 import type { JsonObject, JsonValue } from '../json/json-value.ts';
+import type { AgentMessage } from '../message/agent-message.ts';
 import type { TaskResult } from '../task/task-result.ts';
+import type { ApprovalDecision, WaitsFor } from '../wait/wait-state.ts';
 import type { AgentDecision, CallTargets, LossReason, RecordedResult, RunSource } from './run-fact.ts';
 import type { ValueRef } from './value-ref.ts';
 
@@ -64,6 +67,65 @@ export type RunCommand =
       readonly token: FencingToken;
       readonly reason: LossReason;
       readonly started: boolean;
+      /** See `step_lost`. */
+      readonly shared?: true;
+      readonly suspect?: true;
+      readonly late?: 'alone' | 'shared';
+      /** 0 to 1, for the full jitter of the delay before the next lease; absent: at once. */
+      readonly random?: number;
+    }
+  /**
+   * Durable points of an agent attempt. `index` is how many entries of this transcript the worker knows to be recorded before these:
+   * entries that are recorded already (a repetition after a lost answer) change nothing. Refused with `stale_fencing_token` unless the
+   * worker holds the lease.
+   */
+  | {
+      readonly type: 'checkpoint';
+      readonly step: StepPath;
+      readonly token: FencingToken;
+      readonly workerId: WorkerId;
+      readonly index: number;
+      readonly entries: readonly CheckpointEntry[];
+    }
+  /**
+   * A message for a step. The same id with the same text again changes nothing, unless it was given up as a dead letter: then it is
+   * taken once more, if the step still takes messages. Another text: `already_exists`. Refused with `not_found` (step),
+   * `illegal_transition` (a step that is settled, or whose kind takes no messages), `mailbox_full`, `too_large`.
+   */
+  | {
+      readonly type: 'send_message';
+      readonly step: StepPath;
+      readonly message: Omit<AgentMessage, 'number' | 'at' | 'expiresAt'>;
+      readonly ttlMs?: number;
+    }
+  /** Begins a `wait` or `approval` step whose turn has come; `deadline` comes from the step's timeout. */
+  | {
+      readonly type: 'wait';
+      readonly step: StepPath;
+      readonly for: WaitsFor;
+      readonly until?: number;
+      readonly prompt?: string;
+    }
+  /** A person's word. `inputs` are checked against the approval's typed input. Refused with `illegal_transition` when the step does not wait for it. */
+  | {
+      readonly type: 'answer';
+      readonly step: StepPath;
+      readonly by: string;
+      readonly decision: ApprovalDecision;
+      readonly inputs?: { readonly [name: string]: JsonValue };
+      readonly reason?: string;
+      /** The round that the person saw; refused with `illegal_transition` when it is another one by now. Absent: any. */
+      readonly round?: number;
+    }
+  /** Runs the steps from `to` (an ancestor; the approval's `rewind` when absent) down to the waiting approval again, with what to do better. */
+  | {
+      readonly type: 'push_back';
+      readonly step: StepId;
+      readonly to?: StepId;
+      readonly by: string;
+      readonly feedback: string;
+      /** See `answer`. */
+      readonly round?: number;
     }
   | { readonly type: 'fail_step'; readonly step: StepPath; readonly error: ErrorData }
   /** The precondition of a `call` step, or item, is not met; workers say so of other kinds by their result. */

@@ -1,7 +1,11 @@
+import type { ReplyEntry, RestartEntry, ToolEntry, TurnEntry } from '../checkpoint/checkpoint-entry.ts';
+import type { DeadLetterReason } from '../delivery/dead-letter.ts';
 import type { ErrorData } from '../errors/domain-error.ts';
 import type { Digest, FencingToken, RunId, SessionId, StepId, StepPath, VersionId, WorkerId } from '../identity/ids.ts';
 import type { JsonObject, JsonValue } from '../json/json-value.ts';
+import type { AgentMessage, MessageEndReason } from '../message/agent-message.ts';
 import type { TaskOutcome, Usage } from '../task/task-result.ts';
+import type { WaitsFor } from '../wait/wait-state.ts';
 import type { RunStatus, SkipReason } from './run-status.ts';
 import type { ValueRef } from './value-ref.ts';
 
@@ -52,7 +56,14 @@ export interface RecordedResult {
 }
 
 /** Why a lease ended without a result. */
-export type LossReason = 'worker_exited' | 'lease_lapsed' | 'worker_forgot' | 'refused' | 'drained';
+export type LossReason =
+  | 'worker_exited'
+  | 'lease_lapsed'
+  | 'worker_forgot'
+  | 'refused'
+  | 'drained'
+  /** The agent ended while a message that asks to be read came in: it goes on from its last turn. Charged to nobody. */
+  | 'unread_message';
 
 /**
  * One immutable fact of a run's log. `at` is the coordinator's wall clock in ms since the epoch; `v` is the version of the type.
@@ -144,8 +155,118 @@ export type RunFact =
       readonly token: FencingToken;
       readonly reason: LossReason;
       readonly started: boolean;
+      /** The worker was lost with other tasks that had started, so that this one is not to blame alone; absent means no. */
+      readonly shared?: true;
+      /** The worker was taken for gone and may be alive: charged to nobody. A later loss of the step says what became of it, in `late`. */
+      readonly suspect?: true;
+      /** An earlier loss that was `suspect` is charged with this one, because its worker was gone: it had run the step alone, or others too. */
+      readonly late?: 'alone' | 'shared';
+      /** Not leased again before this instant (ms); absent means at once. */
+      readonly retryAt?: number;
       /** Set when the step is not tried again. */
       readonly error?: ErrorData;
+      /** Set when it was given up as a dead letter. */
+      readonly deadLetter?: DeadLetterReason;
+    }
+  /** A durable point of the agent's conversation: the model's answer, before any call with an effect begins. */
+  | {
+      readonly type: 'turn_planned';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly token: FencingToken;
+      readonly entry: TurnEntry;
+    }
+  /** The result of one tool call; it is never executed again. */
+  | {
+      readonly type: 'tool_done';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly token: FencingToken;
+      readonly entry: ToolEntry;
+    }
+  /** The attempt could not go on from its checkpoint: what comes after begins at turn 0. */
+  | {
+      readonly type: 'agent_restarted';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly token: FencingToken;
+      readonly entry: RestartEntry;
+    }
+  /** A message to the agent, or to a `wait` step, is in the mailbox of the step execution. */
+  | {
+      readonly type: 'message_accepted';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      /** `at` of the message is that of the fact. */
+      readonly message: Omit<AgentMessage, 'at'>;
+    }
+  /** A message ended unread. */
+  | {
+      readonly type: 'message_ended';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly number: number;
+      readonly state: 'expired' | 'rejected' | 'dead_lettered';
+      readonly reason: MessageEndReason;
+      /** Set when its mailbox goes in the same turn, with its round: what there is to tell of it. */
+      readonly message?: AgentMessage;
+    }
+  /** The agent answered a message. */
+  | {
+      readonly type: 'message_replied';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly token: FencingToken;
+      readonly entry: ReplyEntry;
+    }
+  /** A `wait` or `approval` step began; it holds no slot. */
+  | {
+      readonly type: 'step_waiting';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly for: WaitsFor;
+      readonly until?: number;
+      readonly deadline?: number;
+      readonly prompt?: string;
+    }
+  /** A waiting step ended: its time came, a message arrived, a person decided, or its timeout passed. */
+  | {
+      readonly type: 'step_answered';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepPath;
+      readonly attempt: number;
+      readonly by: string;
+      readonly decision: 'time' | 'message' | 'approved' | 'rejected' | 'timed_out';
+      /** What the person said about it. */
+      readonly reason?: string;
+      /** Number of the message that ended it. */
+      readonly message?: number;
+      readonly result: RecordedResult;
+    }
+  /** An approval was pushed back: `steps`, those from `to` on down to and with the approval, run again in another round. */
+  | {
+      readonly type: 'step_pushed_back';
+      readonly v: 1;
+      readonly at: number;
+      readonly step: StepId;
+      readonly to: StepId;
+      readonly by: string;
+      readonly feedback: string;
+      readonly round: number;
+      readonly steps: readonly StepId[];
     }
   /** The step failed in the coordinator, before any lease: a reference or fan-out list that cannot be resolved. */
   | {

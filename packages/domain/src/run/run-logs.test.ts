@@ -62,20 +62,40 @@ const readGolden = (name: string): GoldenLog & { readonly log: readonly RunFact[
   return whole;
 };
 
+/** What is written and shown since the first logs were: an older log has none of it, and is compared without. */
+const later = { step_lost: ['deadLetter'], step: ['losses'] } as const;
+
+const without = <T extends object>(value: T, golden: object | undefined, fields: readonly string[]): T =>
+  Object.fromEntries(
+    Object.entries(value).filter(([key]) => !fields.includes(key) || Object.hasOwn(golden ?? {}, key)),
+  ) as T;
+
+const asWritten = (log: readonly RunFact[], golden: readonly RunFact[]): readonly RunFact[] =>
+  log.map((fact, place) => (fact.type === 'step_lost' ? without(fact, golden[place], later.step_lost) : fact));
+
+const asShown = (view: RunView, golden: RunView): RunView => ({
+  ...view,
+  steps: view.steps.map((step, place) => without(step, golden.steps[place], later.step)),
+  ...(view.handlers === undefined
+    ? {}
+    : { handlers: view.handlers.map((step, place) => without(step, golden.handlers?.[place], later.step)) }),
+});
+
 describe.each(names)('the golden log %s', (name) => {
   const golden = readGolden(name);
 
   test('is written byte for byte by the same commands', () => {
-    expect(play(golden).log.map(encodeFact)).toEqual(golden.log.map((fact) => JSON.stringify(fact)));
+    const written = asWritten(play(golden).log, golden.log);
+    expect(written.map(encodeFact)).toEqual(golden.log.map((fact) => JSON.stringify(fact)));
   });
 
   test('is read as it was, from its start and from a checkpoint at any place', () => {
     const { dag, log, view } = golden;
     const fold = (): ReturnType<typeof createRunState> => createRunState('default', 'run_1', dag);
-    expect(viewRun(evolveAll(fold(), log))).toEqual(view);
+    expect(asShown(viewRun(evolveAll(fold(), log)), view)).toEqual(view);
     log.forEach((_fact, place) => {
       const before = encodeRunState(evolveAll(fold(), log.slice(0, place)));
-      expect(viewRun(evolveAll(decodeRunState(before, dag), log.slice(place)))).toEqual(view);
+      expect(asShown(viewRun(evolveAll(decodeRunState(before, dag), log.slice(place))), view)).toEqual(view);
     });
   });
 });
@@ -97,6 +117,15 @@ const types: { readonly [type in RunFactType]: 1 } = {
   step_skipped: 1,
   cancel_requested: 1,
   run_finished: 1,
+  turn_planned: 1,
+  tool_done: 1,
+  agent_restarted: 1,
+  message_accepted: 1,
+  message_ended: 1,
+  message_replied: 1,
+  step_waiting: 1,
+  step_answered: 1,
+  step_pushed_back: 1,
 };
 
 test('every type of fact, in its version, is in a golden log', () => {

@@ -24,7 +24,7 @@ export interface CallToCancel {
 
 /**
  * What to do next for one run, as values.
- * `facts` follow from the state alone (skips, the end of the run, the run's timeout): append and evolve them, then plan again.
+ * `facts` follow from the state alone (skips, the end of the run, the run's timeout, waits whose time came, messages that expired or outlived their step): append and evolve them, then plan again.
  * `expand` are fan-out steps whose list must be resolved; `ready` is in DAG order; `dueAt` is the next instant (ms) at which time alone changes the plan.
  */
 export interface RunPlan {
@@ -33,6 +33,8 @@ export interface RunPlan {
   readonly ready: readonly ReadyTask[];
   /** `call` steps and items that may begin; they need no worker. */
   readonly calls: readonly ReadyTask[];
+  /** `wait` and `approval` steps that may begin; they need no worker. */
+  readonly waits: readonly ReadyTask[];
   readonly cancel: readonly TaskToCancel[];
   readonly cancelCalls: readonly CallToCancel[];
   readonly dueAt?: number;

@@ -1,8 +1,12 @@
+import type { AgentProgress } from '../checkpoint/checkpoint-entry.ts';
 import type { Dag } from '../dag/dag.ts';
 import type { DagIndex } from '../dag/dag-index.ts';
+import type { DeadLetterReason } from '../delivery/dead-letter.ts';
 import type { ErrorData } from '../errors/domain-error.ts';
 import type { Digest, FencingToken, RunId, SessionId, StepId, StepPath, TenantId, WorkerId } from '../identity/ids.ts';
 import type { JsonObject, JsonValue } from '../json/json-value.ts';
+import type { MailboxState } from '../message/agent-message.ts';
+import type { WaitState } from '../wait/wait-state.ts';
 import type { AgentDecision, CallTargets, RecordedResult, RunSource } from './run-fact.ts';
 import type { RunStatus, SkipReason, StepStatus } from './run-status.ts';
 import type { ValueRef } from './value-ref.ts';
@@ -54,6 +58,28 @@ export interface StepState {
   call?: CallState;
   /** The last child run, also when it ended. */
   childRunId?: RunId;
+  /** A `wait` or `approval` under way; it counts among the `waits` of the run, not among the leases. */
+  wait?: WaitState;
+  /** How a `wait` or `approval` of this round ended. */
+  answer?: {
+    readonly decision: 'time' | 'message' | 'approved' | 'rejected' | 'timed_out';
+    readonly by: string;
+    readonly reason?: string;
+    readonly at: number;
+  };
+  /** How far its agent has come, while an attempt may go on from there. */
+  progress?: AgentProgress;
+  /** Messages of this step execution (round); absent while there are none. */
+  mailbox?: MailboxState;
+  /** Rounds that a push-back added; absent means 0. */
+  round?: number;
+  /** Losses that were shared with other tasks of the worker; absent means 0. */
+  sharedLosses?: number;
+  deadLetter?: DeadLetterReason;
+  /** Results in a row that were not taken because of an unread message; absent means 0. */
+  unreadReturns?: number;
+  /** The last losses, oldest first, at most 20: for the history of a dead letter. */
+  lossLog?: { readonly at: number; readonly what: string; readonly workerId?: string }[];
   /** While `retrying`: not before this instant (ms). */
   notBefore?: number;
   workerId?: WorkerId;
@@ -131,6 +157,12 @@ export interface RunState {
   readonly steps: Map<StepId, StepState>;
   /** Steps of the graph, without handlers, that are not settled yet. */
   openSteps: number;
+  /** Steps that wait for time, a message or a person, and the instant (ms) at which the wait ends by itself: infinite for never. */
+  readonly waits: Map<StepPath, number>;
+  /** Steps, items and handlers with unread messages. */
+  readonly unread: Set<StepPath>;
+  /** The last push-back, for `${run.feedback}`. */
+  feedback?: { readonly round: number; readonly to: StepId; readonly by: string; readonly text: string };
   /** Leases held and calls open now, in steps, items and handlers. */
   leases: number;
   /**

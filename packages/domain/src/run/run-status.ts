@@ -31,7 +31,10 @@ export type WaitReason =
   | 'concurrency_limit'
   | 'backing_off'
   | 'queue_paused'
-  | 'restart_grace';
+  | 'restart_grace'
+  | 'waiting_for_approval'
+  | 'waiting_for_time'
+  | 'waiting_for_message';
 
 /** Why a step was skipped; closed. */
 export type SkipReason = 'precondition_not_met' | 'upstream_failed' | 'upstream_skipped' | 'run_cancelled';

@@ -21,6 +21,24 @@ export interface StepView {
   readonly waitReason?: WaitReason;
   /** The run that a `call` step started last. */
   readonly childRunId?: RunId;
+  /** Set from the second round on, after a push-back. */
+  readonly round?: number;
+  /** What a waiting step waits for. */
+  readonly wait?: {
+    readonly for: string;
+    readonly until?: string;
+    readonly deadline?: string;
+    readonly prompt?: string;
+  };
+  /** How a `wait` or `approval` ended, and by whom. */
+  readonly answer?: { readonly decision: string; readonly by: string; readonly reason?: string; readonly at: string };
+  /** Why it was given up as a dead letter. */
+  readonly deadLetter?: string;
+  /** Lost executions and unreceived offers; absent when 0. */
+  readonly losses?: { readonly execution: number; readonly transport: number };
+  /** How far its agent has come; absent when nothing is recorded. */
+  readonly progress?: { readonly turns: number; readonly toolCalls: number };
+  readonly unreadMessages?: number;
   /** For a fan-out: how many items are in each status. */
   readonly items?: { readonly count: number } & { readonly [status in StepStatus]?: number };
 }
@@ -46,6 +64,8 @@ export interface RunView {
   readonly steps: readonly StepView[];
   /** Handlers that began or were passed over; absent when the DAG has none. */
   readonly handlers?: readonly StepView[];
+  /** The last push-back: to which step, by whom, with which words. */
+  readonly feedback?: { readonly round: number; readonly to: StepPath; readonly by: string; readonly text: string };
   /** Revision of each memory scope that the run sees. */
   readonly memory?: { readonly [scope: string]: number };
   /** Name and digest of every DAG of the run's tree; absent when it calls none. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { checkMessages, messageFaults, progressFaults } from '../../test/agent-faults.ts';
 import { calledPaths, choicesArbitrary, dagArbitrary, leasedPaths, playRun } from '../../test/random-run.ts';
 import type { Dag, RunFact, RunPlan, RunState, StepPath } from '../index.ts';
 import {
@@ -75,8 +76,9 @@ const phaseFaults = (state: RunState): readonly string[] => {
 };
 
 /** Throws unless all holds that must hold between any two facts of any run. */
-const checkState = (state: RunState, plan: RunPlan): void => {
+const checkState = (state: RunState, log: readonly RunFact[], plan: RunPlan): void => {
   const faults = [...countFaults(state), ...planFaults(state, plan), ...phaseFaults(state)];
+  faults.push(...messageFaults(state, plan), ...progressFaults(state, log));
   if (faults.length > 0) throw new Error(faults.join('; '));
 };
 
@@ -141,12 +143,13 @@ describe('any run under any interleaving', () => {
   it('ends once, with every step and every handler whose turn came settled, nothing held and no child open', () => {
     fc.assert(
       fc.property(dagArbitrary, choicesArbitrary, (dag, choices) => {
-        const { state, log, faults } = playRun(dag, choices, (at, _log, plan) => checkState(at, plan));
+        const { state, log, faults } = playRun(dag, choices, (at, soFar, plan) => checkState(at, soFar, plan));
         expect(faults).toEqual([]);
         checkEnd(state, log);
         checkOutcome(dag, state, log);
+        checkMessages(state, log);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -159,7 +162,7 @@ describe('any run under any interleaving', () => {
         });
         expect(faults).toEqual([]);
       }),
-      { numRuns: 60 },
+      { numRuns: 15 },
     );
   });
 
@@ -183,7 +186,7 @@ describe('any run under any interleaving', () => {
           } else evolve(state, fact);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 
@@ -198,11 +201,15 @@ describe('any run under any interleaving', () => {
           const isInit = 'step' in fact && fact.step === '@init' ? 'init' : phase;
           seen.add(`${fact.type} ${isInit}`);
           if (fact.type === 'step_returned' && fact.retryAt !== undefined) seen.add(`child again ${isInit}`);
+          if (fact.type === 'step_lost') seen.add(fact.reason).add(fact.deadLetter ?? 'no dead letter');
+          if (fact.type === 'step_lost' && fact.retryAt !== undefined) seen.add('lost, later again');
+          if (fact.type === 'message_ended') seen.add(`${fact.state} ${fact.reason}`);
+          if (fact.type === 'turn_planned' && fact.entry.consumed !== undefined) seen.add('consumed');
         });
         seen.add(`${state.closing?.status ?? 'no handlers'} ${state.status}`);
         if (state.cancel !== undefined && state.closing?.cancel !== undefined) seen.add('cancelled twice');
       }),
-      { numRuns: 1_000, seed: 7 },
+      { numRuns: 600, seed: 7 },
     );
     const phases = ['init', 'before', 'closing'];
     const types = ['step_leased', 'step_finished', 'step_lost', 'step_called', 'step_returned', 'secret_released'];
@@ -217,6 +224,15 @@ describe('any run under any interleaving', () => {
       'succeeded failed',
       'failed failed',
       'cancelled cancelled',
+      ...['turn_planned', 'tool_done', 'message_accepted'].flatMap((type) => phases.map((phase) => `${type} ${phase}`)),
+      'agent_restarted before',
+      'message_replied before',
+      'consumed',
+      'unread_message',
+      'lost, later again',
+      'expired ttl_expired',
+      'rejected step_finished',
+      'dead_lettered step_finished',
     ];
     expect(wanted.filter((each) => !seen.has(each))).toEqual([]);
   });

@@ -1,5 +1,7 @@
+import { closeProgress } from '../checkpoint/progress.ts';
 import { isHandlerId } from '../dag/dag.ts';
 import type { ErrorData } from '../errors/domain-error.ts';
+import { dropWait } from '../wait/hold-wait.ts';
 import { currentHandler, initForbids, isInitOpen, isStopping } from './handler-phase.ts';
 import type { RunState, StepState } from './run-state.ts';
 import { isSettledStep } from './run-status.ts';
@@ -71,6 +73,8 @@ export const settleStep = (state: RunState, step: StepState, status: Settled, at
   step.status = status;
   step.finishedAt = at;
   delete step.notBefore;
+  dropWait(state, step);
+  closeProgress(step.progress);
   state.frontier.delete(step.path);
   if (!isHandlerId(step.path)) {
     state.openSteps -= 1;
@@ -96,6 +100,8 @@ export const settleItem = (
   item.status = status;
   item.finishedAt = at;
   delete item.notBefore;
+  dropWait(state, item);
+  closeProgress(item.progress);
   fanout.again.delete(index);
   fanout.open -= 1;
   if (status === 'failed') fanout.failed += 1;

@@ -2,6 +2,7 @@ import { isHandlerId } from '../dag/dag.ts';
 import type { Step } from '../dag/step.ts';
 import type { Digest } from '../identity/ids.ts';
 import type { JsonObject, JsonValue } from '../json/json-value.ts';
+import { waitReasonOf, waitViewOf } from '../wait/wait-view.ts';
 import type { RunState, StepState } from './run-state.ts';
 import type { StepStatus, WaitReason } from './run-status.ts';
 import type { RunView, StepView } from './run-view.ts';
@@ -43,8 +44,9 @@ const waitReason = (step: StepState, hints: ViewHints): WaitReason | undefined =
       return 'backing_off';
     case 'ready':
       return hints.readyWait?.(step.path);
-    case 'running':
     case 'waiting':
+      return waitReasonOf(step);
+    case 'running':
     case 'succeeded':
     case 'failed':
     case 'skipped':
@@ -59,7 +61,9 @@ export const viewStep = (definition: Step | undefined, step: StepState, hints: V
   const finishedAt = iso(step.finishedAt);
   const items = itemCounts(step);
   const wait = waitReason(step, hints);
-  const { result, error, workerId, skipReason, childRunId } = step;
+  const waits = waitViewOf(step);
+  const { result, error, workerId, skipReason, childRunId, round, deadLetter, progress, mailbox } = step;
+  const losses = { execution: step.losses + (step.sharedLosses ?? 0), transport: step.unstartedLosses };
   return {
     id: step.path,
     status: step.status,
@@ -75,6 +79,15 @@ export const viewStep = (definition: Step | undefined, step: StepState, hints: V
     ...(skipReason === undefined ? {} : { skipReason }),
     ...(wait === undefined ? {} : { waitReason: wait }),
     ...(childRunId === undefined ? {} : { childRunId }),
+    ...(round === undefined ? {} : { round }),
+    ...(waits === undefined ? {} : { wait: waits }),
+    ...(step.answer === undefined ? {} : { answer: { ...step.answer, at: new Date(step.answer.at).toISOString() } }),
+    ...(deadLetter === undefined ? {} : { deadLetter }),
+    ...(losses.execution + losses.transport === 0 ? {} : { losses }),
+    ...((progress?.turns ?? 0) === 0
+      ? {}
+      : { progress: { turns: progress?.turns ?? 0, toolCalls: progress?.toolCalls ?? 0 } }),
+    ...((mailbox?.unread ?? 0) === 0 ? {} : { unreadMessages: mailbox?.unread ?? 0 }),
     ...(items === undefined ? {} : { items }),
   };
 };
@@ -113,6 +126,7 @@ export const viewRun = (state: RunState, hints: ViewHints = {}): RunView => {
     agents: state.agents,
     steps: views.filter(({ id }) => !isHandlerId(id)),
     ...(handlers.length === 0 ? {} : { handlers: handlers.filter(({ status }) => status !== 'pending') }),
+    ...(state.feedback === undefined ? {} : { feedback: state.feedback }),
     ...(memory === undefined ? {} : { memory }),
     ...(dags === undefined ? {} : { dags }),
     partial: state.partial,

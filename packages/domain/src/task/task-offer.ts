@@ -29,6 +29,12 @@ export interface TaskOffer extends TaskRef {
   /** Agent versions recorded at admission, for agent steps. */
   readonly agents: { readonly [agentId: string]: VersionId };
   readonly snapshot?: SnapshotAttachment;
+  /** 0 in the first round. */
+  readonly round?: number;
+  /** What the attempt goes on from: a `ResumePoint` in the blob store; absent at turn 0. */
+  readonly resume?: { readonly digest: Digest; readonly bytes: number; readonly entries: number };
+  /** How many messages of its mailbox follow the offer on the stream: its agent begins with them. */
+  readonly unread?: number;
   /** Milliseconds that the lease lasts without a heartbeat. */
   readonly leaseMs: number;
   /** W3C trace context. */
@@ -38,5 +44,7 @@ export interface TaskOffer extends TaskRef {
     readonly id: RunId;
     readonly createdAt: string;
     readonly params: { readonly [name: string]: JsonValue };
+    /** The push-back that led to this round, for the step that it went to. */
+    readonly feedback?: { readonly by: string; readonly text: string; readonly round: number };
   };
 }

@@ -30,10 +30,10 @@ export const connectServer = async (
     });
     return {
       tools,
-      call: (tool, input, callSignal) => {
+      call: (tool, input, callSignal, idempotencyKey) => {
         if (!tools.some((each) => each.name === tool))
           return Promise.reject(new DomainError('not_found', `no tool ${tool}`));
-        return call(link, server, tool, input, callSignal);
+        return call(link, server, { tool, input, idempotencyKey }, callSignal);
       },
       close: () => transport.close(),
     };
@@ -72,11 +72,19 @@ const listTools = async (client: Client, options: RequestBounds, log: (line: str
   return tools;
 };
 
+interface ToolCall {
+  readonly tool: string;
+  readonly input: JsonValue;
+  readonly idempotencyKey: string | undefined;
+}
+
+/** Where a server that wants to do a call only once finds its name. */
+const keyOfMeta = 'skein/idempotencyKey';
+
 const call = async (
   link: Link,
   server: McpServer,
-  tool: string,
-  input: JsonValue,
+  { tool, input, idempotencyKey }: ToolCall,
   signal: AbortSignal,
 ): Promise<ServerToolResult> => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
@@ -87,7 +95,8 @@ const call = async (
   try {
     return await within(server.callTimeoutMs, signal, async (bound) => {
       const options = { signal: bound, timeout: server.callTimeoutMs };
-      const request = { method: 'tools/call', params: { name: tool, arguments: input } } as const;
+      const key = idempotencyKey === undefined ? {} : { _meta: { [keyOfMeta]: idempotencyKey } };
+      const request = { method: 'tools/call', params: { name: tool, arguments: input, ...key } } as const;
       return callResult(await link.client.request(request, anyObject, options), server.maxResultBytes, link.redact);
     });
   } catch (thrown) {

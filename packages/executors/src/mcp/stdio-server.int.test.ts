@@ -83,6 +83,12 @@ test('its tools can be called', async () => {
   expect(await server.call('echo', { text: 'hi' }, never)).toEqual({ output: 'hi', isError: false, truncated: false });
 });
 
+test('a call carries its idempotency key, when it has one', async () => {
+  const server = await start();
+  const said = async (key?: string) => (await server.call('meta', {}, never, key)).output;
+  expect([await said(), await said('run_1:a:0:1:0')]).toEqual(['null', '{"skein/idempotencyKey":"run_1:a:0:1:0"}']);
+});
+
 test('it has a clean environment, the private directory, and the secrets that it declares', async () => {
   process.env['SKEIN_JOIN_TOKEN'] = 'never';
   const env = { API: 'Bearer ${secrets.TOKEN}', PLAIN: '$HOME' };

@@ -9,6 +9,8 @@ export interface ProcessGroups {
    * that no longer carry the marker in their environment.
    */
   readonly launchFile?: number;
+  /** False while the leases of this worker may be over: then nothing is started. */
+  readonly mayStart?: () => boolean;
 }
 
 /** For those who need no such record. */

@@ -1,6 +1,7 @@
 // One child process with all that it starts.
 // P1 The child leads a process group of its own; every signal goes to the group.
 // P2 When this resolves, nothing of the group is left: what stayed in the background is killed after the leader is gone.
+// P4 Nothing is started for a lease that may be over, also when this thread was not told so yet.
 // P3 Output is read until the pipes close, but never waited for once the group is dead: a process that escaped may hold them open.
 import { type StdioOptions, spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -41,10 +42,12 @@ const pipesMs = 500;
 
 /**
  * Runs it to its end, or to the end of `signal`. Throws `not_found` or `permission_denied` when the program cannot be started,
- * `too_large` when arguments and environment are too large for the system; never because of how it ended.
+ * `stale_fencing_token` when the lease may be over, `too_large` when arguments and environment are too large for the system; never because of how it ended.
  */
 export const runProcess = async (request: ProcessRequest, signal: AbortSignal): Promise<ProcessOutcome> => {
   signal.throwIfAborted();
+  if (request.groups.mayStart?.() === false)
+    throw new DomainError('stale_fencing_token', 'the lease of the task may be over'); // P4
   const { child, spawned } = start(request);
   const ended = new Promise<ProcessOutcome>((resolve) => {
     child.once('exit', (code, name) => resolve(outcomeOf(code, name)));

@@ -42,6 +42,8 @@ export const commandLine = async (
     case 'noop':
     case 'agent':
     case 'call':
+    case 'wait':
+    case 'approval':
       throw new DomainError('unimplemented', `"${action.kind}" is no process`);
   }
 };

@@ -1,12 +1,18 @@
 import type { MessagePort } from 'node:worker_threads';
-import { type Digest, DomainError, fromErrorData, toErrorData } from '@skein/domain';
+import { type AgentMessage, type Digest, DomainError, fromErrorData, toErrorData } from '@skein/domain';
 import type { TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import type { ProcessGroups } from '../process/process-groups.ts';
+import type { LeaseWatch } from './lease-watch.ts';
 import type { FromThread, ToThread, TransferRequest, TransferValue } from './thread-messages.ts';
 
 /** Reports process groups to the thread at the other end of the port, which kills them should this thread die. */
-export const createPortProcessGroups = (port: MessagePort, launchFile?: number): ProcessGroups => ({
+export const createPortProcessGroups = (
+  port: MessagePort,
+  launchFile?: number,
+  lease?: Pick<LeaseWatch, 'holds'>,
+): ProcessGroups => ({
   ...(launchFile === undefined ? {} : { launchFile }),
+  ...(lease === undefined ? {} : { mayStart: () => lease.holds() }),
   opened: (groupId) => post(port, { type: 'group_opened', groupId }),
   closed: (groupId) => post(port, { type: 'group_closed', groupId }),
 });
@@ -21,6 +27,7 @@ class RunnerServer {
   readonly #runner: TaskRunner;
   readonly #aborts = new Map<number, AbortController>();
   readonly #calls = new Map<number, { resolve(value: TransferValue): void; reject(error: DomainError): void }>();
+  readonly #messages = new Map<number, TaskMessages>();
   #lastCall = 0;
   #announced: ReadonlySet<Digest> = new Set();
 
@@ -42,6 +49,9 @@ class RunnerServer {
       case 'abort':
         this.#aborts.get(message.task)?.abort(fromErrorData(message.reason));
         return;
+      case 'message':
+        this.#messages.get(message.task)?.add(message.message);
+        return;
       case 'transferred':
         this.#calls.get(message.call)?.resolve(message.value);
         this.#calls.delete(message.call);
@@ -62,6 +72,7 @@ class RunnerServer {
   async #run({ task, offer }: Extract<ToThread, { type: 'run' }>): Promise<void> {
     const controller = new AbortController();
     this.#aborts.set(task, controller);
+    this.#messages.set(task, new TaskMessages());
     const sink: TaskSink = {
       started: () => this.#post({ type: 'started', task }),
       log: (bytes) => {
@@ -77,6 +88,7 @@ class RunnerServer {
       this.#post({ type: 'threw', task, error: toErrorData(error) });
     } finally {
       this.#aborts.delete(task);
+      this.#messages.delete(task);
     }
   }
 
@@ -93,6 +105,9 @@ class RunnerServer {
       fetchBlob: (digest) => call({ kind: 'fetch_blob', digest }),
       readSecret: (secret) => call({ kind: 'read_secret', secret }),
       storeBlob: (bytes) => call({ kind: 'store_blob', bytes: new Uint8Array(bytes) }),
+      checkpoint: (index, entries) => call<undefined>({ kind: 'checkpoint', index, entries }),
+      onMessage: (listener) => this.#messages.get(task)?.listen(listener) ?? (() => undefined),
+      presented: (numbers, turn) => this.#post({ type: 'presented', task, numbers, turn }),
     };
   }
 
@@ -107,6 +122,23 @@ class RunnerServer {
 
   #post(message: FromThread, moved: readonly ArrayBuffer[] = []): void {
     post(this.#port, message, moved);
+  }
+}
+
+/** The messages of one task: each once, in the order in which they came; those that came first wait for the first listener. */
+class TaskMessages {
+  readonly #seen: AgentMessage[] = [];
+  readonly #listeners = new Set<(message: AgentMessage) => void>();
+
+  add(message: AgentMessage): void {
+    this.#seen.push(message);
+    for (const listener of this.#listeners) listener(message);
+  }
+
+  listen(listener: (message: AgentMessage) => void): () => void {
+    for (const message of this.#seen) listener(message);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { DomainError, type TaskOffer } from '@skein/domain';
+import { type AgentMessage, DomainError, type TaskOffer } from '@skein/domain';
 import type { TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import { createMemoryLog } from '@skein/testkit';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -72,6 +72,9 @@ const noTransfers: TaskTransfers = {
   fetchBlob: () => Promise.reject(new DomainError('not_found', 'none')),
   readSecret: () => Promise.reject(new DomainError('permission_denied', 'none')),
   storeBlob: () => Promise.reject(new DomainError('not_found', 'none')),
+  checkpoint: () => Promise.reject(new DomainError('stale_fencing_token', 'none')),
+  onMessage: () => () => undefined,
+  presented: () => undefined,
 };
 const never = new AbortController().signal;
 const run = (task: TaskOffer, options: { sink?: TaskSink; transfers?: TaskTransfers; signal?: AbortSignal } = {}) =>
@@ -146,6 +149,48 @@ test('carries parts and secrets across the threads, and no value of a secret int
   });
   await expect(run(offer('secret', 'KEY'))).rejects.toMatchObject({ code: 'permission_denied' });
   expect(inspect(log.lines, { depth: null })).not.toContain(canary);
+});
+
+test('carries checkpoints across the threads, and what became of them', async () => {
+  const made: unknown[] = [];
+  const transfers: TaskTransfers = {
+    ...noTransfers,
+    checkpoint: async (index, entries) => void made.push({ index, entries }),
+  };
+  expect((await run(offer('checkpoint', 'hi'), { transfers })).outcome).toEqual({ status: 'succeeded' });
+  expect(made).toEqual([{ index: 3, entries: [{ type: 'reply', number: 1, text: 'hi' }] }]);
+  await expect(run(offer('checkpoint', 'hi'))).rejects.toMatchObject({ code: 'stale_fencing_token' });
+});
+
+test('carries messages across the threads, those from before the task listened too, until it ends', async () => {
+  const message = (number: number): AgentMessage => ({
+    messageId: `m${number}`,
+    number,
+    sender: 's',
+    mode: 'next_turn',
+    text: '',
+    at: 0,
+  });
+  const presented: unknown[] = [];
+  let deliver: (given: AgentMessage) => void = () => undefined;
+  let stopped = 0;
+  const transfers: TaskTransfers = {
+    ...noTransfers,
+    onMessage: (listener) => {
+      deliver = listener;
+      listener(message(1));
+      return () => void (stopped += 1);
+    },
+    presented: (numbers, turn) => void presented.push([numbers, turn]),
+  };
+  const sink: TaskSink = { ...quietSink, log: () => deliver(message(2)) };
+  const { outcome } = await run(offer('messages', '2'), { transfers, sink });
+  expect(outcome).toMatchObject({ error: { message: '[[1,2],[1,2]]' } });
+  expect(presented).toEqual([
+    [[1], 1],
+    [[2], 2],
+  ]);
+  expect(stopped).toBe(1);
 });
 
 test('tells of digests that came and left within one task', async () => {

@@ -34,6 +34,7 @@ interface RunningTask {
   readonly reject: (error: DomainError) => void;
   graceTimer?: NodeJS.Timeout;
   stopListening?: () => void;
+  stopMessages?: () => void;
 }
 
 interface Thread {
@@ -110,6 +111,7 @@ class ThreadTaskRunner implements TaskRunner {
     const id = this.#lastTask;
     thread.tasks.set(id, task);
     post(thread, { type: 'run', task: id, offer: task.offer });
+    task.stopMessages = task.transfers.onMessage((message) => post(thread, { type: 'message', task: id, message }));
     const onAbort = (): void => {
       post(thread, { type: 'abort', task: id, reason: toErrorData(task.signal.reason) });
       task.graceTimer = setTimeout(() => this.#giveUp(thread), this.#graceMs(task.signal.reason)); // H2
@@ -137,6 +139,8 @@ class ThreadTaskRunner implements TaskRunner {
         return thread.tasks.get(message.task)?.sink.started();
       case 'log':
         return thread.tasks.get(message.task)?.sink.log(message.bytes);
+      case 'presented':
+        return thread.tasks.get(message.task)?.transfers.presented(message.numbers, message.turn);
       case 'transfer':
         void this.#transfer(thread, message.task, message.call, message.request);
         return undefined;
@@ -160,6 +164,7 @@ class ThreadTaskRunner implements TaskRunner {
     thread.tasks.delete(id);
     clearTimeout(task?.graceTimer);
     task?.stopListening?.();
+    task?.stopMessages?.();
     return task;
   }
 
@@ -244,6 +249,8 @@ const carryOut = (transfers: TaskTransfers, request: TransferRequest): Promise<T
       return transfers.fetchBlob(request.digest);
     case 'store_blob':
       return transfers.storeBlob(request.bytes);
+    case 'checkpoint':
+      return transfers.checkpoint(request.index, request.entries).then(() => undefined);
   }
 };
 

@@ -171,6 +171,19 @@ describe('bash', () => {
     }
   });
 
+  test('is not started for a lease that may be over [crash 16]', async () => {
+    const groups = { opened: () => undefined, closed: () => undefined, mayStart: () => false };
+    const fenced = createNodeToolHost({ path: process.env['PATH'] ?? '/usr/bin:/bin', groups });
+    await expect(fenced.runBash(root, request('touch done'), live)).rejects.toEqual(refused('stale_fencing_token'));
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  test('knows its idempotency key, when it has one', async () => {
+    const said = async (key: object) =>
+      (await host.runBash(root, { ...request('echo "[$SKEIN_IDEMPOTENCY_KEY]"'), ...key }, live)).output;
+    expect([await said({}), await said({ idempotencyKey: 'run_1:a:0:1:0' })]).toEqual(['[]\n', '[run_1:a:0:1:0]\n']);
+  });
+
   test('too much output is dropped and said, and the command still ends', async () => {
     const result = await host.runBash(root, { ...request('yes | head -c 100000'), maxOutputBytes: 1_000 }, live);
     expect(result).toMatchObject({ exitCode: 0, truncated: true });

@@ -45,6 +45,7 @@ export const runBash = async (
           LANG: 'C.UTF-8',
           SKEIN_TOOL_ROOT: root,
           ...(launchMarker === undefined ? {} : { SKEIN_LAUNCH: launchMarker }),
+          ...(request.idempotencyKey === undefined ? {} : { SKEIN_IDEMPOTENCY_KEY: request.idempotencyKey }),
         },
         marker,
         groups,

@@ -2,6 +2,8 @@ import type * as grpc from '@grpc/grpc-js';
 import type { MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { Cancel as _skein_worker_v1_Cancel, Cancel__Output as _skein_worker_v1_Cancel__Output } from './skein/worker/v1/Cancel.ts';
+import type { Checkpoint as _skein_worker_v1_Checkpoint, Checkpoint__Output as _skein_worker_v1_Checkpoint__Output } from './skein/worker/v1/Checkpoint.ts';
+import type { CheckpointRecorded as _skein_worker_v1_CheckpointRecorded, CheckpointRecorded__Output as _skein_worker_v1_CheckpointRecorded__Output } from './skein/worker/v1/CheckpointRecorded.ts';
 import type { CoordinatorMessage as _skein_worker_v1_CoordinatorMessage, CoordinatorMessage__Output as _skein_worker_v1_CoordinatorMessage__Output } from './skein/worker/v1/CoordinatorMessage.ts';
 import type { Credits as _skein_worker_v1_Credits, Credits__Output as _skein_worker_v1_Credits__Output } from './skein/worker/v1/Credits.ts';
 import type { Drain as _skein_worker_v1_Drain, Drain__Output as _skein_worker_v1_Drain__Output } from './skein/worker/v1/Drain.ts';
@@ -14,6 +16,7 @@ import type { FetchPartRequest as _skein_worker_v1_FetchPartRequest, FetchPartRe
 import type { FetchPartResponse as _skein_worker_v1_FetchPartResponse, FetchPartResponse__Output as _skein_worker_v1_FetchPartResponse__Output } from './skein/worker/v1/FetchPartResponse.ts';
 import type { FetchSnapshotRequest as _skein_worker_v1_FetchSnapshotRequest, FetchSnapshotRequest__Output as _skein_worker_v1_FetchSnapshotRequest__Output } from './skein/worker/v1/FetchSnapshotRequest.ts';
 import type { FetchSnapshotResponse as _skein_worker_v1_FetchSnapshotResponse, FetchSnapshotResponse__Output as _skein_worker_v1_FetchSnapshotResponse__Output } from './skein/worker/v1/FetchSnapshotResponse.ts';
+import type { GaveUp as _skein_worker_v1_GaveUp, GaveUp__Output as _skein_worker_v1_GaveUp__Output } from './skein/worker/v1/GaveUp.ts';
 import type { Goodbye as _skein_worker_v1_Goodbye, Goodbye__Output as _skein_worker_v1_Goodbye__Output } from './skein/worker/v1/Goodbye.ts';
 import type { Heartbeat as _skein_worker_v1_Heartbeat, Heartbeat__Output as _skein_worker_v1_Heartbeat__Output } from './skein/worker/v1/Heartbeat.ts';
 import type { HeartbeatAnswer as _skein_worker_v1_HeartbeatAnswer, HeartbeatAnswer__Output as _skein_worker_v1_HeartbeatAnswer__Output } from './skein/worker/v1/HeartbeatAnswer.ts';
@@ -21,6 +24,8 @@ import type { HeldTask as _skein_worker_v1_HeldTask, HeldTask__Output as _skein_
 import type { Hello as _skein_worker_v1_Hello, Hello__Output as _skein_worker_v1_Hello__Output } from './skein/worker/v1/Hello.ts';
 import type { Log as _skein_worker_v1_Log, Log__Output as _skein_worker_v1_Log__Output } from './skein/worker/v1/Log.ts';
 import type { MemoryProposal as _skein_worker_v1_MemoryProposal, MemoryProposal__Output as _skein_worker_v1_MemoryProposal__Output } from './skein/worker/v1/MemoryProposal.ts';
+import type { MessagesPresented as _skein_worker_v1_MessagesPresented, MessagesPresented__Output as _skein_worker_v1_MessagesPresented__Output } from './skein/worker/v1/MessagesPresented.ts';
+import type { MessagesReceived as _skein_worker_v1_MessagesReceived, MessagesReceived__Output as _skein_worker_v1_MessagesReceived__Output } from './skein/worker/v1/MessagesReceived.ts';
 import type { ReadSecretRequest as _skein_worker_v1_ReadSecretRequest, ReadSecretRequest__Output as _skein_worker_v1_ReadSecretRequest__Output } from './skein/worker/v1/ReadSecretRequest.ts';
 import type { ReadSecretResponse as _skein_worker_v1_ReadSecretResponse, ReadSecretResponse__Output as _skein_worker_v1_ReadSecretResponse__Output } from './skein/worker/v1/ReadSecretResponse.ts';
 import type { Received as _skein_worker_v1_Received, Received__Output as _skein_worker_v1_Received__Output } from './skein/worker/v1/Received.ts';
@@ -28,12 +33,14 @@ import type { Refused as _skein_worker_v1_Refused, Refused__Output as _skein_wor
 import type { ReportExitRequest as _skein_worker_v1_ReportExitRequest, ReportExitRequest__Output as _skein_worker_v1_ReportExitRequest__Output } from './skein/worker/v1/ReportExitRequest.ts';
 import type { ReportExitResponse as _skein_worker_v1_ReportExitResponse, ReportExitResponse__Output as _skein_worker_v1_ReportExitResponse__Output } from './skein/worker/v1/ReportExitResponse.ts';
 import type { ResultAcknowledged as _skein_worker_v1_ResultAcknowledged, ResultAcknowledged__Output as _skein_worker_v1_ResultAcknowledged__Output } from './skein/worker/v1/ResultAcknowledged.ts';
+import type { Resume as _skein_worker_v1_Resume, Resume__Output as _skein_worker_v1_Resume__Output } from './skein/worker/v1/Resume.ts';
 import type { Revoke as _skein_worker_v1_Revoke, Revoke__Output as _skein_worker_v1_Revoke__Output } from './skein/worker/v1/Revoke.ts';
 import type { Snapshot as _skein_worker_v1_Snapshot, Snapshot__Output as _skein_worker_v1_Snapshot__Output } from './skein/worker/v1/Snapshot.ts';
 import type { Started as _skein_worker_v1_Started, Started__Output as _skein_worker_v1_Started__Output } from './skein/worker/v1/Started.ts';
 import type { StoreBlobHeader as _skein_worker_v1_StoreBlobHeader, StoreBlobHeader__Output as _skein_worker_v1_StoreBlobHeader__Output } from './skein/worker/v1/StoreBlobHeader.ts';
 import type { StoreBlobRequest as _skein_worker_v1_StoreBlobRequest, StoreBlobRequest__Output as _skein_worker_v1_StoreBlobRequest__Output } from './skein/worker/v1/StoreBlobRequest.ts';
 import type { StoreBlobResponse as _skein_worker_v1_StoreBlobResponse, StoreBlobResponse__Output as _skein_worker_v1_StoreBlobResponse__Output } from './skein/worker/v1/StoreBlobResponse.ts';
+import type { TaskMessage as _skein_worker_v1_TaskMessage, TaskMessage__Output as _skein_worker_v1_TaskMessage__Output } from './skein/worker/v1/TaskMessage.ts';
 import type { TaskOffer as _skein_worker_v1_TaskOffer, TaskOffer__Output as _skein_worker_v1_TaskOffer__Output } from './skein/worker/v1/TaskOffer.ts';
 import type { TaskRef as _skein_worker_v1_TaskRef, TaskRef__Output as _skein_worker_v1_TaskRef__Output } from './skein/worker/v1/TaskRef.ts';
 import type { TaskResult as _skein_worker_v1_TaskResult, TaskResult__Output as _skein_worker_v1_TaskResult__Output } from './skein/worker/v1/TaskResult.ts';
@@ -54,6 +61,8 @@ export interface ProtoGrpcType {
     worker: {
       v1: {
         Cancel: MessageTypeDefinition<_skein_worker_v1_Cancel, _skein_worker_v1_Cancel__Output>
+        Checkpoint: MessageTypeDefinition<_skein_worker_v1_Checkpoint, _skein_worker_v1_Checkpoint__Output>
+        CheckpointRecorded: MessageTypeDefinition<_skein_worker_v1_CheckpointRecorded, _skein_worker_v1_CheckpointRecorded__Output>
         CoordinatorMessage: MessageTypeDefinition<_skein_worker_v1_CoordinatorMessage, _skein_worker_v1_CoordinatorMessage__Output>
         Credits: MessageTypeDefinition<_skein_worker_v1_Credits, _skein_worker_v1_Credits__Output>
         Drain: MessageTypeDefinition<_skein_worker_v1_Drain, _skein_worker_v1_Drain__Output>
@@ -66,6 +75,7 @@ export interface ProtoGrpcType {
         FetchPartResponse: MessageTypeDefinition<_skein_worker_v1_FetchPartResponse, _skein_worker_v1_FetchPartResponse__Output>
         FetchSnapshotRequest: MessageTypeDefinition<_skein_worker_v1_FetchSnapshotRequest, _skein_worker_v1_FetchSnapshotRequest__Output>
         FetchSnapshotResponse: MessageTypeDefinition<_skein_worker_v1_FetchSnapshotResponse, _skein_worker_v1_FetchSnapshotResponse__Output>
+        GaveUp: MessageTypeDefinition<_skein_worker_v1_GaveUp, _skein_worker_v1_GaveUp__Output>
         Goodbye: MessageTypeDefinition<_skein_worker_v1_Goodbye, _skein_worker_v1_Goodbye__Output>
         Heartbeat: MessageTypeDefinition<_skein_worker_v1_Heartbeat, _skein_worker_v1_Heartbeat__Output>
         HeartbeatAnswer: MessageTypeDefinition<_skein_worker_v1_HeartbeatAnswer, _skein_worker_v1_HeartbeatAnswer__Output>
@@ -73,6 +83,8 @@ export interface ProtoGrpcType {
         Hello: MessageTypeDefinition<_skein_worker_v1_Hello, _skein_worker_v1_Hello__Output>
         Log: MessageTypeDefinition<_skein_worker_v1_Log, _skein_worker_v1_Log__Output>
         MemoryProposal: MessageTypeDefinition<_skein_worker_v1_MemoryProposal, _skein_worker_v1_MemoryProposal__Output>
+        MessagesPresented: MessageTypeDefinition<_skein_worker_v1_MessagesPresented, _skein_worker_v1_MessagesPresented__Output>
+        MessagesReceived: MessageTypeDefinition<_skein_worker_v1_MessagesReceived, _skein_worker_v1_MessagesReceived__Output>
         ReadSecretRequest: MessageTypeDefinition<_skein_worker_v1_ReadSecretRequest, _skein_worker_v1_ReadSecretRequest__Output>
         ReadSecretResponse: MessageTypeDefinition<_skein_worker_v1_ReadSecretResponse, _skein_worker_v1_ReadSecretResponse__Output>
         Received: MessageTypeDefinition<_skein_worker_v1_Received, _skein_worker_v1_Received__Output>
@@ -80,12 +92,14 @@ export interface ProtoGrpcType {
         ReportExitRequest: MessageTypeDefinition<_skein_worker_v1_ReportExitRequest, _skein_worker_v1_ReportExitRequest__Output>
         ReportExitResponse: MessageTypeDefinition<_skein_worker_v1_ReportExitResponse, _skein_worker_v1_ReportExitResponse__Output>
         ResultAcknowledged: MessageTypeDefinition<_skein_worker_v1_ResultAcknowledged, _skein_worker_v1_ResultAcknowledged__Output>
+        Resume: MessageTypeDefinition<_skein_worker_v1_Resume, _skein_worker_v1_Resume__Output>
         Revoke: MessageTypeDefinition<_skein_worker_v1_Revoke, _skein_worker_v1_Revoke__Output>
         Snapshot: MessageTypeDefinition<_skein_worker_v1_Snapshot, _skein_worker_v1_Snapshot__Output>
         Started: MessageTypeDefinition<_skein_worker_v1_Started, _skein_worker_v1_Started__Output>
         StoreBlobHeader: MessageTypeDefinition<_skein_worker_v1_StoreBlobHeader, _skein_worker_v1_StoreBlobHeader__Output>
         StoreBlobRequest: MessageTypeDefinition<_skein_worker_v1_StoreBlobRequest, _skein_worker_v1_StoreBlobRequest__Output>
         StoreBlobResponse: MessageTypeDefinition<_skein_worker_v1_StoreBlobResponse, _skein_worker_v1_StoreBlobResponse__Output>
+        TaskMessage: MessageTypeDefinition<_skein_worker_v1_TaskMessage, _skein_worker_v1_TaskMessage__Output>
         TaskOffer: MessageTypeDefinition<_skein_worker_v1_TaskOffer, _skein_worker_v1_TaskOffer__Output>
         TaskRef: MessageTypeDefinition<_skein_worker_v1_TaskRef, _skein_worker_v1_TaskRef__Output>
         TaskResult: MessageTypeDefinition<_skein_worker_v1_TaskResult, _skein_worker_v1_TaskResult__Output>

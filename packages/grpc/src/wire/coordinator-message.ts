@@ -1,16 +1,19 @@
 import type { Step } from '@skein/domain';
 import type { CoordinatorMessage } from '@skein/ports';
+import { isCoordinatorAddress, maxCoordinators } from '../coordinator-address.ts';
 import type {
   CoordinatorMessage__Output,
   CoordinatorMessage as WireMessage,
 } from '../generated/skein/worker/v1/CoordinatorMessage.ts';
 import type { Welcome__Output } from '../generated/skein/worker/v1/Welcome.ts';
+import { decodeCheckpointRecorded } from './checkpoint.ts';
 import {
   amountField,
   bad,
   cutText,
   idField,
   integerField,
+  listField,
   nameField,
   oneOfField,
   presentField,
@@ -18,10 +21,11 @@ import {
 } from './fields.ts';
 import { decodeErrorData, decodeTaskRef, encodeErrorData, encodeTaskRef } from './shared-values.ts';
 import type { StepSlot } from './step-definition.ts';
+import { decodeTaskMessage, encodeTaskMessage } from './task-message.ts';
 import { decodeTaskOffer, encodeTaskOffer } from './task-offer.ts';
 
 type Outcome = Extract<CoordinatorMessage, { type: 'result_acknowledged' }>['outcome'];
-const outcomes: ReadonlySet<Outcome> = new Set(['recorded', 'repeated', 'stale']);
+const outcomes: ReadonlySet<Outcome> = new Set(['recorded', 'repeated', 'stale', 'conflict']);
 
 /** The wire form of what a coordinator says. */
 export const encodeCoordinatorMessage = (
@@ -40,6 +44,9 @@ export const encodeCoordinatorMessage = (
           leaseMs: Math.round(message.leaseMs),
           snapshotFormat: message.snapshotFormat,
           keep: message.keep.map(encodeTaskRef),
+          ...(message.coordinators === undefined
+            ? {}
+            : { coordinators: message.coordinators.slice(0, maxCoordinators) }),
         },
       };
     case 'offer':
@@ -48,6 +55,10 @@ export const encodeCoordinatorMessage = (
       return { resultAcknowledged: { task: encodeTaskRef(message.task), outcome: message.outcome } };
     case 'heartbeat_answer':
       return { heartbeatAnswer: { sentAtMs: message.sentAtMs } };
+    case 'checkpoint_recorded':
+      return { checkpointRecorded: { task: encodeTaskRef(message.task), count: message.count } };
+    case 'message':
+      return { taskMessage: encodeTaskMessage(message) };
     case 'cancel':
       return { cancel: { task: encodeTaskRef(message.task), reason: cutText(message.reason) } };
     case 'revoke':
@@ -82,6 +93,10 @@ export const decodeCoordinatorMessage = (
         type: 'heartbeat_answer',
         sentAtMs: amountField(wire.heartbeatAnswer?.sentAtMs, 'heartbeat_answer.sent_at_ms'),
       };
+    case 'checkpointRecorded':
+      return decodeCheckpointRecorded(presentField(wire.checkpointRecorded, 'checkpoint_recorded'));
+    case 'taskMessage':
+      return decodeTaskMessage(presentField(wire.taskMessage, 'task_message'));
     case 'cancel':
       return {
         type: 'cancel',
@@ -110,4 +125,14 @@ const decodeWelcome = (welcome: Welcome__Output): CoordinatorMessage => ({
   // 0 stands for a coordinator that does not know the field: it writes format 1.
   snapshotFormat: Math.max(1, integerField(welcome.snapshotFormat, 'welcome.snapshot_format')),
   keep: welcome.keep.map((task) => decodeTaskRef(task, 'welcome.keep')),
+  ...(welcome.coordinators.length === 0 ? {} : { coordinators: addressesField(welcome.coordinators) }),
 });
+
+/** At most 32; a longer list, or what is no `HOST:PORT`, is refused. */
+const addressesField = (addresses: readonly unknown[]): string[] => {
+  if (addresses.length > maxCoordinators) throw bad('welcome.coordinators', `at most ${maxCoordinators} addresses`);
+  return listField(addresses, 'welcome.coordinators', (address, field) => {
+    if (!isCoordinatorAddress(address)) throw bad(field, 'HOST:PORT');
+    return address;
+  });
+};

@@ -1,5 +1,6 @@
-import type { Step, StepKind } from '@skein/domain';
+import type { CoordinatorKind, Step, StepKind } from '@skein/domain';
 import { bad, integerField, isRecord, jsonField } from './fields.ts';
+import { count, flag, list, maybe, object, type Shape, text, textsByName } from './shape.ts';
 
 /**
  * Step definitions on the wire. The same few steps are offered again and again, so each stream numbers them:
@@ -8,24 +9,6 @@ import { bad, integerField, isRecord, jsonField } from './fields.ts';
 
 /** Steps that a stream remembers; the oldest goes first. */
 const slotCount = 256;
-
-type Shape = (value: unknown) => boolean;
-const text: Shape = (value) => typeof value === 'string';
-const flag: Shape = (value) => typeof value === 'boolean';
-const count: Shape = (value) => typeof value === 'number' && Number.isFinite(value);
-const list =
-  (item: Shape): Shape =>
-  (value) =>
-    Array.isArray(value) && value.every(item);
-const maybe =
-  (shape: Shape): Shape =>
-  (value) =>
-    value === undefined || shape(value);
-const object =
-  (fields: { readonly [name: string]: Shape }): Shape =>
-  (value) =>
-    isRecord(value) && Object.entries(fields).every(([name, shape]) => shape(value[name]));
-const textsByName: Shape = (value) => isRecord(value) && Object.values(value).every(text);
 
 const actionShapes: { readonly [kind in StepKind]: Shape } = {
   shell: object({ commands: list(text) }),
@@ -47,20 +30,26 @@ const actionShapes: { readonly [kind in StepKind]: Shape } = {
     memory: object({ read: flag, propose: flag }),
   }),
   call: object({ dag: text, choices: maybe(list(text)), params: maybe(isRecord) }),
+  wait: object({ durationMs: maybe(count), until: maybe(text), message: maybe((value) => value === true) }),
+  approval: object({ prompt: text, input: list(isRecord), rewind: maybe(text) }),
 };
 
 /** The kinds of step that this build knows. */
 export const stepKinds: ReadonlySet<StepKind> = new Set(Object.keys(actionShapes) as StepKind[]);
+
+const coordinatorKinds: { readonly [kind in CoordinatorKind]: true } = { call: true, wait: true, approval: true };
+
+/** True for kinds that the coordinator carries out by itself: they are never offered. */
+export const isCoordinatorKind = (kind: string): boolean => Object.hasOwn(coordinatorKinds, kind);
 
 const stepShape = object({
   id: text,
   name: maybe(text),
   description: maybe(text),
   depends: list(text),
-  // A `call` is the coordinator's own work and never offered.
   action: (value) =>
     isRecord(value) &&
-    value['kind'] !== 'call' &&
+    !isCoordinatorKind(value['kind'] as string) &&
     stepKinds.has(value['kind'] as StepKind) &&
     actionShapes[value['kind'] as StepKind](value),
   shell: maybe(list(text)),
@@ -75,6 +64,7 @@ const stepShape = object({
   workerSelector: textsByName,
   onWorkerLoss: (value) => value === 'retry' || value === 'fail',
   repeatSafe: flag,
+  noProgressTimeoutMs: maybe(count),
   foreach: maybe(object({ items: (value) => text(value) || Array.isArray(value), maxConcurrent: count })),
   secrets: maybe(list(object({ env: text, secret: text }))),
 });

@@ -6,6 +6,7 @@ import type {
   WorkerMessage as WireMessage,
   WorkerMessage__Output,
 } from '../generated/skein/worker/v1/WorkerMessage.ts';
+import { decodeCheckpoint, decodeMessagesPresented, decodeMessagesReceived, encodeCheckpoint } from './checkpoint.ts';
 import {
   amountField,
   bad,
@@ -40,6 +41,7 @@ export const encodeWorkerMessage = (message: WorkerMessage): WireMessage => {
           held: message.held as string[],
           running: message.running.map((task) => ({ task: encodeTaskRef(task), started: task.started })),
           unacknowledged: message.unacknowledged.map(encodeTaskRef),
+          ...(message.gaveUp === undefined ? {} : { gaveUp: { tasks: message.gaveUp.map(encodeTaskRef) } }),
         },
       };
     case 'credits':
@@ -52,6 +54,18 @@ export const encodeWorkerMessage = (message: WorkerMessage): WireMessage => {
       return { log: { task: encodeTaskRef(message.task), bytes: message.bytes } };
     case 'result':
       return { result: encodeTaskResult(message.result) };
+    case 'checkpoint':
+      return { checkpoint: encodeCheckpoint(message) };
+    case 'messages_received':
+      return { messagesReceived: { task: encodeTaskRef(message.task), numbers: message.numbers as number[] } };
+    case 'messages_presented':
+      return {
+        messagesPresented: {
+          task: encodeTaskRef(message.task),
+          numbers: message.numbers as number[],
+          turn: message.turn,
+        },
+      };
     case 'heartbeat':
       return { heartbeat: { sentAtMs: message.sentAtMs, running: message.running } };
     case 'evicted':
@@ -88,6 +102,12 @@ export const decodeWorkerMessage = (wire: WorkerMessage__Output): WorkerMessage 
       };
     case 'result':
       return { type: 'result', result: decodeTaskResult(presentField(wire.result, 'result')) };
+    case 'checkpoint':
+      return decodeCheckpoint(presentField(wire.checkpoint, 'checkpoint'));
+    case 'messagesReceived':
+      return decodeMessagesReceived(presentField(wire.messagesReceived, 'messages_received'));
+    case 'messagesPresented':
+      return decodeMessagesPresented(presentField(wire.messagesPresented, 'messages_presented'));
     case 'heartbeat': {
       const heartbeat = presentField(wire.heartbeat, 'heartbeat');
       return {
@@ -120,6 +140,9 @@ const decodeHello = (hello: Hello__Output): WorkerMessage => ({
     started: held.started === true,
   })),
   unacknowledged: hello.unacknowledged.map((task) => decodeTaskRef(task, 'hello.unacknowledged')),
+  ...(hello.gaveUp === null || hello.gaveUp === undefined
+    ? {}
+    : { gaveUp: hello.gaveUp.tasks.map((task) => decodeTaskRef(task, 'hello.gave_up')) }),
 });
 
 const decodeWorkerInfo = (worker: WorkerInfo__Output): WorkerInfo => ({

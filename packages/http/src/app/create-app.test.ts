@@ -38,7 +38,7 @@ test('lists runs page by page, with both keys on every page', async () => {
   expect((await send('GET', '/api/runs?limit=99999')).status).toBe(200);
 });
 
-test.each(['limit=0', 'limit=-1', 'limit=x', 'status=nope', 'cursor=', 'staus=failed'])(
+test.each(['limit=0', 'limit=-1', 'limit=x', 'status=nope', 'cursor=', 'cursor=bogus', 'cursor=run_1', 'staus=failed'])(
   'refuses the list query %s and names the field',
   async (query) => {
     const problem = await problemOf(await startApi().send('GET', `/api/runs?${query}`));
@@ -122,6 +122,21 @@ test('describes itself as OpenAPI 3.1 with every route', async () => {
   expect(document.openapi).toBe('3.1.0');
   expect(Object.keys(document.paths)).toContain('/api/runs/{runId}/steps/{stepId}/log');
   expect(document.paths['/api/runs']?.['post']).toMatchObject({ operationId: 'submitRun' });
+  const step = '/api/runs/{runId}/steps/{stepId}';
+  for (const [path, ...methods] of [
+    [step, 'get'],
+    [`${step}/messages`, 'get', 'post'],
+    [`${step}/messages/{messageId}`, 'get'],
+    [`${step}/approval`, 'post'],
+    ['/api/approvals', 'get'],
+    ['/api/runs/{runId}/effects', 'get'],
+    ['/api/dead-letters/{id}', 'get'],
+    ['/api/dead-letters/{id}/redrive', 'post'],
+    ['/api/dead-letters/{id}/purge', 'post'],
+    ['/api/delivery-events', 'get'],
+  ] as const) {
+    expect(Object.keys(document.paths[path] ?? {}).toSorted(), path).toEqual(methods);
+  }
 });
 
 test('tells later features from wrong paths', async () => {
@@ -130,20 +145,21 @@ test('tells later features from wrong paths', async () => {
     ['GET', '/api/agents/writer/rollout'],
     ['POST', '/api/agents/writer/rollout/promote'],
     ['POST', '/api/runs/run_1/scores'],
-    ['POST', '/api/runs/run_1/steps/a/messages'],
-    ['POST', '/api/runs/run_1/steps/a/approval'],
-    ['GET', '/api/dead-letters'],
   ] as const) {
     expect(await problemOf(await send(method, path))).toMatchObject({ status: 501, code: 'unimplemented' });
   }
   expect(await problemOf(await send('GET', '/api/nothing'))).toMatchObject({ status: 404, code: 'not_found' });
 });
 
-test('health needs no token, all else does', async () => {
-  const { server } = startApi();
+test('health needs no token, all else does; what a check found is said only to who has one', async () => {
+  const { server, send } = startApi();
   const plain = (path: string) => server.request(new Request(`http://skein.test${path}`));
   expect((await plain('/healthz')).status).toBe(200);
   expect(await (await plain('/readyz')).json()).toEqual({ status: 'ready', checks: { store: { ok: true } } });
+  const wrong = new Request('http://skein.test/readyz', { headers: { authorization: 'Bearer wrong' } });
+  expect(await (await server.request(wrong)).json()).toEqual({ status: 'ready', checks: { store: { ok: true } } });
+  const known = await (await send('GET', '/readyz')).json();
+  expect(known).toEqual({ status: 'ready', checks: { store: { ok: true, detail: 'writes in 1 ms' } } });
   for (const path of ['/metrics', '/openapi.json', '/api/runs', '/api/nothing', '/api/tokens']) {
     expect((await plain(path)).status, path).toBe(401);
   }

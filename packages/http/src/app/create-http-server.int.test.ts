@@ -85,7 +85,7 @@ test('a reader that leaves is no longer watched for', async () => {
   await eventually(() => coordinator.watching === 0);
 });
 
-test('a reader that does not read holds back neither the source nor other readers', async () => {
+test('a reader that does not read holds back neither the source nor other readers [crash 30]', async () => {
   const { coordinator, send, get, port } = await listen();
   await send('POST', '/api/runs', { body: { dag: 'hello' } });
   const stuck: Socket = connect(port, '127.0.0.1');

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { DomainError } from '@skein/domain';
 import { problemContentType, toProblemDetails } from '../problem/problem-details.ts';
-import { createHeldRequests } from '../stream/held-requests.ts';
+import { createHeldRequests, shareOfHeldRequests } from '../stream/held-requests.ts';
 import { createApp } from './create-app.ts';
 import { defaultHttpLimits, type HttpServerDeps } from './http-deps.ts';
 
@@ -29,12 +29,14 @@ const closeGraceMs = 1_000;
 export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const stopping = new AbortController();
   const limits = { ...defaultHttpLimits, ...deps.limits };
+  const waits = createHeldRequests(limits.maxWaits, (count) => deps.meter.gauge('skein_http_waits', count));
   const app = createApp({
     ...deps,
     limits,
     stopping: stopping.signal,
     streams: createHeldRequests(limits.maxStreams, (count) => deps.meter.gauge('skein_http_event_streams', count)),
-    waits: createHeldRequests(limits.maxWaits, (count) => deps.meter.gauge('skein_http_waits', count)),
+    waits,
+    messageWaits: shareOfHeldRequests(waits, Math.ceil(limits.maxWaits / 2)),
   });
   const listener = getRequestListener((request, env) => app.fetch(request, env), {
     // What never became a request: a malformed target or host.

@@ -18,7 +18,7 @@ export interface HttpLimits {
   readonly stallMs: number;
   /** Event and log streams that may be open at once. */
   readonly maxStreams: number;
-  /** Calls that may wait for the end of a run at once. */
+  /** Calls that may wait at once: for the end of a run, or (at most half of them) for what becomes of a message. */
   readonly maxWaits: number;
   /** Connections that may be open at once; further ones are closed at once. */
   readonly maxConnections: number;
@@ -55,5 +55,8 @@ export interface RouteDeps extends HttpServerDeps {
   /** Aborted when the server stops; ends open streams. */
   readonly stopping: AbortSignal;
   readonly streams: HeldRequests;
+  /** Waits of all kinds. */
   readonly waits: HeldRequests;
+  /** The share of waits for messages, so that those for runs always find a place. */
+  readonly messageWaits: HeldRequests;
 }

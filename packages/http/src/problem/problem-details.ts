@@ -21,13 +21,17 @@ export const problemContentType = 'application/problem+json';
 /** The problem of a thrown value. Anything that is not ours becomes `internal` and leaves without its message. */
 export const toProblemDetails = (thrown: unknown): ProblemDetails => {
   if (!isDomainError(thrown) || thrown.code === 'internal') return describe('internal', 'internal error');
-  const { problems, rest } = splitDetails(thrown);
+  const { problems, rest: said } = splitDetails(thrown);
+  const rest = thrown.code === 'mailbox_full' ? { retryAfterMs: mailboxPauseMs, ...said } : said;
   return {
     ...describe(thrown.code, thrown.message),
     ...(problems === undefined ? {} : { problems }),
     ...(Object.keys(rest).length === 0 ? {} : { details: rest }),
   };
 };
+
+/** When the sender to a full mailbox may try again and nothing else is said, in ms: an agent's turn takes a while. */
+const mailboxPauseMs = 5_000;
 
 /** Seconds for the `Retry-After` header, when the error says when to come back. */
 export const retryAfterSeconds = (problem: ProblemDetails): number | undefined => {

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { errorCatalog, isDomainError } from '@skein/domain';
 import { type ApiApp, addRoute, jsonResponse } from '../app/api.ts';
+import { authenticate } from '../app/authenticate.ts';
 import type { RouteDeps } from '../app/http-deps.ts';
 import { readinessSchema } from '../schemas/fleet.ts';
 
@@ -29,7 +30,7 @@ export const addHealthRoutes = (app: ApiApp, deps: RouteDeps): void => {
       method: 'get',
       path: '/readyz',
       operationId: 'readiness',
-      summary: 'The coordinator can do its work.',
+      summary: 'The coordinator can do its work. With a token, each check says what it found.',
       tag,
       open: true,
       answers: {
@@ -37,8 +38,8 @@ export const addHealthRoutes = (app: ApiApp, deps: RouteDeps): void => {
         503: { description: 'Not ready, or unknown.', schema: readinessSchema },
       },
     },
-    ({ context }) => {
-      const readiness = readinessOf(deps);
+    async ({ context }) => {
+      const readiness = readinessOf(deps, await isCallerKnown(deps, context.req.header('authorization')));
       return jsonResponse(context, readiness, readiness.status === 'ready' ? 200 : errorCatalog.unavailable.http);
     },
   );
@@ -60,11 +61,27 @@ export const addHealthRoutes = (app: ApiApp, deps: RouteDeps): void => {
   );
 };
 
-/** A check that itself breaks is `unknown`, never ready. Details of checks stay inside: this answer needs no token. */
-const readinessOf = (deps: RouteDeps): { status: string; checks: { [name: string]: { ok: boolean } } } => {
+const isCallerKnown = async ({ coordinator }: RouteDeps, header: string | undefined): Promise<boolean> => {
+  if (header === undefined) return false;
+  return authenticate(coordinator, header).then(
+    () => true,
+    () => false,
+  );
+};
+
+interface ShownReadiness {
+  readonly status: string;
+  readonly checks: { readonly [name: string]: { readonly ok: boolean; readonly detail?: string } };
+}
+
+/** A check that itself breaks is `unknown`, never ready. Details of checks are for callers with a token only. */
+const readinessOf = (deps: RouteDeps, withDetails: boolean): ShownReadiness => {
   try {
     const { status, checks } = deps.coordinator.readiness();
-    const shown = Object.entries(checks).map(([name, check]) => [name, { ok: check.ok }] as const);
+    const shown = Object.entries(checks).map(([name, { ok, detail, error }]) => {
+      const said = detail ?? error?.message;
+      return [name, withDetails && said !== undefined ? { ok, detail: said } : { ok }] as const;
+    });
     return { status, checks: Object.fromEntries(shown) };
   } catch (error) {
     if (!isDomainError(error)) deps.log.error('readiness check failed', { error });

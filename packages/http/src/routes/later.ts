@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { DomainError } from '@skein/domain';
 import { type ApiApp, addRoute } from '../app/api.ts';
 import type { RouteDeps } from '../app/http-deps.ts';
-import { name, opaqueId, runId, stepPath } from '../schemas/values.ts';
+import { name, runId } from '../schemas/values.ts';
 
 /** Paths that are reserved for features to come, by feature. They answer 501, so that a caller can tell "not yet" from "wrong path". */
 const reserved = [
@@ -15,17 +15,11 @@ const reserved = [
   ['rollouts', 'get', '/api/agents/{agentId}/rollout/results'],
   ['rollouts', 'get', '/api/agents/{agentId}/rollouts'],
   ['scores', 'post', '/api/runs/{runId}/scores'],
-  ['messages', 'post', '/api/runs/{runId}/steps/{stepId}/messages'],
-  ['approvals', 'post', '/api/runs/{runId}/steps/{stepId}/approval'],
-  ['dead letters', 'get', '/api/dead-letters'],
-  ['dead letters', 'post', '/api/dead-letters/{id}/redrive'],
 ] as const;
 
 const parameters: { readonly [key: string]: z.ZodType<string> } = {
   agentId: name,
   runId,
-  stepId: stepPath,
-  id: opaqueId,
 };
 
 /** Answers 501 for what is planned and not there yet. */

@@ -1,20 +1,22 @@
 import { z } from '@hono/zod-openapi';
-import { DomainError, type RunView, type TenantId } from '@skein/domain';
-import type { Context } from 'hono';
-import { type ApiApp, type ApiEnv, addRoute, jsonResponse } from '../app/api.ts';
+import { DomainError } from '@skein/domain';
+import { type ApiApp, addRoute, jsonResponse } from '../app/api.ts';
 import type { RouteDeps } from '../app/http-deps.ts';
 import { toPage } from '../app/page.ts';
+import { readIdempotencyKey } from '../app/read-idempotency-key.ts';
+import { maxWaitMs, withWait } from '../app/with-wait.ts';
 import { cancelRunBody, retryRunBody, runSchema, runStatus, runSummarySchema, submitRunBody } from '../schemas/run.ts';
-import { cursor, limitUpTo, pageOf, queryInteger, runId } from '../schemas/values.ts';
+import { limitUpTo, pageOf, queryInteger, runId, runIdPattern } from '../schemas/values.ts';
 
 const oneRun = z.strictObject({ runId });
-const maxWaitMs = 60_000;
 const waitQuery = z.strictObject({
   waitMs: queryInteger(0, maxWaitMs).optional().openapi({
     type: 'integer',
     description: 'Wait up to so many milliseconds for the end of the run before answering.',
   }),
 });
+/** The list is in order of run ids, newest first: its cursor is the last one of the page before. */
+const runsCursor = z.string().max(64).regex(runIdPattern, 'is not a cursor of this list').optional();
 const tag = 'Runs';
 
 /** Start, list, look at, cancel and retry runs. */
@@ -39,7 +41,7 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
     async ({ tenant, query, body, context }) => {
       const { fire, params, ...rest } = body;
       refuseLargeParams(params, deps.limits.maxParamsBytes);
-      const idempotencyKey = idempotencyKeyOf(context.req.header('idempotency-key'));
+      const idempotencyKey = readIdempotencyKey(context);
       return withWait(deps, context, query.waitMs, async (wait) => {
         const { run, created } = await coordinator.submitRun(tenant, {
           ...(rest as { dag: string }),
@@ -50,7 +52,11 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
           ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         });
         context.header('Location', `/api/runs/${run.runId}`);
-        return jsonResponse(context, (await wait?.(tenant, run.runId)) ?? run, created ? 201 : 200);
+        return jsonResponse(
+          context,
+          wait === undefined ? run : await coordinator.waitRun(tenant, run.runId, wait.waitMs, wait.signal),
+          created ? 201 : 200,
+        );
       });
     },
   );
@@ -68,7 +74,7 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
         status: runStatus.optional(),
         parent: runId.optional().openapi({ description: 'Runs that this one called; without it, only roots.' }),
         limit: limitUpTo(500, 50),
-        cursor,
+        cursor: runsCursor,
       }),
       answers: { 200: { description: 'A page of runs.', schema: pageOf(runSummarySchema) } },
     },
@@ -101,7 +107,9 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       withWait(deps, context, query.waitMs, async (wait) =>
         jsonResponse(
           context,
-          await (wait === undefined ? coordinator.getRun(tenant, params.runId) : wait(tenant, params.runId)),
+          await (wait === undefined
+            ? coordinator.getRun(tenant, params.runId)
+            : coordinator.waitRun(tenant, params.runId, wait.waitMs, wait.signal)),
         ),
       ),
   );
@@ -143,36 +151,8 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
   );
 };
 
-/**
- * Calls `answer` with a way to wait for a run, if the caller asked to; a place for the wait is taken before anything is done. The wait
- * ends early when the caller leaves or the server stops. Throws `resource_exhausted`.
- */
-const withWait = async (
-  { coordinator, stopping, waits }: RouteDeps,
-  context: Context<ApiEnv>,
-  waitMs: number | undefined,
-  answer: (wait: ((tenant: TenantId, runId: string) => Promise<RunView>) | undefined) => Promise<Response>,
-): Promise<Response> => {
-  if (waitMs === undefined || waitMs === 0) return answer(undefined);
-  const leave = waits.take();
-  try {
-    const signal = AbortSignal.any([context.req.raw.signal, stopping]);
-    return await answer((tenant, runId) => coordinator.waitRun(tenant, runId, waitMs, signal));
-  } finally {
-    leave();
-  }
-};
-
 const refuseLargeParams = (params: unknown, limit: number): void => {
   if (params === undefined) return;
   const actual = Buffer.byteLength(JSON.stringify(params));
   if (actual > limit) throw new DomainError('too_large', `params are larger than ${limit} bytes`, { limit, actual });
-};
-
-const idempotencyKeyOf = (header: string | undefined): string | undefined => {
-  if (header === undefined) return undefined;
-  if (/^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(header)) return header;
-  throw new DomainError('invalid_argument', 'Idempotency-Key must have 1 to 255 printable ASCII characters', {
-    problems: [{ message: 'not a usable key', field: 'Idempotency-Key' }],
-  });
 };

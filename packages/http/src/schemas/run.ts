@@ -47,6 +47,30 @@ export const stepSchema = z
     skipReason: z.string().optional(),
     waitReason: z.string().optional(),
     childRunId: z.string().optional().openapi({ description: 'The run that a `call` step started last.' }),
+    round: z.number().int().optional().openapi({ description: 'From the second round on, after a push-back.' }),
+    wait: z
+      .object({
+        for: z.string(),
+        until: instant.optional(),
+        deadline: instant.optional(),
+        prompt: z.string().optional(),
+      })
+      .optional()
+      .openapi({ description: 'What a waiting step waits for.' }),
+    answer: z
+      .object({ decision: z.string(), by: z.string(), reason: z.string().optional(), at: instant })
+      .optional()
+      .openapi({ description: 'How a `wait` or `approval` ended, and by whom.' }),
+    deadLetter: z.string().optional().openapi({ description: 'Why it was given up as a dead letter.' }),
+    losses: z
+      .object({ execution: z.number().int(), transport: z.number().int() })
+      .optional()
+      .openapi({ description: 'Lost executions and offers that nobody took; absent when 0.' }),
+    progress: z
+      .object({ turns: z.number().int(), toolCalls: z.number().int() })
+      .optional()
+      .openapi({ description: 'How far its agent has come; absent when nothing is recorded.' }),
+    unreadMessages: z.number().int().optional(),
     items: z.record(z.string(), z.number().int()).optional(),
   })
   .openapi('Step');
@@ -76,6 +100,10 @@ export const runSchema = z
       .array(stepSchema)
       .optional()
       .openapi({ description: 'Handlers that began or were passed over; absent when the DAG has none.' }),
+    feedback: z
+      .object({ round: z.number().int(), to: z.string(), by: z.string(), text: z.string() })
+      .optional()
+      .openapi({ description: 'The last push-back.' }),
     memory: z
       .record(z.string(), z.number().int())
       .optional()

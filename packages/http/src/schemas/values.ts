@@ -13,6 +13,9 @@ export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 /** A run's id in a path. */
 export const runId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 
+/** A run's id as coordinators make it: `run_` + UUIDv7. */
+export const runIdPattern = /^run_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** Name of a DAG or an agent in a path. */
 export const name = z.string().refine(isName);
 
@@ -29,7 +32,7 @@ export const opaqueId = z.string().regex(/^[A-Za-z0-9._:-]{1,128}$/);
 export const queryInteger = (min: number, max: number) =>
   z
     .string()
-    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .regex(/^\d{1,16}$/, 'must be a whole number')
     .transform(Number)
     .pipe(z.number().int().min(min).max(max));
 

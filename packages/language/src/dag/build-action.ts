@@ -1,18 +1,22 @@
 import type { StepAction } from '@skein/domain';
 import type { SourceText } from '../problem/source-text.ts';
+import type { YamlNode } from '../yaml/yaml-node.ts';
 import { buildCall } from './build-call.ts';
+import { buildWait, waitKindOf } from './build-wait.ts';
 import type { DefaultFields } from './step-fields.ts';
 import type { RawStep } from './steps-shape.ts';
 
 const workFields = ['command', 'exec', 'script'] as const;
 const agentFields = ['prompt', 'output_schema', 'limits', 'memory'] as const;
 const callFields = ['choices', 'params'] as const;
-const choices = 'one of command, exec, script, agent, call, or type: noop';
+const choices = 'one of command, exec, script, agent, call, wait, approval, or type: noop';
 
 /** An action, and the shell that `command` names for a `script` beside it. */
 export interface BuiltAction {
   readonly action: StepAction;
   readonly shell?: readonly string[];
+  /** Where a wait or an approval is written. */
+  readonly node?: YamlNode;
 }
 
 const refuseOtherType = ({ values, nodes, node }: RawStep, source: SourceText): void => {
@@ -29,6 +33,8 @@ const nothing: BuiltAction = { action: { kind: 'noop' } };
 export const buildAction = (raw: RawStep, defaults: DefaultFields | undefined, source: SourceText): BuiltAction => {
   const { values, nodes } = raw;
   if (nodes.type !== undefined && values.type === undefined) return nothing;
+  const waitKind = waitKindOf(raw);
+  if (waitKind !== undefined) return buildWait(raw, waitKind, source);
   if (values.type === 'dag' || nodes.call !== undefined) {
     refuseOtherType(raw, source);
     return { action: buildCall(raw, source) };
@@ -44,7 +50,7 @@ export const buildAction = (raw: RawStep, defaults: DefaultFields | undefined, s
     source,
   );
   if (values.type === 'noop') {
-    refuseFields(raw, [...workFields, 'secrets'], 'not for a step of type noop', source);
+    refuseFields(raw, [...workFields, 'secrets', 'no_progress_timeout_sec'], 'not for a step of type noop', source);
     return nothing;
   }
   return buildWork(raw, source);
@@ -121,7 +127,12 @@ const isMissing = (raw: RawStep, field: 'agent' | 'prompt'): boolean =>
 
 const refuseFields = (
   raw: RawStep,
-  fields: readonly ('agent' | 'secrets' | (typeof agentFields | typeof callFields | typeof workFields)[number])[],
+  fields: readonly (
+    | 'agent'
+    | 'no_progress_timeout_sec'
+    | 'secrets'
+    | (typeof agentFields | typeof callFields | typeof workFields)[number]
+  )[],
   why: string,
   source: SourceText,
 ): void => {

@@ -22,6 +22,7 @@ const notForCalls = {
   worker_selector: 'worker_selector in the DAG that is called',
   on_worker_loss: 'on_worker_loss in the DAG that is called',
   repeat_safe: 'repeat_safe in the DAG that is called',
+  no_progress_timeout_sec: 'no_progress_timeout_sec in the DAG that is called',
 } as const;
 
 /** The action of a call step; everything that cannot work for one is reported. */
@@ -63,33 +64,37 @@ export interface CallPolicies {
   readonly retryPolicy: RetryPolicy | undefined;
 }
 
-/** A call is decided and judged without a worker: nothing that needs a shell, an exit code or what a program printed. */
+/** A call, like a wait, is decided and judged without a worker: nothing that needs a shell, an exit code or what a program printed. */
 export const checkCallPolicies = (
   raw: RawStep,
   defaults: DefaultFields | undefined,
   policies: CallPolicies,
   source: SourceText,
+  what = 'a call',
 ): void => {
   const { nodes } = raw;
   const at = nodes.preconditions ?? defaults?.nodes.preconditions ?? raw.node;
   policies.preconditions.forEach((precondition, index) => {
     if (!needsShell(precondition)) return;
     const item = at.kind === 'list' ? (at.items[index] ?? at) : at;
-    const message = 'a precondition of a call cannot use the shell';
+    const message = `a precondition of ${what} cannot use the shell`;
     source.report(item, { message, expected: 'condition and expected, as texts' });
   });
   if (nodes.retry_policy !== undefined && (policies.retryPolicy?.exitCodes.length ?? 0) > 0) {
     source.report(nodes.retry_policy, {
-      message: 'a call has no exit code',
+      message: `${what} has no exit code`,
       expected: 'retry_policy without exit_code',
     });
   }
   if (nodes.continue_on === undefined) return;
   if (policies.continueOn.exitCodes.length > 0) {
-    source.report(nodes.continue_on, { message: 'a call has no exit code', expected: 'continue_on without exit_code' });
+    source.report(nodes.continue_on, {
+      message: `${what} has no exit code`,
+      expected: 'continue_on without exit_code',
+    });
   }
   if (policies.continueOn.output.length > 0) {
-    source.report(nodes.continue_on, { message: 'a call prints nothing', expected: 'continue_on without output' });
+    source.report(nodes.continue_on, { message: `${what} prints nothing`, expected: 'continue_on without output' });
   }
 };
 

@@ -72,19 +72,26 @@ export const buildStepAt = (raw: RawStep, position: StepPosition, context: StepC
   const { defaults, dag, source } = context;
   const own = raw.values;
   const shared = defaults?.values;
-  const { action, shell: interpreter } = buildAction(raw, defaults, source);
-  const isCall = action.kind === 'call';
+  const built = buildAction(raw, defaults, source);
+  const { shell: interpreter } = built;
+  const action = rewound(built.action, context);
+  const waits = action.kind === 'wait' || action.kind === 'approval';
+  // Carried out by the coordinator: nothing of it is for a worker.
+  const isCall = action.kind === 'call' || waits;
   const shell = interpreter ?? own.shell ?? shared?.shell ?? dag.values.shell;
   const workingDir = own.working_dir ?? shared?.working_dir ?? dag.values.working_dir;
-  const retryPolicy = own.retry_policy ?? shared?.retry_policy;
+  const retryPolicy = waits ? undefined : (own.retry_policy ?? shared?.retry_policy);
   const continueOn = own.continue_on ?? shared?.continue_on ?? defaultContinueOn;
   const timeoutMs = own.timeout_sec ?? shared?.timeout_sec ?? 0;
   const preconditions = own.preconditions ?? shared?.preconditions ?? [];
-  if (isCall) checkCallPolicies(raw, defaults, { preconditions, continueOn, retryPolicy }, source);
+  const policies = { preconditions, continueOn, retryPolicy };
+  if (isCall) checkCallPolicies(raw, defaults, policies, source, whatOf[action.kind as keyof typeof whatOf]);
   const secrets = isShellKind(action) ? mergeSecrets(own.secrets, dag.values.secrets ?? []) : [];
   const runsPrograms = isShellKind(action) || preconditions.length > 0;
   const env = isCall ? [] : environmentOf(raw, runsPrograms, secrets, context);
   putPlaces(raw, position.path, env, context);
+  context.places.put([...position.path, 'action'], built.node);
+  const noProgressMs = isCall ? undefined : own.no_progress_timeout_sec;
   const step: Step = {
     ...position.named,
     ...(own.description === undefined ? {} : { description: own.description }),
@@ -102,12 +109,21 @@ export const buildStepAt = (raw: RawStep, position: StepPosition, context: StepC
     workerSelector: isCall ? {} : (own.worker_selector ?? shared?.worker_selector ?? dag.values.worker_selector ?? {}),
     onWorkerLoss: isCall ? 'retry' : (own.on_worker_loss ?? shared?.on_worker_loss ?? 'retry'),
     repeatSafe: isCall ? false : (own.repeat_safe ?? shared?.repeat_safe ?? false),
+    ...(noProgressMs === undefined ? {} : { noProgressTimeoutMs: noProgressMs }),
     ...(own.foreach === undefined ? {} : { foreach: own.foreach }),
     ...(secrets.length === 0 ? {} : { secrets }),
   };
   refuseSecretReferences(step, position.path, context);
   return step;
 };
+
+const whatOf = { call: 'a call', wait: 'a wait', approval: 'an approval' } as const;
+
+/** `rewind` may say a name, like `depends`. */
+const rewound = (action: StepAction, { idByWord }: StepContext): StepAction =>
+  action.kind === 'approval' && action.rewind !== undefined
+    ? { ...action, rewind: idByWord.get(action.rewind) ?? action.rewind }
+    : action;
 
 /** The shell would find no such reference either. A script may be in a language in which this means something else. */
 const refuseSecretReferences = (step: Step, at: ValuePath, { places, source }: StepContext): void => {

@@ -179,9 +179,9 @@ describe('problems', () => {
   });
 
   test('known words of features to come carry the code unimplemented', () => {
-    const problems = problemsOf('steps:\n  - { id: a, approval: b }\npriority: 1\nquee: x\n');
+    const problems = problemsOf('steps:\n  - { id: a, router: b }\npriority: 1\nquee: x\n');
     expect(problems.map(({ message, code }) => [message, code])).toEqual([
-      ['approval is not supported yet', 'unimplemented'],
+      ['router is not supported yet', 'unimplemented'],
       ['priority is not supported yet', 'unimplemented'],
       ['unknown field quee in a DAG', undefined],
     ]);

@@ -10,6 +10,7 @@ import { laterStepFields, laterStepTypes } from './later-words.ts';
 import { valueTypes } from './param-fields.ts';
 import { continueOnShape, preconditionsShape, retryPolicyShape } from './policy-fields.ts';
 import { secretsShape } from './secret-fields.ts';
+import { approvalRecord, waitRecord } from './wait-fields.ts';
 
 /** Every declared output must be given; saying so is allowed, the contrary is not. */
 const alwaysRequired: Shape<boolean> = mapped(flag, (required, node, source) => {
@@ -141,7 +142,7 @@ const stepFields = {
   name: { shape: text(), about: 'Name for people.' },
   description: { shape: text(), about: 'For people.' },
   type: {
-    shape: word(['command', 'shell', 'agent', 'dag', 'noop'], laterStepTypes),
+    shape: word(['command', 'shell', 'agent', 'dag', 'wait', 'approval', 'noop'], laterStepTypes),
     about: 'Kind of step; taken from its other fields when absent.',
   },
   depends: {
@@ -162,8 +163,21 @@ const stepFields = {
     shape: text('the name of a DAG'),
     about: 'Runs another DAG as a run of its own: its name, or a text with references and choices beside it.',
   },
+  wait: {
+    shape: waitRecord,
+    about: 'Goes on after a time, at an instant, or with a message; holds no slot meanwhile.',
+  },
+  approval: { shape: approvalRecord, about: 'Goes on when a person approves; holds no slot meanwhile.' },
   choices: { shape: choicesShape, about: 'Every name that call may become, when it holds references.' },
-  params: { shape: callParamsShape, about: 'Parameters of the DAG that is called.', aliases: ['with'] },
+  params: {
+    shape: callParamsShape,
+    about: 'Parameters of the DAG that is called; of a wait or an approval, what it waits for.',
+    aliases: ['with'],
+  },
+  no_progress_timeout_sec: {
+    shape: seconds(),
+    about: 'An attempt without any sign of progress for so long fails; 0 is no limit. 900 for agents when absent.',
+  },
   secrets: { shape: secretsShape, about: 'Secrets of this step, in place of those of the DAG.' },
   ...sharedFields,
 } as const;

@@ -10,6 +10,7 @@ import type { YamlNode } from '../yaml/yaml-node.ts';
 import { mcpShape } from './mcp-shape.ts';
 import { readModel } from './read-model.ts';
 import { type SubAgentUse, subAgentsShape } from './sub-agents-shape.ts';
+import { checkEffectServers } from './tool-effects-shape.ts';
 import { noTools, toolPolicyShape } from './tool-policy-shape.ts';
 
 /** A name that a file gives, and where. */
@@ -78,6 +79,12 @@ export const readAgent = (
     });
   }
   warnAboutDelegation(fields, source);
+  checkEffectServers(
+    values.tools?.effects,
+    Object.keys(values.mcp ?? {}),
+    nodes.mcp === undefined || values.mcp !== undefined ? nodes.tools : undefined,
+    source,
+  );
   return {
     agentId,
     source,

@@ -4,6 +4,7 @@ import { isPattern } from '../shape/is-pattern.ts';
 import { record } from '../shape/record.ts';
 import { quoted, text, word } from '../shape/scalars.ts';
 import { byKind, mapped, type Shape } from '../shape/shape.ts';
+import { toolEffectsShape } from './tool-effects-shape.ts';
 
 /** `load_skill` comes with skills and `output` with a schema; naming them is allowed and changes nothing. */
 const tools = ['read', 'write', 'patch', 'bash', 'think', 'load_skill', 'remember', 'delegate', 'output'] as const;
@@ -41,6 +42,7 @@ const policyMap = record({
   fields: {
     allow: { shape: names, about: 'Tools that the agent may use.' },
     bash: { shape: bashRules, about: 'Rules for the commands of the bash tool.' },
+    effects: { shape: toolEffectsShape, about: 'What a repetition of a tool would do: bash, or SERVER__TOOL.' },
   },
   later: ['deny', 'network', 'isolation', 'functions'],
 });
@@ -52,6 +54,7 @@ export const toolPolicyShape: Shape<ToolPolicy> = mapped(
     map: mapped(policyMap, ({ values }) => ({
       allow: values.allow ?? [],
       bash: { allow: values.bash?.values.allow ?? [], deny: values.bash?.values.deny ?? [] },
+      ...(values.effects === undefined || Object.keys(values.effects).length === 0 ? {} : { effects: values.effects }),
     })),
   }),
   (policy, node, source) => {

@@ -4,9 +4,14 @@ import { DomainError } from '@skein/domain';
 export const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 
-/** The typed error of a file operation that failed. */
+const full = new Set(['ENOSPC', 'EDQUOT']);
+const failed = new Set(['EIO', 'EROFS']);
+
+/** The typed error of a file operation that failed; `details.reason` says the same as it does of the database. */
 export const fileError = (error: unknown): DomainError => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'UNKNOWN';
-  const reason = code === 'ENOSPC' || code === 'EDQUOT' ? 'the disk is full' : 'a file of the data folder failed';
-  return new DomainError('unavailable', reason, { file: code }, error);
+  if (full.has(code))
+    return new DomainError('unavailable', 'the disk is full', { reason: 'disk_full', file: code }, error);
+  const details = failed.has(code) ? { reason: 'io_error', file: code } : { file: code };
+  return new DomainError('unavailable', 'a file of the data folder failed', details, error);
 };

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, open, readdir, stat } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { RunId, StepPath, TenantId } from '@skein/domain';
 import type { Log, LogKey, LogStore } from '@skein/ports';
@@ -91,6 +91,18 @@ export class FileLogStore implements LogStore {
       .filter((name) => name.startsWith(prefix) && /^\d+\.log$/.test(name.slice(prefix.length)))
       .map((name) => Number.parseInt(name.slice(prefix.length), 10))
       .toSorted((a, b) => a - b);
+  }
+
+  async remove(tenant: TenantId, runId: RunId): Promise<void> {
+    const folder = join(this.#root, safeName(tenant), safeName(runId));
+    const open = [...this.#open].filter(([path]) => dirname(path) === folder);
+    // What was appended before goes too; a write that began would make the folder again.
+    await Promise.all(open.map(([, { writing }]) => writing ?? Promise.resolve()));
+    try {
+      await rm(folder, { recursive: true, force: true });
+    } catch (error) {
+      throw fileError(error);
+    }
   }
 
   async flush(): Promise<void> {

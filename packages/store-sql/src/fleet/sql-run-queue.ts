@@ -80,7 +80,12 @@ export class SqlRunQueue implements RunQueue {
       .updateTable('queue_hint')
       .set({ claim: sql<string>`${`${ids.next('cmt')}.`} || position`, visible_at: now + visibilityMs })
       .where('position', 'in', next)
-      .returningAll();
+      // As bytes, because the driver ends the process at a text that is no UTF-8.
+      .returning(
+        sql<ArrayBuffer>`cast(json_object('tenant', tenant, 'runId', run_id, 'shard', shard, 'priority', priority, 'seq', seq, 'claim', claim, 'position', position) as blob)`.as(
+          'hint',
+        ),
+      );
     const outcome = await committer.commit({
       key: '',
       guards: [],
@@ -91,7 +96,10 @@ export class SqlRunQueue implements RunQueue {
     if (typeof rows !== 'object' || rows.length === 0) return [];
     this.#claimedSince = true;
     this.#wakeWhenLapsed(visibilityMs);
-    return rows.toSorted(inQueueOrder).map(claimedOf);
+    return rows
+      .map(hintOf)
+      .toSorted(inQueueOrder)
+      .map(({ position: _position, ...claimed }) => claimed);
   }
 
   async done(claims: readonly string[]): Promise<void> {
@@ -147,14 +155,10 @@ export class SqlRunQueue implements RunQueue {
   }
 }
 
-const inQueueOrder = (a: SqlRow, b: SqlRow): number =>
-  Number(b['priority']) - Number(a['priority']) || Number(a['position']) - Number(b['position']);
+type PositionedHint = ClaimedHint & { readonly position: number };
 
-const claimedOf = (row: SqlRow): ClaimedHint => ({
-  tenant: row['tenant'] as string,
-  runId: row['run_id'] as string,
-  shard: Number(row['shard']),
-  priority: Number(row['priority']),
-  seq: Number(row['seq']),
-  claim: row['claim'] as string,
-});
+const hintOf = ({ hint }: SqlRow): PositionedHint =>
+  JSON.parse(Buffer.from(hint as ArrayBuffer).toString()) as PositionedHint;
+
+const inQueueOrder = (a: PositionedHint, b: PositionedHint): number =>
+  b.priority - a.priority || a.position - b.position;

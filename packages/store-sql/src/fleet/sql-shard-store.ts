@@ -1,4 +1,4 @@
-import type { ShardHome, ShardStore } from '@skein/ports';
+import type { ShardHome, ShardRow, ShardStore } from '@skein/ports';
 import { sql } from 'kysely';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
@@ -17,27 +17,28 @@ export class SqlShardStore implements ShardStore {
   async claim(
     coordinatorId: string,
     shards: readonly number[],
-    now: number,
+    lapsed: number,
     leaseMs: number,
   ): Promise<readonly ShardHome[]> {
     const wanted = [...new Set(shards)];
     if (wanted.length === 0) return [];
     const claim = this.#queries
       .insertInto('shard_home')
-      .values(wanted.map((shard) => ({ shard, owner: coordinatorId, epoch: 1, lease_until: now + leaseMs })))
+      .values(wanted.map((shard) => ({ shard, owner: coordinatorId, epoch: 1, lease_until: lapsed + leaseMs })))
       .onConflict((conflict) =>
         conflict
           .column('shard')
           .doUpdateSet((eb) => ({
             epoch: sql<number>`shard_home.epoch + case when shard_home.owner = excluded.owner then 0 else 1 end`,
             owner: eb.ref('excluded.owner'),
-            lease_until: eb.ref('excluded.lease_until'),
+            // A count that only rises; what once was an instant is as good a beginning as any.
+            lease_until: sql<number>`case when shard_home.lease_until > ${lapsed} then shard_home.lease_until + ${leaseMs} else excluded.lease_until end`,
           }))
           .where((eb) =>
             eb.or([
               eb('shard_home.owner', 'is', null),
               eb('shard_home.owner', '=', coordinatorId),
-              eb('shard_home.lease_until', '<=', now),
+              eb('shard_home.lease_until', '<=', lapsed),
             ]),
           ),
       )
@@ -53,6 +54,13 @@ export class SqlShardStore implements ShardStore {
     return rows
       .map((row) => ({ shard: Number(row['shard']), coordinatorId, epoch: Number(row['epoch']) }))
       .toSorted((a, b) => a.shard - b.shard);
+  }
+
+  async read(): Promise<readonly ShardRow[]> {
+    const rows = await this.#queries.selectFrom('shard_home').selectAll().where('owner', 'is not', null).execute();
+    return rows.flatMap(({ shard, owner, epoch, lease_until: renewal }) =>
+      owner === null ? [] : [{ shard, coordinatorId: owner, epoch: Number(epoch), renewal: Number(renewal) }],
+    );
   }
 
   async release(coordinatorId: string): Promise<void> {

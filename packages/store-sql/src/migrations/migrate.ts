@@ -3,11 +3,13 @@ import { type Migration, Migrator } from 'kysely';
 import type { Queries } from '../sql/schema.ts';
 import { firstTables } from './0001-first-tables.ts';
 import { memoryCallsReferences } from './0002-memory-calls-references.ts';
+import { deliveryAndChecksums } from './0003-delivery-and-checksums.ts';
 
 /** In this order, for ever; a migration that was released never changes. */
 const migrationsAt = (now: number): { readonly [name: string]: Migration } => ({
   '0001-first-tables': firstTables,
   '0002-memory-calls-references': memoryCallsReferences(now),
+  '0003-delivery-and-checksums': deliveryAndChecksums,
 });
 
 /**

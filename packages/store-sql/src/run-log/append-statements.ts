@@ -28,7 +28,7 @@ export const createAppendStatements = (queries: Queries) => ({
   advanceHead: createHeadAdvance(queries),
   ...headStatements(queries),
   ...uniquenessStatements(queries),
-  writeFacts: prepare<Mark & { readonly count: number; readonly facts: string }>(
+  writeFacts: prepare<Mark & { readonly count: number; readonly facts: string; readonly checksum: number }>(
     queries.insertInto('run_log').values({
       tenant: param('tenant'),
       run_id: param('runId'),
@@ -36,6 +36,7 @@ export const createAppendStatements = (queries: Queries) => ({
       count: param('count'),
       facts: param('facts'),
       commit_id: param('commitId'),
+      checksum: param('checksum'),
     }),
   ),
   findSnapshot: prepare<{ readonly tenant: string; readonly digest: string }>(

@@ -1,11 +1,14 @@
 import { checkAppend, DomainError, encodeFact } from '@skein/domain';
 import type { AppendOutcome, AppendRequest, RunHead } from '@skein/ports';
+import { createDeadLetterInsert } from '../delivery/dead-letter-row.ts';
+import { createEventInsert } from '../delivery/delivery-event-row.ts';
 import { createProposalInsert } from '../memory/proposal-row.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Guard, UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
 import type { SqlRow } from '../thread/sql-thread-messages.ts';
 import { createAppendStatements, type Mark } from './append-statements.ts';
 import { headValuesOf } from './head-row.ts';
+import { rowChecksum } from './row-checksum.ts';
 import { createReferenceChanges } from './snapshot-references.ts';
 
 /*
@@ -36,6 +39,8 @@ export const createAppendUnits = (queries: Queries): AppendUnitBuilder => {
   const statements = createAppendStatements(queries);
   const referenceChanges = createReferenceChanges(queries);
   const insertProposal = createProposalInsert(queries);
+  const insertDeadLetter = createDeadLetterInsert(queries);
+  const insertEvent = createEventInsert(queries);
 
   /** The guards that move the head, or take its keys and create it. */
   const headGuards = (
@@ -68,7 +73,8 @@ export const createAppendUnits = (queries: Queries): AppendUnitBuilder => {
 
   return (request, commitId, known) => {
     checkAppend(request);
-    const { tenant, runId, expectedSeq, pinsSnapshot, expectsRevision, proposals = [] } = request;
+    const { tenant, runId, expectedSeq, pinsSnapshot, expectsRevision } = request;
+    const { proposals = [], deadLetters = [], events = [] } = request;
     const facts = `[${request.facts.map(encodeFact).join(',')}]`;
     const mark: Mark = { tenant, runId, first: expectedSeq + 1, commitId };
     const guards: Guard[] = [];
@@ -91,8 +97,12 @@ export const createAppendUnits = (queries: Queries): AppendUnitBuilder => {
         throw new DomainError('version_conflict', 'the project has changed', { expectsRevision });
       });
     }
-    const writes: Write[] = [statements.writeFacts({ ...mark, count: request.facts.length, facts })];
+    const checksum = rowChecksum(tenant, runId, mark.first, facts);
+    const writes: Write[] = [statements.writeFacts({ ...mark, count: request.facts.length, facts, checksum })];
     for (const proposal of proposals) writes.push(insertProposal(tenant, proposal));
+    for (const letter of deadLetters) writes.push(insertDeadLetter(letter));
+    // The guard on the head keeps a repeated unit from storing them again.
+    for (const event of events) writes.push(insertEvent(event, null));
     writes.push(...references.releases);
     return {
       unit: { key: `${tenant}\u0000${runId}`, guards, writes },

@@ -1,12 +1,12 @@
 import type { RunFilter } from '@skein/ports';
-import { sql } from 'kysely';
-import type { Queries } from '../sql/schema.ts';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
+import type { Queries, RunHeadTable } from '../sql/schema.ts';
 
 const allShards = 256;
 
 const heads = (queries: Queries, shards: readonly number[]) => {
   const query = queries.selectFrom('run_head');
-  return new Set(shards).size === allShards ? query : query.where('shard', 'in', [...shards]);
+  return isEveryShard(shards) ? query : query.where('shard', 'in', [...shards]);
 };
 
 /** One row more than the page, to know whether another follows. Run ids rise with time, so the key gives the order. */
@@ -52,6 +52,41 @@ export const queuedQuery = (queries: Queries, shards: readonly number[], limit: 
     .orderBy('created_at')
     .orderBy('run_id')
     .limit(limit);
+
+/**
+ * The same for all shards, at a cost that does not grow with the queue: it walks from one DAG of one tenant to the next by the index
+ * `run_head_turns`, and takes of each no more than could be answered.
+ */
+export const nextQueuedQuery = (limit: number): RawBuilder<Selectable<RunHeadTable>> => sql`
+  with recursive class(priority, tenant, dag) as (
+    select * from (
+      select priority, tenant, dag from run_head where status = 'queued' order by priority desc, tenant, dag limit 1
+    )
+    union all
+    select next.priority, next.tenant, next.dag from class join run_head next on next.rowid = coalesce(
+      (select head.rowid from run_head head
+        where head.status = 'queued' and head.priority = class.priority and head.tenant = class.tenant and head.dag > class.dag
+        order by head.dag limit 1),
+      (select head.rowid from run_head head
+        where head.status = 'queued' and head.priority = class.priority and head.tenant > class.tenant
+        order by head.tenant, head.dag limit 1),
+      (select head.rowid from run_head head
+        where head.status = 'queued' and head.priority < class.priority
+        order by head.priority desc, head.tenant, head.dag limit 1)
+    )
+  )
+  select * from (
+    select head.*,
+      row_number() over (partition by head.priority, head.tenant, head.dag order by head.created_at, head.run_id) as turn
+    from class join run_head head on head.rowid in (
+      select each.rowid from run_head each
+      where each.status = 'queued' and each.priority = class.priority and each.tenant = class.tenant and each.dag = class.dag
+      order by each.created_at, each.run_id limit ${limit}
+    )
+  ) order by priority desc, turn, created_at, run_id limit ${limit}`;
+
+/** True when no shard is left out. */
+export const isEveryShard = (shards: readonly number[]): boolean => new Set(shards).size === allShards;
 
 /** Timers that are due, the oldest first. */
 export const dueQuery = (queries: Queries, shards: readonly number[], now: number, limit: number) =>

@@ -21,6 +21,7 @@ export const headOf = (row: Selectable<RunHeadTable>): RunHead => ({
   ...(row.parent_run_id === null ? {} : { parentRunId: row.parent_run_id }),
   ...(row.root_run_id === null ? {} : { rootRunId: row.root_run_id }),
   ...(row.due_at === null ? {} : { dueAt: Number(row.due_at) }),
+  ...(row.pruned_seq === null ? {} : { prunedSeq: Number(row.pruned_seq) }),
 });
 
 /** What of a head may change after its creation, as it is bound; the key comes with it. */

@@ -1,28 +1,44 @@
-import { DomainError, isTerminalRun, type RunFact, type RunId, type RunStatus, type TenantId } from '@skein/domain';
+import { isTerminalRun, type RunFact, type RunId, type RunStatus, type TenantId } from '@skein/domain';
 import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
-import { bound } from '../sql/prepared.ts';
-import type { Queries } from '../sql/schema.ts';
+import type { Selectable } from 'kysely';
+import { probeWrite } from '../sql/probe-write.ts';
+import type { Queries, RunHeadTable } from '../sql/schema.ts';
+import { createStoreWatch, type StoreWatch } from '../sql/store-watch.ts';
 import type { Committer } from '../sql/write-unit.ts';
 import { type AppendUnitBuilder, createAppendUnits } from './append-unit.ts';
-import { dueQuery, listQuery, openQuery, queuedQuery } from './head-queries.ts';
+import { dueQuery, isEveryShard, listQuery, nextQueuedQuery, openQuery, queuedQuery } from './head-queries.ts';
 import { headOf } from './head-row.ts';
+import { prunableQuery, pruneRun } from './prune-run.ts';
+import { damaged, readLog } from './read-log.ts';
 import { RecentHeads } from './recent-heads.ts';
+import { checkpointUnit, readCheckpoint } from './state-checkpoints.ts';
 
 /** The run log in SQL: durable writes through the committer, reads beside it. */
 export class SqlRunStore implements RunStore {
   readonly #committer: Committer;
   readonly #queries: Queries;
+  readonly #lists: Queries;
   readonly #appendUnit: AppendUnitBuilder;
   readonly #recent = new RecentHeads();
   /** Unlike that of any other opening of the database; with the count it names each append for ever. */
   readonly #writer: string;
+  readonly #watch: StoreWatch;
   #count = 0;
 
-  constructor(deps: { readonly committer: Committer; readonly queries: Queries; readonly writer: string }) {
+  constructor(deps: {
+    readonly committer: Committer;
+    readonly queries: Queries;
+    /** See `OpenDatabase.lists`; when absent, one damaged head makes a list fail. */
+    readonly lists?: Queries;
+    readonly writer: string;
+    readonly watch?: StoreWatch;
+  }) {
     this.#committer = deps.committer;
     this.#queries = deps.queries;
+    this.#lists = deps.lists ?? deps.queries;
     this.#appendUnit = createAppendUnits(deps.queries);
     this.#writer = deps.writer;
+    this.#watch = deps.watch ?? createStoreWatch({});
   }
 
   async append(request: AppendRequest): Promise<AppendOutcome> {
@@ -37,24 +53,7 @@ export class SqlRunStore implements RunStore {
   }
 
   async readFacts(tenant: TenantId, runId: RunId, afterSeq: number, limit?: number): Promise<readonly RunFact[]> {
-    const ofRun = this.#queries.selectFrom('run_log').where('tenant', '=', tenant).where('run_id', '=', runId);
-    // The row that holds fact `afterSeq + 1` is the last that begins there or before.
-    const begin = ofRun.select((eb) => eb.fn.max('seq').as('seq')).where('seq', '<=', afterSeq + 1);
-    const rows = await ofRun
-      .select(['seq', 'facts'])
-      .where('seq', '>=', (eb) => eb.fn.coalesce(begin, eb.lit(0)))
-      .orderBy('seq')
-      .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
-      .execute();
-    const first = rows[0];
-    if (first === undefined) {
-      if ((await this.readHead(tenant, runId)) !== undefined) return [];
-      throw new DomainError('not_found', 'unknown run', { runId });
-    }
-    const skip = Math.max(0, afterSeq + 1 - Number(first.seq));
-    return rows
-      .flatMap((row) => JSON.parse(row.facts) as RunFact[])
-      .slice(skip, limit === undefined ? undefined : skip + limit);
+    return readLog(this.#queries, tenant, runId, afterSeq, limit);
   }
 
   async readHead(tenant: TenantId, runId: RunId): Promise<RunHead | undefined> {
@@ -64,49 +63,52 @@ export class SqlRunStore implements RunStore {
       .where('tenant', '=', tenant)
       .where('run_id', '=', runId)
       .executeTakeFirst();
-    return row === undefined ? undefined : headOf(row);
+    if (row === undefined) return undefined;
+    if (row.run_id !== runId || row.tenant !== tenant) throw damaged(runId, 1, 'its head is that of another run');
+    return headOf(row);
   }
 
   async listRuns(filter: RunFilter): Promise<Page<RunHead>> {
-    const rows = await listQuery(this.#queries, filter).execute();
-    const items = rows.slice(0, filter.limit).map(headOf);
-    const last = items.at(-1);
-    return rows.length > filter.limit && last !== undefined ? { items, nextCursor: last.runId } : { items };
+    const rows = await listQuery(this.#lists, filter).execute();
+    const page = rows.slice(0, filter.limit);
+    const items = this.#headsOf(page);
+    const last = page.at(-1);
+    return rows.length > filter.limit && last !== undefined ? { items, nextCursor: last.run_id } : { items };
   }
 
   async listOpen(shards: readonly number[]): Promise<readonly RunHead[]> {
-    return (await openQuery(this.#queries, shards).execute()).map(headOf);
+    return this.#headsOf(await openQuery(this.#lists, shards).execute());
   }
 
   async nextQueued(shards: readonly number[], limit: number): Promise<readonly RunHead[]> {
-    return (await queuedQuery(this.#queries, shards, limit).execute()).map(headOf);
+    const rows = isEveryShard(shards)
+      ? (await nextQueuedQuery(limit).execute(this.#lists)).rows
+      : await queuedQuery(this.#lists, shards, limit).execute();
+    return this.#headsOf(rows);
   }
 
   async listDue(shards: readonly number[], now: number, limit: number): Promise<readonly RunHead[]> {
-    return (await dueQuery(this.#queries, shards, now, limit).execute()).map(headOf);
+    return this.#headsOf(await dueQuery(this.#lists, shards, now, limit).execute());
   }
 
-  async saveCheckpoint({ tenant, runId, seq, body }: StateCheckpoint): Promise<void> {
-    const save = this.#queries
-      .insertInto('run_checkpoint')
-      .values({ tenant, run_id: runId, seq, body })
-      .onConflict((conflict) =>
-        conflict
-          .columns(['tenant', 'run_id'])
-          .doUpdateSet((eb) => ({ seq: eb.ref('excluded.seq'), body: eb.ref('excluded.body') }))
-          .whereRef('run_checkpoint.seq', '<', 'excluded.seq'),
-      );
-    await this.#committer.commit({ key: `${tenant}\u0000${runId}`, guards: [], writes: [bound(save)] });
+  async saveCheckpoint(checkpoint: StateCheckpoint): Promise<void> {
+    await this.#committer.commit(checkpointUnit(this.#queries, checkpoint));
   }
 
   async loadCheckpoint(tenant: TenantId, runId: RunId): Promise<StateCheckpoint | undefined> {
-    const row = await this.#queries
-      .selectFrom('run_checkpoint')
-      .select(['seq', 'body'])
-      .where('tenant', '=', tenant)
-      .where('run_id', '=', runId)
-      .executeTakeFirst();
-    return row === undefined ? undefined : { tenant, runId, seq: Number(row.seq), body: new Uint8Array(row.body) };
+    return (await readCheckpoint(this.#parts(), tenant, runId))?.checkpoint;
+  }
+
+  async listPrunable(before: number, limit: number): Promise<readonly RunHead[]> {
+    return this.#headsOf(await prunableQuery(this.#lists, before, limit).execute());
+  }
+
+  pruneRun(tenant: TenantId, runId: RunId): Promise<boolean> {
+    return pruneRun(this.#parts(), tenant, runId);
+  }
+
+  probeWrite(): Promise<void> {
+    return probeWrite(this.#queries, this.#committer);
   }
 
   async countByStatus(tenant?: TenantId): Promise<{ readonly [status in RunStatus]?: number }> {
@@ -117,5 +119,18 @@ export class SqlRunStore implements RunStore {
       .groupBy('status')
       .execute();
     return Object.fromEntries(rows.map((row) => [row.status, Number(row.runs)]));
+  }
+
+  /** One damaged head must not keep the others from being listed. */
+  #headsOf(rows: readonly Selectable<RunHeadTable>[]): readonly RunHead[] {
+    return rows.flatMap((row) => {
+      if (!`${row.tenant} ${row.run_id} ${row.status}`.includes('\uFFFD')) return [headOf(row)];
+      this.#watch.headIgnored(row.run_id);
+      return [];
+    });
+  }
+
+  #parts() {
+    return { committer: this.#committer, queries: this.#queries, watch: this.#watch };
   }
 }

@@ -3,13 +3,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultTenant as tenant } from '@skein/domain';
 import type { AppendRequest } from '@skein/ports';
-import { createSequenceIds, creating, digestOf, going, note, proposing } from '@skein/testkit';
+import {
+  createSequenceIds,
+  creating,
+  deadLetter,
+  deliveryEvent,
+  digestOf,
+  going,
+  note,
+  proposing,
+} from '@skein/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type OpenDatabase, openDatabase } from '../sql/open-database.ts';
 import { bound } from '../sql/prepared.ts';
+import type { Queries } from '../sql/schema.ts';
 import type { WriteUnit } from '../sql/write-unit.ts';
 import { listQuery } from './head-queries.ts';
 import { nextWriter } from './next-writer.ts';
+import { prunableQuery } from './prune-run.ts';
+import { logQuery } from './read-log.ts';
 import { SqlRunStore } from './sql-run-store.ts';
 
 let folder = '';
@@ -67,6 +79,14 @@ test('references cost one statement at the end of a run, and none more at its ad
   expect(await costOf(end)).toBe(3);
 });
 
+test('a dead letter and an event cost one statement each, in the commit of their facts', async () => {
+  const create = creating(ids.next('run'), { status: 'running' });
+  const { runId } = create;
+  expect(await costOf(create)).toBe(2);
+  const [deadLetters, events] = [[deadLetter(runId, 0)], [deliveryEvent('a'), deliveryEvent('b')]];
+  expect(await costOf({ ...going(create.head, [note('a')]), deadLetters, events })).toBe(5);
+});
+
 test('a batch asks once whether a tenant’s project has moved', async () => {
   const coin = { sql: 'select 1 where abs(random()) % 2 = ?', params: [1] };
   const units = Array.from({ length: 64 }, () =>
@@ -103,4 +123,19 @@ test.each([
   const { sql, params } = bound(listQuery(database.queries, { tenant, limit: 10, ...filter }));
   const { rows } = await database.reader.query(`explain query plan ${sql}`, params);
   expect(rows.map(({ detail }) => detail)).toEqual([`SEARCH run_head USING INDEX ${index}`]);
+});
+
+test.each([
+  ['a log', (queries: Queries) => logQuery(queries, tenant, 'run_1', 5, 9), /SEARCH head .*SEARCH log USING INDEX/s],
+  [
+    'runs to be pruned',
+    (queries: Queries) => prunableQuery(queries, 9, 9),
+    /SEARCH run_head USING INDEX run_head_ended/,
+  ],
+])('a read of %s walks its index, and sorts nothing', async (_, query, plan) => {
+  const { sql, params } = bound(query(database.queries));
+  const { rows } = await database.reader.query(`explain query plan ${sql}`, params);
+  const text = rows.map(({ detail }) => detail as string).join('\n');
+  expect(text).toMatch(plan);
+  expect(text).not.toMatch(/SCAN (?!CONSTANT)|TEMP B-TREE/);
 });

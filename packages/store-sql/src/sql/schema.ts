@@ -1,5 +1,12 @@
-import type { MemoryOperation, ProposalStatus, RunStatus } from '@skein/domain';
-import type { Kysely } from 'kysely';
+import type {
+  DeadLetter,
+  DeadLetterReason,
+  DeliveryEventKind,
+  MemoryOperation,
+  ProposalStatus,
+  RunStatus,
+} from '@skein/domain';
+import type { ColumnType, Kysely } from 'kysely';
 
 /** Heads of runs: the list rows, and the timers. */
 export interface RunHeadTable {
@@ -21,6 +28,8 @@ export interface RunHeadTable {
   parent_run_id: string | null;
   root_run_id: string | null;
   due_at: number | null;
+  /** Facts up to this number were removed; written once, by the pruning. */
+  pruned_seq: ColumnType<number | null, never, number | null>;
 }
 
 /** One row per append: `facts` is a JSON array of `count` facts, the first of which has the number `seq`. */
@@ -32,6 +41,8 @@ export interface RunLogTable {
   facts: string;
   /** Names the append, so that one whose answer was lost is recognised. */
   commit_id: string;
+  /** Of the facts and their place; null for rows of an earlier version, which are not checked. */
+  checksum: number | null;
 }
 
 /** Idempotency keys of submissions. */
@@ -56,6 +67,54 @@ export interface RunCheckpointTable {
   tenant: string;
   run_id: string;
   seq: number;
+  body: Uint8Array;
+  /** Of the body and its place; null for rows of an earlier version, which are not checked. */
+  checksum: number | null;
+}
+
+/** Tasks and messages that were given up. */
+export interface DeadLetterTable {
+  tenant: string;
+  id: string;
+  at: number;
+  kind: DeadLetter['kind'];
+  run_id: string;
+  reason: DeadLetterReason;
+  status: DeadLetter['status'];
+  /** JSON of all that has no column of its own. */
+  letter: string;
+  settled_at: number | null;
+  settled_by: string | null;
+  redriven_run_id: string | null;
+  /** Names the commit that settled it. */
+  commit_id: string | null;
+}
+
+/** The delivery stream. Numbers of a tenant rise by one from row to row. */
+export interface DeliveryEventTable {
+  tenant: string;
+  seq: number;
+  kind: DeliveryEventKind;
+  at: number;
+  item_id: string;
+  run_id: string;
+  step: string;
+  reason: string;
+  attempts: number | null;
+  age_ms: number | null;
+  /** Names the write of an event that came without facts, so that one whose answer was lost is not repeated. */
+  commit_id: string | null;
+}
+
+/** How far the delivery stream of a tenant was removed by retention. */
+export interface DeliveryGapTable {
+  tenant: string;
+  pruned_seq: number;
+}
+
+/** Always empty but within a commit. */
+export interface WriteProbeTable {
+  id: number;
   body: Uint8Array;
 }
 
@@ -230,6 +289,10 @@ export interface Schema {
   shard_home: ShardHomeTable;
   queue_hint: QueueHintTable;
   writer: WriterTable;
+  dead_letter: DeadLetterTable;
+  delivery_event: DeliveryEventTable;
+  delivery_gap: DeliveryGapTable;
+  write_probe: WriteProbeTable;
 }
 
 /** The query builder over our tables. */

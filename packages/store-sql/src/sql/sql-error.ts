@@ -9,23 +9,42 @@ export class ThreadLost extends Error {
   }
 }
 
-const reasons: { readonly [code: string]: string } = {
-  SQLITE_FULL: 'the disk is full',
-  SQLITE_BUSY: 'the database is locked',
-  SQLITE_LOCKED: 'the database is locked',
+/** What a failed write or read is to its caller; closed. */
+type StoreReason = 'disk_full' | 'io_error' | 'locked';
+
+const outside: { readonly [code: string]: readonly [reason: StoreReason, message: string] } = {
+  SQLITE_FULL: ['disk_full', 'the disk is full'],
+  SQLITE_BUSY: ['locked', 'the database is locked'],
+  SQLITE_LOCKED: ['locked', 'the database is locked'],
+  SQLITE_PROTOCOL: ['locked', 'the database is locked'],
+  SQLITE_CANTOPEN: ['io_error', 'the database file cannot be opened'],
+  SQLITE_READONLY: ['io_error', 'the database file cannot be written'],
+  SQLITE_PERM: ['io_error', 'the database file cannot be written'],
+  SQLITE_IOERR: ['io_error', 'the disk failed'],
+};
+
+const damage: { readonly [code: string]: string } = {
   SQLITE_CORRUPT: 'the database file is damaged',
   SQLITE_NOTADB: 'the file is not a database',
-  SQLITE_CANTOPEN: 'the database file cannot be opened',
-  SQLITE_READONLY: 'the database file cannot be written',
-  SQLITE_IOERR: 'the disk failed',
 };
 
 const familyOf = (code: string): string => code.split('_').slice(0, 2).join('_');
 
-/** The typed error of a failed statement: `unavailable` for what the outside did, `internal` for what we did. */
+/**
+ * The typed error of a failed statement: `unavailable` with `details.reason` for what the outside did and may end, `data_corrupt` for a
+ * file that is not what was written, `internal` for what we did.
+ */
 export const sqlError = ({ code, message }: SqlFailure): DomainError => {
-  const reason = reasons[familyOf(code)];
-  return reason === undefined
-    ? new DomainError('internal', 'a statement failed', { sqlite: code, reason: message })
-    : new DomainError('unavailable', reason, { sqlite: code, reason: message });
+  const family = familyOf(code);
+  const details = { sqlite: code, message };
+  const harm = code === 'SQLITE_IOERR_CORRUPTFS' ? damage['SQLITE_CORRUPT'] : damage[family];
+  if (harm !== undefined) return new DomainError('data_corrupt', harm, details);
+  const [reason, text] = outside[family] ?? [];
+  return reason === undefined || text === undefined
+    ? new DomainError('internal', 'a statement failed', details)
+    : new DomainError('unavailable', text, { reason, ...details });
 };
+
+/** The typed error of a database that is closed, or whose thread is gone. */
+export const closedError = (message: string, cause?: unknown): DomainError =>
+  new DomainError('unavailable', message, { reason: 'closed' }, cause);

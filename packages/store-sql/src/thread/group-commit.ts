@@ -1,5 +1,5 @@
 import { DomainError } from '@skein/domain';
-import { sqlError, ThreadLost } from '../sql/sql-error.ts';
+import { closedError, sqlError, ThreadLost } from '../sql/sql-error.ts';
 import type { Bound, Committer, UnitOutcome, WriteUnit } from '../sql/write-unit.ts';
 import type { SqlThread } from './sql-thread.ts';
 import type { EncodedOutcome, EncodedUnit, PackedValue, SqlValue } from './sql-thread-messages.ts';
@@ -36,6 +36,8 @@ export interface GroupCommitDeps {
   readonly openThread: () => Promise<SqlThread>;
   /** Copies the write-ahead log into the file while commits go on. */
   readonly checkpointBeside: () => Promise<unknown>;
+  /** Told of each copy that failed; the commits go on. */
+  readonly checkpointFailed: (error: unknown) => void;
 }
 
 /** See the head of the file. */
@@ -66,7 +68,7 @@ export class GroupCommit implements Committer {
   commit(unit: WriteUnit): Promise<UnitOutcome> {
     return new Promise((resolve, reject) => {
       if (this.#closed) {
-        reject(new DomainError('unavailable', 'the store is closed'));
+        reject(closedError('the store is closed'));
         return;
       }
       this.#queue.push({ unit, resolve, reject });
@@ -111,8 +113,7 @@ export class GroupCommit implements Committer {
     try {
       outcomes = await this.#send(batch);
     } catch (error) {
-      const refusal =
-        error instanceof DomainError ? error : new DomainError('unavailable', 'the database is gone', {}, error);
+      const refusal = error instanceof DomainError ? error : closedError('the database is gone', error);
       for (const { reject } of batch) reject(refusal);
       return;
     }
@@ -182,8 +183,8 @@ export class GroupCommit implements Committer {
     this.#checkpoint = this.#deps
       .checkpointBeside()
       .then(() => this.#thread.ask({ type: 'checkpoint' }))
-      // A checkpoint is only housekeeping: the next one does its work.
-      .catch(() => {})
+      // A checkpoint is only housekeeping: the next one does its work, but a disk that cannot take it is told of.
+      .catch((error: unknown) => this.#deps.checkpointFailed(error))
       .then(() => {
         this.#checkpoint = undefined;
       });

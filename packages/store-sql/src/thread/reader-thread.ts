@@ -1,7 +1,6 @@
-import { DomainError } from '@skein/domain';
-import { ThreadLost } from '../sql/sql-error.ts';
+import { closedError, ThreadLost } from '../sql/sql-error.ts';
 import { SqlThread, type SqlThreadOptions } from './sql-thread.ts';
-import type { SqlRow, SqlValue } from './sql-thread-messages.ts';
+import type { OnDamage, SqlRow, SqlValue } from './sql-thread-messages.ts';
 
 /** Reads beside the commits, so that a long one delays neither them nor the caller's event loop. A dead thread is replaced. */
 export class ReaderThread {
@@ -25,17 +24,21 @@ export class ReaderThread {
   }
 
   /** A read is repeated once when its thread died. */
-  async query(sql: string, params: readonly SqlValue[]): Promise<{ rows: SqlRow[]; changes?: number }> {
+  async query(
+    sql: string,
+    params: readonly SqlValue[],
+    onDamage?: OnDamage,
+  ): Promise<{ rows: SqlRow[]; changes?: number }> {
     try {
-      return await this.#thread.query(sql, params);
+      return await this.#thread.query(sql, params, onDamage);
     } catch (error) {
       if (!(error instanceof ThreadLost)) throw error;
     }
     await this.#replace();
     try {
-      return await this.#thread.query(sql, params);
+      return await this.#thread.query(sql, params, onDamage);
     } catch (error) {
-      throw error instanceof ThreadLost ? new DomainError('unavailable', 'the database is gone', {}, error) : error;
+      throw error instanceof ThreadLost ? closedError('the database is gone', error) : error;
     }
   }
 

@@ -39,6 +39,9 @@ export type EncodedOutcome =
 /** What the thread is asked. */
 export type ThreadRequest = { readonly id: number } & ThreadTask;
 
+/** What a text that is not UTF-8 does to the read that meets it: the read fails, or the text comes with U+FFFD in it. */
+export type OnDamage = 'refuse' | 'replace';
+
 /** One task of the thread. `define` gives ids to statement texts, so that each text crosses once. */
 export type ThreadTask =
   | { readonly type: 'open' }
@@ -50,13 +53,13 @@ export type ThreadTask =
       /** Byte parameters; in the JSON each is `{ "b": index }`. */
       readonly bytes: readonly Uint8Array[];
     }
-  | { readonly type: 'query'; readonly sql: string; readonly params: readonly SqlValue[] }
+  | { readonly type: 'query'; readonly sql: string; readonly params: readonly SqlValue[]; readonly onDamage?: OnDamage }
   | { readonly type: 'checkpoint' }
   /** Only wakes a thread that was told to end. */
   | { readonly type: 'end' }
   | { readonly type: 'close' };
 
-/** What it answers, in the order of the requests. */
+/** What it answers, in the order of the requests. The number 0 answers nothing: a copy of the log that the thread began by itself failed. */
 export type ThreadReply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly failed: SqlFailure };

@@ -5,9 +5,12 @@
 // T1 A reply to a batch leaves only after COMMIT returned: synchronous=FULL has put it on disk.
 // T2 A unit whose guard changes nothing leaves no trace; the others in its batch are not touched.
 // T3 A batch that fails is undone and repeated unit by unit, so that one unit never costs another.
+//    A database that another holds would let each of them wait anew: then they fail together.
 // T4 The thread ends itself, between calls of libSQL: one that is ended from outside within such a call takes the process with it.
+// T5 A failure of the disk ends a transaction, not the thread: when it cannot be undone, the connection is opened anew.
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'libsql';
+import { prepareSafely } from './safe-statement.mjs';
 
 /** @typedef {import('./sql-thread-messages.ts').ThreadRequest} ThreadRequest */
 /** @typedef {import('./sql-thread-messages.ts').ThreadReply} ThreadReply */
@@ -18,8 +21,8 @@ import Database from 'libsql';
 const idleCheckpointMs = 100;
 const maxPrepared = 500;
 
-/** @type {{ path: string, mode: 'writer' | 'reader', maxPages?: number, ended: Int32Array }} */
-const { path, mode, maxPages, ended } = workerData;
+/** @type {{ path: string, mode: 'writer' | 'reader', maxPages?: number, busyTimeoutMs?: number, ended: Int32Array }} */
+const { path, mode, maxPages, busyTimeoutMs = 5_000, ended } = workerData;
 const port = parentPort;
 if (port === null) throw new Error('not a worker thread');
 
@@ -34,8 +37,8 @@ let written = false;
 let idle;
 
 const open = () => {
-  database = new Database(path, { timeout: 5_000 });
-  database.exec('PRAGMA busy_timeout=5000');
+  database = new Database(path, { timeout: busyTimeoutMs });
+  database.exec(`PRAGMA busy_timeout=${busyTimeoutMs}`);
   if (mode === 'reader') return;
   database.exec('PRAGMA journal_mode=WAL');
   database.exec('PRAGMA synchronous=FULL');
@@ -48,7 +51,7 @@ const open = () => {
 const prepare = (sql) => {
   let statement = prepared.get(sql);
   if (statement === undefined) {
-    statement = database.prepare(sql);
+    statement = prepareSafely(database, sql);
     if (prepared.size >= maxPrepared) prepared.delete(/** @type {string} */ (prepared.keys().next().value));
     prepared.set(sql, statement);
   }
@@ -116,6 +119,18 @@ const write = ([wanted, , writes]) => {
   return writes.map(([kind, id, params]) => (kind === 'rows' ? rowsOf(id, params) : changesOf(id, params)));
 };
 
+/** Undoes the transaction that failed, whatever the disk says to that. */
+const undo = () => {
+  if (!database.inTransaction) return;
+  try {
+    database.exec('ROLLBACK');
+  } catch {
+    prepared.clear();
+    database.close();
+    open(); // T5
+  }
+};
+
 /** All guards first, then the writes of the winners. @param {readonly EncodedUnit[]} units @returns {EncodedOutcome[]} */
 const transaction = (units) => {
   control('BEGIN IMMEDIATE');
@@ -127,7 +142,7 @@ const transaction = (units) => {
     control('COMMIT'); // T1
     return outcomes;
   } catch (error) {
-    if (database.inTransaction) database.exec('ROLLBACK');
+    undo();
     throw error;
   }
 };
@@ -138,13 +153,17 @@ const failureOf = (error) => {
   return { code: typeof code === 'string' ? code : 'UNKNOWN', message: String(message ?? error) };
 };
 
+/** @param {string} code */
+const isLock = (code) => code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
+
 /** @param {readonly EncodedUnit[]} units @returns {EncodedOutcome[]} */
 const commit = (units) => {
   written = true;
   try {
     return transaction(units);
   } catch (error) {
-    if (units.length === 1) return [{ failed: failureOf(error) }];
+    const failed = failureOf(error);
+    if (units.length === 1 || isLock(failed.code)) return units.map(() => ({ failed }));
   }
   return units.map((unit) => {
     try {
@@ -161,7 +180,11 @@ const checkpoint = () => {
 };
 
 const whenIdle = () => {
-  if (written) written = !checkpoint();
+  try {
+    if (written) written = !checkpoint();
+  } catch (error) {
+    port.postMessage({ id: 0, failed: failureOf(error) }); // T5
+  }
 };
 
 /** @param {Extract<ThreadRequest, { type: 'commit' }>} request @returns {EncodedUnit[]} */
@@ -185,7 +208,7 @@ const answer = (request) => {
     case 'query': {
       const statement = prepare(request.sql);
       return statement.reader
-        ? { rows: statement.all(request.params) }
+        ? { rows: statement.all(request.params, request.onDamage) }
         : { rows: [], changes: statement.run(request.params).changes };
     }
     case 'checkpoint':

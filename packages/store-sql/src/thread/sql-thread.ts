@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { sqlError, ThreadLost } from '../sql/sql-error.ts';
-import type { SqlRow, SqlValue, ThreadReply, ThreadTask } from './sql-thread-messages.ts';
+import type { OnDamage, SqlRow, SqlValue, ThreadReply, ThreadTask } from './sql-thread-messages.ts';
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -12,6 +12,10 @@ export interface SqlThreadOptions {
   readonly path: string;
   readonly mode: 'writer' | 'reader';
   readonly maxPages?: number;
+  /** How long a statement waits for another connection's lock, ms; 5,000 when absent. */
+  readonly busyTimeoutMs?: number;
+  /** Told when a copy of the write-ahead log that the thread began by itself failed. */
+  readonly onCheckpointFailed?: (error: Error) => void;
 }
 
 /** A thread with one connection. Requests are answered in order; when the thread dies, all that wait get `ThreadLost`. */
@@ -21,13 +25,15 @@ export class SqlThread {
   /** 1 tells the thread to end between two calls of libSQL. */
   readonly #ended = new Int32Array(new SharedArrayBuffer(4));
   readonly #exited: Promise<void>;
+  readonly #onCheckpointFailed: ((error: Error) => void) | undefined;
   #count = 0;
   #lost: ThreadLost | undefined;
 
-  private constructor(options: SqlThreadOptions) {
+  private constructor({ onCheckpointFailed, ...data }: SqlThreadOptions) {
+    this.#onCheckpointFailed = onCheckpointFailed;
     this.#worker = new Worker(new URL('./sql-thread.mjs', import.meta.url), {
-      name: `skein-sql-${options.mode}`,
-      workerData: { ...options, ended: this.#ended },
+      name: `skein-sql-${data.mode}`,
+      workerData: { ...data, ended: this.#ended },
       // The thread runs plain JavaScript: no loader of the main thread is needed, and one would only slow its start.
       execArgv: [],
     });
@@ -68,8 +74,12 @@ export class SqlThread {
   }
 
   /** One statement outside the group commit: reads, and migrations before the first commit. */
-  async query(sql: string, params: readonly SqlValue[]): Promise<{ rows: SqlRow[]; changes?: number }> {
-    return (await this.ask({ type: 'query', sql, params })) as { rows: SqlRow[]; changes?: number };
+  async query(
+    sql: string,
+    params: readonly SqlValue[],
+    onDamage: OnDamage = 'refuse',
+  ): Promise<{ rows: SqlRow[]; changes?: number }> {
+    return (await this.ask({ type: 'query', sql, params, onDamage })) as { rows: SqlRow[]; changes?: number };
   }
 
   /** Closes the connection and ends the thread. Idempotent. */
@@ -92,6 +102,10 @@ export class SqlThread {
   }
 
   #settle(reply: ThreadReply): void {
+    if (reply.id === 0) {
+      if ('failed' in reply) this.#onCheckpointFailed?.(sqlError(reply.failed));
+      return;
+    }
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
     if (this.#waiting.size === 0) this.#worker.unref();

@@ -1,5 +1,5 @@
-import { DomainError, type JsonValue, type Step, type StepAction } from '@skein/domain';
-import type { AgentStores, ExecutionContext } from '@skein/ports';
+import { DomainError, type JsonValue, type Step, type StepAction, type TaskOffer } from '@skein/domain';
+import type { AgentStores, Checkpoints, ExecutionContext, Mailbox, WorkTree } from '@skein/ports';
 import { stepOf } from '../fixtures/dag-fixtures.ts';
 
 /** An execution context of one agent step, with what it logged. */
@@ -20,6 +20,10 @@ export interface AgentContextChanges {
   readonly workDir?: string;
   /** By name; a name that is not here is refused with `permission_denied`. */
   readonly secrets?: { readonly [name: string]: string };
+  readonly checkpoints?: Checkpoints;
+  readonly mailbox?: Mailbox;
+  readonly workTree?: WorkTree;
+  readonly feedback?: TaskOffer['run']['feedback'];
 }
 
 /** A context of the step `help` of the DAG `demo`, whose agent is `helper`. */
@@ -54,7 +58,12 @@ export const agentContextOf = (changes: AgentContextChanges = {}): AgentContext 
         : { item: { index: changes.item.index, value: { inline: changes.item.value } } }),
       agents: { helper: 'sha256:helper' },
       leaseMs: 6_000,
-      run: { id: 'run_1', createdAt: '2026-01-01T00:00:00.000Z', params: {} },
+      run: {
+        id: 'run_1',
+        createdAt: '2026-01-01T00:00:00.000Z',
+        params: {},
+        ...(changes.feedback === undefined ? {} : { feedback: changes.feedback }),
+      },
     },
     inputs: {
       refs: changes.refs ?? {},
@@ -63,6 +72,9 @@ export const agentContextOf = (changes: AgentContextChanges = {}): AgentContext 
     },
     workDir: changes.workDir ?? '/private',
     ...(changes.stores === undefined ? {} : { stores: changes.stores }),
+    ...(changes.checkpoints === undefined ? {} : { checkpoints: changes.checkpoints }),
+    ...(changes.mailbox === undefined ? {} : { mailbox: changes.mailbox }),
+    ...(changes.workTree === undefined ? {} : { workTree: changes.workTree }),
     sink: {
       started: () => {
         started += 1;

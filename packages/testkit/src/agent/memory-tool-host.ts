@@ -1,5 +1,5 @@
 import { DomainError } from '@skein/domain';
-import type { BashResult, ToolHost } from '@skein/ports';
+import type { BashRequest, BashResult, ToolHost } from '@skein/ports';
 
 /** A tool host without a machine: files in a map, commands answered by a function. */
 export interface MemoryToolHost extends ToolHost {
@@ -9,7 +9,11 @@ export interface MemoryToolHost extends ToolHost {
 
 /** Keeps files by path; refuses nothing that its caller let through, so that a test sees what the caller's own checks stop. */
 export const createMemoryToolHost = (
-  bash: (command: string, signal: AbortSignal) => Promise<Partial<BashResult>> | Partial<BashResult> = () => ({}),
+  bash: (
+    command: string,
+    signal: AbortSignal,
+    request: BashRequest,
+  ) => Promise<Partial<BashResult>> | Partial<BashResult> = () => ({}),
 ): MemoryToolHost => {
   const files = new Map<string, { text: string; mode: number }>();
   const commands: string[] = [];
@@ -27,7 +31,7 @@ export const createMemoryToolHost = (
     },
     runBash: async (_root, request, signal) => {
       commands.push(request.command);
-      const result = await bash(request.command, signal);
+      const result = await bash(request.command, signal, request);
       return { exitCode: 0, output: '', truncated: false, timedOut: false, ...result };
     },
   };

@@ -5,7 +5,12 @@ import type { ServerToolResult, ToolDefinition, ToolServerContext, ToolServers }
 export interface ScriptedServer {
   readonly openError?: Error;
   readonly tools?: readonly (Partial<ToolDefinition> & { readonly name: string })[];
-  readonly call?: (tool: string, input: JsonValue, signal: AbortSignal) => Promise<JsonValue> | JsonValue;
+  readonly call?: (
+    tool: string,
+    input: JsonValue,
+    signal: AbortSignal,
+    idempotencyKey?: string,
+  ) => Promise<JsonValue> | JsonValue;
   /** Called with what the server got when it is opened. */
   readonly onOpen?: (context: ToolServerContext) => void;
 }
@@ -35,8 +40,8 @@ export const createScriptedToolServers = (servers: {
       if (server.openError !== undefined) throw server.openError;
       return {
         tools: (server.tools ?? []).map((tool) => ({ description: '', inputSchema: { type: 'object' }, ...tool })),
-        call: async (tool, input, signal): Promise<ServerToolResult> => ({
-          output: (await server.call?.(tool, input, signal)) ?? null,
+        call: async (tool, input, signal, idempotencyKey): Promise<ServerToolResult> => ({
+          output: (await server.call?.(tool, input, signal, idempotencyKey)) ?? null,
           isError: false,
           truncated: false,
         }),

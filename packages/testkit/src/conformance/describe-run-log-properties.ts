@@ -22,7 +22,7 @@ const oddText = fc.oneof(
 );
 
 const cleaned = (facts: readonly RunFact[]): RunFact[] =>
-  facts.map((fact) => ('message' in fact ? { ...fact, message: cleanText(fact.message ?? '') } : fact));
+  facts.map((fact) => (fact.type === 'cancel_requested' ? { ...fact, message: cleanText(fact.message ?? '') } : fact));
 
 class Create implements LogCommand {
   readonly runId: string;

@@ -31,6 +31,22 @@ export const describeShardStore = (name: string, make: MakeHarness): void => {
       expect(await shards.claim('c1', [1], 9_000, 1_000)).toEqual(before);
     });
 
+    test('a row tells its home, and its renewal rises with every claim, whatever is taken for lapsed', async () => {
+      const { shards } = await harness.open();
+      await shards.claim('c1', [5], 0, 1_000);
+      const [first] = await shards.read();
+      expect(first).toMatchObject({ shard: 5, coordinatorId: 'c1', epoch: 1 });
+      await shards.claim('c1', [5], 0, 1_000);
+      const [second] = await shards.read();
+      expect(second?.renewal).toBeGreaterThan(first?.renewal ?? Number.POSITIVE_INFINITY);
+      // It was renewed since somebody looked: it has not lapsed.
+      expect(await shards.claim('c2', [5], first?.renewal ?? 0, 1_000)).toEqual([]);
+      expect(await shards.claim('c2', [5], second?.renewal ?? 0, 1_000)).toHaveLength(1);
+      expect((await shards.read())[0]).toMatchObject({ coordinatorId: 'c2', epoch: 2 });
+      await shards.release('c2');
+      expect(await shards.read()).toEqual([]);
+    });
+
     test('release frees what is ours and nothing else', async () => {
       const { shards } = await harness.open();
       await shards.claim('c1', [1], 1_000, 60_000);

@@ -1,7 +1,9 @@
 import { describeBlobStore } from './describe-blob-store.ts';
+import { describeDeliveryStore } from './describe-delivery-store.ts';
 import { describeLogStore } from './describe-log-store.ts';
 import { describeMemoryStore } from './describe-memory-store.ts';
 import { describeProjectStore } from './describe-project-store.ts';
+import { describeRetention } from './describe-retention.ts';
 import { describeRunQueue } from './describe-run-queue.ts';
 import { describeRunStore } from './describe-run-store.ts';
 import { describeShardStore } from './describe-shard-store.ts';
@@ -12,6 +14,8 @@ import type { MakeHarness } from './store-harness.ts';
 /** The whole conformance of a set of stores and its queue. */
 export const describeStores = (name: string, make: MakeHarness): void => {
   describeRunStore(name, make);
+  describeRetention(name, make);
+  describeDeliveryStore(name, make);
   describeProjectStore(name, make);
   describeMemoryStore(name, make);
   describeSnapshotStore(name, make);

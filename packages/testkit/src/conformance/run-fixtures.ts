@@ -1,4 +1,13 @@
-import type { Digest, RunFact, RunId, RunStatus, StoredProposal, TenantId } from '@skein/domain';
+import type {
+  DeadLetter,
+  DeliveryEvent,
+  Digest,
+  RunFact,
+  RunId,
+  RunStatus,
+  StoredProposal,
+  TenantId,
+} from '@skein/domain';
 import type { AppendRequest, RunCreation, RunHead } from '@skein/ports';
 
 /** A digest of nothing in particular. */
@@ -79,6 +88,38 @@ export const proposing = (runId: RunId, index: number, change: Partial<StoredPro
   versionId: digestOf(3),
   at: 1_000 + index,
   status: 'pending',
+  ...change,
+});
+
+/** A dead letter of a message, told apart by its index. */
+export const deadLetter = (runId: RunId, index: number, change: Partial<DeadLetter> = {}): DeadLetter => ({
+  id: `dl:${runId}:${index}`,
+  tenant: 'default',
+  kind: 'message',
+  runId,
+  step: 'talk',
+  messageId: `msg_${index}`,
+  dag: 'demo',
+  reason: 'recipient_gone',
+  transportAttempts: 0,
+  executionAttempts: 1,
+  applicationFailures: 2,
+  at: 1_000 + index,
+  history: [{ at: 900, what: 'presented', workerId: 'wrk_1' }],
+  body: `text ${index}`,
+  status: 'open',
+  ...change,
+});
+
+/** A delivery event, told apart by its item. */
+export const deliveryEvent = (itemId: string, change: Partial<DeliveryEvent> = {}): DeliveryEvent => ({
+  tenant: 'default',
+  kind: 'rejected',
+  at: 1_000,
+  itemId,
+  runId: 'run_1',
+  step: 'talk',
+  reason: 'step_finished',
   ...change,
 });
 

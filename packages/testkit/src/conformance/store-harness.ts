@@ -1,5 +1,6 @@
 import type {
   BlobStore,
+  DeliveryStore,
   LogStore,
   MemoryStore,
   ProjectStore,
@@ -18,6 +19,7 @@ export interface StoresUnderTest {
   readonly projects: ProjectStore;
   readonly memory: MemoryStore;
   readonly snapshots: SnapshotStore;
+  readonly delivery: DeliveryStore;
   readonly blobs: BlobStore;
   readonly logs: LogStore;
   readonly tokens: TokenStore;

@@ -1,4 +1,4 @@
-import type { Step, StepPath, TaskOffer, TaskRef, TaskResult } from '@skein/domain';
+import type { CheckpointEntry, Step, StepPath, TaskOffer, TaskRef, TaskResult } from '@skein/domain';
 import type { CoordinatorMessage, WorkerMessage } from '@skein/ports';
 
 /** A digest that looks like one. */
@@ -39,7 +39,12 @@ export const sampleOffer = (index = 0, envelopeBytes?: number): TaskOffer => ({
   agents: { triage: sampleDigest(8) },
   leaseMs: 6000,
   traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-  run: { id: sampleTask().runId, createdAt: '2026-01-01T00:00:00.000Z', params: { a: { deep: [1, 'two', null] } } },
+  run: {
+    id: sampleTask().runId,
+    createdAt: '2026-01-01T00:00:00.000Z',
+    params: { a: { deep: [1, 'two', null] } },
+    feedback: { by: 'ada', text: 'shorter,\nplease', round: 2 },
+  },
   ...(envelopeBytes === undefined
     ? {}
     : { snapshot: { digest: sampleDigest(9), envelope: sampleBytes(envelopeBytes) } }),
@@ -66,6 +71,37 @@ export const sampleResult = (index = 0): TaskResult => ({
   durationMs: 12.5,
 });
 
+/** One checkpoint entry of every type. */
+export const sampleEntries = (): readonly CheckpointEntry[] => [
+  {
+    type: 'turn',
+    thread: '',
+    turn: 1,
+    delta: { inline: { said: [{ role: 'user', content: 'hönk' }], text: '', toolCalls: [] } },
+    finishReason: 'tool_calls',
+    calls: [{ index: 0, callId: 'call_1', tool: 'bash', class: 'effect' }],
+    usage: { inputTokens: 100, outputTokens: 20, costUsd: 0.001 },
+    model: 'test/model',
+    consumed: [1, 2],
+    repair: true,
+  },
+  {
+    type: 'tool',
+    thread: '2.0/1.3',
+    turn: 1,
+    index: 0,
+    callId: 'call_1',
+    tool: 'bash',
+    result: { digest: sampleDigest(11), bytes: 20_000 },
+    isError: false,
+    durationMs: 12.5,
+    tree: { digest: sampleDigest(12), files: 3, bytes: 1_000 },
+    settled: 'repeated',
+  },
+  { type: 'reply', number: 2, text: 'done \u{1fabf}' },
+  { type: 'restart', reason: 'the tree was lost' },
+];
+
 /** A worker's first message. */
 export const sampleHello = (): WorkerMessage & { readonly type: 'hello' } => ({
   type: 'hello',
@@ -85,6 +121,7 @@ export const sampleHello = (): WorkerMessage & { readonly type: 'hello' } => ({
   held: [sampleDigest(1)],
   running: [{ ...sampleTask(1), started: true }],
   unacknowledged: [sampleTask(2)],
+  gaveUp: [sampleTask(3)],
 });
 
 /** One message of every type that a worker sends, `hello` first. */
@@ -113,6 +150,9 @@ export const sampleWorkerMessages = (): readonly WorkerMessage[] => [
     },
   },
   { type: 'result', result: { ...sampleTask(5), outcome: { status: 'released' }, outputs: {}, durationMs: 0 } },
+  { type: 'checkpoint', task: sampleTask(6), index: 3, entries: sampleEntries() },
+  { type: 'messages_received', task: sampleTask(6), numbers: [1, 2] },
+  { type: 'messages_presented', task: sampleTask(6), numbers: [2], turn: 4 },
   { type: 'heartbeat', sentAtMs: 123.456789, running: 2 },
   { type: 'evicted', digests: [sampleDigest(1), sampleDigest(2)] },
   { type: 'draining' },
@@ -130,10 +170,37 @@ export const sampleCoordinatorMessages = (): readonly CoordinatorMessage[] => [
     heartbeatMs: 1500,
     leaseMs: 6000,
     snapshotFormat: 2,
+    coordinators: ['coordinator-2.example:7443', '10.0.0.3:7443', '[2001:db8::1]:7443'],
     keep: [sampleTask(1)],
   },
   { type: 'offer', offer: sampleOffer() },
+  {
+    type: 'offer',
+    offer: { ...sampleOffer(1), round: 2, resume: { digest: sampleDigest(13), bytes: 900, entries: 4 } },
+  },
   { type: 'result_acknowledged', task: sampleTask(), outcome: 'recorded' },
+  { type: 'result_acknowledged', task: sampleTask(2), outcome: 'conflict' },
+  { type: 'checkpoint_recorded', task: sampleTask(6), count: 7 },
+  {
+    type: 'message',
+    task: sampleTask(6),
+    message: {
+      messageId: 'msg_0190aaaa-0000-7000-8000-000000000005',
+      number: 1,
+      sender: 'ada',
+      mode: 'interrupt',
+      text: 'stop \u{1fabf}',
+      at: 1_767_225_600_000,
+      expiresAt: 1_767_225_700_000,
+      requireAck: true,
+      wantsReply: true,
+    },
+  },
+  {
+    type: 'message',
+    task: sampleTask(6),
+    message: { messageId: 'm', number: 2, sender: 'bob', mode: 'on_idle', text: '', at: 0 },
+  },
   { type: 'heartbeat_answer', sentAtMs: 123.456789 },
   { type: 'cancel', task: sampleTask(), reason: 'cancelled by ünï' },
   { type: 'revoke', task: sampleTask() },

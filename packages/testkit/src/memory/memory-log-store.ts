@@ -46,5 +46,10 @@ export class MemoryLogStore implements LogStore {
     return names.map((name) => Number(name.slice(prefix.length))).toSorted((a, b) => a - b);
   }
 
+  async remove(tenant: TenantId, runId: RunId): Promise<void> {
+    const prefix = `${tenant}\u0000${runId}\u0000`;
+    for (const name of this.#logs.keys()) if (name.startsWith(prefix)) this.#logs.delete(name);
+  }
+
   async flush(): Promise<void> {}
 }

@@ -10,6 +10,7 @@ import {
   type TenantId,
 } from '@skein/domain';
 import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
+import type { MemoryDeliveryStore } from './memory-delivery-store.ts';
 import type { MemoryMemoryStore } from './memory-memory-store.ts';
 import type { MemorySnapshotStore } from './memory-snapshot-store.ts';
 
@@ -32,13 +33,19 @@ const heldBy = (head: RunHead): Digest | undefined => (isTerminalRun(head.status
 export class MemoryRunStore implements RunStore {
   readonly #snapshots: MemorySnapshotStore;
   readonly #memory: MemoryMemoryStore;
+  readonly #delivery: MemoryDeliveryStore;
   readonly #runs = new Map<string, StoredRun>();
   readonly #requests = new Map<string, { readonly runId: RunId; readonly bodyDigest: string }>();
   readonly #fires = new Map<string, RunId>();
 
-  constructor(deps: { readonly snapshots: MemorySnapshotStore; readonly memory: MemoryMemoryStore }) {
+  constructor(deps: {
+    readonly snapshots: MemorySnapshotStore;
+    readonly memory: MemoryMemoryStore;
+    readonly delivery: MemoryDeliveryStore;
+  }) {
     this.#snapshots = deps.snapshots;
     this.#memory = deps.memory;
+    this.#delivery = deps.delivery;
   }
 
   async append(request: AppendRequest): Promise<AppendOutcome> {
@@ -49,13 +56,15 @@ export class MemoryRunStore implements RunStore {
     if (outcome.status !== 'appended') return outcome;
     this.#count(request, before);
     this.#memory.propose(request.tenant, request.proposals ?? []);
+    this.#delivery.record(request.deadLetters ?? [], request.events ?? []);
     return outcome;
   }
 
   async readFacts(tenant: TenantId, runId: RunId, afterSeq: number, limit?: number): Promise<readonly RunFact[]> {
     const run = this.#runs.get(key(tenant, runId));
-    if (run === undefined) throw new DomainError('not_found', 'unknown run', { runId });
+    if (run === undefined) throw new DomainError('not_found', `there is no run ${runId}`, { runId });
     const end = limit === undefined ? undefined : afterSeq + limit;
+    // A pruned run is over: nothing follows what was removed.
     return run.facts.slice(afterSeq, end).map((text) => JSON.parse(text) as RunFact);
   }
 
@@ -105,7 +114,7 @@ export class MemoryRunStore implements RunStore {
 
   async saveCheckpoint(checkpoint: StateCheckpoint): Promise<void> {
     const run = this.#runs.get(key(checkpoint.tenant, checkpoint.runId));
-    if (run === undefined || (run.checkpoint !== undefined && run.checkpoint.seq >= checkpoint.seq)) return;
+    if (run === undefined || (run.checkpoint !== undefined && run.checkpoint.seq > checkpoint.seq)) return;
     run.checkpoint = { ...checkpoint, body: checkpoint.body.slice() };
   }
 
@@ -113,6 +122,24 @@ export class MemoryRunStore implements RunStore {
     const checkpoint = this.#runs.get(key(tenant, runId))?.checkpoint;
     return checkpoint === undefined ? undefined : { ...checkpoint, body: checkpoint.body.slice() };
   }
+
+  async listPrunable(before: number, limit: number): Promise<readonly RunHead[]> {
+    return this.#heads((head) => isTerminalRun(head.status) && head.prunedSeq === undefined)
+      .filter(({ finishedAt }) => finishedAt !== undefined && finishedAt < before)
+      .toSorted((a, b) => (a.finishedAt ?? 0) - (b.finishedAt ?? 0) || (a.runId < b.runId ? -1 : 1))
+      .slice(0, limit);
+  }
+
+  async pruneRun(tenant: TenantId, runId: RunId): Promise<boolean> {
+    const run = this.#runs.get(key(tenant, runId));
+    if (run === undefined || !isTerminalRun(run.head.status) || run.head.prunedSeq !== undefined) return false;
+    if (run.checkpoint?.seq !== run.head.seq) return false;
+    run.head = { ...run.head, prunedSeq: run.head.seq };
+    run.facts.length = 0;
+    return true;
+  }
+
+  async probeWrite(): Promise<void> {}
 
   async countByStatus(tenant?: TenantId): Promise<{ readonly [status in RunStatus]?: number }> {
     const counts: { [status in RunStatus]?: number } = {};

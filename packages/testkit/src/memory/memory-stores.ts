@@ -1,5 +1,6 @@
 import type { Clock, Hasher } from '@skein/ports';
 import { MemoryBlobStore } from './memory-blob-store.ts';
+import { MemoryDeliveryStore } from './memory-delivery-store.ts';
 import { MemoryLogStore } from './memory-log-store.ts';
 import { MemoryMemoryStore } from './memory-memory-store.ts';
 import { MemoryProjectStore } from './memory-project-store.ts';
@@ -15,6 +16,7 @@ export interface MemoryStores {
   readonly projects: MemoryProjectStore;
   readonly memory: MemoryMemoryStore;
   readonly snapshots: MemorySnapshotStore;
+  readonly delivery: MemoryDeliveryStore;
   readonly blobs: MemoryBlobStore;
   readonly logs: MemoryLogStore;
   readonly tokens: MemoryTokenStore;
@@ -27,12 +29,14 @@ export interface MemoryStores {
 export const createMemoryStores = (deps: { readonly clock: Clock; readonly hasher: Hasher }): MemoryStores => {
   const snapshots = new MemorySnapshotStore(deps);
   const memory = new MemoryMemoryStore();
+  const delivery = new MemoryDeliveryStore();
   const queue = new MemoryRunQueue(deps);
   return {
-    runs: new MemoryRunStore({ snapshots, memory }),
+    runs: new MemoryRunStore({ snapshots, memory, delivery }),
     projects: new MemoryProjectStore({ ...deps, memory }),
     memory,
     snapshots,
+    delivery,
     blobs: new MemoryBlobStore(deps),
     logs: new MemoryLogStore(),
     tokens: new MemoryTokenStore(),

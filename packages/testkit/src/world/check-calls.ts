@@ -1,8 +1,6 @@
 import type { RunFact } from '@skein/domain';
 import type { RunHead } from '@skein/ports';
-
-/** Takes note of a broken invariant. */
-export type Report = (problem: string) => void;
+import type { Report } from './history.ts';
 
 /** A run as the store holds it. */
 export interface RunLog {
@@ -86,8 +84,8 @@ const checkOpen = (parent: RunLog, report: Report): void => {
   if (open.size > 0) report(`run ${parent.head.runId} ended with open calls: ${[...open.keys()].join(', ')}`);
 };
 
-/** Each called run exists exactly once, each run that says that it was called was, and caller and child agree on the end. */
-export const checkCalls = (logs: Logs, report: Report): void => {
+/** Each called run exists exactly once, each run that says that it was called was, and caller and child agree on the end; instants are compared when no clock was set. */
+export const checkCalls = (logs: Logs, report: Report, clocksAgreed: boolean): void => {
   const calledBy = new Map<string, string>();
   for (const log of logs.values()) {
     checkOpen(log, report);
@@ -104,7 +102,11 @@ export const checkCalls = (logs: Logs, report: Report): void => {
         `run ${head.runId} says that ${head.parentRunId ?? 'nobody'} called it, the logs say ${calledBy.get(head.runId) ?? 'nobody'}`,
       );
     const parent = head.parentRunId === undefined ? undefined : logs.get(head.parentRunId)?.head;
-    if (parent?.finishedAt !== undefined && (head.finishedAt ?? Number.POSITIVE_INFINITY) > parent.finishedAt)
+    if (
+      clocksAgreed &&
+      parent?.finishedAt !== undefined &&
+      (head.finishedAt ?? Number.POSITIVE_INFINITY) > parent.finishedAt
+    )
       report(`run ${head.runId} outlived its caller`);
   }
 };

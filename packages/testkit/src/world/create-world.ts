@@ -1,13 +1,11 @@
-import type { Coordinator, CoordinatorDeps } from '@skein/coordinator';
-import { createCoordinator } from '@skein/coordinator';
-import type { Dag, WorkerInfo } from '@skein/domain';
+import type { CoordinatorDeps } from '@skein/coordinator';
+import type { Dag, ToolsContent, WorkerInfo } from '@skein/domain';
 import { defaultTenant } from '@skein/domain';
-import type { Hasher, IdSource, Meter, Random } from '@skein/ports';
+import type { AppendOutcome, Hasher, IdSource, Meter, Random } from '@skein/ports';
 import type { WorkerEndpoint } from '@skein/worker';
 import { createWorkerEndpoint } from '@skein/worker';
 import { FakeClock } from '../fake-clock.ts';
 import type { Faults } from '../gateway/faulty-gateway.ts';
-import { FaultyGateway } from '../gateway/faulty-gateway.ts';
 import type { MemoryStores } from '../memory/memory-stores.ts';
 import { createMemoryStores } from '../memory/memory-stores.ts';
 import type { LoggedLine } from '../memory-log.ts';
@@ -15,21 +13,29 @@ import { createMemoryLog } from '../memory-log.ts';
 import { createNodeHasher } from '../node-hasher.ts';
 import { createSeededRandom } from '../seeded-random.ts';
 import { createSequenceIds } from '../sequence-ids.ts';
+import type { SimCoordinator } from './coordinator-places.ts';
+import { CoordinatorPlaces } from './coordinator-places.ts';
 import type { StoreFaults } from './faulty-port.ts';
 import { faultyPort } from './faulty-port.ts';
 import { guardGateway } from './guard-gateway.ts';
 import { LeaseMirror } from './lease-mirror.ts';
 import { publishProject } from './random-project.ts';
+import type { SideEffect } from './side-effects.ts';
 import type { SimMutant } from './sim-mutant.ts';
-import { tamperLog } from './sim-mutant.ts';
+import { tamperAppends, tamperLog } from './sim-mutant.ts';
 import { SimProcess } from './sim-process.ts';
+import type { SimulatedAgentsDeps } from './simulated-agents.ts';
+import { createAgentRunner } from './simulated-agents.ts';
 import type { Ledger } from './simulated-runner.ts';
 import { SimulatedRunner } from './simulated-runner.ts';
-import { Switchboard } from './switchboard.ts';
+import { WorkerNetwork } from './worker-network.ts';
 
 /** What kind of world it is. */
 export interface WorldOptions {
   readonly seed: number | string;
+  /** Coordinators on the same stores; one when not given. */
+  readonly coordinators?: number;
+  readonly shardLeaseMs?: number;
   readonly workers?: number;
   readonly slots?: number;
   readonly dags: readonly Dag[];
@@ -38,6 +44,10 @@ export interface WorldOptions {
   readonly stepFailure?: number;
   readonly minWindow?: number;
   readonly checkpointFacts?: number;
+  /** Makes the executor of agent steps, as `createAgentExecutor` does; without it they are played like shell steps. */
+  readonly createAgentExecutor?: SimulatedAgentsDeps['createExecutor'];
+  /** What the agents of the world declare of their tools. */
+  readonly toolEffects?: ToolsContent['effects'];
   /** A defect on purpose, to prove that the oracle sees it. */
   readonly mutant?: SimMutant;
 }
@@ -48,7 +58,7 @@ export interface SimWorker {
   readonly info: WorkerInfo;
   readonly process: SimProcess;
   readonly endpoint: WorkerEndpoint;
-  readonly gateway: FaultyGateway;
+  readonly network: WorkerNetwork;
 }
 
 /** Counts what the meter was told; names only. */
@@ -70,7 +80,7 @@ const createMeter = (): CountingMeter => {
 };
 
 /**
- * A coordinator, workers and stores in one process on one fake clock, with seeded faults. The stores survive every crash.
+ * Coordinators, workers and stores in one process on one fake clock, with seeded faults. The stores survive every crash.
  * The same seed gives the same world.
  */
 export class World {
@@ -82,44 +92,64 @@ export class World {
   readonly lines: LoggedLine[] = [];
   readonly meter = createMeter();
   readonly ledger: Ledger = [];
-  readonly storeFaults: StoreFaults = { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 0, refuseAppends: false };
+  /** What agents asked of models and did with tools. */
+  readonly effects: SideEffect[] = [];
+  /** Every append that reached the store: by whom, and what became of it. */
+  readonly appends: { readonly by: string; readonly status: AppendOutcome['status'] }[] = [];
+  readonly storeFaults: StoreFaults = { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 0, refuses: undefined };
   readonly options: WorldOptions;
-  readonly switchboard: Switchboard;
+  readonly coordinators: CoordinatorPlaces;
   readonly leases = new LeaseMirror();
   /** Results that reached a coordinator: run, step and token. */
   readonly arrived = new Set<string>();
   /** Broken rules that only the moment showed. */
   readonly seen: string[] = [];
+  /** Somebody set a clock: instants of different processes cannot be compared. */
+  clocksJumped = false;
   workers: SimWorker[] = [];
-  coordinatorCrashes = 0;
   workerCrashes = 0;
   workerPauses = 0;
   #token = 1;
   #faults: Partial<Faults> = {};
-  #coordinator: { readonly api: Coordinator; readonly process: SimProcess } | undefined;
   #starts = 0;
 
   constructor(options: WorldOptions) {
     this.options = options;
     this.random = createSeededRandom(options.seed);
     this.stores = createMemoryStores({ clock: this.clock, hasher: this.hasher });
-    this.switchboard = new Switchboard({
+    this.coordinators = new CoordinatorPlaces({
       clock: this.clock,
-      leases: this.leases,
-      mutant: options.mutant,
-      arrived: this.arrived,
-      report: (problem) => this.seen.push(problem),
+      count: options.coordinators ?? 1,
+      config: {
+        minWindow: options.minWindow ?? 4,
+        checkpointFacts: options.checkpointFacts ?? 16,
+        ...(options.shardLeaseMs === undefined ? {} : { shardLeaseMs: options.shardLeaseMs }),
+      },
+      switchboard: {
+        leases: this.leases,
+        mutant: options.mutant,
+        arrived: this.arrived,
+        report: (problem) => this.seen.push(problem),
+      },
+      depsFor: (process, coordinatorId) => this.#depsFor(process, coordinatorId),
     });
   }
 
-  /** The coordinator that is alive and started, if there is one. */
-  get coordinator(): { readonly api: Coordinator; readonly process: SimProcess } | undefined {
-    return this.#coordinator?.process.alive === true ? this.#coordinator : undefined;
+  /** A coordinator that is alive, if there is one: that which is home to the runs, if it lives. */
+  get coordinator(): SimCoordinator | undefined {
+    return this.coordinators.alive[0];
   }
 
   /** Publishes the DAGs and starts everything without faults. */
   async start(): Promise<void> {
-    await publishProject(this.stores.projects, this.hasher, defaultTenant, this.options.dags, this.clock.now());
+    await publishProject(
+      this.stores.projects,
+      this.hasher,
+      defaultTenant,
+      this.options.dags,
+      this.clock.now(),
+      this.options.toolEffects,
+    );
     await this.#insertToken();
     await this.startCoordinator();
     for (let place = 0; place < (this.options.workers ?? 2); place += 1) this.startWorker(place);
@@ -141,28 +171,14 @@ export class World {
     this.clock.after(ms, () => worker.process.continue());
   }
 
-  /** Starts a coordinator on what the stores hold. It may die on the way. */
+  /** Starts the coordinators that are not there, on what the stores hold. They may die on the way. */
   async startCoordinator(): Promise<void> {
-    if (this.coordinator !== undefined) return;
-    const process = new SimProcess(this.clock);
-    process.onDeath(() => {
-      this.coordinatorCrashes += 1;
-    });
-    const api = createCoordinator(this.#depsFor(process), {
-      coordinatorId: 'coordinator',
-      minWindow: this.options.minWindow ?? 4,
-      checkpointFacts: this.options.checkpointFacts ?? 16,
-    });
-    const started = { api, process };
-    const death = new Promise<void>((resolve) => process.onDeath(resolve));
-    this.#coordinator = started;
-    await Promise.race([api.start().catch(() => process.kill()), death]);
-    if (process.alive) this.switchboard.connect(api.gateway, process);
+    for (const place of this.coordinators.empty) await this.coordinators.start(place);
   }
 
-  /** `kill -9` of the coordinator. */
+  /** `kill -9` of the coordinator that is home to the runs. */
   crashCoordinator(): void {
-    this.#coordinator?.process.kill();
+    this.coordinator?.process.kill();
   }
 
   /** Starts a new worker process in a place; place 0 is in zone `a`. */
@@ -183,22 +199,43 @@ export class World {
       pid: 1_000 + this.#starts,
     };
     const random = this.random.fork(`worker ${this.#starts}`);
-    const gateway = new FaultyGateway(
-      { target: this.switchboard, clock: this.clock, random: random.fork('network') },
+    const { switchboards } = this.coordinators;
+    const addresses = [...switchboards.keys()];
+    const network = new WorkerNetwork(
+      switchboards,
+      this.#starts % 2 === 1 ? addresses : addresses.toReversed(),
+      { clock: this.clock, random: random.fork('network') },
       this.#faults,
     );
+    const log = createMemoryLog(this.lines, { process: info.workerId });
+    const stepFailure = this.options.stepFailure ?? 0.2;
+    const { createAgentExecutor } = this.options;
+    const agents =
+      createAgentExecutor === undefined
+        ? undefined
+        : createAgentRunner({
+            createExecutor: createAgentExecutor,
+            clock: process.clock,
+            random: random.fork('agents'),
+            hasher: this.hasher,
+            log,
+            meter: this.meter,
+            effects: this.effects,
+            isCurrent: (task) => this.leases.isCurrent(task),
+            failure: stepFailure,
+          });
     const runner = new SimulatedRunner({
       clock: process.clock,
       random: random.fork('runner'),
       workerId: info.workerId,
       ledger: this.ledger,
       maxStepMs: this.options.maxStepMs ?? 1_500,
-      failure: this.options.stepFailure ?? 0.2,
+      failure: stepFailure,
+      ...(agents === undefined ? {} : { agents }),
     });
-    const log = createMemoryLog(this.lines, { process: info.workerId });
     const endpoint = createWorkerEndpoint(
       {
-        gateway: guardGateway(gateway, process),
+        gateway: guardGateway(network.gateway, process),
         runner,
         clock: process.clock,
         random: random.fork('endpoint'),
@@ -210,11 +247,11 @@ export class World {
     process.onDeath(() => {
       this.workerCrashes += 1;
       // The operating system closes a dead process's sockets.
-      gateway.cutAll();
+      network.cutAll();
     });
     this.workers = [
       ...this.workers.filter((worker) => worker.process.alive),
-      { place, info, process, endpoint, gateway },
+      { place, info, process, endpoint, network },
     ];
     endpoint.start();
   }
@@ -226,9 +263,11 @@ export class World {
     const { workerId, incarnation } = worker.info;
     for (const afterMs of reportsAfterMs) {
       this.clock.after(afterMs, () => {
-        this.switchboard
-          .reportExit({ token: this.joinToken }, { workerId, incarnation, signal: 'SIGKILL' })
-          .catch(() => undefined);
+        for (const switchboard of this.coordinators.switchboards.values()) {
+          switchboard
+            .reportExit({ token: this.joinToken }, { workerId, incarnation, signal: 'SIGKILL' })
+            .catch(() => undefined);
+        }
       });
     }
   }
@@ -236,7 +275,7 @@ export class World {
   /** Sets the faults of every worker's network, also of those to come. */
   setNetworkFaults(faults: Partial<Faults>): void {
     this.#faults = { ...this.#faults, ...faults };
-    for (const worker of this.workers) worker.gateway.setFaults(faults);
+    for (const worker of this.workers) worker.network.setFaults(faults);
   }
 
   /** The join token that counts now. */
@@ -255,9 +294,11 @@ export class World {
     });
   }
 
-  #depsFor(process: SimProcess): CoordinatorDeps {
+  #depsFor(process: SimProcess, coordinatorId: string): CoordinatorDeps {
     const { stores, hasher, ids, clock } = this;
-    const random = this.random.fork(`store ${this.coordinatorCrashes}`);
+    const { mutant } = this.options;
+    const note = (status: AppendOutcome['status']): void => void this.appends.push({ by: coordinatorId, status });
+    const random = this.random.fork(`store ${coordinatorId} ${this.coordinators.crashes}`);
     const deps = { clock, random, process, faults: this.storeFaults };
     const secrets = { secureToken: () => `secret-${this.random.integer(1_000_000_000)}` };
     return {
@@ -265,17 +306,18 @@ export class World {
       ids,
       hasher,
       secrets,
-      log: createMemoryLog(this.lines, { process: 'coordinator' }),
+      log: createMemoryLog(this.lines, { process: 'coordinator', coordinatorId }),
       meter: this.meter,
-      runs: faultyPort(tamperLog(this.options.mutant, this.leases.watch(stores.runs)), deps),
+      runs: faultyPort(tamperLog(mutant, tamperAppends(mutant, this.leases.watch(stores.runs, note))), deps),
       queue: faultyPort(stores.queue, deps, ['onAvailable']),
       projects: faultyPort(stores.projects, deps),
       memory: faultyPort(stores.memory, deps),
       snapshots: faultyPort(stores.snapshots, deps),
+      delivery: faultyPort(stores.delivery, deps),
       blobs: faultyPort(stores.blobs, deps),
       logs: faultyPort(stores.logs, deps, ['append']),
       tokens: faultyPort(stores.tokens, deps),
-      shards: faultyPort(stores.shards, deps),
+      shards: faultyPort(this.coordinators.watch(stores.shards), deps),
       projectReader: { read: () => ({ ok: false, error: [{ message: 'no files here' }] }) },
     };
   }

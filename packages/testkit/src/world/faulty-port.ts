@@ -11,8 +11,8 @@ export interface StoreFaults {
   /** The calling process dies, before or after the call was done. */
   crash: number;
   maxDelayMs: number;
-  /** No append is taken. */
-  refuseAppends: boolean;
+  /** No append is taken, and why the disk says so; undefined while it is well. */
+  refuses: 'disk_full' | 'io_error' | 'unknown' | undefined;
 }
 
 /** What a faulty port needs to know. */
@@ -29,6 +29,22 @@ const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 
 const unavailable = (method: string): DomainError =>
   new DomainError('unavailable', `the store did not answer ${method}`);
+
+const writes: ReadonlySet<string> = new Set(['append', 'probeWrite', 'appendEvents', 'settleDeadLetter']);
+
+const refusal = (reason: NonNullable<StoreFaults['refuses']>, method: string): DomainError =>
+  reason === 'unknown'
+    ? unavailable(method)
+    : new DomainError('unavailable', `the disk does not take ${method}`, { reason });
+
+/** What comes back to a process waits while it is stopped, and never comes once it is dead. */
+const answer = <T>(process: SimProcess, settle: () => Promise<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    settle().then(
+      (value) => process.run(() => resolve(value)),
+      (thrown: unknown) => process.run(() => reject(thrown as Error)),
+    );
+  });
 
 /**
  * The port as a process sees it over a network: every call may be late, fail before or after it was done, or be the last of its process.
@@ -47,7 +63,7 @@ export const faultyPort = <T extends object>(
       if (synchronous.includes(name as keyof T)) {
         return (...args: unknown[]): unknown => (deps.process.alive ? call.apply(target, args) : undefined);
       }
-      return async (...args: unknown[]): Promise<unknown> => {
+      const run = async (...args: unknown[]): Promise<unknown> => {
         const { random, clock, process, faults } = deps;
         if (!process.alive) return never();
         const draw = random.next();
@@ -56,7 +72,7 @@ export const faultyPort = <T extends object>(
         if (delayMs > 0 && before) await clock.sleep(delayMs);
         if (draw < faults.crash && before) process.kill();
         if (!process.alive && random.next() < 0.5) return never();
-        if (faults.refuseAppends && name === 'append') throw unavailable('append');
+        if (faults.refuses !== undefined && writes.has(String(name))) throw refusal(faults.refuses, String(name));
         if (draw >= faults.crash && draw < faults.crash + faults.fail) throw unavailable(String(name));
         const value: unknown = await call.apply(target, args);
         if (delayMs > 0 && !before) await clock.sleep(delayMs);
@@ -66,5 +82,6 @@ export const faultyPort = <T extends object>(
         if (lost) throw unavailable(String(name));
         return value;
       };
+      return (...args: unknown[]): Promise<unknown> => answer(deps.process, () => run(...args));
     },
   });

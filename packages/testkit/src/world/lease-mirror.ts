@@ -1,5 +1,5 @@
 import type { RunFact, TaskRef } from '@skein/domain';
-import type { RunStore, WorkerMessage } from '@skein/ports';
+import type { AppendOutcome, RunStore, WorkerMessage } from '@skein/ports';
 
 interface Lease extends TaskRef {
   readonly workerId: string;
@@ -10,9 +10,11 @@ export class LeaseMirror {
   /** The last lease of each step, also when it is over. */
   readonly #leases = new Map<string, Lease>();
   readonly #live = new Map<string, Lease>();
+  /** How many durable points the transcript of each step has. */
+  readonly #recorded = new Map<string, number>();
 
-  /** The same store, watched. */
-  watch(runs: RunStore): RunStore {
+  /** The same store, watched; `told` hears what became of each append. */
+  watch(runs: RunStore, told: (status: AppendOutcome['status']) => void): RunStore {
     const note = (runId: string, expectedSeq: number, facts: readonly RunFact[]): void =>
       this.#note(runId, expectedSeq, facts);
     return new Proxy(runs, {
@@ -22,6 +24,7 @@ export class LeaseMirror {
         if (name !== 'append') return (member as (...args: unknown[]) => unknown).bind(target);
         const append: RunStore['append'] = async (request) => {
           const outcome = await target.append(request);
+          told(outcome.status);
           if (outcome.status === 'appended') note(request.runId, request.expectedSeq, request.facts);
           return outcome;
         };
@@ -33,6 +36,11 @@ export class LeaseMirror {
   /** True while the log says that this lease is the current one. */
   isCurrent({ runId, step, token }: TaskRef): boolean {
     return this.#live.get(`${runId} ${step}`)?.token === token;
+  }
+
+  /** How many durable points the transcript has that the holder of this lease writes; undefined for a lease that is over. */
+  recorded(task: TaskRef): number | undefined {
+    return this.isCurrent(task) ? (this.#recorded.get(`${task.runId} ${task.step}`) ?? 0) : undefined;
   }
 
   /** What the log says that a worker holds. */
@@ -58,6 +66,19 @@ export class LeaseMirror {
         this.#live.set(`${runId} ${step}`, lease);
       }
       if (fact.type === 'step_finished' || fact.type === 'step_lost') this.#live.delete(`${runId} ${fact.step}`);
+      if (fact.type === 'step_finished' || fact.type === 'agent_restarted')
+        this.#recorded.delete(`${runId} ${fact.step}`);
+      if (fact.type === 'step_pushed_back') for (const step of fact.steps) this.#forget(`${runId} ${step}`);
+      if (fact.type === 'turn_planned' || fact.type === 'tool_done' || fact.type === 'message_replied') {
+        const key = `${runId} ${fact.step}`;
+        this.#recorded.set(key, (this.#recorded.get(key) ?? 0) + 1);
+      }
     });
+  }
+
+  /** A round begins anew: the step, and its items. */
+  #forget(key: string): void {
+    for (const known of this.#recorded.keys())
+      if (known === key || known.startsWith(`${key}[`)) this.#recorded.delete(known);
   }
 }

@@ -42,7 +42,27 @@ const randomCall = (random: Random, { names }: Callable, references: readonly st
   return { kind: 'call', dag: `\${params.next}`, choices: names, params };
 };
 
-const randomStep = (random: Random, id: string, earlier: readonly Step[], callable: Callable): Step => {
+/** Steps that the coordinator carries out by itself: a wait for a time or a message, and a person's word. */
+const randomWaiting = (random: Random, depends: readonly string[]): StepAction => {
+  const draw = random.next();
+  if (draw < 0.3) return { kind: 'wait', durationMs: random.integer(4_000) };
+  if (draw < 0.5) return { kind: 'wait', message: true };
+  const rewind = depends[random.integer(Math.max(1, depends.length))];
+  return {
+    kind: 'approval',
+    prompt: 'Go on with ${params.who}?',
+    input: [],
+    ...(rewind === undefined ? {} : { rewind }),
+  };
+};
+
+const randomStep = (
+  random: Random,
+  id: string,
+  earlier: readonly Step[],
+  callable: Callable,
+  mayWait = false,
+): Step => {
   const depends = earlier.filter(() => random.next() < 0.35).map((step) => step.id);
   const references = depends
     .filter((dependency) => {
@@ -64,6 +84,13 @@ const randomStep = (random: Random, id: string, earlier: readonly Step[], callab
   const itemReference = fanOut ? ['${item}'] : [];
   const all = ['${params.who}', ...references, ...itemReference];
   const calls = callable.names.length > 0 && random.next() < callable.chance;
+  if (!calls && mayWait && random.next() < 0.12) {
+    const action = randomWaiting(random, depends);
+    // Nobody may ever write to it.
+    const timeoutMs = action.kind === 'wait' && action.message === true ? 3_000 + random.integer(9_000) : undefined;
+    const continueOn = { failure: true, skipped: true, exitCodes: [], output: [], markSuccess: false };
+    return stepOf(id, { depends, action, continueOn, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+  }
   return stepOf(id, {
     depends,
     action: calls ? randomCall(random, callable, [...itemReference, ...references]) : randomAction(random, all),
@@ -112,7 +139,7 @@ export const randomDag = (random: Random, name: string, callable: readonly strin
   const steps: Step[] = [];
   const calling: Callable = callable.length === 0 ? nobody : { names: callable, chance: 0.4 };
   const count = 1 + random.integer(callable.length === 0 ? 7 : 4);
-  for (let index = 0; index < count; index += 1) steps.push(randomStep(random, `s${index}`, steps, calling));
+  for (let index = 0; index < count; index += 1) steps.push(randomStep(random, `s${index}`, steps, calling, true));
   const handlers = randomHandlers(random.fork('handlers'), calling);
   return dagOf(steps, {
     name,
@@ -148,7 +175,11 @@ export const storedDags = (dags: readonly Dag[], hasher: Hasher): Pick<Publicati
   return { dags: dags.map(stored), subDags: dags.flatMap(({ subDags = {} }) => Object.values(subDags).map(stored)) };
 };
 
-const tools: ToolsContent = { allow: [], bash: { allow: [], deny: [] }, servers: {} };
+const tools: ToolsContent = {
+  allow: ['read', 'write', 'bash', 'think'],
+  bash: { allow: ['.*'], deny: [] },
+  servers: {},
+};
 
 /** Publishes these DAGs and the one agent, `scout`, that their agent steps run. */
 export const publishProject = async (
@@ -157,10 +188,11 @@ export const publishProject = async (
   tenant: TenantId,
   dags: readonly Dag[],
   at: number,
+  effects?: ToolsContent['effects'],
 ): Promise<void> => {
   const bytes = encodePart('model', model);
   const modelDigest = hasher.digest(bytes);
-  const toolsBytes = encodePart('tools', tools);
+  const toolsBytes = encodePart('tools', effects === undefined ? tools : { ...tools, effects });
   const toolsDigest = hasher.digest(toolsBytes);
   const content: AgentContent = {
     agentId: 'scout',

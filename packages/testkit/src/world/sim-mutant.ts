@@ -1,11 +1,13 @@
 import type { RunFact, TaskRef, WorkerId } from '@skein/domain';
-import type { CoordinatorMessage, HeldTask, RunHead, RunStore, WorkerMessage } from '@skein/ports';
+import type { AppendRequest, CoordinatorMessage, HeldTask, RunHead, RunStore, WorkerMessage } from '@skein/ports';
 import type { LeaseMirror } from './lease-mirror.ts';
 
 /**
  * Defects on purpose, to prove that the oracle sees them.
  * - `no_fencing`: results are taken whatever their token says
  * - `outbox_dropped`: a worker forgets a result once it was sent, acknowledged or not
+ * - `checkpoint_not_committed`: durable points of an agent are acknowledged before they are appended
+ * - `no_dedup`: a request, a message or a checkpoint that is repeated is taken as a new one
  * - `keeps_everything`: a worker that returns is told to keep all that it runs
  * - `loss_forgotten`: the log forgets that leases were lost
  * - `double_credits`: free slots count twice
@@ -13,15 +15,21 @@ import type { LeaseMirror } from './lease-mirror.ts';
  * - `child_not_missed`: a run that does not exist is taken for one that is under way, so that nobody creates it again
  * - `return_forgotten`: the log forgets that called runs returned, so that they return twice
  */
-export type SimMutant =
-  | 'no_fencing'
-  | 'outbox_dropped'
-  | 'keeps_everything'
-  | 'loss_forgotten'
-  | 'double_credits'
-  | 'adopts_unchecked'
-  | 'child_not_missed'
-  | 'return_forgotten';
+export const simMutants = [
+  'no_fencing',
+  'outbox_dropped',
+  'checkpoint_not_committed',
+  'no_dedup',
+  'keeps_everything',
+  'loss_forgotten',
+  'double_credits',
+  'adopts_unchecked',
+  'child_not_missed',
+  'return_forgotten',
+] as const;
+
+/** One of them. */
+export type SimMutant = (typeof simMutants)[number];
 
 const plain = ({ runId, step, attempt, token }: TaskRef): TaskRef => ({ runId, step, attempt, token });
 
@@ -41,6 +49,8 @@ export const tamperUp = (
       .map((ref) => ({ ...ref, started: true }));
     return { message: { ...message, running } };
   }
+  if (mutant === 'no_dedup' && message.type === 'checkpoint')
+    return { message: { ...message, index: leases.recorded(message.task) ?? message.index } };
   return { message };
 };
 
@@ -72,6 +82,25 @@ const underWay = (tenant: string, runId: string): RunHead => ({
   createdAt: 0,
   partial: false,
 });
+
+/** A creation that knows nothing of earlier ones. */
+const forgetful = ({ creation, ...request }: AppendRequest): AppendRequest => {
+  if (creation === undefined) return request;
+  const { idempotency: _forgotten, ...rest } = creation;
+  return { ...request, creation: rest };
+};
+
+/** The log as a mutant writes it. */
+export const tamperAppends = (mutant: SimMutant | undefined, runs: RunStore): RunStore => {
+  if (mutant !== 'no_dedup') return runs;
+  return new Proxy(runs, {
+    get: (target, name) => {
+      if (name === 'append') return (request: AppendRequest) => target.append(forgetful(request));
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === 'function' ? (member as (...args: unknown[]) => unknown).bind(target) : member;
+    },
+  });
+};
 
 /** The log as a mutant reads it. */
 export const tamperLog = (mutant: SimMutant | undefined, runs: RunStore): RunStore => {

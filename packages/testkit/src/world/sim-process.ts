@@ -6,6 +6,7 @@ import type { Clock } from '@skein/ports';
  */
 export class SimProcess {
   readonly clock: Clock;
+  #wallOffset = 0;
   #alive = true;
   #stopped = false;
   #waiting: (() => void)[] = [];
@@ -13,7 +14,7 @@ export class SimProcess {
 
   constructor(clock: Clock) {
     this.clock = {
-      now: () => clock.now(),
+      now: () => clock.now() + this.#wallOffset,
       monotonicMs: () => clock.monotonicMs(),
       sleep: (ms, signal) =>
         new Promise((resolve, reject) => {
@@ -36,6 +37,11 @@ export class SimProcess {
       },
       endOfTurn: (run) => clock.endOfTurn(() => this.run(run)),
     };
+  }
+
+  /** An operator sets the clock of this process's machine, by ms; its monotonic clock and its timers do not move. */
+  jumpWall(ms: number): void {
+    this.#wallOffset += ms;
   }
 
   get alive(): boolean {

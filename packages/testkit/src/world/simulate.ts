@@ -1,16 +1,19 @@
-import type { RunId } from '@skein/domain';
-import { defaultTenant, isDomainError } from '@skein/domain';
+import { defaultTenant } from '@skein/domain';
 import type { Random } from '@skein/ports';
 import { createSeededRandom } from '../seeded-random.ts';
 import { allRuns, checkWorld } from './check-world.ts';
 import type { SimWorker, World, WorldOptions } from './create-world.ts';
 import { createWorld } from './create-world.ts';
 import { randomProject } from './random-project.ts';
+import type { Client, SentMessage } from './sim-clients.ts';
+import { answerApprovals, cancelSome, pick, sendMessages, submit } from './sim-clients.ts';
 
 /** Settings of one simulation. */
 export interface SimulationOptions {
   readonly seed: number;
   readonly mutant?: WorldOptions['mutant'];
+  /** See `WorldOptions.createAgentExecutor`. */
+  readonly createAgentExecutor?: WorldOptions['createAgentExecutor'];
   /** How long faults go on, in ms of simulated time. */
   readonly chaosMs?: number;
   /** Sees the world before the oracle judges it. */
@@ -22,6 +25,8 @@ export interface SimulationReport {
   readonly seed: number;
   /** Broken invariants; none in a sound world. */
   readonly problems: readonly string[];
+  /** The last lines that any process logged, for a seed that failed. */
+  readonly lastEvents: readonly string[];
   readonly runs: number;
   /** Of these, runs that a step of another one called. */
   readonly calledRuns: number;
@@ -31,58 +36,24 @@ export interface SimulationReport {
   readonly workerCrashes: number;
   readonly workerPauses: number;
   readonly staleResults: number;
+  readonly coordinatorPauses: number;
+  /** Turns that agents made, and tool calls that they carried out. */
+  readonly modelCalls: number;
+  readonly toolCalls: number;
+  /** Messages that were taken, read and answered. */
+  readonly messages: number;
+  readonly consumed: number;
+  readonly deliveryEvents: number;
 }
+
+/** Lines that a failed seed shows. */
+const lastLines = 20;
+
+/** Furthest that a clock is set. */
+const maxJumpMs = 3_600_000;
 
 /** Simulated time after the faults within which every run must have ended. */
 const calmLimitMs = 600_000;
-
-interface Client {
-  readonly key: string;
-  readonly dag: string;
-  runId?: RunId;
-  /** Refused for good. */
-  error?: string;
-}
-
-/** A call to the coordinator that is alive; undefined when it died, was away or did not answer. */
-const call = async <T>(
-  world: World,
-  run: (api: NonNullable<World['coordinator']>['api']) => Promise<T>,
-): Promise<T | undefined> => {
-  const { coordinator } = world;
-  if (coordinator === undefined) return undefined;
-  const died = new Promise<undefined>((resolve) => coordinator.process.onDeath(() => resolve(undefined)));
-  const passing = run(coordinator.api).catch((thrown: unknown) => {
-    if (isDomainError(thrown) && (thrown.code === 'unavailable' || thrown.code === 'version_conflict'))
-      return undefined;
-    throw thrown;
-  });
-  return Promise.race([passing, died]);
-};
-
-/** A client that insists: it repeats its request under one key until it has an answer. */
-const submit = async (world: World, client: Client): Promise<void> => {
-  while (client.runId === undefined && client.error === undefined) {
-    try {
-      const answer = await call(world, (api) =>
-        api.submitRun(defaultTenant, { dag: client.dag, idempotencyKey: client.key }),
-      );
-      if (answer !== undefined) client.runId = answer.run.runId;
-      else await world.clock.sleep(200);
-    } catch (thrown) {
-      client.error = String(thrown);
-    }
-  }
-};
-
-const cancelSome = async (world: World, client: Client): Promise<void> => {
-  const { runId } = client;
-  if (runId === undefined) return;
-  await call(world, (api) => api.cancelRun(defaultTenant, runId, 'simulation')).catch(() => undefined);
-};
-
-const pick = <T>(random: Random, items: readonly T[]): T | undefined =>
-  items[random.integer(Math.max(1, items.length))];
 
 /** The token is replaced; sooner or later each worker is started anew with the new one. */
 const replaceToken = (world: World, random: Random): void => {
@@ -100,6 +71,7 @@ const disturb = (world: World, random: Random): void => {
     random,
     world.workers.filter(({ process }) => process.alive),
   );
+  const coordinator = pick(random, world.coordinators.alive);
   const draw = random.next();
   if (draw < 0.2) {
     if (worker === undefined) return;
@@ -107,40 +79,52 @@ const disturb = (world: World, random: Random): void => {
     const draws = random.next();
     world.crashWorker(worker, draws < 0.4 ? [] : draws < 0.8 ? [first] : [first, first + random.integer(6_000)]);
     world.clock.after(random.integer(4_000), () => world.startWorker(worker.place));
-  } else if (draw < 0.38) {
-    world.crashCoordinator();
+  } else if (draw < 0.33) {
+    coordinator?.process.kill();
+  } else if (draw < 0.4) {
+    if (coordinator !== undefined) world.coordinators.pause(coordinator, 100 + random.integer(12_000));
   } else if (draw < 0.5) {
     if (worker !== undefined) world.pauseWorker(worker, 100 + random.integer(15_000));
   } else if (draw < 0.56) {
-    world.storeFaults.refuseAppends = true;
+    world.storeFaults.refuses = pick(random, ['disk_full', 'io_error', 'unknown'] as const);
     world.clock.after(100 + random.integer(4_000), () => {
-      world.storeFaults.refuseAppends = false;
+      world.storeFaults.refuses = undefined;
     });
   } else if (draw < 0.6) {
     replaceToken(world, random);
+  } else if (draw < 0.66) {
+    // One of the coordinators is out of everyone's reach.
+    const cutOff = world.workers;
+    for (const { network } of cutOff) network.partition(coordinator?.coordinatorId);
+    world.clock.after(100 + random.integer(10_000), () => {
+      for (const { network } of cutOff) network.heal();
+    });
   } else if (draw < 0.76) {
     if (worker === undefined) return;
-    worker.gateway.partition();
-    world.clock.after(100 + random.integer(12_000), () => worker.gateway.heal());
+    worker.network.partition();
+    world.clock.after(100 + random.integer(12_000), () => worker.network.heal());
   } else if (draw < 0.87) {
-    worker?.gateway.cutAll();
+    worker?.network.cutAll();
   } else if (draw < 0.92 && worker !== undefined) {
     void worker.endpoint.drain('simulation').then(() => {
       worker.process.kill();
       world.clock.after(random.integer(2_000), () => world.startWorker(worker.place));
     });
   } else if (draw >= 0.92 && draw < 0.97) {
-    // An operator sets the clock; no lease may notice.
-    world.clock.jumpWall(random.integer(3_600_000));
+    // An operator sets a clock; no lease may notice.
+    world.clocksJumped = true;
+    const jumpMs = random.integer(2 * maxJumpMs) - maxJumpMs;
+    if (random.next() < 0.5) world.clock.jumpWall(jumpMs);
+    else coordinator?.process.jumpWall(jumpMs);
   }
 };
 
-/** Restarts a coordinator that is gone, after a while, as long as it is told to. */
-const keepCoordinator = async (world: World, random: Random, chaos: () => boolean): Promise<void> => {
+/** Restarts the coordinator of a place when it is gone, after a while, as long as it is told to. */
+const keepCoordinator = async (world: World, place: number, random: Random, chaos: () => boolean): Promise<void> => {
   for (;;) {
-    if (world.coordinator === undefined) {
+    if (world.coordinators.empty.includes(place)) {
       if (chaos()) await world.clock.sleep(random.next() < 0.7 ? random.integer(1_500) : random.integer(9_000));
-      await world.startCoordinator();
+      await world.coordinators.start(place);
     }
     await world.clock.sleep(100);
   }
@@ -166,11 +150,12 @@ const startFaults = (world: World, random: Random): void => {
 
 const stopFaults = (world: World): void => {
   world.setNetworkFaults({ cut: 0, duplicate: 0, replayResult: 0, maxDelayMs: 5, failCall: 0 });
-  Object.assign(world.storeFaults, { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 5, refuseAppends: false });
+  Object.assign(world.storeFaults, { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 5, refuses: undefined });
   for (const worker of world.workers) {
-    worker.gateway.heal();
+    worker.network.heal();
     worker.process.continue();
   }
+  for (const { process } of world.coordinators.alive) process.continue();
 };
 
 const allOver = async (world: World, clients: readonly Client[]): Promise<boolean> => {
@@ -186,6 +171,22 @@ const allOver = async (world: World, clients: readonly Client[]): Promise<boolea
   );
 };
 
+/** What agents declare of `bash`: nothing, that the model is told of an unknown outcome, or how to find out. */
+const declared = (random: Random): Pick<WorldOptions, 'toolEffects'> =>
+  pick<Pick<WorldOptions, 'toolEffects'>>(random, [
+    {},
+    { toolEffects: { bash: { unknown: 'tell' } } },
+    { toolEffects: { bash: { unknown: 'tell', reconcile: { command: 'check' } } } },
+  ]) ?? {};
+
+const textOf = ({ level, message, fields }: World['lines'][number]): string => {
+  const told = Object.entries(fields).map(([name, value]) => {
+    const { code } = (value ?? {}) as { readonly code?: string };
+    return `${name}=${code ?? String(value)}`;
+  });
+  return `${level} ${message} ${told.join(' ')}`;
+};
+
 /** Plays one seed: random DAGs, random faults for a while, then calm until all is over, then the oracle. */
 export const simulate = async (options: SimulationOptions): Promise<SimulationReport> => {
   const random = createSeededRandom(`simulation ${options.seed}`);
@@ -193,25 +194,33 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   const world = createWorld({
     seed: options.seed,
     dags,
+    coordinators: 2,
+    shardLeaseMs: 3_000 + random.integer(4_000),
     workers: 1 + random.integer(3),
     slots: 1 + random.integer(3),
     minWindow: 2 + random.integer(6),
     checkpointFacts: 8 + random.integer(30),
     ...(options.mutant === undefined ? {} : { mutant: options.mutant }),
+    ...(options.createAgentExecutor === undefined ? {} : { createAgentExecutor: options.createAgentExecutor }),
+    ...declared(random),
   });
   await world.start();
   startFaults(world, random.fork('faults'));
   const chaosMs = options.chaosMs ?? 15_000;
   const endOfChaos = world.clock.monotonicMs() + chaosMs;
   const chaos = (): boolean => world.clock.monotonicMs() < endOfChaos;
-  void keepCoordinator(world, random.fork('restarts'), chaos);
+  for (const place of [0, 1]) void keepCoordinator(world, place, random.fork(`restarts ${place}`), chaos);
 
   const clients: Client[] = [];
-  const count = 3 + random.integer(6);
+  const sent: SentMessage[] = [];
+  let isOver = false;
+  void answerApprovals(world, random.fork('approvals'), () => isOver);
+  const count = 2 + random.integer(5);
   for (let index = 0; index < count; index += 1) {
     const client: Client = { key: `key-${index}`, dag: pick(random, dags)?.name ?? 'dag-0' };
     clients.push(client);
     world.clock.after(random.integer(chaosMs / 2), () => void submit(world, client));
+    if (random.next() < 0.5) void sendMessages(world, random.fork(`messages ${index}`), client, chaos, sent);
     if (random.next() < 0.15) world.clock.after(random.integer(chaosMs), () => void cancelSome(world, client));
   }
   const disturbances = random.fork('disturbances');
@@ -222,6 +231,7 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   await world.clock.advance(chaosMs);
   stopFaults(world);
   const limit = world.clock.monotonicMs() + calmLimitMs;
+  let isSetRight = false;
   while (!(await allOver(world, clients)) && world.clock.monotonicMs() < limit) {
     for (let place = 0; place < (world.options.workers ?? 2); place += 1) {
       const alive = world.workers.find((worker) => worker.place === place && worker.process.alive);
@@ -231,25 +241,42 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
       }
     }
     await world.clock.advance(250);
+    // What was to begin by a clock that was wrong begins when the clock says so: the clock is set to after that.
+    if (world.clocksJumped && !isSetRight && world.clock.monotonicMs() > limit - (calmLimitMs * 4) / 5) {
+      isSetRight = true;
+      world.clock.jumpWall(2 * maxJumpMs);
+    }
   }
+  isOver = true;
   await world.clock.advance(8_000);
   // Nobody moves the clock while the oracle asks.
   world.storeFaults.maxDelayMs = 0;
   await world.startCoordinator();
   await options.inspect?.(world);
-  const problems = await checkWorld(world, clients);
+  const problems = await checkWorld(world, clients, sent);
   const counts = world.meter.counts;
   const heads = await allRuns(world);
+  let consumed = 0;
+  for (const { tenant, runId } of heads)
+    for (const fact of await world.stores.runs.readFacts(tenant, runId, 0))
+      if (fact.type === 'turn_planned') consumed += fact.entry.consumed?.length ?? 0;
   return {
     seed: options.seed,
     problems,
+    lastEvents: problems.length === 0 ? [] : world.lines.slice(-lastLines).map(textOf),
     runs: heads.length,
     calledRuns: heads.filter(({ parentRunId }) => parentRunId !== undefined).length,
     facts: heads.reduce((sum, { seq }) => sum + seq, 0),
     executions: world.ledger.filter(({ started }) => started).length,
-    coordinatorCrashes: world.coordinatorCrashes,
+    coordinatorCrashes: world.coordinators.crashes,
     workerCrashes: world.workerCrashes,
     workerPauses: world.workerPauses,
     staleResults: counts.get('skein_results_total stale') ?? 0,
+    coordinatorPauses: world.coordinators.pauses,
+    modelCalls: world.effects.filter(({ kind }) => kind === 'model').length,
+    toolCalls: world.effects.filter(({ kind }) => kind === 'tool').length,
+    messages: sent.length,
+    consumed,
+    deliveryEvents: (await world.stores.delivery.readEvents(defaultTenant, 0, 100_000)).items.length,
   };
 };

@@ -28,6 +28,8 @@ export interface SimulatedRunnerDeps {
   readonly maxStepMs: number;
   /** Chance that a step fails. */
   readonly failure: number;
+  /** Runs agent steps; without it they are played like the others. */
+  readonly agents?: TaskRunner;
 }
 
 const largeText = 'x'.repeat(40_000);
@@ -52,7 +54,7 @@ export class SimulatedRunner implements TaskRunner {
   }
 
   held(): readonly Digest[] {
-    return [...this.#held];
+    return this.#deps.agents?.held() ?? [...this.#held];
   }
 
   onEvicted(): void {}
@@ -64,6 +66,16 @@ export class SimulatedRunner implements TaskRunner {
     const { runId, step, attempt, token } = offer;
     const execution: Execution = { workerId, runId, step, attempt, token, started: false };
     ledger.push(execution);
+    const { agents } = this.#deps;
+    if (agents !== undefined && offer.definition.action.kind === 'agent') {
+      const started = (): void => {
+        execution.started = true;
+        sink.started();
+      };
+      const result = await agents.run(offer, { ...sink, log: (bytes) => sink.log(bytes), started }, transfers, signal);
+      execution.outcome = result.outcome.status;
+      return result;
+    }
     const beganAt = clock.monotonicMs();
     const finish = (outcome: TaskOutcome, outputs: { readonly [name: string]: ValueRef } = {}): TaskResult => {
       execution.outcome = outcome.status;

@@ -221,7 +221,7 @@ export class Connection {
 }
 
 /** True when trying again cannot help: wrong credentials or versions, not a busy or broken coordinator (C3). */
-const isFinalRefusal = (error: DomainError): boolean => {
+export const isFinalRefusal = (error: DomainError): boolean => {
   const { retry } = errorCatalog[error.code];
   return (retry === 'no' || retry === 'never') && error.code !== 'internal' && error.code !== 'cancelled';
 };

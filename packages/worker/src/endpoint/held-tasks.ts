@@ -1,5 +1,6 @@
-import type { TaskRef } from '@skein/domain';
+import type { TaskOutcome, TaskRef } from '@skein/domain';
 import type { HeldTask } from '@skein/ports';
+import { TaskInbox } from './task-inbox.ts';
 import { taskKey, taskRef } from './task-key.ts';
 
 /**
@@ -12,6 +13,7 @@ export type Fate = 'report' | 'release' | 'forget';
 export interface RunningTask {
   readonly ref: TaskRef;
   readonly abort: AbortController;
+  readonly inbox: TaskInbox;
   started: boolean;
   fate: Fate;
 }
@@ -19,10 +21,15 @@ export interface RunningTask {
 /** Names of finished tasks that are remembered, so that a duplicated offer runs nothing. */
 const maxSettled = 4_096;
 
+/** Tasks that were given up and are named in every hello; with one more it names none any more. */
+const maxGivenUp = 1_000;
+
 /** The tasks that a worker runs, and the names of those that it is done with. */
 export class HeldTasks {
   readonly #running = new Map<string, RunningTask>();
   readonly #settled = new Set<string>();
+  readonly #givenUp = new Map<string, TaskRef>();
+  #isGivenUpKnown = true;
 
   /** Slots in use. */
   get size(): number {
@@ -52,13 +59,36 @@ export class HeldTasks {
   }
 
   add(task: TaskRef): RunningTask {
-    const held: RunningTask = { ref: taskRef(task), abort: new AbortController(), started: false, fate: 'report' };
+    const held: RunningTask = {
+      ref: taskRef(task),
+      abort: new AbortController(),
+      inbox: new TaskInbox(),
+      started: false,
+      fate: 'report',
+    };
     this.#running.set(taskKey(task), held);
     return held;
   }
 
   remove(task: TaskRef): void {
     this.#running.delete(taskKey(task));
+  }
+
+  /** Tasks that began here and ended without a result, in the form of the hello; nothing when they were too many to be known. */
+  gaveUp(): { readonly gaveUp?: readonly TaskRef[] } {
+    if (!this.#isGivenUpKnown) return {};
+    const leaving = this.all().filter(({ fate, started }) => fate === 'forget' && started);
+    return { gaveUp: [...this.#givenUp.values(), ...leaving.map(({ ref }) => ref)] };
+  }
+
+  /** Settles a task without a result; one that `began` may have done something. */
+  giveUp(task: TaskRef, began: boolean): void {
+    this.settle(task);
+    if (!began || !this.#isGivenUpKnown) return;
+    this.#givenUp.set(taskKey(task), taskRef(task));
+    if (this.#givenUp.size <= maxGivenUp) return;
+    this.#isGivenUpKnown = false;
+    this.#givenUp.clear();
   }
 
   isSettled(task: TaskRef): boolean {
@@ -74,3 +104,10 @@ export class HeldTasks {
     }
   }
 }
+
+/** A task that was handed back while its code began anyway, and was cut short by that, has no result worth recording (E1). */
+export const shallReport = (task: RunningTask, outcome: TaskOutcome): boolean => {
+  if (task.fate === 'forget') return false;
+  if (task.fate === 'report') return true;
+  return outcome.status !== 'cancelled';
+};

@@ -10,14 +10,22 @@ export class LeaseFence {
   readonly #clock: Clock;
   readonly #marginMs: number;
   readonly #onDue: () => void;
+  readonly #onChange: (remainingMs: number) => void;
   #acceptedSendMs: number | undefined;
   #leaseMs = 0;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(clock: Clock, marginMs: number, onDue: () => void) {
+  /** `onChange` is told for how long the worker may act from now on; 0: not any more. */
+  constructor(
+    clock: Clock,
+    marginMs: number,
+    onDue: () => void,
+    onChange: (remainingMs: number) => void = () => undefined,
+  ) {
     this.#clock = clock;
     this.#marginMs = marginMs;
     this.#onDue = onDue;
+    this.#onChange = onChange;
   }
 
   /** A new session: its hello counts as the first accepted heartbeat. */
@@ -31,6 +39,7 @@ export class LeaseFence {
   accept(sentAtMs: number): void {
     if (this.#acceptedSendMs !== undefined && sentAtMs <= this.#acceptedSendMs) return;
     this.#acceptedSendMs = sentAtMs;
+    this.#onChange(this.#dueAtMs(sentAtMs) - this.#clock.monotonicMs());
     this.#arm();
   }
 
@@ -44,6 +53,7 @@ export class LeaseFence {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#acceptedSendMs = undefined;
+    this.#onChange(0);
   }
 
   #dueAtMs(acceptedSendMs: number): number {

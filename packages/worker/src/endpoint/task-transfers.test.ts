@@ -185,3 +185,19 @@ test('an abort ends a transfer between two calls', async () => {
   await clock.advance(1_000);
   expect(await fetched).toMatchObject({ code: 'cancelled', message: 'enough' });
 });
+
+test('what is to be stored waits for a store that takes nothing for minutes, but not for one that refuses it', async () => {
+  const { coordinator, clock, task } = await setUp();
+  let calls = 0;
+  coordinator.onStoreBlob = async () => {
+    calls += 1;
+    if (calls < 60) throw lost;
+    return 'sha256:stored';
+  };
+  const stored = task.transfers.storeBlob(part);
+  await clock.advance(180_000);
+  expect(await stored).toBe('sha256:stored');
+  expect(calls).toBe(60);
+  coordinator.onStoreBlob = () => Promise.reject(refused('too_large'));
+  await expect(task.transfers.storeBlob(part)).rejects.toMatchObject({ code: 'too_large' });
+});

@@ -123,7 +123,7 @@ test('beats at the period of the welcome, also while tasks run', async () => {
   expect(world.coordinator.streams).toHaveLength(1);
 });
 
-test('keeps its tasks over a lost stream and reports what ended meanwhile', async () => {
+test('keeps its tasks over a lost stream and reports what ended meanwhile [crash 15]', async () => {
   const world = await joinedWorld();
   const first = await accept(world, 'a', 1);
   first.sink.started();

@@ -5,25 +5,39 @@
 // E2 One lease runs once: offers are recognised by run, step and token while they run, while their result waits, and after.
 // E3 Never more tasks than slots; a task that is being aborted holds its slot until its runner has answered.
 // E4 After the fence no side effect goes on and no result of a fenced task leaves, even if the timer is late (LeaseFence F3).
-// E5 A task's log is sent before its result.
+// E5 A task's log is sent before its result, and its checkpoints are durable before it is; so it is for each repetition of the result.
 // E6 No message outgrows a frame, whatever the worker holds.
-import { DomainError, type TaskOffer, type TaskOutcome, type TaskRef, type TaskResult } from '@skein/domain';
+// E7 A checkpoint of a kept task is sent until a coordinator answers it; one of a task that was taken back or fenced never leaves.
+// E8 A message for an agent is named as received when it is in memory, and reaches the runner once, however often it comes.
+import {
+  type AgentMessage,
+  DomainError,
+  type TaskOffer,
+  type TaskOutcome,
+  type TaskRef,
+  type TaskResult,
+} from '@skein/domain';
 import { type CoordinatorMessage, protocolVersions, type WorkerMessage } from '@skein/ports';
 import { ChangeSignal } from './change-signal.ts';
+import { CheckpointChannel } from './checkpoint-channel.ts';
 import { Connection, type ConnectionOwner, type Session } from './connection.ts';
+import { Credits } from './credits.ts';
 import { defaultEndpointTuning, type EndpointConfig, type EndpointTuning } from './endpoint-config.ts';
-import { HeldTasks, type RunningTask } from './held-tasks.ts';
+import { HeldTasks, type RunningTask, shallReport } from './held-tasks.ts';
 import { LeaseFence } from './lease-fence.ts';
 import { LogChannel } from './log-channel.ts';
 import { latestDigests, maxNamed } from './named-digests.ts';
 import { Outbox } from './outbox.ts';
+import { runHeldTask } from './run-held-task.ts';
 import { taskKey } from './task-key.ts';
-import { createTaskTransfers, notOursAnyMore } from './task-transfers.ts';
+import { notOursAnyMore } from './task-transfers.ts';
 import type { EndpointDeps, EndpointEnd, EndpointState, WorkerEndpoint } from './worker-presence.ts';
 
 /** Makes the endpoint of one worker process; `start` connects it. The endpoint owns the runner and closes it at its end. */
 export const createWorkerEndpoint = (deps: EndpointDeps, config: EndpointConfig): WorkerEndpoint =>
   new Endpoint(deps, config);
+
+type Acknowledged = Extract<CoordinatorMessage, { type: 'result_acknowledged' }>['outcome'];
 
 /** How long a leaving worker waits for its stream to end in good order. */
 const goodbyeMs = 1_000;
@@ -36,6 +50,8 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   readonly #connection: Connection;
   readonly #fence: LeaseFence;
   readonly #logs: LogChannel;
+  readonly #checkpoints: CheckpointChannel;
+  readonly #credits: Credits;
   readonly #outbox = new Outbox();
   readonly #tasks = new HeldTasks();
   readonly #changed: ChangeSignal;
@@ -43,25 +59,22 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   #leaving: Promise<void> | undefined;
   #draining = false;
   #hurry = false;
-  #offersSeen = 0;
-  #creditsAsked = false;
 
   constructor(deps: EndpointDeps, config: EndpointConfig) {
     this.#deps = deps;
     this.#config = config;
     this.#tuning = { ...defaultEndpointTuning, ...config.tuning };
     this.#connection = new Connection(deps, config, this.#tuning, this);
-    this.#fence = new LeaseFence(deps.clock, this.#tuning.fenceMarginMs, () => this.#fenceTasks());
+    this.#fence = new LeaseFence(deps.clock, this.#tuning.fenceMarginMs, () => this.#fenceTasks(), deps.onLease);
     this.#changed = new ChangeSignal(deps.clock);
-    this.#logs = new LogChannel(
-      deps.clock,
-      {
-        isOpen: () => this.#connection.session !== undefined,
-        send: (message) => this.#connection.send(message),
-        probe: () => this.#connection.beat(),
-      },
-      this.#tuning,
-    );
+    const link = {
+      isOpen: () => this.#connection.session !== undefined,
+      send: (message: WorkerMessage) => void this.#connection.send(message),
+      probe: () => this.#connection.beat(),
+    };
+    this.#logs = new LogChannel(deps.clock, link, this.#tuning);
+    this.#checkpoints = new CheckpointChannel(deps.clock, link);
+    this.#credits = new Credits(deps.clock, link.send, () => this.#freeSlots());
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -108,6 +121,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
       held: latestDigests(this.#deps.runner.held()),
       running: this.#tasks.own(),
       unacknowledged: this.#outbox.refs(),
+      ...this.#tasks.gaveUp(),
     };
   }
 
@@ -122,11 +136,12 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
       if (!kept.has(taskKey(task.ref))) this.#forget(task, 'the coordinator did not keep the task');
     }
     this.#fence.begin(session.leaseMs, session.helloSentAtMs);
-    this.#offersSeen = 0;
+    this.#credits.streamOpened();
     this.#logs.streamOpened();
+    this.#checkpoints.streamOpened();
     if (this.#draining) this.#connection.send({ type: 'draining' });
     this.#sendResults(0);
-    this.#sendCredits();
+    this.#credits.sendNow();
     this.#deps.log.info('joined a coordinator', {
       coordinatorId: welcome.coordinatorId,
       sessionId: session.sessionId,
@@ -145,8 +160,13 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
       case 'result_acknowledged':
         return this.#onAcknowledged(message.task, message.outcome);
       case 'heartbeat_answer':
+        this.#checkpoints.resend(this.#tuning.resendMs);
         this.#sendResults(this.#tuning.resendMs);
         return this.#logs.heartbeatAnswered(message.sentAtMs);
+      case 'checkpoint_recorded':
+        return this.#checkpoints.onRecorded(message.task, message.count);
+      case 'message':
+        return this.#onTaskMessage(message.task, message.message);
       case 'cancel':
         return this.#onCancel(message.task, message.reason);
       case 'revoke':
@@ -177,14 +197,14 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   }
 
   #onOffer(offer: TaskOffer): void {
-    this.#offersSeen += 1;
+    this.#credits.offerSeen();
     const { meter } = this.#deps;
     const held = this.#tasks.find(offer);
     if (held !== undefined && held.fate !== 'forget') {
       meter.count('skein_worker_repeated_offers_total', 1);
       this.#connection.send({ type: 'received', task: held.ref });
       if (held.started) this.#connection.send({ type: 'started', task: held.ref });
-      return this.#askCredits();
+      return this.#credits.ask();
     }
     const recorded = this.#outbox.find(offer);
     if (recorded !== undefined) this.#connection.send({ type: 'result', result: recorded });
@@ -192,7 +212,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     const isOutdated = other !== undefined && other.ref.token > offer.token;
     if (held !== undefined || isOutdated || this.#outbox.has(offer) || this.#tasks.isSettled(offer)) {
       meter.count('skein_worker_repeated_offers_total', 1); // E2
-      return this.#askCredits();
+      return this.#credits.ask();
     }
     if (other !== undefined) this.#forget(other, 'the step was leased again');
     if (this.#draining) return this.#refuse(offer, new DomainError('unavailable', 'the worker is draining'));
@@ -205,55 +225,55 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   #accept(offer: TaskOffer): void {
     const task = this.#tasks.add(offer);
     this.#connection.send({ type: 'received', task: task.ref });
-    this.#askCredits();
+    this.#credits.ask();
     this.#deps.meter.gauge('skein_worker_running_tasks', this.#tasks.size);
     void this.#run(task, offer).then((result) => this.#onFinished(task, result));
   }
 
-  async #run(task: RunningTask, offer: TaskOffer): Promise<TaskResult> {
-    const { signal } = task.abort;
-    const transfers = createTaskTransfers(
+  #run(task: RunningTask, offer: TaskOffer): Promise<TaskResult> {
+    return runHeldTask(
       {
-        ...this.#deps,
+        deps: this.#deps,
         credentials: this.#config.credentials,
         maxPartBytes: this.#tuning.maxPartBytes,
-        session: async (waitSignal) => {
-          await this.#changed.until(() => this.#connection.session !== undefined, undefined, waitSignal);
+        checkpoints: this.#checkpoints,
+        logs: this.#logs,
+        send: (message) => this.#connection.send(message),
+        session: async (signal) => {
+          await this.#changed.until(() => this.#connection.session !== undefined, undefined, signal);
           return (this.#connection.session as Session).sessionId;
+        },
+        fenceIfDue: () => {
+          if (this.#fence.isDue()) this.#fenceTasks();
         },
         onStale: () => this.#forget(task, 'the coordinator refused the token'),
       },
-      task.ref,
-      signal,
+      task,
+      offer,
     );
-    const sink = {
-      started: (): void => {
-        if (task.started) return;
-        task.started = true;
-        if (task.fate !== 'forget') this.#connection.send({ type: 'started', task: task.ref });
-      },
-      log: (bytes: Uint8Array): void => {
-        if (task.fate !== 'forget') this.#logs.write(task.ref, bytes);
-      },
-    };
-    try {
-      return await this.#deps.runner.run(offer, sink, transfers, signal);
-    } catch (error) {
-      this.#deps.log.error('the task runner threw', { ...task.ref, error });
-      const failure = { code: 'internal', message: 'internal error' } as const;
-      return { ...task.ref, outcome: { status: 'failed', error: failure }, outputs: {}, durationMs: 0 };
-    }
+  }
+
+  #onTaskMessage(ref: TaskRef, message: AgentMessage): void {
+    const task = this.#tasks.find(ref);
+    if (task === undefined || task.fate === 'forget') return;
+    if (task.inbox.add(message)) {
+      this.#connection.send({ type: 'messages_received', task: task.ref, numbers: [message.number] }); // E8
+    } else this.#deps.meter.count('skein_worker_messages_refused_total', 1);
   }
 
   #onFinished(task: RunningTask, result: TaskResult): void {
     if (this.#fence.isDue()) this.#fenceTasks(); // E4
+    this.#checkpoints.finish(task.ref, () => this.#onEnded(task, result)); // E5
+  }
+
+  #onEnded(task: RunningTask, result: TaskResult): void {
     this.#tasks.remove(task.ref);
-    this.#askCredits();
+    this.#credits.ask();
     this.#deps.meter.gauge('skein_worker_running_tasks', this.#tasks.size);
     if (shallReport(task, result.outcome)) this.#report({ ...result, ...task.ref });
     else {
-      this.#logs.discard(task.ref);
-      this.#tasks.settle(task.ref);
+      this.#drop(task.ref, 'the task ended without a report');
+      this.#tasks.giveUp(task.ref, task.started);
       this.#deps.meter.count('skein_worker_forgotten_results_total', 1);
     }
     this.#changed.notify();
@@ -279,15 +299,17 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     const { runId, step, attempt, token } = offer;
     const outcome: TaskOutcome = { status: 'released', error: { code: error.code, message: error.message } };
     this.#report({ runId, step, attempt, token, outcome, outputs: {}, durationMs: 0 });
-    this.#askCredits();
+    this.#credits.ask();
   }
 
-  #onAcknowledged(task: TaskRef, outcome: 'recorded' | 'repeated' | 'stale'): void {
+  #onAcknowledged(task: TaskRef, outcome: Acknowledged): void {
     const wasFull = this.#isFull();
     if (!this.#outbox.remove(task)) return;
     this.#tasks.settle(task);
-    if (wasFull) this.#askCredits();
-    if (outcome === 'stale') {
+    if (wasFull) this.#credits.ask();
+    if (outcome === 'conflict') {
+      this.#deps.log.error('another result of this lease was recorded before', { ...task });
+    } else if (outcome === 'stale') {
       this.#deps.meter.count('skein_worker_stale_results_total', 1);
       this.#deps.log.warn('a result came too late: its lease was over', { ...task });
     }
@@ -303,8 +325,8 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     const held = this.#tasks.find(task);
     if (held !== undefined) this.#forget(held, 'the coordinator took the task back');
     if (this.#outbox.remove(task)) {
-      this.#logs.discard(task);
-      this.#tasks.settle(task);
+      this.#drop(task, 'the coordinator took the task back');
+      this.#tasks.giveUp(task, true);
       this.#changed.notify();
     }
   }
@@ -313,9 +335,15 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   #forget(task: RunningTask, reason: string): void {
     if (task.fate === 'forget') return;
     task.fate = 'forget';
-    this.#logs.discard(task.ref);
+    this.#drop(task.ref, reason);
     this.#deps.log.warn('a task is not ours any more', { ...task.ref, reason });
     task.abort.abort(notOursAnyMore(reason));
+  }
+
+  /** What the task still wanted to say stays here. */
+  #drop(task: TaskRef, reason: string): void {
+    this.#logs.discard(task);
+    this.#checkpoints.discard(task, notOursAnyMore(reason));
   }
 
   #forgetAll(reason: string): void {
@@ -330,18 +358,8 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     this.#connection.reconnect(new DomainError('unavailable', 'the worker fenced itself'));
   }
 
-  #askCredits(): void {
-    if (this.#creditsAsked) return;
-    this.#creditsAsked = true;
-    this.#deps.clock.endOfTurn(() => {
-      this.#creditsAsked = false;
-      this.#sendCredits();
-    });
-  }
-
-  #sendCredits(): void {
-    const free = this.#draining || this.#isFull() ? 0 : Math.max(0, this.#config.info.slots - this.#tasks.size);
-    this.#connection.send({ type: 'credits', free, offersSeen: this.#offersSeen });
+  #freeSlots(): number {
+    return this.#draining || this.#isFull() ? 0 : Math.max(0, this.#config.info.slots - this.#tasks.size);
   }
 
   /** The hello names every result that waits, so that a worker with too many takes nothing new (E6). */
@@ -353,7 +371,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   async #leave(reason: 'drained' | 'stopped', refusal?: DomainError): Promise<void> {
     this.#draining = true;
     this.#connection.send({ type: 'draining' });
-    this.#sendCredits();
+    this.#credits.sendNow();
     this.#handBackUnstarted();
     const isIdle = (): boolean => this.#tasks.size === 0;
     await this.#changed.until(() => isIdle() || this.#hurry, this.#tuning.drainDeadlineMs);
@@ -380,10 +398,3 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     }
   }
 }
-
-/** A task that was handed back while its code began anyway, and was cut short by that, has no result worth recording (E1). */
-const shallReport = (task: RunningTask, outcome: TaskOutcome): boolean => {
-  if (task.fate === 'forget') return false;
-  if (task.fate === 'report') return true;
-  return outcome.status !== 'cancelled';
-};

@@ -9,6 +9,8 @@ export interface EndpointDeps {
   readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
+  /** Told whenever it changes for how long, from now on, this worker may act for its tasks, in ms; 0: not any more. */
+  readonly onLease?: (remainingMs: number) => void;
 }
 
 /** Why an endpoint ended. `refused` carries the coordinator's error: credentials or versions that time does not heal. */

@@ -38,6 +38,16 @@ export class Redactor {
     return true;
   }
 
+  /** Rises with each value that is added. */
+  get count(): number {
+    return this.#known.size;
+  }
+
+  /** True when a secret stands in the bytes, in any form. */
+  isIn(bytes: Uint8Array): boolean {
+    return !this.isEmpty && this.#inBytes.find(oneCharacterEach(bytes)).length > 0;
+  }
+
   text(text: string): string {
     return replaceStretches(text, this.#inTexts.find(text), redactedMark);
   }

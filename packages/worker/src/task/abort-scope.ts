@@ -4,6 +4,8 @@ import type { Clock } from '@skein/ports';
 /** A signal that aborts with its parent, or by itself when the time is up. */
 export interface AbortScope {
   readonly signal: AbortSignal;
+  /** Aborts for another reason; the first one counts. */
+  abort(reason: DomainError): void;
   /** Ends the timer and lets go of the parent. */
   close(): void;
 }
@@ -22,6 +24,7 @@ export const openAbortScope = (clock: Clock, parent: AbortSignal, timeoutMs: num
         });
   return {
     signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
     close: () => {
       cancelTimer?.();
       parent.removeEventListener('abort', onParentAbort);

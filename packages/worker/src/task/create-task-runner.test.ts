@@ -261,14 +261,9 @@ test.each([
 });
 
 test('inputs that cannot be had now hand the task back uncharged', async () => {
-  const { runner } = createWorld();
-  const away = () => Promise.reject(new DomainError('unavailable', 'away'));
-  const result = await runner.run(
-    offerOf({}, { refs: { a: { digest: 'sha256:x', bytes: 1 } } }),
-    { started: () => undefined, log: () => undefined },
-    { fetchSnapshot: away, fetchPart: away, readSecret: away, fetchBlob: away, storeBlob: away },
-    new AbortController().signal,
-  );
+  const { run, faults } = createWorld();
+  faults.fetchBlob = new DomainError('unavailable', 'away');
+  const result = await run(offerOf({}, { refs: { a: { digest: 'sha256:x', bytes: 1 } } }));
   expect(result.outcome.status).toBe('released');
 });
 

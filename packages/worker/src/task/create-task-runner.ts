@@ -3,6 +3,7 @@
 // T2 An agent step runs only on stores that were hydrated from a snapshot with the offered digest (S1); there is no other source.
 // T3 `released` is answered only while no step code ran.
 // T4 Secrets that the task has read are in nothing that it says: log, values, errors, proposals (S3).
+// T6 An agent step gets its durable points, its mailbox and its files; what it goes on from was fetched and checked before its code runs.
 // T5 The private directory is removed after every attempt, whatever happened; `close` waits for the last removals.
 import {
   DomainError,
@@ -19,6 +20,7 @@ import {
 } from '@skein/domain';
 import type {
   AgentStores,
+  Checkpoints,
   Clock,
   ExecutionContext,
   ExecutionResult,
@@ -31,6 +33,8 @@ import type {
   TaskTransfers,
   TextPatterns,
   WorkDirs,
+  WorkTree,
+  WorkTreeSource,
 } from '@skein/ports';
 import type { CachingSnapshotOpener, SnapshotFetchers } from '@skein/snapshot';
 import { redactedOutcome } from '../secrets/redacted-outcome.ts';
@@ -40,6 +44,8 @@ import { createTaskSecrets } from '../secrets/task-secrets.ts';
 import { openAbortScope } from './abort-scope.ts';
 import { boundOutcome } from './bound-outcome.ts';
 import { preconditionsHold } from './check-preconditions.ts';
+import { openCheckpoints } from './create-checkpoints.ts';
+import { createMailbox } from './create-mailbox.ts';
 import { matchesAnyOutput } from './match-text.ts';
 import { outcomeOfAbort } from './outcome-of-abort.ts';
 import { resolveInputs } from './resolve-inputs.ts';
@@ -57,6 +63,8 @@ export interface TaskRunnerDeps {
   readonly secretValues: SecretSource;
   readonly clock: Clock;
   readonly log: Log;
+  /** Keeps and restores the files of agent steps; without it they have none that outlive an attempt. */
+  readonly workTrees?: WorkTreeSource;
 }
 
 /** Makes the runner of one worker. */
@@ -98,7 +106,7 @@ const runTask = async (
   let started = false;
   const redactor = new Redactor();
   const log = openTaskLog(task.sink, redactor);
-  const sink: TaskSink = {
+  const sink = {
     started: () => {
       if (started) return;
       started = true;
@@ -108,6 +116,7 @@ const runTask = async (
   };
   const readSecret = createTaskSecrets({ own: deps.secretValues, transfers, redactor, note: log.note });
   let workDir: string | undefined;
+  let agentParts: AgentParts | undefined;
   let result: ExecutionResult;
   try {
     const executor = byKind.get(offer.definition.action.kind);
@@ -117,6 +126,9 @@ const runTask = async (
     const inputs = await resolveInputs(deps.hasher, transfers, offer);
     workDir = await deps.workDirs.create();
     scope.signal.throwIfAborted();
+    if (stores !== undefined) {
+      agentParts = await openAgentParts(deps, task, redactor, log.note, workDir);
+    }
     const context: ExecutionContext = {
       offer,
       inputs,
@@ -125,11 +137,13 @@ const runTask = async (
       readSecret,
       redact: (value) => redactor.value(value),
       ...(stores === undefined ? {} : { stores }),
+      ...agentParts,
     };
     result = await execute(deps, executor, byKind.get('shell'), context, scope.signal);
   } catch (error) {
     result = failureOf(deps.log, redactor, task, error, scope.signal, started);
   }
+  agentParts?.mailbox.close();
   log.flush();
   const answer = await finish(deps, redactor, task, result, scope.signal, started, startedAtMs);
   scope.close();
@@ -150,6 +164,34 @@ const openSnapshot = (deps: TaskRunnerDeps, { offer, transfers }: Task, signal: 
     fetchPart: (part) => transfers.fetchPart(snapshot.digest, part),
   };
   return deps.snapshots.open(snapshot, fetchers, signal);
+};
+
+interface AgentParts {
+  readonly checkpoints: Checkpoints;
+  readonly mailbox: ReturnType<typeof createMailbox>;
+  readonly workTree?: WorkTree;
+}
+
+/** T6. */
+const openAgentParts = async (
+  { hasher, clock, workTrees }: TaskRunnerDeps,
+  { offer, transfers, signal }: Task,
+  redactor: Redactor,
+  note: (line: string) => void,
+  root: string,
+): Promise<AgentParts> => {
+  const checkpoints = await openCheckpoints({ transfers, hasher, redactor, note }, offer);
+  const workTree = workTrees?.({
+    root,
+    fetchBlob: (digest) => transfers.fetchBlob(digest),
+    storeBlob: (bytes) => transfers.storeBlob(bytes),
+    holdsSecret: (bytes) => redactor.isIn(bytes),
+    secretsRead: () => redactor.count,
+  });
+  const mailbox = createMailbox(clock, transfers);
+  // What was sent before the step began is read in its first turn.
+  await mailbox.arrived(offer.unread ?? 0, signal);
+  return { checkpoints, mailbox, ...(workTree === undefined ? {} : { workTree }) };
 };
 
 const execute = async (

@@ -35,7 +35,12 @@ const resolveValues = async (
   return Object.fromEntries(resolved);
 };
 
-const fetchValue = async (hasher: Hasher, transfers: TaskTransfers, digest: Digest): Promise<JsonValue> => {
+/** A value by its digest, checked. Throws `digest_mismatch`, and what the transfers throw. */
+export const fetchValue = async (
+  hasher: Hasher,
+  transfers: Pick<TaskTransfers, 'fetchBlob'>,
+  digest: Digest,
+): Promise<JsonValue> => {
   const bytes = await transfers.fetchBlob(digest);
   const actual = hasher.digest(bytes);
   if (actual !== digest) throw new DomainError('digest_mismatch', 'a value is damaged', { expected: digest, actual });

@@ -8,6 +8,8 @@ import type { Cancel as _skein_worker_v1_Cancel, Cancel__Output as _skein_worker
 import type { Revoke as _skein_worker_v1_Revoke, Revoke__Output as _skein_worker_v1_Revoke__Output } from '../../../skein/worker/v1/Revoke.ts';
 import type { Drain as _skein_worker_v1_Drain, Drain__Output as _skein_worker_v1_Drain__Output } from '../../../skein/worker/v1/Drain.ts';
 import type { Refused as _skein_worker_v1_Refused, Refused__Output as _skein_worker_v1_Refused__Output } from '../../../skein/worker/v1/Refused.ts';
+import type { CheckpointRecorded as _skein_worker_v1_CheckpointRecorded, CheckpointRecorded__Output as _skein_worker_v1_CheckpointRecorded__Output } from '../../../skein/worker/v1/CheckpointRecorded.ts';
+import type { TaskMessage as _skein_worker_v1_TaskMessage, TaskMessage__Output as _skein_worker_v1_TaskMessage__Output } from '../../../skein/worker/v1/TaskMessage.ts';
 
 export interface CoordinatorMessage {
   'welcome'?: (_skein_worker_v1_Welcome | null);
@@ -18,7 +20,9 @@ export interface CoordinatorMessage {
   'revoke'?: (_skein_worker_v1_Revoke | null);
   'drain'?: (_skein_worker_v1_Drain | null);
   'refused'?: (_skein_worker_v1_Refused | null);
-  'payload'?: "welcome"|"offer"|"resultAcknowledged"|"heartbeatAnswer"|"cancel"|"revoke"|"drain"|"refused";
+  'checkpointRecorded'?: (_skein_worker_v1_CheckpointRecorded | null);
+  'taskMessage'?: (_skein_worker_v1_TaskMessage | null);
+  'payload'?: "welcome"|"offer"|"resultAcknowledged"|"heartbeatAnswer"|"cancel"|"revoke"|"drain"|"refused"|"checkpointRecorded"|"taskMessage";
 }
 
 export interface CoordinatorMessage__Output {
@@ -30,5 +34,7 @@ export interface CoordinatorMessage__Output {
   'revoke'?: (_skein_worker_v1_Revoke__Output | null);
   'drain'?: (_skein_worker_v1_Drain__Output | null);
   'refused'?: (_skein_worker_v1_Refused__Output | null);
-  'payload'?: "welcome"|"offer"|"resultAcknowledged"|"heartbeatAnswer"|"cancel"|"revoke"|"drain"|"refused";
+  'checkpointRecorded'?: (_skein_worker_v1_CheckpointRecorded__Output | null);
+  'taskMessage'?: (_skein_worker_v1_TaskMessage__Output | null);
+  'payload'?: "welcome"|"offer"|"resultAcknowledged"|"heartbeatAnswer"|"cancel"|"revoke"|"drain"|"refused"|"checkpointRecorded"|"taskMessage";
 }

@@ -2,6 +2,7 @@
 
 import type { TaskRef as _skein_worker_v1_TaskRef, TaskRef__Output as _skein_worker_v1_TaskRef__Output } from '../../../skein/worker/v1/TaskRef.ts';
 import type { Snapshot as _skein_worker_v1_Snapshot, Snapshot__Output as _skein_worker_v1_Snapshot__Output } from '../../../skein/worker/v1/Snapshot.ts';
+import type { Resume as _skein_worker_v1_Resume, Resume__Output as _skein_worker_v1_Resume__Output } from '../../../skein/worker/v1/Resume.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface TaskOffer {
@@ -16,6 +17,9 @@ export interface TaskOffer {
   'leaseMs'?: (number | string | Long);
   'traceparent'?: (string);
   'runCreatedAt'?: (string);
+  'resume'?: (_skein_worker_v1_Resume | null);
+  'round'?: (number);
+  'unread'?: (number);
   '_definitionJson'?: "definitionJson";
   '_traceparent'?: "traceparent";
 }
@@ -32,6 +36,9 @@ export interface TaskOffer__Output {
   'leaseMs': (number);
   'traceparent'?: (string);
   'runCreatedAt': (string);
+  'resume': (_skein_worker_v1_Resume__Output | null);
+  'round': (number);
+  'unread': (number);
   '_definitionJson'?: "definitionJson";
   '_traceparent'?: "traceparent";
 }

@@ -12,6 +12,7 @@ export interface Welcome {
   'leaseMs'?: (number | string | Long);
   'keep'?: (_skein_worker_v1_TaskRef)[];
   'snapshotFormat'?: (number);
+  'coordinators'?: (string)[];
 }
 
 export interface Welcome__Output {
@@ -23,4 +24,5 @@ export interface Welcome__Output {
   'leaseMs': (number);
   'keep': (_skein_worker_v1_TaskRef__Output)[];
   'snapshotFormat': (number);
+  'coordinators': (string)[];
 }

@@ -10,6 +10,9 @@ import type { Heartbeat as _skein_worker_v1_Heartbeat, Heartbeat__Output as _ske
 import type { Evicted as _skein_worker_v1_Evicted, Evicted__Output as _skein_worker_v1_Evicted__Output } from '../../../skein/worker/v1/Evicted.ts';
 import type { Draining as _skein_worker_v1_Draining, Draining__Output as _skein_worker_v1_Draining__Output } from '../../../skein/worker/v1/Draining.ts';
 import type { Goodbye as _skein_worker_v1_Goodbye, Goodbye__Output as _skein_worker_v1_Goodbye__Output } from '../../../skein/worker/v1/Goodbye.ts';
+import type { Checkpoint as _skein_worker_v1_Checkpoint, Checkpoint__Output as _skein_worker_v1_Checkpoint__Output } from '../../../skein/worker/v1/Checkpoint.ts';
+import type { MessagesReceived as _skein_worker_v1_MessagesReceived, MessagesReceived__Output as _skein_worker_v1_MessagesReceived__Output } from '../../../skein/worker/v1/MessagesReceived.ts';
+import type { MessagesPresented as _skein_worker_v1_MessagesPresented, MessagesPresented__Output as _skein_worker_v1_MessagesPresented__Output } from '../../../skein/worker/v1/MessagesPresented.ts';
 
 export interface WorkerMessage {
   'hello'?: (_skein_worker_v1_Hello | null);
@@ -22,7 +25,10 @@ export interface WorkerMessage {
   'evicted'?: (_skein_worker_v1_Evicted | null);
   'draining'?: (_skein_worker_v1_Draining | null);
   'goodbye'?: (_skein_worker_v1_Goodbye | null);
-  'payload'?: "hello"|"credits"|"received"|"started"|"log"|"result"|"heartbeat"|"evicted"|"draining"|"goodbye";
+  'checkpoint'?: (_skein_worker_v1_Checkpoint | null);
+  'messagesReceived'?: (_skein_worker_v1_MessagesReceived | null);
+  'messagesPresented'?: (_skein_worker_v1_MessagesPresented | null);
+  'payload'?: "hello"|"credits"|"received"|"started"|"log"|"result"|"heartbeat"|"evicted"|"draining"|"goodbye"|"checkpoint"|"messagesReceived"|"messagesPresented";
 }
 
 export interface WorkerMessage__Output {
@@ -36,5 +42,8 @@ export interface WorkerMessage__Output {
   'evicted'?: (_skein_worker_v1_Evicted__Output | null);
   'draining'?: (_skein_worker_v1_Draining__Output | null);
   'goodbye'?: (_skein_worker_v1_Goodbye__Output | null);
-  'payload'?: "hello"|"credits"|"received"|"started"|"log"|"result"|"heartbeat"|"evicted"|"draining"|"goodbye";
+  'checkpoint'?: (_skein_worker_v1_Checkpoint__Output | null);
+  'messagesReceived'?: (_skein_worker_v1_MessagesReceived__Output | null);
+  'messagesPresented'?: (_skein_worker_v1_MessagesPresented__Output | null);
+  'payload'?: "hello"|"credits"|"received"|"started"|"log"|"result"|"heartbeat"|"evicted"|"draining"|"goodbye"|"checkpoint"|"messagesReceived"|"messagesPresented";
 }

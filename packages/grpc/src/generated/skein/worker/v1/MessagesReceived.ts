@@ -1,0 +1,14 @@
+// Original file: proto/skein/worker/v1/worker.proto
+
+import type { TaskRef as _skein_worker_v1_TaskRef, TaskRef__Output as _skein_worker_v1_TaskRef__Output } from '../../../skein/worker/v1/TaskRef.ts';
+import type { Long } from '@grpc/proto-loader';
+
+export interface MessagesReceived {
+  'task'?: (_skein_worker_v1_TaskRef | null);
+  'numbers'?: (number | string | Long)[];
+}
+
+export interface MessagesReceived__Output {
+  'task': (_skein_worker_v1_TaskRef__Output | null);
+  'numbers': (number)[];
+}

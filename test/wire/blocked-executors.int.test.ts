@@ -1,0 +1,95 @@
+import type { TaskOffer } from '@skein/domain';
+import { createThreadTaskRunner } from '@skein/executors';
+import { createGrpcGateway, serveGateway } from '@skein/grpc';
+import { createSystemClock, createSystemRandom } from '@skein/telemetry';
+import {
+  createMemoryLog,
+  createNodeHasher,
+  ScriptedCoordinator,
+  sampleOffer,
+  sampleStep,
+  scriptedToken,
+} from '@skein/testkit';
+import { createWorkerEndpoint } from '@skein/worker';
+import { expect, test } from 'vitest';
+
+const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
+const patience = { timeout: 15_000, interval: 10 };
+const entry = new URL('../../packages/executors/test/test-thread.ts', import.meta.url);
+const leaseMs = 1_500;
+
+test('a step that blocks its event loop for twice the lease keeps it: the worker is heard all the time [crash 17]', async () => {
+  const log = createMemoryLog();
+  const coordinator = new ScriptedCoordinator(createNodeHasher());
+  const beats: number[] = [];
+  coordinator.onMessage = (stream, message) => {
+    if (message.type === 'hello') {
+      stream.send({
+        type: 'welcome',
+        protocol: 1,
+        sessionId: 'ses_1',
+        coordinatorId: 'test',
+        serverTime: 0,
+        heartbeatMs: 150,
+        leaseMs,
+        snapshotFormat: 1,
+        keep: [],
+      });
+    } else if (message.type === 'heartbeat') {
+      beats.push(performance.now());
+      stream.send({ type: 'heartbeat_answer', sentAtMs: message.sentAtMs });
+    } else if (message.type === 'result') {
+      stream.send({ type: 'result_acknowledged', task: message.result, outcome: 'recorded' });
+    }
+  };
+  const served = await serveGateway({ gateway: coordinator, address: '127.0.0.1:0', log, meter });
+  const gateway = createGrpcGateway({ address: served.address, log });
+  const endpoint = createWorkerEndpoint(
+    {
+      gateway,
+      runner: createThreadTaskRunner({ entry, data: 'blocked', log }),
+      clock: createSystemClock(),
+      random: createSystemRandom(),
+      log,
+      meter,
+    },
+    {
+      credentials: { token: scriptedToken },
+      info: {
+        workerId: 'wrk_1',
+        incarnation: 'lch_1',
+        labels: {},
+        slots: 2,
+        kinds: ['exec'],
+        isolation: 'none',
+        snapshotFormats: [1],
+        version: '0.0.0',
+        hostname: 'host',
+        pid: 1,
+      },
+      tuning: { fenceMarginMs: 300 },
+    },
+  );
+  const offer = (index: number, ...argv: readonly string[]): TaskOffer => ({
+    ...sampleOffer(index),
+    definition: { ...sampleStep(), action: { kind: 'exec', argv } },
+  });
+  const results = () => coordinator.streams.flatMap(({ received }) => received).filter(({ type }) => type === 'result');
+  try {
+    endpoint.start();
+    await expect.poll(() => beats.length, patience).toBeGreaterThan(0);
+    coordinator.streams[0]?.send({ type: 'offer', offer: offer(0, 'noop') });
+    await expect.poll(() => results().length, patience).toBe(1); // the thread is up
+    const from = beats.length;
+    coordinator.streams[0]?.send({ type: 'offer', offer: offer(1, 'block', String(2 * leaseMs)) });
+    await expect.poll(() => results().length, patience).toBe(2);
+    expect(results()[1]).toMatchObject({ result: { token: offer(1).token, outcome: { status: 'succeeded' } } });
+    const gaps = beats.slice(from).map((at, index) => at - (beats[from + index - 1] as number));
+    expect(Math.max(...gaps)).toBeLessThan(leaseMs);
+    expect(coordinator.streams).toHaveLength(1);
+  } finally {
+    await endpoint.stop();
+    gateway.close();
+    await served.close(0);
+  }
+}, 30_000);
