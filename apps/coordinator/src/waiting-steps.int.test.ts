@@ -95,8 +95,10 @@ test('a message, a pause, a push-back and an approval outlive restarts on disk, 
   await coordinator.sendMessage('default', runId, 'inbox', { text: 'go', messageId: 'm1' }, 'bob');
   await until(coordinator, runId, (view) => statusOf(view, 'pause') === 'waiting');
   // The pause ends while nobody is there.
+  const { steps } = await coordinator.getRun('default', runId);
+  const endsAt = Date.parse(steps.find(({ id }) => id === 'pause')?.wait?.until ?? '');
   await one.close();
-  await clock.sleep(500);
+  await expect.poll(() => clock.now() > endsAt).toBe(true);
   one = await open(dataDir);
   coordinator = one.coordinator;
   await until(coordinator, runId, (view) => statusOf(view, 'approve') === 'waiting');

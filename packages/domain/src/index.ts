@@ -126,7 +126,7 @@ export type {
 } from './message/agent-message.ts';
 export { mailboxLimits, messageModes } from './message/agent-message.ts';
 export type { MessageHints } from './message/message-views.ts';
-export { messageViewsOf } from './message/message-views.ts';
+export { messageViewsOf, viewMessage } from './message/message-views.ts';
 export type { Params } from './params/resolve-params.ts';
 export { checkParam, resolveParams } from './params/resolve-params.ts';
 export { coerceValue, describeType, matchesType } from './params/value-type.ts';

@@ -1,13 +1,10 @@
 import type { MessageView, RunId, RunState, StepPath, TenantId } from '@skein/domain';
-import { DomainError, findTarget, isSettledStep, isTerminalRun, messageViewsOf } from '@skein/domain';
+import { DomainError, findTarget, isSettledStep, isTerminalRun, messageViewsOf, viewMessage } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { readLogFacts } from '../query/read-log-facts.ts';
+import { watchUntil } from '../query/watch-until.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import { messageHintsOf } from './deliver-messages.ts';
-import { viewOfMessage } from './message-view.ts';
-
-/** Looks again after so many ms without a wake-up: another coordinator may drive the run. */
-const pollMs = 1_000;
 
 const noStep = (runId: RunId, step: StepPath): DomainError =>
   new DomainError('not_found', `the run has no step ${step}`, { runId, step });
@@ -44,7 +41,7 @@ const seenIn = (
   const record = target.mailbox?.messages.findLast((one) => one.messageId === messageId);
   if (record === undefined) return undefined;
   return {
-    message: viewOfMessage(state.runId, step, target, record, messageHintsOf(engine, actor, step)),
+    message: viewMessage(state.runId, step, target.round ?? 0, record, messageHintsOf(engine, actor, step)),
     over: isTerminalRun(state.status) || isSettledStep(target.status),
   };
 };
@@ -102,32 +99,12 @@ export const waitMessage = async (
   waitMs: number,
   signal: AbortSignal,
 ): Promise<MessageView> => {
-  const { clock } = engine.deps;
-  const deadline = clock.monotonicMs() + waitMs;
-  let wake: () => void = () => undefined;
-  let woken = false;
-  const unwatch = engine.watchers.watch(runId, () => {
-    woken = true;
-    wake();
-  });
-  try {
-    for (;;) {
-      woken = false;
-      const seen = await see(engine, tenant, runId, step, messageId);
-      const leftMs = deadline - clock.monotonicMs();
-      if (isDone(seen, until) || leftMs <= 0 || signal.aborted || engine.phase === 'stopped') return seen.message;
-      if (woken) continue;
-      await new Promise<void>((resolve) => {
-        const cancel = clock.after(Math.min(leftMs, pollMs), () => wake());
-        wake = () => {
-          cancel();
-          signal.removeEventListener('abort', wake);
-          resolve();
-        };
-        signal.addEventListener('abort', wake, { once: true });
-      });
-    }
-  } finally {
-    unwatch();
-  }
+  const seen = await watchUntil(
+    engine,
+    runId,
+    () => see(engine, tenant, runId, step, messageId),
+    (each) => isDone(each, until),
+    { waitMs, signal },
+  );
+  return seen.message;
 };

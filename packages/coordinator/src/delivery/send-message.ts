@@ -7,6 +7,7 @@ import {
   mailboxLimits,
   messageModes,
   utf8Length,
+  viewMessage,
 } from '@skein/domain';
 import type { SendMessage } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -14,7 +15,6 @@ import { metric } from '../engine/metric-names.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import { askRun } from '../run/run-turn.ts';
 import { messageHintsOf } from './deliver-messages.ts';
-import { viewOfMessage } from './message-view.ts';
 
 /** Commands of people that may wait in one run. */
 const maxWaiting = 1_000;
@@ -82,7 +82,7 @@ const viewIn = (
   const target = findTarget(state, step)?.target;
   const record = target?.mailbox?.messages.findLast((one) => one.messageId === messageId);
   if (target === undefined || record === undefined) return undefined;
-  return viewOfMessage(state.runId, step, target, record, messageHintsOf(engine, actor, step));
+  return viewMessage(state.runId, step, target.round ?? 0, record, messageHintsOf(engine, actor, step));
 };
 
 /** A run that is over takes no message, but knows those that it took. */

@@ -13,7 +13,7 @@ export interface MessageHints {
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** A message as people and programs see it; what is durable goes before what a worker said. */
-const shown = (
+export const viewMessage = (
   runId: RunId,
   step: StepPath,
   round: number,
@@ -84,6 +84,6 @@ export const messageViewsOf = (
     } else if ('step' in fact && fact.step === step) apply(rounds.at(-1) as MailboxState, fact);
   }
   return rounds.flatMap(({ messages }, round) =>
-    messages.map((record) => shown(runId, step, round, record, round === rounds.length - 1 ? hints : undefined)),
+    messages.map((record) => viewMessage(runId, step, round, record, round === rounds.length - 1 ? hints : undefined)),
   );
 };
