@@ -11,7 +11,7 @@ import { blocksOf, inlineCodeOf, type Page, pageAt, readPages, root, tableAfter 
 const pages = readPages().filter(({ path }) => !path.startsWith('packages/'));
 
 const silent = { write: () => true };
-const program = createProgram(
+const program = await createProgram(
   createCli({
     config: readCliConfig({}, false),
     cwd: root,

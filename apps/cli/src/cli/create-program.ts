@@ -1,70 +1,87 @@
 import { Command } from 'commander';
-import { addAgentsCommand, addVersionsCommand } from '../commands/agents.ts';
-import { addApplyCommand } from '../commands/apply.ts';
-import { addApprovalsCommand, addApproveCommand, addPushBackCommand, addRejectCommand } from '../commands/approvals.ts';
-import { addCancelCommand, addRetryCommand } from '../commands/change-run.ts';
-import { addDagsCommand } from '../commands/dags.ts';
-import { addDeadLettersCommand } from '../commands/dead-letters.ts';
-import { addDiffCommand } from '../commands/diff.ts';
-import { addDoctorCommand } from '../commands/doctor.ts';
-import { addEffectsCommand } from '../commands/effects.ts';
-import { addEventsCommand } from '../commands/events.ts';
-import { addLogsCommand } from '../commands/logs.ts';
-import { addMemoryCommand } from '../commands/memory.ts';
-import { addMessagesCommand, addSendCommand } from '../commands/messages.ts';
-import { addProgramCommands, addWorkerCommand } from '../commands/processes.ts';
-import { addRunCommand } from '../commands/run.ts';
-import { addRunsCommand } from '../commands/runs.ts';
-import { addScheduleCommand } from '../commands/schedule.ts';
-import { addSnapshotCommand } from '../commands/snapshot.ts';
-import { addTokensCommand } from '../commands/tokens.ts';
-import { addUpCommand } from '../commands/up.ts';
-import { addValidateCommand } from '../commands/validate.ts';
-import { addWorkersCommand } from '../commands/workers.ts';
 import type { Cli } from './cli.ts';
 import type { AddCommand } from './command.ts';
 
+/** Commands that live in one file, and how it is loaded: to load them all takes longer than most commands do. */
+interface Place {
+  readonly names: readonly string[];
+  readonly load: () => Promise<readonly AddCommand[]>;
+}
+
 /** In the order of the help text. */
-const commands: readonly AddCommand[] = [
-  addUpCommand,
-  addApplyCommand,
-  addValidateCommand,
-  addRunCommand,
-  addRunsCommand,
-  addLogsCommand,
-  addCancelCommand,
-  addRetryCommand,
-  addSendCommand,
-  addMessagesCommand,
-  addApprovalsCommand,
-  addApproveCommand,
-  addRejectCommand,
-  addPushBackCommand,
-  addEffectsCommand,
-  addDeadLettersCommand,
-  addEventsCommand,
-  addDagsCommand,
-  addScheduleCommand,
-  addAgentsCommand,
-  addVersionsCommand,
-  addDiffCommand,
-  addMemoryCommand,
-  addWorkersCommand,
-  addSnapshotCommand,
-  addTokensCommand,
-  addDoctorCommand,
-  addProgramCommands,
-  addWorkerCommand,
+const places: readonly Place[] = [
+  { names: ['up'], load: async () => [(await import('../commands/up.ts')).addUpCommand] },
+  { names: ['apply'], load: async () => [(await import('../commands/apply.ts')).addApplyCommand] },
+  { names: ['validate'], load: async () => [(await import('../commands/validate.ts')).addValidateCommand] },
+  { names: ['run'], load: async () => [(await import('../commands/run.ts')).addRunCommand] },
+  { names: ['runs'], load: async () => [(await import('../commands/runs.ts')).addRunsCommand] },
+  { names: ['logs'], load: async () => [(await import('../commands/logs.ts')).addLogsCommand] },
+  {
+    names: ['cancel', 'retry'],
+    load: async () => {
+      const { addCancelCommand, addRetryCommand } = await import('../commands/change-run.ts');
+      return [addCancelCommand, addRetryCommand];
+    },
+  },
+  {
+    names: ['send', 'messages'],
+    load: async () => {
+      const { addMessagesCommand, addSendCommand } = await import('../commands/messages.ts');
+      return [addSendCommand, addMessagesCommand];
+    },
+  },
+  {
+    names: ['approvals', 'approve', 'reject', 'push-back'],
+    load: async () => {
+      const approvals = await import('../commands/approvals.ts');
+      const { addApprovalsCommand, addApproveCommand, addPushBackCommand, addRejectCommand } = approvals;
+      return [addApprovalsCommand, addApproveCommand, addRejectCommand, addPushBackCommand];
+    },
+  },
+  { names: ['effects'], load: async () => [(await import('../commands/effects.ts')).addEffectsCommand] },
+  { names: ['dead-letters'], load: async () => [(await import('../commands/dead-letters.ts')).addDeadLettersCommand] },
+  { names: ['events'], load: async () => [(await import('../commands/events.ts')).addEventsCommand] },
+  { names: ['dags'], load: async () => [(await import('../commands/dags.ts')).addDagsCommand] },
+  { names: ['schedule'], load: async () => [(await import('../commands/schedule.ts')).addScheduleCommand] },
+  {
+    names: ['agents', 'versions'],
+    load: async () => {
+      const { addAgentsCommand, addVersionsCommand } = await import('../commands/agents.ts');
+      return [addAgentsCommand, addVersionsCommand];
+    },
+  },
+  { names: ['diff'], load: async () => [(await import('../commands/diff.ts')).addDiffCommand] },
+  { names: ['memory'], load: async () => [(await import('../commands/memory.ts')).addMemoryCommand] },
+  { names: ['workers'], load: async () => [(await import('../commands/workers.ts')).addWorkersCommand] },
+  { names: ['snapshot'], load: async () => [(await import('../commands/snapshot.ts')).addSnapshotCommand] },
+  { names: ['tokens'], load: async () => [(await import('../commands/tokens.ts')).addTokensCommand] },
+  { names: ['doctor'], load: async () => [(await import('../commands/doctor.ts')).addDoctorCommand] },
+  {
+    names: ['coordinator', 'scheduler', 'worker'],
+    load: async () => {
+      const { addProgramCommands, addWorkerCommand } = await import('../commands/processes.ts');
+      return [addProgramCommands, addWorkerCommand];
+    },
+  },
 ];
 
-/** The `skein` command. */
-export const createProgram = (cli: Cli, version: string): Command => {
+/** The names of all commands, in the order of the help text. */
+export const commandNames: readonly string[] = places.flatMap(({ names }) => names);
+
+/**
+ * The `skein` command: with the command `asked` for only, and those that live with it, when it is one; else with all of them, so that
+ * help and suggestions know them.
+ */
+export const createProgram = async (cli: Cli, version: string, asked?: string): Promise<Command> => {
   const program = new Command('skein')
     .description('Durable DAG runs for agents.')
     .version(version)
     .showHelpAfterError('(add --help for the options)')
     .enablePositionalOptions();
-  for (const add of commands) add(program, cli);
+  const place = places.find(({ names }) => asked !== undefined && names.includes(asked));
+  for (const { load } of place === undefined ? places : [place]) {
+    for (const add of await load()) add(program, cli);
+  }
   endWithErrors(program, cli);
   return program;
 };

@@ -8,7 +8,8 @@ import { reportError, tell } from './report-error.ts';
 export const runCli = async (cli: Cli, args: readonly string[], version = '0.1.0'): Promise<number> => {
   cli.json = asksForJson(args);
   try {
-    await createProgram(cli, version).parseAsync([...args], { from: 'user' });
+    const program = await createProgram(cli, version, args[0]);
+    await program.parseAsync([...args], { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       // Help and version are answers; everything else that commander says is about how the command was called.
