@@ -46,6 +46,7 @@ import type {
 } from './memory/memory-views.ts';
 import type { ApplyPlan } from './project/apply-plan.ts';
 import type { InspectedSnapshot, SnapshotDiff } from './project/snapshot-views.ts';
+import type { Rollouts } from './rollout/rollout-api.ts';
 
 /** A run to be started. */
 export interface SubmitRun {
@@ -176,11 +177,11 @@ export interface Coordinator {
   submitRun(tenant: TenantId, submit: SubmitRun): Promise<{ readonly run: RunView; readonly created: boolean }>;
   /** Idempotent while the run is open; `illegal_transition` for a finished one. */
   cancelRun(tenant: TenantId, runId: RunId, by: string, message?: string): Promise<RunView>;
-  /** A new run that keeps what succeeded (R1). `illegal_transition` unless the run failed or was cancelled, and for a called run. `latest` takes today's versions. */
+  /** A new run that keeps what succeeded (R1). `illegal_transition` unless the run failed or was cancelled, and for a called run. `latest` takes today's versions; without it, a version that was rolled back meanwhile gives way to the active one, unless `sameVersions` is set. */
   retryRun(
     tenant: TenantId,
     runId: RunId,
-    options: { readonly latest?: boolean; readonly by: string },
+    options: { readonly latest?: boolean; readonly sameVersions?: boolean; readonly by: string },
   ): Promise<RunView>;
   getRun(tenant: TenantId, runId: RunId): Promise<RunView>;
   /** The run as soon as it is finished, or as it is after `waitMs` or when the signal aborts. */
@@ -359,6 +360,8 @@ export interface Coordinator {
     token: string,
     kind: TokenKind,
   ): Promise<{ readonly tenant: TenantId; readonly tokenId: string; readonly name: string }>;
+
+  readonly rollouts: Rollouts;
 
   readiness(): Readiness;
 }

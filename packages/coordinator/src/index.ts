@@ -34,5 +34,24 @@ export type {
   PlannedPart,
 } from './project/apply-plan.ts';
 export type { InspectedSnapshot, SnapshotDiff } from './project/snapshot-views.ts';
+export type {
+  ArmView,
+  By,
+  MetricResult,
+  PatchRollout,
+  PostScore,
+  ReplayInput,
+  ReplayView,
+  RolloutForecast,
+  RolloutResults,
+  Rollouts,
+  RolloutView,
+  RuleInput,
+  ScorerInput,
+  StartRollout,
+  StepInput,
+  WebhookBody,
+  Weight,
+} from './rollout/rollout-api.ts';
 export type { FireSchedulesDeps, Scheduler, ScheduleSource } from './schedule/fire-schedules.ts';
 export { createScheduler } from './schedule/fire-schedules.ts';

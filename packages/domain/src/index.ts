@@ -12,6 +12,7 @@ export type {
   ToolsContent,
 } from './agent/agent-content.ts';
 export { defaultAgentLimits } from './agent/agent-content.ts';
+export type { AgentSettings, DeclaredScorer } from './agent/agent-settings.ts';
 export type { ExpandedAgent, VersionChange } from './agent/diff-agents.ts';
 export { diffAgents } from './agent/diff-agents.ts';
 export type { LineDiff } from './agent/diff-lines.ts';
@@ -40,6 +41,7 @@ export type {
   ToolCallView,
   TurnView,
 } from './checkpoint/effect-view.ts';
+export type { Playback } from './checkpoint/playback.ts';
 export type { BodyReader } from './checkpoint/step-detail.ts';
 export { stepDetailOf } from './checkpoint/step-detail.ts';
 export { calledNamesOf, isChosenCall, outputNamesOfDag } from './dag/called-dags.ts';
@@ -145,7 +147,41 @@ export type { Result } from './result/result.ts';
 export { err, ok } from './result/result.ts';
 export type { VersionChoices } from './rollout/decide-version.ts';
 export { decideVersion } from './rollout/decide-version.ts';
+export type { Evidence, JudgeInput, Verdict } from './rollout/evidence.ts';
 export { positionCount, rolloutPosition } from './rollout/rollout-position.ts';
+export type {
+  BuiltinMetric,
+  EvidenceSummary,
+  Explanation,
+  ForcedUnit,
+  Metric,
+  MetricScale,
+  RolloutActor,
+  RolloutArm,
+  RolloutEvent,
+  RolloutEventType,
+  RolloutId,
+  RolloutMemory,
+  RolloutReason,
+  RolloutRecord,
+  RolloutRule,
+  RolloutStatus,
+  RolloutStep,
+  RolloutType,
+  RolloutUnit,
+  Scorer,
+  Segment,
+  TestSummary,
+} from './rollout/rollout-record.ts';
+export { totalParts } from './rollout/rollout-record.ts';
+export type {
+  AgentFreeze,
+  RolloutExposure,
+  RolloutTally,
+  RolloutValue,
+  Score,
+  TallyKind,
+} from './rollout/routing-tables.ts';
 export { checkAppend } from './run/append-shape.ts';
 export { createRunState, findTarget } from './run/create-run-state.ts';
 export { decide } from './run/decide.ts';
@@ -162,6 +198,7 @@ export type { KeptStep, RunCommand } from './run/run-command.ts';
 export type {
   AgentDecision,
   CallTargets,
+  DecisionSource,
   LossReason,
   RecordedResult,
   RunFact,

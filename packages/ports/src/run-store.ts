@@ -3,6 +3,8 @@ import type {
   DeliveryEvent,
   Digest,
   JsonObject,
+  RolloutExposure,
+  RolloutTally,
   RunFact,
   RunId,
   RunSource,
@@ -72,6 +74,10 @@ export interface AppendRequest {
   readonly deadLetters?: readonly DeadLetter[];
   /** Numbered and inserted in the same commit. */
   readonly events?: readonly DeliveryEvent[];
+  /** Units that this append exposes to an arm; numbered in order of assignment, each unit once per rollout. */
+  readonly exposures?: readonly RolloutExposure[];
+  /** How this admission stood to the live rollouts of its agents: counted. */
+  readonly tallies?: readonly RolloutTally[];
 }
 
 /** Outcome of one append. Losing a race is an answer, not an exception. */

@@ -27,7 +27,7 @@ export interface LeaseState {
 export interface CancelState {
   readonly at: number;
   readonly by: string;
-  readonly reason: 'requested' | 'timeout';
+  readonly reason: 'requested' | 'timeout' | 'rolled_back';
   readonly message?: string;
 }
 

@@ -10,6 +10,8 @@ export interface Usage {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly schemaRepairs: number;
+  /** Tool calls that ended in an error; absent from workers that do not count them. */
+  readonly toolErrors?: number;
   readonly costUsd?: number;
   /** `provider/model` that answered. */
   readonly model?: string;
