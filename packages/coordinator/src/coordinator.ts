@@ -85,6 +85,8 @@ export interface ApplyProject {
   readonly candidate?: boolean;
   /** Validate and say what would change; change nothing. */
   readonly dryRun: boolean;
+  /** Who is named as having ended the rollouts of agents that get another active version. */
+  readonly by?: string;
 }
 
 /** What an apply did, or would do. */
@@ -301,9 +303,10 @@ export interface Coordinator {
   listVersions(tenant: TenantId, agentId: string): Promise<readonly AgentVersion[]>;
   /**
    * A version is named by its id, its alias, or at least 6 hex digits with which its id begins. Throws `not_found`, and
-   * `invalid_argument` with `details.candidates` when more than one begins so.
+   * `invalid_argument` with `details.candidates` when more than one begins so. A live rollout of the agent ends in the same transaction,
+   * cancelled by `by`, when another version becomes active (I6).
    */
-  activateVersion(tenant: TenantId, agentId: string, version: string): Promise<AgentVersion>;
+  activateVersion(tenant: TenantId, agentId: string, version: string, by?: string): Promise<AgentVersion>;
   /** Versions are named as for `activateVersion`. */
   diffAgentVersions(tenant: TenantId, agentId: string, from: string, to: string): Promise<AgentVersionDiff>;
   /** By digest, or by at least 6 hex digits with which it begins. Throws like `activateVersion`. */

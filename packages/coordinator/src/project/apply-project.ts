@@ -3,6 +3,7 @@ import { cleanMemoryText, DomainError, maxMemoryBytes, utf8Length } from '@skein
 import type { Publication } from '@skein/ports';
 import type { ApplyProject, ApplyResult, ScheduleView } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
+import { endsOf, withEnds } from '../rollout/superseded.ts';
 import { agentsToActivate } from './agents-to-activate.ts';
 import { planApply } from './plan-apply.ts';
 import { published } from './published.ts';
@@ -19,6 +20,16 @@ const candidatesOf = async (
   );
   return agents
     .filter(({ versionId, content: { agentId } }) => !activate.includes(agentId) && active.get(agentId) !== versionId)
+    .map(({ content }) => content.agentId);
+};
+
+/** Agents that have an active version and get another one. */
+const changing = async (engine: Engine, { tenant, agents, activate }: Publication): Promise<readonly string[]> => {
+  const active = new Map(
+    (await engine.deps.projects.listAgents(tenant)).map((one) => [one.agentId, one.activeVersionId]),
+  );
+  return agents
+    .filter(({ versionId, content: { agentId } }) => activate.includes(agentId) && active.get(agentId) !== versionId)
     .map(({ content }) => content.agentId);
 };
 
@@ -65,8 +76,15 @@ export const applyProject = async (engine: Engine, tenant: TenantId, apply: Appl
   };
   const { plan, result: expected } = await planApply(engine, publication);
   if (apply.dryRun) return { ...expected, dryRun: true, warnings, plan };
-  const result = await engine.deps.projects.publish(publication);
+  const { ended, result } = await withEnds(async () => {
+    const endsRollouts = await endsOf(engine, tenant, await changing(engine, publication), apply.by ?? 'operator');
+    const done = await engine.deps.projects.publish(
+      endsRollouts.length === 0 ? publication : { ...publication, endsRollouts },
+    );
+    return { ended: endsRollouts, result: done };
+  });
   published(engine, tenant);
+  for (const { record } of ended) engine.evaluator.wake(tenant, record.id);
   return { ...result, dryRun: false, warnings, plan };
 };
 
