@@ -3,7 +3,7 @@ import { type Coordinator, createCoordinator, defaultCoordinatorConfig } from '@
 import { DomainError, defaultTenant } from '@skein/domain';
 import { serveGateway } from '@skein/grpc';
 import { createHttpServer } from '@skein/http';
-import { createProjectReader } from '@skein/language';
+import { createExpressions, createProjectReader } from '@skein/language';
 import type { Log } from '@skein/ports';
 import { readProjectFolder } from '@skein/sdk';
 import { openSqlStores } from '@skein/store-sql';
@@ -69,6 +69,7 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
         meter,
         ...stores,
         projectReader: createProjectReader({ hasher }),
+        expressions: createExpressions(),
         secretValues: createSecretSource(config.secrets.values, config.secrets.folder),
       },
       {

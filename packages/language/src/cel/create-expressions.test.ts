@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { createExpressions } from './create-expressions.ts';
+
+const expressions = createExpressions();
+const scorerVariables = ['outputs', 'status', 'durationMs', 'usage', 'params'];
+const valueOf = (text: string, outputs: unknown = {}): unknown =>
+  expressions
+    .compile(text, scorerVariables)
+    .evaluate({ outputs, status: 'succeeded', durationMs: 40, usage: { turns: 2 }, params: {} });
+
+describe('an expression', () => {
+  test('gives plain numbers and booleans, whole literals mix with numbers of JSON', () => {
+    expect(valueOf('outputs.n + 1', { n: 4 })).toBe(5);
+    expect(valueOf('outputs.n / 8', { n: 4 })).toBe(0.5);
+    expect(valueOf('1 - outputs.n / 10', { n: 4 })).toBeCloseTo(0.6);
+    expect(valueOf('size(outputs.list)', { list: [1, 2, 3] })).toBe(3);
+    expect(valueOf('status == "succeeded" && usage.turns <= 2')).toBe(true);
+    expect(valueOf('has(outputs.answer) ? 1.0 : 0.0')).toBe(0);
+    expect(valueOf('outputs.list.exists(x, x > 2)', { list: [1, 2, 3] })).toBe(true);
+  });
+
+  test('that does not parse, or names an unknown variable, is refused before it runs', () => {
+    for (const text of ['outputs.', '1 +', 'secret > 1', 'outputs.a == 1 ? 1 : "no"', '', 'a'.repeat(5_000)]) {
+      expect(() => expressions.compile(text, scorerVariables), text).toThrow(
+        expect.objectContaining({ code: 'invalid_argument' }),
+      );
+    }
+    expect(() => expressions.compile('outputs.a > 1', ['context'])).toThrow(
+      expect.objectContaining({ code: 'invalid_argument' }),
+    );
+  });
+
+  test('that has no value over what it is given says so', () => {
+    for (const text of ['outputs.missing.deep', 'outputs.text + 1', 'outputs.constructor', 'outputs.__proto__']) {
+      expect(() => valueOf(text, { text: 'x' }), text).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+    }
+  });
+
+  test('reaches nothing of the program that runs it', () => {
+    for (const text of ['process', 'globalThis', 'outputs.constructor("return 1")()']) {
+      expect(() => valueOf(text), text).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+    }
+  });
+
+  test('cannot take unbounded time', () => {
+    const refused = [
+      'outputs.text.matches("(a+)+$")',
+      'cel.bind(x, [1], x + x) == []',
+      'outputs.l.all(a, outputs.l.all(b, outputs.l.all(c, a + b == c)))',
+      `${'('.repeat(200)}1${')'.repeat(200)}`,
+      Array.from({ length: 400 }, () => '1').join('+'),
+    ];
+    for (const text of refused) {
+      expect(() => expressions.compile(text, scorerVariables), text).toThrow(
+        expect.objectContaining({ code: 'invalid_argument' }),
+      );
+    }
+    const long = { l: Array.from({ length: 3_000 }, (_, index) => index) };
+    expect(() => valueOf('outputs.l.exists(a, outputs.l.exists(b, a + b < 0))', long)).toThrow(
+      expect.objectContaining({ code: 'invalid_argument' }),
+    );
+    expect(valueOf('outputs.l.exists(a, a > 2998)', long)).toBe(true);
+  });
+});

@@ -1,0 +1,54 @@
+import { DomainError } from '@skein/domain';
+import type { Expression, Expressions } from '@skein/ports';
+import { celEnvironment } from './cel-environment.ts';
+import { countNodes, nestingOf } from './expression-bounds.ts';
+import { findExpressionProblem } from './expression-problem.ts';
+
+/** Nodes of the values that an expression may look at, and at most so many when it loops within a loop: so that it ends in well under a second. */
+const maxNodes = 200_000;
+const maxNodesNested = 2_000;
+
+/** Compiled texts that are kept. */
+const maxCompiled = 1_000;
+
+const invalid = (message: string, text: string): DomainError =>
+  new DomainError('invalid_argument', message, { expression: text.slice(0, 200) });
+
+const compile = (text: string, variables: readonly string[]): Expression => {
+  const problem = findExpressionProblem(text, variables);
+  if (problem !== undefined) throw invalid(problem.message, text);
+  const program = celEnvironment(variables).parse(text);
+  const limit = nestingOf(program.ast) > 1 ? maxNodesNested : maxNodes;
+  return {
+    evaluate: (values) => {
+      if (countNodes(values, limit) > limit) throw invalid(`the values have more than ${limit} nodes`, text);
+      let result: unknown;
+      try {
+        result = program({ ...values });
+      } catch (thrown) {
+        const cause = thrown as { readonly summary?: string; readonly message?: string };
+        throw invalid(`the expression has no value: ${cause.summary ?? cause.message ?? 'unknown error'}`, text);
+      }
+      return typeof result === 'bigint' ? Number(result) : result;
+    },
+  };
+};
+
+/**
+ * CEL: no side effects, bounded in length, depth, loops within loops and the size of what it looks at. `matches` and `cel.bind` are left out,
+ * because neither can be bounded. Numbers of JSON are doubles; whole literals mix with them (`outputs.n + 1`).
+ */
+export const createExpressions = (): Expressions => {
+  const compiled = new Map<string, Expression>();
+  return {
+    compile: (text, variables) => {
+      const key = `${variables.join(',')}\n${text}`;
+      const known = compiled.get(key);
+      if (known !== undefined) return known;
+      const made = compile(text, variables);
+      if (compiled.size >= maxCompiled) compiled.clear();
+      compiled.set(key, made);
+      return made;
+    },
+  };
+};
