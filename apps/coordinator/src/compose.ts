@@ -20,6 +20,7 @@ import type { Config } from './config.ts';
 import { ensureToken } from './first-tokens.ts';
 import type { HealthReport } from './health/health-messages.ts';
 import { serveHealth } from './health/health-server.ts';
+import { createWebhookSender } from './webhooks/create-webhook-sender.ts';
 
 /** A coordinator that serves. */
 export interface RunningCoordinator {
@@ -70,6 +71,7 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
         ...stores,
         projectReader: createProjectReader({ hasher }),
         expressions: createExpressions(),
+        ...(config.webhooks === undefined ? {} : { webhooks: createWebhookSender(config.webhooks) }),
         secretValues: createSecretSource(config.secrets.values, config.secrets.folder),
       },
       {

@@ -43,6 +43,7 @@ import { waitRun } from './query/wait-run.ts';
 import { watchRun } from './query/watch-run.ts';
 import { createRollouts } from './rollout/create-rollouts.ts';
 import { Evaluator } from './rollout/evaluator.ts';
+import { WebhookLoop } from './rollout/webhook-loop.ts';
 import { OpenCalls } from './run/open-calls.ts';
 import { RunTable } from './run/run-table.ts';
 import { wakeRun } from './run/run-turn.ts';
@@ -68,6 +69,7 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
   const sealed = new SealedSnapshots(deps.snapshots, pauseOf(deps.clock));
   const wake: Engine['wake'] = (actor) => wakeRun(engine, actor);
   let evaluator: Evaluator | undefined;
+  let webhooks: WebhookLoop | undefined;
   const engine: Engine = {
     deps,
     config,
@@ -100,6 +102,10 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
     get evaluator(): Evaluator {
       evaluator ??= new Evaluator(engine);
       return evaluator;
+    },
+    get webhooks(): WebhookLoop {
+      webhooks ??= new WebhookLoop(engine);
+      return webhooks;
     },
     values: new LRUCache<string, NonNullable<JsonValue>>({ maxSize: maxValueBytes }),
     wake,

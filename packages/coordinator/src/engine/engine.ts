@@ -9,6 +9,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { DagCache } from '../project/dag-cache.ts';
 import type { RunWatchers } from '../query/run-watchers.ts';
 import type { Evaluator } from '../rollout/evaluator.ts';
+import type { WebhookLoop } from '../rollout/webhook-loop.ts';
 import type { OpenCalls } from '../run/open-calls.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import type { RunTable } from '../run/run-table.ts';
@@ -43,6 +44,7 @@ export interface Engine {
   readonly health: Health;
   readonly store: StoreGate;
   readonly evaluator: Evaluator;
+  readonly webhooks: WebhookLoop;
   /** Parsed values of blobs, by tenant and digest. */
   readonly values: LRUCache<string, NonNullable<JsonValue>>;
   /** Gives the run a turn at the end of the current callback. */

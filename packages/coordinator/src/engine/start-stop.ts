@@ -36,6 +36,7 @@ export const startCoordinator = async (engine: Engine): Promise<void> => {
   const stopCollecting = startCollecting(engine);
   const stopRetention = startRetention(engine);
   engine.evaluator.start();
+  engine.webhooks.start();
   const unsubscribe = engine.deps.queue.onAvailable(() => {
     if (engine.window.room > 0) fillWindow(engine);
   });
@@ -45,6 +46,7 @@ export const startCoordinator = async (engine: Engine): Promise<void> => {
     stopCollecting();
     stopRetention();
     engine.evaluator.stop();
+    engine.webhooks.stop();
     engine.store.close();
     unsubscribe();
     engine.health.stop();
