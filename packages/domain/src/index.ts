@@ -145,9 +145,14 @@ export { referenceText, renderTemplate } from './reference/render-template.ts';
 export { renderValue, wholeReference } from './reference/render-value.ts';
 export type { Result } from './result/result.ts';
 export { err, ok } from './result/result.ts';
-export type { VersionChoices } from './rollout/decide-version.ts';
+export type { RolloutCommand } from './rollout/decide-rollout.ts';
+export { decideRollout } from './rollout/decide-rollout.ts';
+export type { VersionChoices, VersionDecision } from './rollout/decide-version.ts';
 export { decideVersion } from './rollout/decide-version.ts';
 export type { Evidence, JudgeInput, Verdict } from './rollout/evidence.ts';
+export { explainEvent, explainRollout } from './rollout/explain-rollout.ts';
+export type { ForcedRequest, NewRollout, StepRequest } from './rollout/new-rollout.ts';
+export { newRollout } from './rollout/new-rollout.ts';
 export { positionCount, rolloutPosition } from './rollout/rollout-position.ts';
 export type {
   BuiltinMetric,
@@ -174,6 +179,7 @@ export type {
   TestSummary,
 } from './rollout/rollout-record.ts';
 export { totalParts } from './rollout/rollout-record.ts';
+export { isLive, isTerminalRollout } from './rollout/rollout-status.ts';
 export type {
   AgentFreeze,
   RolloutExposure,
@@ -182,6 +188,20 @@ export type {
   Score,
   TallyKind,
 } from './rollout/routing-tables.ts';
+export type { RuleRequest } from './rollout/rule-defaults.ts';
+export { completeRule, defaultRules } from './rollout/rule-defaults.ts';
+export {
+  canarySegments,
+  initialSegments,
+  maxArms,
+  maxSegments,
+  pickArm,
+  retarget,
+  routingSegments,
+} from './rollout/segments.ts';
+export type { Sha256, UnitPlace } from './rollout/unit-place.ts';
+export { isSampled, isUnit, placeUnit, unitOf } from './rollout/unit-place.ts';
+export { formatPercent, formatWeight, parseWeight, partsOf, weightProblem } from './rollout/weights.ts';
 export { checkAppend } from './run/append-shape.ts';
 export { createRunState, findTarget } from './run/create-run-state.ts';
 export { decide } from './run/decide.ts';
