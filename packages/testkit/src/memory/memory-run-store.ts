@@ -12,6 +12,7 @@ import {
 import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
 import type { MemoryDeliveryStore } from './memory-delivery-store.ts';
 import type { MemoryMemoryStore } from './memory-memory-store.ts';
+import type { MemoryRolloutUnits } from './memory-rollout-units.ts';
 import type { MemorySnapshotStore } from './memory-snapshot-store.ts';
 
 interface StoredRun {
@@ -34,6 +35,7 @@ export class MemoryRunStore implements RunStore {
   readonly #snapshots: MemorySnapshotStore;
   readonly #memory: MemoryMemoryStore;
   readonly #delivery: MemoryDeliveryStore;
+  readonly #units: MemoryRolloutUnits | undefined;
   readonly #runs = new Map<string, StoredRun>();
   readonly #requests = new Map<string, { readonly runId: RunId; readonly bodyDigest: string }>();
   readonly #fires = new Map<string, RunId>();
@@ -42,10 +44,12 @@ export class MemoryRunStore implements RunStore {
     readonly snapshots: MemorySnapshotStore;
     readonly memory: MemoryMemoryStore;
     readonly delivery: MemoryDeliveryStore;
+    readonly units?: MemoryRolloutUnits;
   }) {
     this.#snapshots = deps.snapshots;
     this.#memory = deps.memory;
     this.#delivery = deps.delivery;
+    this.#units = deps.units;
   }
 
   async append(request: AppendRequest): Promise<AppendOutcome> {
@@ -57,6 +61,8 @@ export class MemoryRunStore implements RunStore {
     this.#count(request, before);
     this.#memory.propose(request.tenant, request.proposals ?? []);
     this.#delivery.record(request.deadLetters ?? [], request.events ?? []);
+    this.#units?.expose(request.tenant, request.exposures ?? []);
+    this.#units?.tally(request.tenant, request.tallies ?? []);
     return outcome;
   }
 

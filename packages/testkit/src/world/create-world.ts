@@ -5,6 +5,7 @@ import type { AppendOutcome, Hasher, IdSource, Meter, Random } from '@skein/port
 import type { WorkerEndpoint } from '@skein/worker';
 import { createWorkerEndpoint } from '@skein/worker';
 import { FakeClock } from '../fake-clock.ts';
+import { createFakeExpressions } from '../fake-expressions.ts';
 import type { Faults } from '../gateway/faulty-gateway.ts';
 import type { MemoryStores } from '../memory/memory-stores.ts';
 import { createMemoryStores } from '../memory/memory-stores.ts';
@@ -314,6 +315,8 @@ export class World {
       memory: faultyPort(stores.memory, deps),
       snapshots: faultyPort(stores.snapshots, deps),
       delivery: faultyPort(stores.delivery, deps),
+      rollouts: faultyPort(stores.rollouts, deps),
+      expressions: createFakeExpressions(),
       blobs: faultyPort(stores.blobs, deps),
       logs: faultyPort(stores.logs, deps, ['append']),
       tokens: faultyPort(stores.tokens, deps),

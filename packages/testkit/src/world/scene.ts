@@ -4,6 +4,7 @@ import type { Dag, RunFact, TaskOffer, TaskOutcome, TaskRef, ValueRef, WorkerInf
 import { defaultTenant } from '@skein/domain';
 import type { AppendRequest, CoordinatorMessage, RunStore, StreamLink, WorkerMessage } from '@skein/ports';
 import { FakeClock } from '../fake-clock.ts';
+import { createFakeExpressions } from '../fake-expressions.ts';
 import type { MemoryStores } from '../memory/memory-stores.ts';
 import { createMemoryStores } from '../memory/memory-stores.ts';
 import type { LoggedLine } from '../memory-log.ts';
@@ -264,6 +265,7 @@ export class Scene {
       meter: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
       ...stores,
       runs,
+      expressions: createFakeExpressions(),
       projectReader: { read: () => ({ ok: false, error: [{ message: 'no files here' }] }) },
       ...this.#options.deps,
     };
