@@ -161,4 +161,16 @@ export const cancelRunBody = z
   .openapi('CancelRun');
 
 /** Body of `POST …/retry`. */
-export const retryRunBody = z.strictObject({ latest: z.boolean().optional() }).optional().openapi('RetryRun');
+export const retryRunBody = z
+  .strictObject({
+    latest: z.boolean().optional().openapi({ description: "Take today's DAG and agent versions." }),
+    sameVersions: z.boolean().optional().openapi({
+      description: 'Keep the versions of the run also where one was rolled back meanwhile.',
+    }),
+  })
+  .refine(({ latest, sameVersions }) => !(latest === true && sameVersions === true), {
+    path: ['sameVersions'],
+    message: 'contradicts latest: give one of them',
+  })
+  .optional()
+  .openapi('RetryRun');
