@@ -63,7 +63,15 @@ describe('an answer', () => {
     expect(await run()).toEqual({
       outcome: { status: 'succeeded' },
       outputs: { text: 'All good.' },
-      usage: { turns: 1, toolCalls: 0, inputTokens: 10, outputTokens: 5, schemaRepairs: 0, model: 'offline/rules-1' },
+      usage: {
+        turns: 1,
+        toolCalls: 0,
+        inputTokens: 10,
+        outputTokens: 5,
+        schemaRepairs: 0,
+        toolErrors: 0,
+        model: 'offline/rules-1',
+      },
     });
     expect(context.startedCount()).toBe(1);
     expect(context.logged()).toBe('All good.\n');
@@ -134,6 +142,19 @@ describe('an answer', () => {
     );
     expect((await run()).outputs).toEqual({ colour: 'red' });
     expect([...toolHost.files.keys()]).toEqual(['a']);
+  });
+
+  test('tool calls that ended in an error are counted in the usage', async () => {
+    const read = (path: string, id: string) => call('read', { path }, id);
+    const { run } = setUp(
+      [
+        { toolCalls: [read('nowhere', '1'), call('write', { path: 'a', content: 'x' }, '2')] },
+        { toolCalls: [read('nowhere', '3'), read('a', '4')] },
+        { text: 'done' },
+      ],
+      { parts: tools('read', 'write') },
+    );
+    expect((await run()).usage).toMatchObject({ toolCalls: 4, toolErrors: 2 });
   });
 
   test('NUL and lone surrogates are cleaned from the answer', async () => {
