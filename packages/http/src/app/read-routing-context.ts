@@ -52,13 +52,19 @@ const readObject = (context: Context<ApiEnv>): { [field: string]: JsonObject[str
     value = parseJson(text);
   } catch (error) {
     if (!isDomainError(error)) throw error;
-    throw refused(jsonHeader, error.message.replace(/the body\b/, 'it').replace(/ (?:in|of) (?:a|it)( body)?$/, ''));
+    throw refused(jsonHeader, saidOfHeader(error.message));
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw refused(jsonHeader, 'must be a JSON object');
   }
   return { ...value };
 };
+
+/** What the parser says of a body, said of the header. */
+const saidOfHeader = (message: string): string =>
+  message.startsWith('the body ')
+    ? message.slice('the body '.length)
+    : `is not usable: ${message.replace(/ (?:of the|in a) body$/, '')}`;
 
 const readHeader = (context: Context<ApiEnv>, name: string, maxChars: number): string | undefined => {
   if (timesSent(context, name) > 1) throw refused(name, 'is there more than once');
