@@ -42,6 +42,7 @@ export type {
   TurnView,
 } from './checkpoint/effect-view.ts';
 export type { Playback } from './checkpoint/playback.ts';
+export { maxPlaybackBytes, parsePlayback, unrecordedTools } from './checkpoint/playback.ts';
 export type { BodyReader } from './checkpoint/step-detail.ts';
 export { stepDetailOf } from './checkpoint/step-detail.ts';
 export { calledNamesOf, isChosenCall, outputNamesOfDag } from './dag/called-dags.ts';
