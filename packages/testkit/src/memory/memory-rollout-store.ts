@@ -88,12 +88,11 @@ export class MemoryRolloutStore implements RolloutStore {
     if (before === undefined) return { status: 'conflict' };
     if (!this.mayReplace(change)) return { status: 'conflict', current: structuredClone(before) };
     const active = this.#pointers.active(tenant, agentId);
+    const stale = { status: 'stale', current: structuredClone(before) } as const;
+    if (before.status === 'draft' && isLive(record) && active !== record.stableVersionId) return stale;
     const other = isLive(record) ? this.liveOf(tenant, agentId, id) : undefined;
     if (other !== undefined) return { status: 'conflict', current: structuredClone(other) };
-    const begins = before.status === 'draft' && isLive(record);
-    if ((begins && active !== record.stableVersionId) || (activates !== undefined && active !== activates.expected)) {
-      return { status: 'stale', current: structuredClone(before) };
-    }
+    if (activates !== undefined && active !== activates.expected) return stale;
     this.write(change);
     if (activates !== undefined) this.#pointers.activate(tenant, agentId, activates.versionId);
     this.#memory.raiseRevision(tenant);

@@ -81,7 +81,7 @@ export class MemoryRolloutUnits {
       const place = `${seq}\u0000${metric}`;
       if (unit === undefined || writtenAt.has(place)) continue;
       writtenAt.set(place, at);
-      units[seq - 1] = { ...unit, values: { ...unit.values, [metric]: value } };
+      units[seq - 1] = { ...unit, values: { ...unit.values, [metric]: value === null ? null : value + 0 } };
       written += 1;
     }
     return written;
