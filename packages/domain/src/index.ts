@@ -197,7 +197,7 @@ export type {
   TallyKind,
 } from './rollout/routing-tables.ts';
 export type { RuleRequest } from './rollout/rule-defaults.ts';
-export { completeRule, defaultRules } from './rollout/rule-defaults.ts';
+export { completeRule, completeRules, defaultRules, metricKind, scorerOfMetric } from './rollout/rule-defaults.ts';
 export {
   canarySegments,
   initialSegments,

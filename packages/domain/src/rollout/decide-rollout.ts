@@ -1,7 +1,18 @@
 import { DomainError } from '../errors/domain-error.ts';
 import type { ForcedRequest } from './new-rollout.ts';
-import type { EvidenceSummary, RolloutActor, RolloutEvent, RolloutReason, RolloutRecord } from './rollout-record.ts';
+import { applyChange } from './rollout-changes.ts';
+import { eventOf } from './rollout-event.ts';
+import { type Move, moves } from './rollout-moves.ts';
+import type {
+  EvidenceSummary,
+  RolloutActor,
+  RolloutEvent,
+  RolloutReason,
+  RolloutRecord,
+  RolloutStatus,
+} from './rollout-record.ts';
 import type { RuleRequest } from './rule-defaults.ts';
+import { routingSegments, stableParts } from './segments.ts';
 
 /**
  * What can be done to a rollout. `evidence` is that of the decision; it is kept in the record, also beyond its end.
@@ -53,12 +64,102 @@ export type RolloutCommand =
   /** rolled_back: the run policy is done. The one write to a terminal record; it removes `policyPending` and nothing else. */
   | { readonly type: 'policy_done' };
 
-/** The record and the event of a command: pure. Throws `illegal_transition` where the status does not allow it. */
+/** Epochs that a record keeps; changes that raise the exposure are refused a little earlier, so that ends always fit. */
+const maxEpochs = 512;
+const reservedEpochs = 2;
+
+/** The statuses in which a command is possible. */
+const allowed: { readonly [type in RolloutCommand['type']]: readonly RolloutStatus[] } = {
+  activate: ['draft'],
+  set_weight: ['draft', 'active', 'paused'],
+  change: ['draft', 'active', 'paused'],
+  advance: ['active'],
+  approve: ['active', 'paused'],
+  pause: ['active'],
+  resume: ['paused'],
+  promote: ['active', 'paused'],
+  complete: ['active'],
+  rollback: ['draft', 'active', 'paused'],
+  cancel: ['draft', 'active', 'paused'],
+  breached: ['active', 'paused'],
+  replay: ['draft'],
+  policy_done: ['rolled_back'],
+};
+
+/**
+ * The record and the event of a command: pure. The revision rises by one (I2), the epoch when routing changes, a pause or a resume among that.
+ * Throws `illegal_transition` where status or plan does not allow it (a terminal record never changes, I3), `invalid_argument` or
+ * `unprocessable` for what a command carries, the latter also when weights were changed too often.
+ */
 export const decideRollout = (
-  _record: RolloutRecord,
-  _command: RolloutCommand,
-  _by: RolloutActor,
-  _now: number,
+  record: RolloutRecord,
+  command: RolloutCommand,
+  by: RolloutActor,
+  now: number,
 ): { readonly record: RolloutRecord; readonly event: RolloutEvent } => {
-  throw new DomainError('unimplemented', 'not there yet');
+  if (!allowed[command.type].includes(record.status)) {
+    throw new DomainError('illegal_transition', `a rollout that is ${record.status} takes no ${command.type}`, {
+      status: record.status,
+      command: command.type,
+    });
+  }
+  const at = Math.max(now, record.updatedAt);
+  const move = command.type === 'change' ? applyChange(record, command, at) : moveOf(record, command, by, at);
+  const evidence = 'evidence' in command ? command.evidence : undefined;
+  const written: RolloutRecord = {
+    ...move.record,
+    revision: record.revision + 1,
+    updatedAt: at,
+    // Who ended it stays known.
+    lastActor: command.type === 'policy_done' ? record.lastActor : by,
+    ...(evidence === undefined ? {} : { evidence }),
+  };
+  const next = withEpoch(record, written, move.raises === true, at);
+  return { record: next, event: eventOf(next, move.type, move.reason, by, evidence, move.rule) };
+};
+
+const moveOf = (
+  record: RolloutRecord,
+  command: Exclude<RolloutCommand, { readonly type: 'change' }>,
+  by: RolloutActor,
+  at: number,
+): Move => {
+  // The table has one function per command type.
+  const move = moves[command.type] as (
+    record: RolloutRecord,
+    command: RolloutCommand,
+    by: RolloutActor,
+    at: number,
+  ) => Move;
+  return move(record, command, by, at);
+};
+
+const withEpoch = (before: RolloutRecord, after: RolloutRecord, raises: boolean, at: number): RolloutRecord => {
+  const isToggle = (before.status === 'paused') !== (after.status === 'paused') && !isOver(after);
+  if (!isToggle && sameRouting(before, after)) return after;
+  if (raises && after.epochs.length >= maxEpochs - reservedEpochs) {
+    throw new DomainError('unprocessable', 'the weights were changed too often: start a new rollout', {
+      limit: maxEpochs - reservedEpochs,
+    });
+  }
+  const epoch = before.epoch + 1;
+  return { ...after, epoch, epochs: [...after.epochs, { epoch, at, parts: routedParts(after) }] };
+};
+
+const isOver = ({ status }: RolloutRecord): boolean => allowed.cancel.every((one) => one !== status);
+
+const routedParts = (record: RolloutRecord): readonly number[] =>
+  record.status === 'active' || record.status === 'completed'
+    ? record.arms.map((arm) => arm.parts)
+    : stableParts(record.arms);
+
+const sameRouting = (before: RolloutRecord, after: RolloutRecord): boolean => {
+  const [a, b] = [routingSegments(before), routingSegments(after)];
+  return (
+    a.length === b.length &&
+    a.every((segment, index) => {
+      const other = b[index];
+      return other !== undefined && segment.lo === other.lo && segment.hi === other.hi && segment.arm === other.arm;
+    })
+  );
 };

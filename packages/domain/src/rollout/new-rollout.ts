@@ -1,15 +1,25 @@
-import { DomainError } from '../errors/domain-error.ts';
+import type { Problem } from '../errors/domain-error.ts';
 import type { TenantId, VersionId } from '../identity/ids.ts';
-import type {
-  RolloutActor,
-  RolloutEvent,
-  RolloutId,
-  RolloutMemory,
-  RolloutRecord,
-  RolloutType,
-  Scorer,
+import { completeArms } from './arms.ts';
+import { completeForced } from './forced-units.ts';
+import { completeSteps, defaultStepWeights, planProblems } from './plan.ts';
+import { eventOf } from './rollout-event.ts';
+import { refuseProblems } from './rollout-problems.ts';
+import {
+  type RolloutActor,
+  type RolloutEvent,
+  type RolloutId,
+  type RolloutMemory,
+  type RolloutRecord,
+  type RolloutType,
+  type Scorer,
+  totalParts,
 } from './rollout-record.ts';
-import type { RuleRequest } from './rule-defaults.ts';
+import { completeRules, type RuleRequest } from './rule-defaults.ts';
+import { ruleProblems } from './rule-problems.ts';
+import { initialSegments, stableParts } from './segments.ts';
+import { settingProblems } from './setting-problems.ts';
+import { parseWeight } from './weights.ts';
 
 /** A step of a plan as it is asked for; `weight` is the candidate's share. */
 export interface StepRequest {
@@ -75,10 +85,77 @@ export interface NewRollout {
   readonly draft?: boolean;
 }
 
+const defaultHorizonMs = 30 * 86_400_000;
+
 /**
  * A rollout at revision 1 with its event. Throws `invalid_argument` for shape, else `unprocessable` for what can never work;
  * either with every problem in `details.problems`, each with its field.
  */
-export const newRollout = (_input: NewRollout): { readonly record: RolloutRecord; readonly event: RolloutEvent } => {
-  throw new DomainError('unimplemented', 'not there yet');
+export const newRollout = (input: NewRollout): { readonly record: RolloutRecord; readonly event: RolloutEvent } => {
+  const horizonMs = input.horizonMs ?? defaultHorizonMs;
+  const alpha = input.alpha ?? 0.01;
+  const requested = stepsOf(input);
+  const problems: Problem[] = [...settingProblems(input), ...planProblems(requested, horizonMs)];
+  const arms = completeArms(input, requested, problems);
+  const forced = completeForced(input.forced ?? [], arms, input.at, problems);
+  const scorers = input.scorers ?? [];
+  const rules = completeRules(input.rules, scorers);
+  const setting = { scorers, alpha, candidates: Math.max(1, arms.length - 1), planned: requested.length > 0 };
+  problems.push(...ruleProblems(rules, setting));
+  refuseProblems(problems);
+
+  const status = input.draft === true || input.replayId !== undefined ? 'draft' : 'active';
+  const parts = arms.map((arm) => arm.parts);
+  const record: RolloutRecord = {
+    tenant: input.tenant,
+    id: input.id,
+    agentId: input.agentId,
+    type: input.type,
+    status,
+    stableVersionId: input.stableVersionId,
+    arms,
+    segments: initialSegments(parts),
+    salt: input.salt,
+    algo: 'sha256/v1',
+    routingKeys: input.routingKeys ?? ['resourceId', 'threadId'],
+    ...(input.eligibility === undefined ? {} : { eligibility: input.eligibility }),
+    steps: completeSteps(requested),
+    stepIndex: 0,
+    stepStartedAt: input.at,
+    stepStartUnits: 0,
+    rules,
+    scorers,
+    alpha,
+    promoteAlpha: input.promoteAlpha ?? 0.05,
+    runPolicy: input.runPolicy ?? 'drain',
+    onNoData: input.onNoData ?? 'pause',
+    valueDeadlineMs: input.valueDeadlineMs ?? 600_000,
+    runDeadlineMs: input.runDeadlineMs ?? 3_600_000,
+    onMissing: input.onMissing ?? 'drop',
+    horizonAt: input.at + horizonMs,
+    forced,
+    memory: { mode: input.memory ?? 'frozen', revision: input.memoryRevision },
+    ...(input.replayId === undefined ? {} : { replayGate: replayGateOf(input.replayId, input.draft) }),
+    shadow: input.shadow === undefined ? 0 : parseWeight(input.shadow) / totalParts,
+    revision: 1,
+    epoch: 1,
+    createdBy: input.by.actor,
+    createdAt: input.at,
+    ...(status === 'active' ? { startedAt: input.at } : {}),
+    updatedAt: input.at,
+    statusReason: 'requested',
+    lastActor: input.by,
+    epochs: [{ epoch: 1, at: input.at, parts: status === 'active' ? parts : stableParts(parts) }],
+  };
+  return { record, event: eventOf(record, 'created', 'requested', input.by) };
+};
+
+const replayGateOf = (replayId: string, draft: boolean | undefined): NonNullable<RolloutRecord['replayGate']> =>
+  draft === true ? { replayId, status: 'running', manual: true } : { replayId, status: 'running' };
+
+/** The plan: what is asked for, else the default one for a canary without a weight of its own. */
+const stepsOf = (input: NewRollout): readonly StepRequest[] => {
+  if (input.steps !== undefined) return input.steps;
+  if (input.type !== 'canary' || input.weight !== undefined) return [];
+  return defaultStepWeights.map((weight) => ({ weight }));
 };

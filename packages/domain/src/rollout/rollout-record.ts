@@ -228,8 +228,12 @@ export interface RolloutRecord {
   readonly horizonAt: number;
   readonly forced: readonly ForcedUnit[];
   readonly memory: RolloutMemory;
-  /** Replay that must pass before the first unit is exposed. */
-  readonly replayGate?: { readonly replayId: string; readonly status: 'running' | 'passed' | 'failed' };
+  /** Replay that must pass before the first unit is exposed. `manual`: stays a draft after it has passed, until it is activated by hand. */
+  readonly replayGate?: {
+    readonly replayId: string;
+    readonly status: 'running' | 'passed' | 'failed';
+    readonly manual?: true;
+  };
   /** Share of live steps that also run on the candidate with tools mocked from the record; 0: none. */
   readonly shadow: number;
   readonly revision: number;

@@ -123,3 +123,7 @@ const allStable: readonly Segment[] = [{ lo: 0, hi: totalParts, arm: 0 }];
 /** The segments that routing uses now: those of the record while it is active or after it completed, else all to the stable arm. */
 export const routingSegments = (record: Pick<RolloutRecord, 'status' | 'segments'>): readonly Segment[] =>
   record.status === 'active' || record.status === 'completed' ? record.segments : allStable;
+
+/** Parts when everything goes to the stable arm, of as many arms as given. */
+export const stableParts = (arms: readonly unknown[]): readonly number[] =>
+  arms.map((_, arm) => (arm === 0 ? totalParts : 0));
