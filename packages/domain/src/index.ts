@@ -90,7 +90,8 @@ export { DomainError, fromErrorData, isDomainError, toErrorData } from './errors
 export type { ErrorCode, ErrorMapping, Retry } from './errors/error-catalog.ts';
 export { errorCatalog, errorCodes } from './errors/error-catalog.ts';
 export { commonFormat } from './fleet/common-format.ts';
-export type { WorkerInfo, WorkerLoad, WorkerView } from './fleet/worker-info.ts';
+export type { WorkerFeature, WorkerInfo, WorkerLoad, WorkerView } from './fleet/worker-info.ts';
+export { featureLabel, workerFeatures } from './fleet/worker-info.ts';
 export type { TextHasher } from './hashing/text-hasher.ts';
 export type {
   Digest,

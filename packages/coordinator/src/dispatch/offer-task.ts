@@ -62,6 +62,8 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
   };
   if (inputs.item !== undefined) offer.item = inputs.item;
   if (inputs.resume !== undefined) offer.resume = inputs.resume;
+  if (isAgent && state.source.kind === 'evaluation' && state.source.playback !== undefined)
+    offer.playback = state.source.playback;
   const target = findTarget(state, task.step)?.target;
   const round = target?.round ?? 0;
   if (round > 0) offer.round = round;

@@ -19,6 +19,8 @@ const isSized = ({ op, text, basis = '' }: MemoryProposal): boolean =>
 /** What a step may propose: for its agent's own memory, its DAG's and the global one, if it opted in. */
 const admissible = (state: RunState, result: TaskResult): readonly MemoryProposal[] => {
   const agent = agentOf(state, result.step);
+  // What is tried out leaves nothing behind.
+  if (state.source.kind === 'evaluation') return [];
   if (agent?.propose !== true || result.proposals === undefined) return [];
   const scopes = new Set(['global', `dag/${state.dag.name}`, `agent/${agent.agentId}`]);
   return result.proposals.filter((one) => scopes.has(one.scope) && isSized(one)).slice(0, maxProposals);

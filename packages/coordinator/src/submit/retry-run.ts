@@ -44,6 +44,11 @@ export const retryRun = async (
       const message = `a called run belongs to its caller and is not retried by itself: retry the root run ${rootRunId}`;
       throw new DomainError('illegal_transition', message, { runId, rootRunId });
     }
+    if (current.source.kind === 'evaluation') {
+      const { ofRunId } = current.source;
+      const message = `an evaluation run is about the run ${ofRunId} and is not retried by itself`;
+      throw new DomainError('illegal_transition', message, { runId, ofRunId });
+    }
     if (current.status === 'failed' || current.status === 'cancelled') return current;
     throw new DomainError('illegal_transition', 'only a failed or cancelled run can be retried', {
       runId,

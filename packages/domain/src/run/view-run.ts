@@ -119,6 +119,7 @@ export const viewRun = (state: RunState, hints: ViewHints = {}): RunView => {
     routingContext: state.routingContext,
     ...(source.kind === 'retry' ? { retryOf: source.retryOf } : {}),
     ...(source.kind === 'call' ? { parentRunId: source.parentRunId, rootRunId: source.rootRunId } : {}),
+    ...(source.kind === 'evaluation' ? { parentRunId: source.ofRunId, rootRunId: source.rootRunId } : {}),
     createdAt: new Date(state.createdAt).toISOString(),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(finishedAt === undefined ? {} : { finishedAt }),

@@ -1,6 +1,6 @@
 import type { CoordinatorDeps } from '@skein/coordinator';
 import type { Dag, ToolsContent, WorkerInfo } from '@skein/domain';
-import { defaultTenant } from '@skein/domain';
+import { defaultTenant, workerFeatures } from '@skein/domain';
 import type { AppendOutcome, Hasher, IdSource, Meter, Random } from '@skein/ports';
 import type { WorkerEndpoint } from '@skein/worker';
 import { createWorkerEndpoint } from '@skein/worker';
@@ -195,6 +195,7 @@ export class World {
       kinds: ['shell', 'script', 'exec', 'noop', 'agent'],
       isolation: 'none',
       snapshotFormats: [1],
+      features: workerFeatures,
       version: '0.0.0',
       hostname: `host-${place}`,
       pid: 1_000 + this.#starts,
