@@ -46,7 +46,7 @@ const keepDag = async (engine: Engine, tenant: TenantId, shape: EvaluationShape)
   const key = `${tenant} ${digest}`;
   const known = kept.get(key);
   if (known !== undefined) return known;
-  await engine.deps.projects.keepDags(tenant, [{ digest, dag }]);
+  await engine.deps.projects.keepDags(tenant, [{ name: dag.name, digest, dag }]);
   const indexed = await engine.dags.byDigest(tenant, digest);
   kept.set(key, indexed);
   return indexed;
