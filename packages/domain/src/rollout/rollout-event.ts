@@ -1,6 +1,7 @@
 import { explainEvent } from './explain-rollout.ts';
 import type {
   EvidenceSummary,
+  RolloutActor,
   RolloutEvent,
   RolloutEventType,
   RolloutReason,
