@@ -155,7 +155,12 @@ export class FakeRollouts implements Rollouts {
   promote(_tenant: string, agent: string, options: { readonly revision: number }, by: By) {
     return this.#change('promote', agent, options, by, 'completed');
   }
-  rollback(_tenant: string, agent: string, options: { readonly rolloutId?: string }, by: By) {
+  rollback(
+    _tenant: string,
+    agent: string,
+    options: { readonly revision?: number; readonly rolloutId?: string },
+    by: By,
+  ) {
     const ended = options.rolloutId === undefined ? undefined : this.all.get(options.rolloutId);
     if (this.live === undefined && ended?.status === 'rolled_back') return Promise.resolve(ended);
     return this.#change('rollback', agent, options, by, 'rolled_back');
