@@ -1,18 +1,75 @@
-import type { RolloutId, TenantId } from '@skein/domain';
+import type { RolloutId, RolloutRecord, TenantId } from '@skein/domain';
+import { isLive } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
+import { metric } from '../engine/metric-names.ts';
+import { tendReplays } from '../evaluation/replay.ts';
+import { RunWatchers } from '../query/run-watchers.ts';
+import { BreakerCounts } from './breaker-counts.ts';
+import { lookAtRollout } from './look-at-rollout.ts';
+import { watchKey } from './watch-key.ts';
 
-/** Looks at every live rollout, at once after the start, after each batch of values, and every `tickMs`. */
+/*
+ * Any coordinator may evaluate, and all of them do: what they know is in the store, what they do is a compare-and-set on the rollout's revision,
+ * so that exactly one action results.
+ *  V1 every rollout that the store says is to be tended gets a look: at once after the start, then every `tickMs`, and when it is woken
+ *  V2 one look of one rollout at a time; what wakes it meanwhile makes another look
+ *  V3 nothing in here is needed to detect or to act: a process that dies on any line is replaced by the next look of another
+ *  V4 a look that fails costs only itself; an action that could not be written is tried again, later each time, and said aloud
+ */
+
+/** Looks that run at once. */
+const width = 8;
+
+interface Tended {
+  readonly tenant: TenantId;
+  readonly id: RolloutId;
+  busy: boolean;
+  again: boolean;
+  failures: number;
+  /** Nothing is written before this instant (monotonic ms). */
+  notBefore: number;
+  /** End of the last whole look (monotonic ms). */
+  lookedAt: number;
+}
+
+/** First wait after an action that failed, and the longest (ms). */
+const firstWaitMs = 1_000;
+const longestWaitMs = 60_000;
+
+/** Tends every live rollout. */
 export class Evaluator {
+  readonly breaker = new BreakerCounts();
+  /** Of the rollouts of an agent: see `watchKey`. */
+  readonly watchers = new RunWatchers();
   readonly #engine: Engine;
+  readonly #tended = new Map<TenantId, Map<RolloutId, Tended>>();
+  readonly #waiting: Tended[] = [];
+  #looks = 0;
   #cancel: () => void = () => {};
   #running = false;
+  #listing = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
   }
 
   /** There is something new to see of this rollout. Cheap; never throws. */
-  wake(_tenant: TenantId, _rolloutId: RolloutId): void {}
+  wake(tenant: TenantId, id: RolloutId): void {
+    if (!this.#running) return;
+    const tended = this.#of(tenant, id);
+    if (tended.busy) {
+      tended.again = true;
+      return;
+    }
+    tended.busy = true;
+    this.#waiting.push(tended);
+    this.#pump();
+  }
+
+  /** The evidence of a rollout moved on: whoever watches it sees that. */
+  moved({ tenant, agentId }: Pick<RolloutRecord, 'tenant' | 'agentId'>): void {
+    this.watchers.notify(watchKey(tenant, agentId));
+  }
 
   start(): void {
     this.#running = true;
@@ -22,10 +79,110 @@ export class Evaluator {
   stop(): void {
     this.#running = false;
     this.#cancel();
+    this.#waiting.length = 0;
   }
 
+  #of(tenant: TenantId, id: RolloutId): Tended {
+    let rollouts = this.#tended.get(tenant);
+    if (rollouts === undefined) {
+      rollouts = new Map();
+      this.#tended.set(tenant, rollouts);
+    }
+    let tended = rollouts.get(id);
+    if (tended === undefined) {
+      const lookedAt = this.#engine.deps.clock.monotonicMs();
+      tended = { tenant, id, busy: false, again: false, failures: 0, notBefore: 0, lookedAt };
+      rollouts.set(id, tended);
+    }
+    return tended;
+  }
+
+  /** V1 */
   #onTick(): void {
     if (!this.#running) return;
-    this.#cancel = this.#engine.deps.clock.after(this.#engine.config.rollouts.tickMs, () => this.#onTick());
+    const { clock, log } = this.#engine.deps;
+    this.#cancel = clock.after(this.#engine.config.rollouts.tickMs, () => this.#onTick());
+    void tendReplays(this.#engine);
+    if (this.#listing) return;
+    this.#listing = true;
+    void this.#list()
+      .catch((thrown: unknown) => log.warn('rollouts could not be listed', { error: thrown }))
+      .finally(() => {
+        this.#listing = false;
+      });
+  }
+
+  async #list(): Promise<void> {
+    const records = await this.#engine.deps.rollouts.listTended();
+    if (!this.#running) return;
+    const named = new Set(records.map(({ id }) => id));
+    for (const [tenant, rollouts] of this.#tended) {
+      for (const tended of rollouts.values()) if (!named.has(tended.id) && !tended.busy) rollouts.delete(tended.id);
+      if (rollouts.size === 0) this.#tended.delete(tenant);
+    }
+    this.#gauge(records);
+    for (const { tenant, id } of records) this.wake(tenant, id);
+  }
+
+  #gauge(records: readonly RolloutRecord[]): void {
+    const { clock, meter } = this.#engine.deps;
+    const now = clock.monotonicMs();
+    let lag = 0;
+    for (const record of records.filter(({ status }) => isLive(status)))
+      lag = Math.max(lag, now - this.#of(record.tenant, record.id).lookedAt);
+    meter.gauge(metric.rolloutEvaluatorLag, lag / 1_000);
+    for (const status of ['active', 'paused'] as const)
+      meter.gauge(metric.rolloutsActive, records.filter((record) => record.status === status).length, { status });
+  }
+
+  /** V2 */
+  #pump(): void {
+    while (this.#looks < width) {
+      const tended = this.#waiting.shift();
+      if (tended === undefined) return;
+      this.#looks += 1;
+      void this.#look(tended).finally(() => {
+        this.#looks -= 1;
+        tended.busy = false;
+        if (tended.again && this.#running) {
+          tended.again = false;
+          this.wake(tended.tenant, tended.id);
+        }
+        this.#pump();
+      });
+    }
+  }
+
+  /** V4 */
+  async #look(tended: Tended): Promise<void> {
+    const { clock, log, meter } = this.#engine.deps;
+    const { tenant, id } = tended;
+    const beganAt = clock.monotonicMs();
+    try {
+      const looked = await lookAtRollout(this.#engine, tenant, id, beganAt >= tended.notBefore);
+      const now = clock.monotonicMs();
+      meter.count(metric.rolloutEvaluations, 1, { outcome: looked.outcome });
+      meter.observe(metric.rolloutEvaluationSeconds, (now - beganAt) / 1_000);
+      tended.lookedAt = now;
+      if (looked.outcome === 'lost') tended.again = true;
+      if (looked.outcome === 'failed') {
+        tended.failures += 1;
+        tended.notBefore = now + Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(tended.failures - 1, 16));
+        meter.count(metric.rolloutActionFailures, 1, { action: looked.action });
+        log.error('an action on a rollout could not be written; it will be tried again', {
+          tenant,
+          rolloutId: id,
+          action: looked.action,
+          failures: tended.failures,
+          error: looked.error,
+        });
+      } else if (looked.outcome !== 'held') {
+        tended.failures = 0;
+        tended.notBefore = 0;
+      }
+    } catch (thrown) {
+      meter.count(metric.rolloutEvaluations, 1, { outcome: 'error' });
+      log.warn('a rollout could not be looked at', { tenant, rolloutId: id, error: thrown });
+    }
   }
 }

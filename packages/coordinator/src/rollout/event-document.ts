@@ -1,13 +1,13 @@
 import type { JsonObject, RolloutEvent } from '@skein/domain';
 import type { WebhookBody } from './rollout-api.ts';
 
-/** An event as webhooks and the event stream show it. Every undefined field is left out. */
+/** An event as webhooks show it: `data` is the event of the event stream. */
 export const eventDocument = (event: RolloutEvent & { readonly seq: number }): WebhookBody => {
-  const { tenant, seq, rolloutId, agentId, revision, type, at, by, reason, evidence, explanation } = event;
-  const data = { tenant, seq, rolloutId, agentId, revision, by, reason, evidence, explanation };
+  const { tenant: _tenant, at, ...rest } = event;
+  const timestamp = new Date(at).toISOString();
   return {
-    type: `rollout.${type}`,
-    timestamp: new Date(at).toISOString(),
-    data: JSON.parse(JSON.stringify(data)) as JsonObject,
+    type: `rollout.${event.type}`,
+    timestamp,
+    data: JSON.parse(JSON.stringify({ ...rest, at: timestamp })) as JsonObject,
   };
 };

@@ -98,20 +98,11 @@ export class WebhookLoop {
   }
 
   async #sendAll(sender: WebhookSender, tenant: TenantId, name: string): Promise<void> {
-    const { rollouts, clock, log } = this.#engine.deps;
+    const { rollouts, clock } = this.#engine.deps;
     let cursor = await rollouts.loadCursor(tenant, name);
     if (cursor.notBefore > clock.now()) return;
     for (;;) {
       const page = await rollouts.readEvents(tenant, cursor.seq, pageEvents);
-      if (page.prunedSeq > cursor.seq && cursor.seq > 0) {
-        log.warn('events were removed before a webhook was told of them', {
-          tenant,
-          webhook: name,
-          from: cursor.seq + 1,
-          to: page.prunedSeq,
-        });
-        cursor = { seq: page.prunedSeq, failures: 0, notBefore: 0 };
-      }
       for (const event of page.events) {
         if (!this.#running) return;
         const next = await this.#send(sender, name, event, cursor);
