@@ -1,3 +1,4 @@
+import type { UnitSampler } from './evidence/evidence-types.ts';
 import type { EvidenceSummary, RolloutRecord, RolloutUnit } from './rollout-record.ts';
 
 /**
@@ -45,4 +46,6 @@ export interface JudgeInput {
   readonly now: number;
   /** See `breaker.ts`. */
   readonly breaker: { readonly consecutiveFailures: number; readonly stableSucceededAt?: number };
+  /** Needed when a scorer samples: see `advanceEvidence`. */
+  readonly isSampled?: UnitSampler;
 }

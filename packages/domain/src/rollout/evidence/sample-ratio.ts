@@ -1,0 +1,80 @@
+import type { RolloutRecord } from '../rollout-record.ts';
+import { totalParts } from '../rollout-record.ts';
+import { chiSquareTail, lnGamma } from './ln-gamma.ts';
+
+/** Units by epoch and arm: each unit once, in the epoch whose weights chose its arm. */
+export type EpochCounts = { readonly [epoch: string]: readonly number[] };
+
+/** ln B at which the shares of units cannot be what the weights say: one false alarm in a thousand rollouts at most, at any look. */
+export const srmThreshold = Math.log(1000);
+
+/** Concentration of the prior. */
+const concentration = 100;
+
+/** The weights of an epoch: each arm's share, at least one part, so that a unit in an arm without weight tells much and not infinitely much. */
+const weightsOf = (record: RolloutRecord, epoch: number): readonly number[] => {
+  const parts = partsOf(record, epoch);
+  return parts.map((n) => Math.max(1, n) / totalParts);
+};
+
+/** Parts of the arms in an epoch; of the record itself for one that it does not list. */
+export const partsOf = (record: Pick<RolloutRecord, 'arms' | 'epochs'>, epoch: number): readonly number[] =>
+  record.epochs.find((one) => one.epoch === epoch)?.parts ?? record.arms.map(({ parts }) => parts);
+
+/**
+ * ln of the Bayes factor of a Dirichlet-multinomial around the weights against the weights themselves (Lindon and Malek, Anytime-valid
+ * inference for multinomial count data, 2022), a martingale when they hold; the product over the epochs.
+ */
+export const lnSampleRatio = (record: RolloutRecord, counts: EpochCounts): number => {
+  let lnB = 0;
+  for (const [epoch, units] of Object.entries(counts)) {
+    const weights = weightsOf(record, Number(epoch));
+    let n = 0;
+    units.forEach((count, arm) => {
+      const weight = weights[arm] ?? 1 / totalParts;
+      const a = concentration * weight;
+      lnB += lnGamma(a + count) - lnGamma(a) - count * Math.log(weight);
+      n += count;
+    });
+    lnB += lnGamma(concentration) - lnGamma(concentration + n);
+  }
+  return lnB;
+};
+
+/** The same for people: expected units, chi-square over all epochs, and the least p of an epoch, adjusted by Holm. Not valid when peeked at. */
+export const chiSquareOf = (
+  record: RolloutRecord,
+  counts: EpochCounts,
+): { readonly chiSquare: number; readonly pValue: number; readonly expected: readonly number[] } => {
+  const expected = record.arms.map(() => 0);
+  const ps: number[] = [];
+  let all = 0;
+  for (const [epoch, units] of Object.entries(counts)) {
+    const parts = partsOf(record, Number(epoch));
+    const n = units.reduce((sum, count) => sum + count, 0);
+    let chiSquare = 0;
+    let freedom = -1;
+    parts.forEach((part, arm) => {
+      const e = (n * part) / totalParts;
+      expected[arm] = (expected[arm] ?? 0) + e;
+      if (e <= 0) return;
+      freedom += 1;
+      chiSquare += ((units[arm] ?? 0) - e) ** 2 / e;
+    });
+    all += chiSquare;
+    if (n > 0) ps.push(chiSquareTail(chiSquare, freedom));
+  }
+  return { chiSquare: all, pValue: Math.min(1, ...holm(ps)), expected };
+};
+
+/** p values adjusted for their number (Holm 1979), in their order. */
+export const holm = (ps: readonly number[]): readonly number[] => {
+  const order = ps.map((_, i) => i).toSorted((a, b) => (ps[a] as number) - (ps[b] as number));
+  const adjusted = new Array<number>(ps.length).fill(1);
+  let most = 0;
+  order.forEach((at, rank) => {
+    most = Math.max(most, Math.min(1, (ps[at] as number) * (ps.length - rank)));
+    adjusted[at] = most;
+  });
+  return adjusted;
+};
