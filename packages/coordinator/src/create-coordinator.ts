@@ -49,6 +49,7 @@ import { RunTable } from './run/run-table.ts';
 import { wakeRun } from './run/run-turn.ts';
 import { lookAtCall } from './run/tend-call.ts';
 import { TreeSizes } from './run/tree-sizes.ts';
+import { Scoring } from './scoring/scoring.ts';
 import { AdmissionWindow } from './submit/admission-window.ts';
 import { cancelRun } from './submit/cancel-run.ts';
 import { fillWindow } from './submit/fill-window.ts';
@@ -69,6 +70,7 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
   const sealed = new SealedSnapshots(deps.snapshots, pauseOf(deps.clock));
   const wake: Engine['wake'] = (actor) => wakeRun(engine, actor);
   let evaluator: Evaluator | undefined;
+  let scoring: Scoring | undefined;
   let webhooks: WebhookLoop | undefined;
   const engine: Engine = {
     deps,
@@ -102,6 +104,10 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
     get evaluator(): Evaluator {
       evaluator ??= new Evaluator(engine);
       return evaluator;
+    },
+    get scoring(): Scoring {
+      scoring ??= new Scoring(engine);
+      return scoring;
     },
     get webhooks(): WebhookLoop {
       webhooks ??= new WebhookLoop(engine);

@@ -14,6 +14,7 @@ import type { OpenCalls } from '../run/open-calls.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import type { RunTable } from '../run/run-table.ts';
 import type { TreeSizes } from '../run/tree-sizes.ts';
+import type { Scoring } from '../scoring/scoring.ts';
 import type { AdmissionWindow } from '../submit/admission-window.ts';
 import type { SealedSnapshots } from '../submit/sealed-snapshots.ts';
 import type { TokenCache } from '../token/token-cache.ts';
@@ -44,6 +45,7 @@ export interface Engine {
   readonly health: Health;
   readonly store: StoreGate;
   readonly evaluator: Evaluator;
+  readonly scoring: Scoring;
   readonly webhooks: WebhookLoop;
   /** Parsed values of blobs, by tenant and digest. */
   readonly values: LRUCache<string, NonNullable<JsonValue>>;

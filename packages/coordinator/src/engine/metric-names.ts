@@ -44,6 +44,10 @@ export const metric = {
   rolloutEvaluations: 'skein_rollout_evaluations_total',
   rolloutEvaluationSeconds: 'skein_rollout_evaluation_seconds',
   rolloutEvaluatorLag: 'skein_rollout_evaluator_lag_seconds',
+  scoresRecorded: 'skein_scores_recorded_total',
+  scoresMissing: 'skein_scores_missing_total',
+  scoringQueued: 'skein_scoring_queued_runs',
+  scoringDropped: 'skein_scoring_dropped_runs_total',
   webhooks: 'skein_rollout_webhooks_total',
   deliveryEventsLost: 'skein_delivery_events_lost_total',
 } as const;
