@@ -111,9 +111,9 @@ export const pickArm = (segments: readonly Segment[], position: number): number 
   while (low <= high) {
     const middle = (low + high) >> 1;
     const segment = segments[middle] as Segment;
-    if (position < segment.lo) high = middle - 1;
-    else if (position >= segment.hi) low = middle + 1;
-    else return segment.arm;
+    if (position >= segment.hi) low = middle + 1;
+    else if (position >= segment.lo) return segment.arm;
+    else high = middle - 1;
   }
   return 0;
 };
