@@ -29,8 +29,11 @@ const countAttempt = (
 ): void => {
   if (source !== 'segments' || rolloutId === undefined || arm === undefined || attempt !== 1) return;
   if (result === undefined || result.outcome.status === 'cancelled') return;
-  const failure: ErrorCode | undefined =
-    result.outcome.status === 'succeeded' ? undefined : (result.outcome.error?.code ?? 'internal');
+  const { outcome } = result;
+  const failure: ErrorCode | undefined = outcome.status === 'failed' ? outcome.error.code : undefined;
+  // `released`: it was given back before an answer.
+  const isNoAnswer = outcome.status === 'skipped' || outcome.status === 'released';
+  if (isNoAnswer) return;
   const at = engine.deps.clock.now();
   engine.evaluator.breaker.saw(rolloutId, {
     epoch: epoch ?? 0,
@@ -45,8 +48,9 @@ export const onAgentStepFinished = (engine: Engine, state: RunState, step: StepP
   safely(engine, state.runId, () => {
     if (state.source.kind === 'evaluation') return;
     const found = findTarget(state, step);
-    if (found === undefined || found.step.action.kind !== 'agent') return;
-    const decision = state.agents[found.step.action.agent];
+    const action = state.graph.byId.get(found?.step.path ?? '')?.action;
+    if (found === undefined || action?.kind !== 'agent') return;
+    const decision = state.agents[action.agent];
     if (decision !== undefined) {
       countAttempt(engine, decision, found.target);
       if (decision.rolloutId !== undefined && decision.arm !== undefined && decision.arm > 0)

@@ -102,6 +102,8 @@ export interface SceneOptions {
   readonly config?: Partial<CoordinatorConfig>;
   /** In the place of the scene's own. */
   readonly deps?: Partial<CoordinatorDeps>;
+  /** Stores in the place of the scene's own, made of these. */
+  readonly wrap?: (stores: MemoryStores) => Partial<CoordinatorDeps>;
   /** Called before an append reaches the store; may reject instead, and is told how to do it. */
   readonly onAppend?: (request: AppendRequest, append: RunStore['append']) => ReturnType<RunStore['append']>;
 }
@@ -267,6 +269,7 @@ export class Scene {
       runs,
       expressions: createFakeExpressions(),
       projectReader: { read: () => ({ ok: false, error: [{ message: 'no files here' }] }) },
+      ...this.#options.wrap?.(stores),
       ...this.#options.deps,
     };
     return createCoordinator(deps, { coordinatorId: 'coordinator', ...this.#options.config });
