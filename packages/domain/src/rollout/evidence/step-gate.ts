@@ -29,13 +29,17 @@ const epochsOfStep = (record: RolloutRecord): ReadonlySet<number> => {
 };
 
 /** Candidate units of the step: those whose run is over, and by rule those with a value. */
-const unitsOfStep = (record: RolloutRecord, input: JudgeInput) => {
+const unitsOfStep = (record: RolloutRecord, input: JudgeInput, candidates: number) => {
   const streams = streamsOf(input.evidence);
   const epochs = epochsOfStep(record);
   const sumOf = (counts: { readonly [epoch: string]: number }): number =>
     Object.entries(counts).reduce((sum, [epoch, n]) => sum + (epochs.has(Number(epoch)) ? n : 0), 0);
   return {
-    over: sumOf(Object.fromEntries(Object.entries(streams.core.counts).map(([epoch, n]) => [epoch, n[1] ?? 0]))),
+    // Steps of equal weight share their epochs' weight, so what was counted when the step began counts too.
+    over: Math.min(
+      sumOf(Object.fromEntries(Object.entries(streams.core.counts).map(([epoch, n]) => [epoch, n[1] ?? 0]))),
+      Math.max(0, candidates - record.stepStartUnits),
+    ),
     valued: (rule: RolloutRule): number => sumOf(streams.rules[streamKey(rule, 1)]?.valued ?? {}),
   };
 };
@@ -46,7 +50,7 @@ export const stepWaits = (input: JudgeInput, summary: EvidenceSummary): Waits =>
   const step = record.steps[record.stepIndex];
   if (step === undefined) return [{ code: 'by_hand', message: 'the weight is set by hand' }];
   const waits: Waits[number][] = [];
-  const { over, valued } = unitsOfStep(record, input);
+  const { over, valued } = unitsOfStep(record, input, summary.units[1] ?? 0);
   if (over < step.minUnits) {
     waits.push({ code: 'units', message: `${over} of ${step.minUnits} candidate units of this step are over` });
   }
