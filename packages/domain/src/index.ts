@@ -216,6 +216,7 @@ export { createRunState, findTarget } from './run/create-run-state.ts';
 export { decide } from './run/decide.ts';
 export { maxCallDepth } from './run/decide-call.ts';
 export { maxCheckpointBytes } from './run/decide-checkpoint.ts';
+export { heldSnapshots, versionsOfStep } from './run/decide-migrate.ts';
 export { evolve, evolveAll } from './run/evolve.ts';
 export { encodeFact, maxFactBytes } from './run/fact-text.ts';
 export { currentHandler, isStopping } from './run/handler-phase.ts';
@@ -236,7 +237,15 @@ export type {
 } from './run/run-fact.ts';
 export { runFieldValue } from './run/run-field.ts';
 export type { CallToCancel, ReadyTask, RunPlan, TaskToCancel } from './run/run-plan.ts';
-export type { CallState, CancelState, FanoutState, LeaseState, RunState, StepState } from './run/run-state.ts';
+export type {
+  CallState,
+  CancelState,
+  FanoutState,
+  LeaseState,
+  Migration,
+  RunState,
+  StepState,
+} from './run/run-state.ts';
 export type { RunStatus, SkipReason, StepStatus, WaitReason } from './run/run-status.ts';
 export { isSettledStep, isTerminalRun } from './run/run-status.ts';
 export type { RunView, StepView } from './run/run-view.ts';

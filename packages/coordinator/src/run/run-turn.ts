@@ -1,3 +1,4 @@
+import type { StepPath } from '@skein/domain';
 import { DomainError, encodeRunState, isDomainError, isTerminalRun } from '@skein/domain';
 import type { AppendOutcome, AppendRequest } from '@skein/ports';
 import { deliverMessages } from '../delivery/deliver-messages.ts';
@@ -6,6 +7,7 @@ import { offerTask } from '../dispatch/offer-task.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { cancelHeldTask } from '../fleet/cancel-held-task.ts';
+import { onAgentStepFinished, onRunFinished } from '../rollout/on-run-finished.ts';
 import { headOf } from './head-of.ts';
 import type { TurnDraft } from './plan-turn.ts';
 import { openDraft, planTurn } from './plan-turn.ts';
@@ -243,6 +245,11 @@ const followCalls = (engine: Engine, actor: RunActor, draft: TurnDraft): void =>
   }
 };
 
+const isAgentStep = ({ state }: RunActor, path: StepPath): boolean => {
+  const bracket = path.endsWith(']') ? path.lastIndexOf('[') : path.length;
+  return state.graph.byId.get(path.slice(0, bracket))?.action.kind === 'agent';
+};
+
 /** T3: what the world may see of a turn. */
 const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
   giveBackSlots(engine, draft);
@@ -261,6 +268,11 @@ const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
   if (draft.facts.at(-1)?.type === 'run_finished') {
     engine.deps.meter.count(metric.runsFinished, 1, { status: actor.state.status });
     tendCaller(engine, actor.state);
+    onRunFinished(engine, actor.state);
+  }
+  for (const fact of draft.facts) {
+    if (fact.type === 'step_finished' && isAgentStep(actor, fact.step))
+      onAgentStepFinished(engine, actor.state, fact.step);
   }
   if (actor.state.status === 'running' && !actor.counted) engine.window.entered(actor);
   // Runs that wait for a person, perhaps for weeks, keep no other run from beginning.

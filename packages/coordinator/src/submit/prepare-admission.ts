@@ -62,12 +62,12 @@ const decideAgent = async (
   const { projects } = engine.deps;
   if (version === undefined) {
     const active = await projects.activeVersion(tenant, agentId);
-    return active === undefined ? undefined : decideVersion({ active: active.versionId });
+    return active === undefined ? undefined : decideVersion({ active: active.versionId, now: 0 })?.decision;
   }
   const explicit = await projects.findVersion(tenant, agentId, version);
   return explicit === undefined
     ? { message: `${askedBy} asks for the agent "${agentId}" in version ${version}, which does not exist` }
-    : decideVersion({ explicit: explicit.versionId });
+    : decideVersion({ explicit: explicit.versionId, now: 0 })?.decision;
 };
 
 const decideAgents = async (
@@ -161,7 +161,7 @@ const asRetried = (agents: Agents): Agents =>
   Object.fromEntries(
     Object.entries(agents).map(([agentId, earlier]) => [
       agentId,
-      earlier.source === 'explicit' ? earlier : (decideVersion({ earlier }) ?? earlier),
+      earlier.source === 'explicit' ? earlier : (decideVersion({ earlier, now: 0 })?.decision ?? earlier),
     ]),
   );
 
