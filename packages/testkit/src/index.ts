@@ -28,6 +28,7 @@ export { describeLogStore } from './conformance/describe-log-store.ts';
 export { describeMemoryStore } from './conformance/describe-memory-store.ts';
 export { describeProjectStore } from './conformance/describe-project-store.ts';
 export { describeRetention } from './conformance/describe-retention.ts';
+export { describeRolloutStore } from './conformance/describe-rollout-store.ts';
 export { describeRunQueue } from './conformance/describe-run-queue.ts';
 export { describeRunStore } from './conformance/describe-run-store.ts';
 export { describeShardStore } from './conformance/describe-shard-store.ts';
@@ -35,6 +36,17 @@ export { describeSnapshotStore } from './conformance/describe-snapshot-store.ts'
 export { describeStores } from './conformance/describe-stores.ts';
 export { describeTokenStore } from './conformance/describe-token-store.ts';
 export { createFolderHarness } from './conformance/folder-harness.ts';
+export {
+  changeTo,
+  ending,
+  exposing,
+  nextRevision,
+  publishTwo,
+  rolloutEvent,
+  rolloutOf,
+  rolloutRecord,
+  valueOf,
+} from './conformance/rollout-fixtures.ts';
 export type { RunSketch } from './conformance/run-fixtures.ts';
 export {
   creating,

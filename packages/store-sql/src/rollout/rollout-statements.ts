@@ -1,4 +1,4 @@
-import type { RolloutRecord, TenantId, VersionId } from '@skein/domain';
+import { isLive, isTerminalRollout, type RolloutRecord, type TenantId, type VersionId } from '@skein/domain';
 import type { RolloutChange } from '@skein/ports';
 import { sql } from 'kysely';
 import { bound } from '../sql/prepared.ts';
@@ -10,13 +10,10 @@ import { boundSql } from './rollout-context.ts';
 /** Spelled out, so that the partial index is used. */
 export const live = sql<boolean>`status in ('active', 'paused')`;
 
-/** The statuses in which a rollout takes an agent. */
-export const isLive = ({ status }: RolloutRecord): boolean => status === 'active' || status === 'paused';
-
 const isTended = (record: RolloutRecord): boolean =>
-  isLive(record) || record.policyPending === true || (record.status === 'draft' && record.replayGate !== undefined);
-
-const isTerminal = (record: RolloutRecord): boolean => !isLive(record) && record.status !== 'draft';
+  isLive(record.status) ||
+  record.policyPending === true ||
+  (record.status === 'draft' && record.replayGate !== undefined);
 
 /** What a write of a rollout sets. */
 const movingColumns = (
@@ -25,7 +22,7 @@ const movingColumns = (
 ): Omit<RolloutTable, 'tenant' | 'id' | 'agent_id' | 'created_at'> => ({
   status: record.status,
   revision: record.revision,
-  completed_at: isTerminal(record) ? (record.completedAt ?? record.updatedAt) : null,
+  completed_at: isTerminalRollout(record.status) ? (record.completedAt ?? record.updatedAt) : null,
   tended: isTended(record) ? 1 : 0,
   candidates: JSON.stringify(record.arms.slice(1).map(({ versionId }) => versionId)),
   record: JSON.stringify(record),
@@ -44,7 +41,8 @@ export const insertRollout = (queries: Queries, record: RolloutRecord, commitId:
 };
 
 /**
- * Changes the row when it is one revision behind and not terminal, unless another live rollout has the agent: the index decides.
+ * Changes the row when it is one revision behind and not terminal but for the end of its run policy, unless another live rollout has the
+ * agent: the index decides.
  * With `again` it also changes the row that this very commit wrote, to what it is.
  */
 export const updateRollout = (queries: Queries, record: RolloutRecord, commitId: string, again?: 'again'): Bound => {
@@ -56,7 +54,8 @@ export const updateRollout = (queries: Queries, record: RolloutRecord, commitId:
       completed_at = ${values.completed_at}, tended = ${values.tended}, candidates = ${values.candidates},
       record = ${values.record}, commit_id = ${values.commit_id}
       where tenant = ${record.tenant} and id = ${record.id}
-      and ((revision = ${record.revision - 1} and status in ('draft', 'active', 'paused'))${ours})`,
+      and ((revision = ${record.revision - 1} and (status in ('draft', 'active', 'paused')
+        or (tended = 1 and ${values.tended} = 0 and status = ${values.status})))${ours})`,
   );
 };
 

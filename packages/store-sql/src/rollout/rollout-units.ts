@@ -1,4 +1,4 @@
-import { DomainError, type RolloutRecord } from '@skein/domain';
+import { DomainError, isLive, isTerminalRollout, type RolloutRecord } from '@skein/domain';
 import type { RolloutChange, RolloutStore } from '@skein/ports';
 import { clearCandidate } from '../project/candidate-statements.ts';
 import { raiseRevision } from '../project/publish-statements.ts';
@@ -9,7 +9,6 @@ import {
   findActive,
   insertEvent,
   insertRollout,
-  isLive,
   mayBegin,
   readRivals,
   replaceActive,
@@ -90,7 +89,7 @@ export const updateUnit = (queries: Queries, change: RolloutChange, commitId: st
   const { tenant, id, agentId } = record;
   const otherwise = readRivals(queries, record, commitId);
   const guards: Guard[] = [];
-  if (isLive(record)) guards.push({ must: 'exist', ...mayBegin(queries, record), otherwise });
+  if (isLive(record.status)) guards.push({ must: 'exist', ...mayBegin(queries, record), otherwise });
   const update = guards.push({ must: 'change', ...updateRollout(queries, record, commitId), otherwise }) - 1;
   const writes = eventAndRevision(queries, change, commitId);
   if (activates !== undefined) {
@@ -104,8 +103,7 @@ export const updateUnit = (queries: Queries, change: RolloutChange, commitId: st
       const { mine, own, other } = rivalsOf(outcome.rows, id);
       if (mine) return { status: 'updated' };
       if (outcome.guard !== update) return withCurrent('stale', own);
-      const asExpected =
-        own !== undefined && own.revision === record.revision - 1 && (isLive(own) || own.status === 'draft');
+      const asExpected = own !== undefined && own.revision === record.revision - 1 && !isTerminalRollout(own.status);
       return withCurrent('conflict', asExpected ? (other ?? own) : own);
     },
   };

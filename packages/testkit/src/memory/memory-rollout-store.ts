@@ -1,13 +1,15 @@
-import type {
-  AgentFreeze,
-  Evidence,
-  RolloutId,
-  RolloutRecord,
-  RolloutUnit,
-  RolloutValue,
-  Score,
-  TenantId,
-  VersionId,
+import {
+  type AgentFreeze,
+  type Evidence,
+  isLive,
+  isTerminalRollout,
+  type RolloutId,
+  type RolloutRecord,
+  type RolloutUnit,
+  type RolloutValue,
+  type Score,
+  type TenantId,
+  type VersionId,
 } from '@skein/domain';
 import type {
   Observation,
@@ -26,8 +28,6 @@ import { MemoryRolloutUnits } from './memory-rollout-units.ts';
 type Replay = Parameters<RolloutStore['saveReplay']>[1];
 
 const keyOf = (...parts: readonly string[]): string => parts.join('\u0000');
-const isLive = ({ status }: RolloutRecord): boolean => status === 'active' || status === 'paused';
-const isOpen = (record: RolloutRecord): boolean => isLive(record) || record.status === 'draft';
 const byId = (a: RolloutRecord, b: RolloutRecord): number =>
   keyOf(a.tenant, a.id) < keyOf(b.tenant, b.id) ? -1 : Number(keyOf(a.tenant, a.id) > keyOf(b.tenant, b.id));
 const newestFirst = (a: RolloutRecord, b: RolloutRecord): number => b.createdAt - a.createdAt || byId(b, a);
@@ -52,15 +52,18 @@ export class MemoryRolloutStore implements RolloutStore {
   /** The live rollout of an agent; the store's own record. */
   liveOf(tenant: TenantId, agentId: string, but?: RolloutId): RolloutRecord | undefined {
     for (const record of this.#records.values()) {
-      if (record.tenant === tenant && record.agentId === agentId && record.id !== but && isLive(record)) return record;
+      if (record.tenant === tenant && record.agentId === agentId && record.id !== but && isLive(record.status))
+        return record;
     }
     return undefined;
   }
 
-  /** Whether the record may be replaced by this one: one revision on, and not terminal. */
+  /** Whether the record may be replaced by this one: one revision on, and not terminal but for the end of its run policy. */
   mayReplace({ record }: RolloutChange): boolean {
     const before = this.#records.get(keyOf(record.tenant, record.id));
-    return before !== undefined && isOpen(before) && before.revision === record.revision - 1;
+    if (before?.revision !== record.revision - 1) return false;
+    if (!isTerminalRollout(before.status)) return true;
+    return before.policyPending === true && record.policyPending === undefined && before.status === record.status;
   }
 
   /** Writes the record and its event; whoever asks has checked, and raises the project's revision. */
@@ -73,7 +76,7 @@ export class MemoryRolloutStore implements RolloutStore {
     const { record } = change;
     const { tenant, agentId, id } = record;
     const known = this.#records.get(keyOf(tenant, id));
-    const current = known ?? (isLive(record) ? this.liveOf(tenant, agentId) : undefined);
+    const current = known ?? (isLive(record.status) ? this.liveOf(tenant, agentId) : undefined);
     if (current !== undefined) return { status: 'conflict', current: structuredClone(current) };
     if (this.#pointers.active(tenant, agentId) !== record.stableVersionId) return { status: 'stale' };
     this.write(change);
@@ -89,8 +92,8 @@ export class MemoryRolloutStore implements RolloutStore {
     if (!this.mayReplace(change)) return { status: 'conflict', current: structuredClone(before) };
     const active = this.#pointers.active(tenant, agentId);
     const stale = { status: 'stale', current: structuredClone(before) } as const;
-    if (before.status === 'draft' && isLive(record) && active !== record.stableVersionId) return stale;
-    const other = isLive(record) ? this.liveOf(tenant, agentId, id) : undefined;
+    if (before.status === 'draft' && isLive(record.status) && active !== record.stableVersionId) return stale;
+    const other = isLive(record.status) ? this.liveOf(tenant, agentId, id) : undefined;
     if (other !== undefined) return { status: 'conflict', current: structuredClone(other) };
     if (activates !== undefined && active !== activates.expected) return stale;
     this.write(change);
@@ -104,13 +107,13 @@ export class MemoryRolloutStore implements RolloutStore {
   }
 
   async listLive(tenant: TenantId): Promise<readonly RolloutRecord[]> {
-    return this.#select((record) => record.tenant === tenant && isLive(record)).toSorted(byId);
+    return this.#select((record) => record.tenant === tenant && isLive(record.status)).toSorted(byId);
   }
 
   async listTended(): Promise<readonly RolloutRecord[]> {
     return this.#select(
       (record) =>
-        isLive(record) ||
+        isLive(record.status) ||
         record.policyPending === true ||
         (record.status === 'draft' && record.replayGate !== undefined),
     ).toSorted(byId);
@@ -133,7 +136,9 @@ export class MemoryRolloutStore implements RolloutStore {
     agentId: string,
   ): Promise<readonly { readonly versionId: VersionId; readonly at: number; readonly rolloutId: RolloutId }[]> {
     const last = new Map<VersionId, RolloutRecord>();
-    const ended = this.#select((record) => record.tenant === tenant && record.agentId === agentId && !isOpen(record));
+    const ended = this.#select(
+      (record) => record.tenant === tenant && record.agentId === agentId && isTerminalRollout(record.status),
+    );
     for (const record of ended.toSorted((a, b) => (a.completedAt ?? 0) - (b.completedAt ?? 0) || byId(a, b))) {
       for (const { versionId } of record.arms.slice(1)) last.set(versionId, record);
     }
