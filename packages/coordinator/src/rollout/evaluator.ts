@@ -25,6 +25,8 @@ interface Tended {
   readonly id: RolloutId;
   busy: boolean;
   again: boolean;
+  /** The last look lost a race. */
+  lost: boolean;
   failures: number;
   /** Nothing is written before this instant (monotonic ms). */
   notBefore: number;
@@ -91,7 +93,7 @@ export class Evaluator {
     let tended = rollouts.get(id);
     if (tended === undefined) {
       const lookedAt = this.#engine.deps.clock.monotonicMs();
-      tended = { tenant, id, busy: false, again: false, failures: 0, notBefore: 0, lookedAt };
+      tended = { tenant, id, busy: false, again: false, lost: false, failures: 0, notBefore: 0, lookedAt };
       rollouts.set(id, tended);
     }
     return tended;
@@ -164,7 +166,9 @@ export class Evaluator {
       meter.count(metric.rolloutEvaluations, 1, { outcome: looked.outcome });
       meter.observe(metric.rolloutEvaluationSeconds, (now - beganAt) / 1_000);
       tended.lookedAt = now;
-      if (looked.outcome === 'lost') tended.again = true;
+      // Twice in a row is no race of two: the next tick is soon enough.
+      if (looked.outcome === 'lost' && !tended.lost) tended.again = true;
+      tended.lost = looked.outcome === 'lost';
       if (looked.outcome === 'failed') {
         tended.failures += 1;
         tended.notBefore = now + Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(tended.failures - 1, 16));

@@ -3,30 +3,19 @@ import { isLive } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { settleScores } from '../scoring/settle-scores.ts';
+import type { Looked } from './act-on.ts';
+import { actOn } from './act-on.ts';
 import { afterEnd } from './after-end.ts';
-import { changeOf } from './change-of.ts';
-import { commitChange, evaluatorName } from './commit-change.ts';
 import { tendReplayGate } from './tend-replay-gate.ts';
 import { weighRollout } from './weigh-rollout.ts';
-
-/**
- * How a look ended. `lost`: somebody else wrote meanwhile, to be looked at again. `held`: there is something to do, and it is too early to try
- * again. `failed`: it could not be written.
- */
-export type Looked =
-  | { readonly outcome: 'idle' | 'acted' | 'lost' | 'held' }
-  | { readonly outcome: 'failed'; readonly action: string; readonly error: unknown };
 
 /** What the verdict asks for, as a command; undefined when nothing is to be done in this status. */
 export const commandOf = (record: RolloutRecord, { action, summary }: Verdict): RolloutCommand | undefined => {
   switch (action.kind) {
     case 'none':
       return undefined;
-    case 'notify': {
-      // Said once for each rule: the record keeps what was breached when it last changed.
-      const isSaid = record.evidence?.tests.some(({ rule, breached }) => rule === action.rule && breached) === true;
-      return isSaid ? undefined : { type: 'breached', rule: action.rule, evidence: summary };
-    }
+    case 'notify':
+      return { type: 'breached', rule: action.rule, evidence: summary };
     case 'pause':
     case 'rollback': {
       if (action.kind === 'pause' && record.status === 'paused') return undefined;
@@ -58,23 +47,6 @@ const settle = async (engine: Engine, record: RolloutRecord): Promise<void> => {
   }
 };
 
-/** Writes what the evidence asks for. Evidence is kept whatever becomes of the action. */
-const act = async (engine: Engine, record: RolloutRecord, command: RolloutCommand): Promise<Looked> => {
-  const { meter, clock } = engine.deps;
-  try {
-    const change = changeOf(record, command, { actor: evaluatorName }, clock.now());
-    const outcome = await commitChange(engine, change);
-    meter.count(metric.rolloutActions, 1, { action: command.type, outcome: outcome.status });
-    if (outcome.status === 'updated') return { outcome: 'acted' };
-    // First wins; the others re-read and stop.
-    if (outcome.status === 'conflict') return { outcome: 'lost' };
-    return { outcome: 'failed', action: command.type, error: 'the active version is not the stable one' };
-  } catch (error) {
-    meter.count(metric.rolloutActions, 1, { action: command.type, outcome: 'failed' });
-    return { outcome: 'failed', action: command.type, error };
-  }
-};
-
 const lookAtLive = async (engine: Engine, record: RolloutRecord, mayAct: boolean): Promise<Looked> => {
   await settle(engine, record);
   const { stored, evidence, changed, verdict } = await weighRollout(engine, record);
@@ -84,7 +56,7 @@ const lookAtLive = async (engine: Engine, record: RolloutRecord, mayAct: boolean
   if (changed) engine.evaluator.moved(record);
   const command = commandOf(record, verdict);
   if (command === undefined) return { outcome: 'idle' };
-  return mayAct ? act(engine, record, command) : { outcome: 'held' };
+  return mayAct ? actOn(engine, record, command) : { outcome: 'held' };
 };
 
 /**

@@ -28,11 +28,15 @@ const winnerOf = async (engine: Engine, record: RolloutRecord, versionId: string
 };
 
 /** What says that the numbers cannot be trusted. */
-const distrusts: ReadonlySet<string> = new Set(['srm_alarm', 'scorer_outage', 'scorer_health']);
+const distrusts: ReadonlySet<string> = new Set(['srm', 'scorer', 'no_data']);
 
-const distrustOf = (verdict: Verdict | undefined): string | undefined => {
+const silences: ReadonlySet<string> = new Set(['scorer_outage', 'no_data']);
+
+const distrustOf = (record: RolloutRecord, verdict: Verdict | undefined): string | undefined => {
   if (verdict === undefined) return 'the evidence cannot be weighed';
   if (verdict.summary.srm.alarm) return 'the sample ratio alarm is raised: units are missing on one side';
+  // A pause keeps its reason until somebody resumes.
+  if (record.status === 'paused' && silences.has(record.statusReason)) return 'it is paused because values do not come';
   return verdict.waitingFor.find(({ code }) => distrusts.has(code))?.message;
 };
 
@@ -51,7 +55,7 @@ export const promoteRollout = async (
   return changeCurrent(engine, tenant, agentId, options, async (record, now) => {
     const arm = await winnerOf(engine, record, versionId);
     const verdict = await verdictNow(engine, record);
-    const distrust = distrustOf(verdict);
+    const distrust = distrustOf(record, verdict);
     if (distrust !== undefined && force !== true && arm !== 0)
       throw new DomainError('illegal_transition', `not promoted, unless forced with a reason: ${distrust}`, {
         reason: 'evidence_not_trusted',

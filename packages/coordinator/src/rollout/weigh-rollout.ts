@@ -69,6 +69,7 @@ export const weighRollout = async (engine: Engine, record: RolloutRecord): Promi
     unrouted: tallies.unrouted ?? 0,
     now: clock.now(),
     breaker: engine.evaluator.breaker.of(record),
+    isSampled: sampler,
   });
   const changed = before === undefined || JSON.stringify(before) !== JSON.stringify(evidence);
   return { stored, evidence, changed, verdict };
