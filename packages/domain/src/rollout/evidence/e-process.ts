@@ -20,8 +20,8 @@ export interface EProcess {
 
 /** E = 1. */
 export const createEProcess = (): EProcess => ({
-  wealth: new Array<number>(count).fill(1),
-  log: new Array<number>(count).fill(0),
+  wealth: Array.from({ length: count }, () => 1),
+  log: Array.from({ length: count }, () => 0),
   lnMax: 0,
 });
 

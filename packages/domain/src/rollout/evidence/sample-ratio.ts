@@ -70,7 +70,7 @@ export const chiSquareOf = (
 /** p values adjusted for their number (Holm 1979), in their order. */
 export const holm = (ps: readonly number[]): readonly number[] => {
   const order = ps.map((_, i) => i).toSorted((a, b) => (ps[a] as number) - (ps[b] as number));
-  const adjusted = new Array<number>(ps.length).fill(1);
+  const adjusted = Array.from({ length: ps.length }, () => 1);
   let most = 0;
   order.forEach((at, rank) => {
     most = Math.max(most, Math.min(1, (ps[at] as number) * (ps.length - rank)));

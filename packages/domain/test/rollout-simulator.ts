@@ -1,0 +1,138 @@
+import { type BlockShape, type BlockStream, createBlockStream, takeUnit } from '../src/rollout/evidence/block-stream.ts';
+import { type EProcess, mergeEProcesses } from '../src/rollout/evidence/e-process.ts';
+
+// Rollouts by the thousand: traffic is drawn here, and what is counted goes through the very streams that a coordinator keeps.
+
+/** Uniform in [0, 1), seeded (mulberry32). */
+export const createDraw = (seed: number): (() => number) => {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+};
+
+/** What a rule of margin 0 over a 0/1 value is measured with. */
+const shape: BlockShape = { margin: 0, lnHarmAlpha: Math.log(20), isRank: false };
+
+/** Traffic over which two equal versions are compared. */
+export interface Traffic {
+  readonly requests: number;
+  /** The candidate's weight from a request on. */
+  readonly steps: readonly { readonly from: number; readonly weight: number }[];
+  /** Heavy-tailed users that come again and again; 0: every request is of another one. */
+  readonly users: number;
+  /** The chance to fail follows the time of day, 2 % to 18 %, over four days. */
+  readonly drift: boolean;
+  /** Coordinators that gather evidence each for themselves. */
+  readonly replicas: 1 | 3;
+  /** A rule of counting that is broken on purpose. */
+  readonly mutation?: 'every_request' | 'arm_in_key' | 'order_of_arrival';
+}
+
+interface Counted {
+  readonly at: number;
+  readonly weight: number;
+  readonly isCandidate: boolean;
+  readonly failed: boolean;
+}
+
+const days = 4 * 86_400_000;
+
+/** Users: a tenth of them is heavy and fails often, and everybody fails much or little: the values of one user are alike. */
+const chanceOf = (user: number, users: number, draw: () => number): number =>
+  user < users / 10 ? (draw() < 0.6 ? 0.5 : 0.1) : draw() < 0.1 ? 0.3 : 0.02;
+
+function* trafficOf(traffic: Traffic, draw: () => number): Generator<Counted> {
+  const { requests, users, drift, mutation } = traffic;
+  const places = Float64Array.from({ length: users }, () => draw());
+  const chances = Float64Array.from({ length: users }, (_, user) => chanceOf(user, users, draw));
+  const seen = new Uint8Array(users);
+  const gap = days / requests;
+  let step = 0;
+  for (let i = 0; i < requests; i += 1) {
+    while (step + 1 < traffic.steps.length && i >= (traffic.steps[step + 1]?.from ?? 0)) step += 1;
+    const weight = traffic.steps[step]?.weight ?? 0;
+    const at = i * gap;
+    if (users === 0) {
+      const chance = drift ? 0.1 + 0.08 * Math.sin((8 * Math.PI * at) / days) : 0.1;
+      yield { at, weight, isCandidate: draw() < weight, failed: draw() < chance };
+      continue;
+    }
+    // Request counts fall as a power of the rank.
+    const user = Math.floor(users * draw() ** 3);
+    const isCandidate = (places[user] as number) < weight;
+    const mark = mutation === 'arm_in_key' && isCandidate ? 2 : 1;
+    if (mutation !== 'every_request' && ((seen[user] as number) & mark) !== 0) continue;
+    seen[user] = (seen[user] as number) | mark;
+    yield { at, weight, isCandidate, failed: draw() < (chances[user] as number) };
+  }
+}
+
+/** Failures are there at once; a success takes an eighth of the whole time. */
+const byArrival = (counted: Iterable<Counted>): Counted[] =>
+  [...counted]
+    .map((one) => ({ ...one, at: one.at + (one.failed ? 0 : days / 8) }))
+    .sort((a, b) => a.at - b.at);
+
+/** ln of the largest E of one A/A rollout: at every look after which it was, a rollback would have been false. */
+export const largestLnE = (traffic: Traffic, seed: number): number => {
+  const draw = createDraw(seed);
+  const streams = Array.from({ length: traffic.replicas }, () => createBlockStream(0, false));
+  const generated = trafficOf(traffic, draw);
+  const counted = traffic.mutation === 'order_of_arrival' ? byArrival(generated) : generated;
+  let seq = 0;
+  let most = 0;
+  for (const { at, weight, isCandidate, failed } of counted) {
+    seq += 1;
+    const stream = streams[traffic.replicas === 1 ? 0 : Math.floor(draw() * 3)] as BlockStream;
+    const isPivot = isCandidate === weight <= 0.5;
+    takeUnit(stream, shape, { seq, at, isCandidate, isPivot, x: failed ? 0 : 1 });
+    if (traffic.replicas > 1 && isPivot) {
+      const merged = streams.map(({ tests }) => tests.regression).reduce((a, b): EProcess => mergeEProcesses(a, b));
+      most = Math.max(most, merged.lnMax);
+    }
+  }
+  return traffic.replicas === 1 ? (streams[0] as BlockStream).tests.regression.lnMax : most;
+};
+
+/** The share of so many A/A rollouts that one of these alphas would have rolled back. */
+export const falseRates = (traffic: Traffic, runs: number, alphas: readonly number[], seed: number): number[] => {
+  const hits = alphas.map(() => 0);
+  for (let run = 0; run < runs; run += 1) {
+    const most = largestLnE(traffic, seed + run * 7_919);
+    alphas.forEach((alpha, at) => {
+      if (most >= -Math.log(alpha)) hits[at] = (hits[at] as number) + 1;
+    });
+  }
+  return hits.map((n) => n / runs);
+};
+
+/** Draws the value of one side. */
+export type ValueDraw = (draw: () => number) => number;
+
+/** Candidate values that were counted when a worse version is rolled back, of so many rollouts, ascending; `most` where it was not by then. */
+export const detections = (
+  plan: { readonly weight: number; readonly alpha: number; readonly most: number; readonly runs: number },
+  stable: ValueDraw,
+  candidate: ValueDraw,
+  seed: number,
+): number[] => {
+  const { weight, alpha, most, runs } = plan;
+  const sizes = Array.from({ length: runs }, (_, run) => {
+    const draw = createDraw(seed + run * 104_729);
+    const stream = createBlockStream(0, false);
+    const { tests } = stream;
+    for (let seq = 1, n = 0; n < most; seq += 1) {
+      const isCandidate = draw() < weight;
+      if (isCandidate) n += 1;
+      const x = (isCandidate ? candidate : stable)(draw);
+      takeUnit(stream, shape, { seq, at: seq * 1_000, isCandidate, isPivot: isCandidate, x });
+      if (tests.regression.lnMax >= -Math.log(alpha)) return tests.n1;
+    }
+    return most;
+  });
+  return sizes.sort((a, b) => a - b);
+};
