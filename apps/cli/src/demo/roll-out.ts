@@ -34,7 +34,7 @@ const publishCandidate = async (client: SkeinClient, project: string, version: s
   const files = (await readProjectFolder(project)).map((file) =>
     file.path === `agents/${agentId}/INSTRUCTIONS.md` ? { ...file, bytes: new Uint8Array(text) } : file,
   );
-  const { agents } = await client.project.apply({ files, activate: false, candidate: true });
+  const { agents } = await client.apply({ files, activate: false, candidate: true });
   const published = agents.find((agent) => agent.agentId === agentId);
   if (published === undefined) throw new DomainError('internal', 'the example has lost its agent');
   return published.versionId;
@@ -51,8 +51,8 @@ export const rollOut = async (
   { version, plan, say }: RollOut,
 ): Promise<RolledOut> => {
   const candidateVersionId = await publishCandidate(client, project, version);
-  const { rollout: started } = await client.rollouts.start(agentId, { ...plan, type: 'canary', candidateVersionId });
-  let current = started;
+  const started = await client.rollouts.start(agentId, { ...plan, type: 'canary', candidateVersionId });
+  let current: RolloutInfo = started;
   const steps = [started.weight ?? ''];
   const ended = new AbortController();
   const watching = (async () => {
