@@ -1,0 +1,107 @@
+import type { MetricResult, ReplayInfo, RolloutEventInfo, RolloutInfo, RolloutResults } from '@skein/sdk';
+import type { Colors } from '../cli/cli.ts';
+import { percentText } from '../rollout/parse-weight.ts';
+import { formatInstant } from './format.ts';
+import { explanationLines, figure, paintRolloutStatus } from './render-rollout.ts';
+import { cell, renderTable } from './render-table.ts';
+
+/** The difference to stable with its band, which holds at every look. */
+export const bandText = ({ difference }: MetricResult): string =>
+  difference === undefined
+    ? ''
+    : `${figure(difference.mean)} [${figure(difference.lower)}, ${figure(difference.upper)}]`;
+
+/** What was measured, arm by arm. */
+export const renderResults = (colors: Colors, results: RolloutResults): string => {
+  const { srm, tallies } = results;
+  const counted = Object.entries(tallies).map(([kind, count]) => `${kind} ${count}`);
+  return [
+    `${results.rolloutId} of ${cell(results.agentId)} ${paintRolloutStatus(colors, results.status)}`,
+    '',
+    renderTable(
+      colors,
+      ['arm', 'metric', 'n', 'missing', 'mean', 'sd', 'p50', 'p90', 'difference [band]', 'e-value'],
+      results.allocations.flatMap(({ label, metrics }) =>
+        metrics.map((metric) => [
+          cell(label),
+          cell(metric.metric),
+          String(metric.count),
+          metric.missing === 0 ? '' : String(metric.missing),
+          figure(metric.mean),
+          figure(metric.sd),
+          figure(metric.quantiles.p50),
+          figure(metric.quantiles.p90),
+          bandText(metric),
+          metric.eValue === undefined ? '' : figure(metric.eValue),
+        ]),
+      ),
+      'nothing measured yet',
+    ),
+    '',
+    renderTable(
+      colors,
+      ['arm', 'units', 'runs'],
+      results.allocations.map(({ label, units, requestCount }) => [cell(label), String(units), String(requestCount)]),
+    ),
+    '',
+    `${colors.dim('SRM'.padEnd(9))} ln B ${figure(srm.lnB)} of ${figure(srm.threshold)}, chi-square ${figure(srm.chiSquare)}, p ${figure(srm.pValue)}${srm.alarm ? ` ${colors.red('alarm')}` : ''}`,
+    `${colors.dim('alpha'.padEnd(9))} ${figure(results.alphaSpent)} of ${figure(results.alpha)} spent, ${results.epochs} epochs`,
+    `${colors.dim('counted'.padEnd(9))} ${[...counted, `unrouted ${results.unrouted}`, `missing ${results.missing}`].filter((text, at, all) => all.indexOf(text) === at).join(', ')}`,
+    '',
+    ...explanationLines(results.explanation),
+  ].join('\n');
+};
+
+/** Rollouts as a table. */
+export const renderRollouts = (colors: Colors, rollouts: readonly RolloutInfo[]): string =>
+  renderTable(
+    colors,
+    ['rollout', 'agent', 'type', 'status', 'weight', 'units', 'begun (UTC)', 'ended (UTC)', 'why'],
+    rollouts.map((rollout) => [
+      rollout.id,
+      cell(rollout.agentId),
+      rollout.type,
+      paintRolloutStatus(colors, rollout.status),
+      rollout.weight === undefined ? '' : percentText(rollout.weight),
+      rollout.arms.map(({ units }) => units).join('/'),
+      formatInstant(rollout.startedAt),
+      formatInstant(rollout.completedAt ?? undefined),
+      cell(rollout.explanation.decided),
+    ]),
+    'no rollouts',
+  );
+
+/** One thing that happened to a rollout, as cells. */
+export const eventCells = (event: RolloutEventInfo): readonly string[] => [
+  String(event.seq),
+  formatInstant(event.at),
+  cell(event.agentId),
+  event.type,
+  `r${event.revision}`,
+  cell(event.by.actor),
+  explanationLines(event.explanation).join(' '),
+];
+
+/** A replay with its comparison. */
+export const renderReplay = (colors: Colors, replay: ReplayInfo): string => {
+  const count = (state: string): number => replay.pairs.filter((pair) => pair.state === state).length;
+  const done = replay.pairs.length - count('waiting') - count('running');
+  const diverged = replay.pairs.reduce((sum, { divergedCalls = 0 }) => sum + divergedCalls, 0);
+  const paint = replay.status === 'passed' ? colors.green : replay.status === 'failed' ? colors.red : colors.cyan;
+  return [
+    `${replay.id} of ${cell(replay.agentId)} ${paint(replay.status)}: ${done} of ${replay.pairs.length} pairs, ${count('failed')} failed${diverged === 0 ? '' : `, ${diverged} calls that were not recorded`}`,
+    renderTable(
+      colors,
+      ['metric', 'pairs', 'mean difference', 'e worse', 'e not worse'],
+      replay.comparison.map((row) => [
+        cell(row.metric),
+        String(row.pairs),
+        figure(row.meanDifference),
+        figure(row.eWorse),
+        figure(row.eNotWorse),
+      ]),
+      'nothing compared yet',
+    ),
+    ...explanationLines(replay.explanation),
+  ].join('\n');
+};

@@ -1,0 +1,174 @@
+import type { Explanation, TestSummary } from '@skein/domain';
+import type { FreezeInfo, RolloutForecast, RolloutInfo } from '@skein/sdk';
+import type { Colors } from '../cli/cli.ts';
+import { percentText } from '../rollout/parse-weight.ts';
+import { formatDuration, formatInstant, shortDigest } from './format.ts';
+import { cell, renderTable } from './render-table.ts';
+
+/** A status of a rollout in its colour. */
+export const paintRolloutStatus = (colors: Colors, status: string): string => {
+  switch (status) {
+    case 'completed':
+      return colors.green(status);
+    case 'rolled_back':
+      return colors.red(status);
+    case 'active':
+      return colors.cyan(status);
+    case 'paused':
+    case 'cancelled':
+      return colors.yellow(status);
+    default:
+      return colors.dim(status);
+  }
+};
+
+/** Why it is as it is, in the words that every surface has. */
+export const explanationLines = (explanation: Explanation): readonly string[] =>
+  [explanation.decided, explanation.because, explanation.next].map(cell).filter((line) => line !== '');
+
+const barWidth = 20;
+
+/** A share of a whole as a bar; what is more than nothing can be seen. */
+export const bar = (share: number, width = barWidth): string => {
+  const full = Math.max(0, Math.min(width, Math.round(share * width)));
+  return (full === 0 && share > 0 ? '▏' : '█'.repeat(full)).padEnd(width, '·');
+};
+
+/** How far evidence has come on its way to a threshold, both as they multiply: 1 is there. */
+const wayTo = (eValue: number, threshold: number): number =>
+  eValue <= 1 || threshold <= 1 ? 0 : Math.min(1, Math.log(eValue) / Math.log(threshold));
+
+/** A number as people compare it: four digits that matter. */
+export const figure = (value: number): string => {
+  if (!Number.isFinite(value)) return '';
+  const size = Math.abs(value);
+  return size >= 1e6 || (size > 0 && size < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+};
+
+/** The arms with their weights as bars. */
+export const renderArms = (colors: Colors, { arms, winner }: RolloutInfo): string =>
+  renderTable(
+    colors,
+    ['arm', 'version', 'weight', '', 'units', 'scores'],
+    arms.map((arm) => [
+      `${cell(arm.label)}${winner === arm.label ? ` ${colors.green('won')}` : ''}`,
+      `${cell(arm.alias)} ${colors.dim(shortDigest(arm.versionId))}`,
+      colors.cyan(bar(Number(arm.weight))),
+      percentText(arm.weight),
+      String(arm.units),
+      Object.entries(arm.scores)
+        .map(([scorer, { avg, count }]) => `${cell(scorer)} ${figure(avg)} (${count})`)
+        .join(', '),
+    ]),
+  );
+
+/** The tests of the evidence: means, the most that the arm may be worse, and the e-value on its way to the threshold. */
+export const renderTests = (colors: Colors, { evidence, arms }: RolloutInfo): string =>
+  renderTable(
+    colors,
+    ['rule', 'arm', 'stable', 'arm mean', 'worse by at most', 'e-value', '', 'of', 'promotion', 'missing'],
+    (evidence?.tests ?? []).map((test) => [
+      cell(test.rule),
+      cell(arms[test.arm]?.label ?? String(test.arm)),
+      meanText(test.stableMean, test.stableValues),
+      meanText(test.candidateMean, test.candidateValues),
+      test.harmUpper >= 1 ? '' : figure(test.harmUpper),
+      (test.breached ? colors.red : (text: string) => text)(figure(test.eValue)),
+      (test.breached ? colors.red : colors.yellow)(bar(wayTo(test.eMax, test.threshold), 10)),
+      figure(test.threshold),
+      promotionText(colors, test),
+      test.missing === 0 ? '' : String(test.missing),
+    ]),
+    'no evidence yet',
+  );
+
+const meanText = (mean: number, values: number): string => (values === 0 ? '' : `${figure(mean)} (${values})`);
+
+const promotionText = (colors: Colors, { promotion }: TestSummary): string => {
+  if (promotion === undefined) return '';
+  const text = `${figure(promotion.eValue)} of ${figure(promotion.threshold)}`;
+  return promotion.passed ? colors.green(text) : text;
+};
+
+/** Where the plan stands, and when the step may end. */
+export const stepText = (rollout: RolloutInfo, now: number): string | undefined => {
+  const step = rollout.steps[rollout.stepIndex];
+  if (step === undefined || rollout.completedAt !== null) return undefined;
+  const since = now - Date.parse(rollout.stepStartedAt);
+  const left = step.minDurationMs - since;
+  const parts = [
+    `${rollout.stepIndex + 1} of ${rollout.steps.length}: ${percentText(step.weight)}`,
+    ...(rollout.status === 'active' ? [`for ${formatDuration(since)}`] : []),
+    ...(rollout.status === 'active' && left > 0 ? [`at least ${formatDuration(left)} more`] : []),
+    `${step.minUnits} units`,
+    ...(step.gate === 'approval'
+      ? [rollout.stepApproved === undefined ? 'needs approval' : `approved by ${cell(rollout.stepApproved.by)}`]
+      : []),
+  ];
+  return parts.join(', ');
+};
+
+/** Whether units were shared out as the weights say. */
+export const srmText = (colors: Colors, { evidence }: RolloutInfo): string | undefined => {
+  if (evidence === undefined) return undefined;
+  const { lnB, threshold, alarm } = evidence.srm;
+  const text = `ln B ${figure(lnB)} of ${figure(threshold)}`;
+  return alarm ? colors.red(`${text}: alarm`) : `${text}, ok`;
+};
+
+/** A rollout for people: a screen of it. */
+export const renderRollout = (colors: Colors, rollout: RolloutInfo, now: number, freeze?: FreezeInfo): string => {
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ['rollout', `${rollout.id} of ${cell(rollout.agentId)}, revision ${rollout.revision}`],
+    ['status', `${paintRolloutStatus(colors, rollout.status)} (${cell(rollout.statusReason)})`],
+    [
+      'frozen',
+      freeze === undefined ? undefined : `by ${cell(freeze.by)} at ${formatInstant(freeze.at)}: ${cell(freeze.reason)}`,
+    ],
+    ['step', stepText(rollout, now)],
+    ['SRM', srmText(colors, rollout)],
+    [
+      'unrouted',
+      rollout.evidence === undefined || rollout.evidence.unrouted === 0 ? undefined : String(rollout.evidence.unrouted),
+    ],
+    ['keys', rollout.routingKeys.map(cell).join(', ')],
+    ['eligible', rollout.eligibility === undefined ? undefined : cell(rollout.eligibility)],
+    ['replay', rollout.replay === undefined ? undefined : `${rollout.replay.status} (${rollout.replay.replayId})`],
+    ['started', formatInstant(rollout.startedAt)],
+    ['ended', rollout.completedAt === null ? undefined : formatInstant(rollout.completedAt)],
+    ['alpha', figure(rollout.alpha)],
+  ];
+  return [
+    ...facts.flatMap(([name, value]) =>
+      value === undefined || value === '' ? [] : [`${colors.dim(name.padEnd(9))} ${value}`],
+    ),
+    '',
+    renderArms(colors, rollout),
+    '',
+    renderTests(colors, rollout),
+    '',
+    ...explanationLines(rollout.explanation),
+    ...rollout.waitingFor.map(({ message, until }) =>
+      colors.dim(`- ${cell(message)}${until === undefined ? '' : ` (${formatInstant(until)})`}`),
+    ),
+  ].join('\n');
+};
+
+/** What recent traffic says of a plan. */
+export const renderForecast = (colors: Colors, forecast: RolloutForecast): readonly string[] => [
+  `${figure(forecast.unitsPerDay)} units per day use the agent`,
+  renderTable(
+    colors,
+    ['step', 'weight', 'candidate units per day', 'days'],
+    forecast.steps.map((step, index) => [
+      String(index + 1),
+      percentText(step.weight),
+      figure(step.candidateUnitsPerDay),
+      step.days === undefined ? 'never' : figure(step.days),
+    ]),
+    'no plan: the weight is set by hand',
+  ),
+  ...(forecast.days === undefined ? [] : [`${figure(forecast.days)} days in all`]),
+  ...forecast.warnings.map((warning) => `${colors.yellow('warning')} ${cell(warning)}`),
+  ...(forecast.impossible === undefined ? [] : [`${colors.red('impossible')} ${cell(forecast.impossible)}`]),
+];
