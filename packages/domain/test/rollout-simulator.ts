@@ -32,20 +32,16 @@ export interface Traffic {
   readonly mutation?: 'every_request' | 'arm_in_key' | 'order_of_arrival';
 }
 
-interface Counted {
-  readonly at: number;
-  readonly weight: number;
-  readonly isCandidate: boolean;
-  readonly failed: boolean;
-}
+type Counted = (at: number, weight: number, isCandidate: boolean, failed: boolean) => void;
 
 const days = 4 * 86_400_000;
 
-/** Users: a tenth of them is heavy and fails often, and everybody fails much or little: the values of one user are alike. */
+/** A tenth of the users is heavy and fails often, and everybody fails much or little: the values of one user are alike. */
 const chanceOf = (user: number, users: number, draw: () => number): number =>
   user < users / 10 ? (draw() < 0.6 ? 0.5 : 0.1) : draw() < 0.1 ? 0.3 : 0.02;
 
-function* trafficOf(traffic: Traffic, draw: () => number): Generator<Counted> {
+/** Draws the traffic and hands over what counts, in order of assignment. */
+const drawTraffic = (traffic: Traffic, draw: () => number, count: Counted): void => {
   const { requests, users, drift, mutation } = traffic;
   const places = Float64Array.from({ length: users }, () => draw());
   const chances = Float64Array.from({ length: users }, (_, user) => chanceOf(user, users, draw));
@@ -58,7 +54,7 @@ function* trafficOf(traffic: Traffic, draw: () => number): Generator<Counted> {
     const at = i * gap;
     if (users === 0) {
       const chance = drift ? 0.1 + 0.08 * Math.sin((8 * Math.PI * at) / days) : 0.1;
-      yield { at, weight, isCandidate: draw() < weight, failed: draw() < chance };
+      count(at, weight, draw() < weight, draw() < chance);
       continue;
     }
     // Request counts fall as a power of the rank.
@@ -67,36 +63,44 @@ function* trafficOf(traffic: Traffic, draw: () => number): Generator<Counted> {
     const mark = mutation === 'arm_in_key' && isCandidate ? 2 : 1;
     if (mutation !== 'every_request' && ((seen[user] as number) & mark) !== 0) continue;
     seen[user] = (seen[user] as number) | mark;
-    yield { at, weight, isCandidate, failed: draw() < (chances[user] as number) };
+    count(at, weight, isCandidate, draw() < (chances[user] as number));
   }
-}
+};
 
-/** Failures are there at once; a success takes an eighth of the whole time. */
-const byArrival = (counted: Iterable<Counted>): Counted[] =>
-  [...counted]
-    .map((one) => ({ ...one, at: one.at + (one.failed ? 0 : days / 8) }))
-    .sort((a, b) => a.at - b.at);
+/** Failures are there at once; a success takes a quarter of the whole time. */
+const drawByArrival = (traffic: Traffic, draw: () => number, count: Counted): void => {
+  const arrivals: (readonly [arrival: number, weight: number, isCandidate: boolean, failed: boolean])[] = [];
+  drawTraffic(traffic, draw, (at, weight, isCandidate, failed) => {
+    arrivals.push([failed ? at : at + days / 4, weight, isCandidate, failed]);
+  });
+  for (const arrival of arrivals.sort((a, b) => a[0] - b[0])) count(...arrival);
+};
 
 /** ln of the largest E of one A/A rollout: at every look after which it was, a rollback would have been false. */
 export const largestLnE = (traffic: Traffic, seed: number): number => {
   const draw = createDraw(seed);
-  const streams = Array.from({ length: traffic.replicas }, () => createBlockStream(0, false));
-  const generated = trafficOf(traffic, draw);
-  const counted = traffic.mutation === 'order_of_arrival' ? byArrival(generated) : generated;
-  let seq = 0;
+  const { replicas } = traffic;
+  const streams = Array.from({ length: replicas }, () => createBlockStream(0, false));
+  const unit = { seq: 0, at: 0, isCandidate: false, isPivot: false, x: 0 as number | undefined };
   let most = 0;
-  for (const { at, weight, isCandidate, failed } of counted) {
-    seq += 1;
-    const stream = streams[traffic.replicas === 1 ? 0 : Math.floor(draw() * 3)] as BlockStream;
-    const isPivot = isCandidate === weight <= 0.5;
-    takeUnit(stream, shape, { seq, at, isCandidate, isPivot, x: failed ? 0 : 1 });
-    if (traffic.replicas > 1 && isPivot) {
-      const merged = streams.map(({ tests }) => tests.regression).reduce((a, b): EProcess => mergeEProcesses(a, b));
-      most = Math.max(most, merged.lnMax);
-    }
-  }
-  return traffic.replicas === 1 ? (streams[0] as BlockStream).tests.regression.lnMax : most;
+  let pivots = 0;
+  const count: Counted = (at, weight, isCandidate, failed) => {
+    unit.seq += 1;
+    unit.at = at;
+    unit.isCandidate = isCandidate;
+    unit.isPivot = isCandidate === weight <= 0.5;
+    unit.x = failed ? 0 : 1;
+    takeUnit(streams[replicas === 1 ? 0 : Math.floor(draw() * replicas)] as BlockStream, shape, unit);
+    if (replicas === 1 || !unit.isPivot) return;
+    pivots += 1;
+    if (pivots % 5 === 0) most = Math.max(most, mergedOf(streams).lnMax);
+  };
+  (traffic.mutation === 'order_of_arrival' ? drawByArrival : drawTraffic)(traffic, draw, count);
+  return replicas === 1 ? mergedOf(streams).lnMax : most;
 };
+
+const mergedOf = (streams: readonly BlockStream[]): EProcess =>
+  streams.map(({ tests }) => tests.regression).reduce((a, b) => mergeEProcesses(a, b));
 
 /** The share of so many A/A rollouts that one of these alphas would have rolled back. */
 export const falseRates = (traffic: Traffic, runs: number, alphas: readonly number[], seed: number): number[] => {
