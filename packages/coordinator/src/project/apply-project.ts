@@ -1,6 +1,6 @@
 import type { Dag, Digest, Problem, TenantId } from '@skein/domain';
 import { cleanMemoryText, DomainError, maxMemoryBytes, utf8Length } from '@skein/domain';
-import type { Publication } from '@skein/ports';
+import type { Publication, ReadProject } from '@skein/ports';
 import type { ApplyProject, ApplyResult, ScheduleView } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
 import { endsOf, withEnds } from '../rollout/superseded.ts';
@@ -46,6 +46,14 @@ const seedsOf = (memory: Publication['memory']): Publication['memory'] => {
   throw new DomainError('invalid_argument', problems[0]?.message ?? '', { problems });
 };
 
+/** Throws `invalid_argument` for agents that judge and are neither in the project nor published before. */
+const checkJudges = async (engine: Engine, tenant: TenantId, { judges = [] }: ReadProject): Promise<void> => {
+  if (judges.length === 0) return;
+  const stored = new Set((await engine.deps.projects.listAgents(tenant)).map(({ agentId }) => agentId));
+  const problems = judges.filter(({ agentId }) => !stored.has(agentId)).map(({ problem }) => problem);
+  if (problems.length > 0) throw new DomainError('invalid_argument', problems[0]?.message ?? '', { problems });
+};
+
 /** Publishes a project in one transaction, or says what that would do. See `Coordinator.applyProject`. */
 export const applyProject = async (engine: Engine, tenant: TenantId, apply: ApplyProject): Promise<ApplyResult> => {
   if (apply.activate === true && apply.candidate === true) {
@@ -60,7 +68,8 @@ export const applyProject = async (engine: Engine, tenant: TenantId, apply: Appl
     const message = count === 1 ? first : `${count} problems in the project; first: ${first}`;
     throw new DomainError('invalid_argument', message, { problems: read.error });
   }
-  const { dags, subDags, parts, agents, warnings } = read.value;
+  const { dags, subDags, parts, agents, warnings, settings = [] } = read.value;
+  await checkJudges(engine, tenant, read.value);
   const memory = seedsOf(read.value.memory);
   const activate = await agentsToActivate(engine.deps.projects, tenant, agents, apply.activate);
   const publication: Publication = {
@@ -72,6 +81,7 @@ export const applyProject = async (engine: Engine, tenant: TenantId, apply: Appl
     candidates: apply.candidate === true ? await candidatesOf(engine, tenant, agents, activate) : [],
     subDags,
     memory,
+    ...(settings.length === 0 ? {} : { settings }),
     at: engine.deps.clock.now(),
   };
   const { plan, result: expected } = await planApply(engine, publication);
