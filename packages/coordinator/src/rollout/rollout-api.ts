@@ -286,6 +286,8 @@ export interface ReplayView {
     readonly values: { readonly [metric: string]: { readonly recorded: number; readonly replayed: number } };
     /** Calls of tools that were not in the record. */
     readonly divergedCalls?: number;
+    /** Why it failed. */
+    readonly reason?: string;
   }[];
   readonly comparison: readonly {
     readonly metric: string;
@@ -293,6 +295,8 @@ export interface ReplayView {
     readonly meanDifference: number;
     readonly eWorse: number;
     readonly eNotWorse: number;
+    /** It takes part in the verdict. */
+    readonly decides?: boolean;
   }[];
   readonly explanation: Explanation;
 }
