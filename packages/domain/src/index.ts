@@ -108,6 +108,8 @@ export { defaultTenant, isName, itemPath, namePattern, parseStepPath } from './i
 export { canonicalBytes, canonicalJson, maxCanonicalDepth } from './json/canonical-json.ts';
 export type { JsonObject, JsonSchema, JsonValue } from './json/json-value.ts';
 export type { FoldableProposal, FoldedMemory, FoldOutcome } from './memory/fold-memory.ts';
+export type { ForkScope } from './memory/fork-scope.ts';
+export { forkScope, parseForkScope } from './memory/fork-scope.ts';
 export { cleanMemoryText, foldMemory } from './memory/fold-memory.ts';
 export type {
   MemoryOperation,
@@ -152,6 +154,7 @@ export { decideRollout } from './rollout/decide-rollout.ts';
 export type { VersionChoices, VersionDecision } from './rollout/decide-version.ts';
 export { decideVersion } from './rollout/decide-version.ts';
 export { advanceEvidence, createEvidence } from './rollout/evidence/advance-evidence.ts';
+export { createEProcess, eOf, lnEOf, updateEProcess } from './rollout/evidence/e-process.ts';
 export type { MetricNumbers, ResultNumbers, UnitSampler } from './rollout/evidence/evidence-types.ts';
 export { judgeRollout } from './rollout/evidence/judge-rollout.ts';
 export { mergeEvidence } from './rollout/evidence/merge-evidence.ts';

@@ -38,6 +38,7 @@ export const metric = {
   rolloutsActive: 'skein_rollout_active',
   rolloutTransitions: 'skein_rollout_transitions_total',
   rolloutDecisions: 'skein_rollout_decisions_total',
+  rolloutEligibilityErrors: 'skein_rollout_eligibility_errors_total',
   rolloutEValue: 'skein_rollout_e_value',
   rolloutActions: 'skein_rollout_actions_total',
   rolloutActionFailures: 'skein_rollout_action_failures_total',
@@ -49,5 +50,6 @@ export const metric = {
   scoringQueued: 'skein_scoring_queued_runs',
   scoringDropped: 'skein_scoring_dropped_runs_total',
   webhooks: 'skein_rollout_webhooks_total',
+  shadows: 'skein_rollout_shadows_total',
   deliveryEventsLost: 'skein_delivery_events_lost_total',
 } as const;
