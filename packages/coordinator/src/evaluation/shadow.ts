@@ -19,6 +19,7 @@ import { metric } from '../engine/metric-names.ts';
 import { readLogFacts } from '../query/read-log-facts.ts';
 import { loadRun } from '../run/load-run.ts';
 import { rootOf } from '../run/tree-sizes.ts';
+import { sha256Of } from '../scoring/scorers-of.ts';
 import { builtinPairValues } from './compare-pairs.ts';
 import { outcomeOf } from './measure-pair.ts';
 import { readAttempt, valuesOfAttempt } from './read-attempt.ts';
@@ -105,8 +106,7 @@ const freePlace = (engine: Engine, place: Pick<Shadowed, 'rolloutId' | 'runId' |
 /** The candidate that shadows this unit; undefined when it is not sampled, or the rollout exposes nobody now. */
 const candidateOf = (engine: Engine, record: RolloutRecord | undefined, unit: string): VersionId | undefined => {
   if (record?.status !== 'active' || record.shadow <= 0) return undefined;
-  const { sha256 } = engine.deps.hasher;
-  if (!isSampled(sha256, record.salt, unit, record.shadow, 'shadow')) return undefined;
+  if (!isSampled(sha256Of(engine), record.salt, unit, record.shadow, 'shadow')) return undefined;
   const candidates = record.arms.slice(1);
   return candidates[Number.parseInt(unit.slice(0, 8), 16) % candidates.length]?.versionId;
 };

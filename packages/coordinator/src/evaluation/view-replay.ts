@@ -55,7 +55,7 @@ const nextOf = ({ status, rolloutId }: ReplayDocument): string => {
       return waits ? 'The rollout that waited for it is cancelled.' : 'A rollout of this version is not advised.';
     case 'inconclusive':
       return waits
-        ? 'The rollout stays a draft: activate it by force with a reason, or cancel it and replay more steps.'
+        ? 'The rollout that waited for it is cancelled: what is not clear has not passed. Replay more steps, or other ones.'
         : 'Replay more steps, or other ones.';
   }
 };
