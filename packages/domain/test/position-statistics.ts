@@ -3,9 +3,12 @@ import { placeUnit, totalParts } from '../src/index.ts';
 
 const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer');
 
+/** The plainest routing keys. */
+export const sequentialKey = (index: number): string => `user-${index}`;
+
 /** Kinds of routing keys as they are met in practice, by their number. */
 export const keyKinds: { readonly [kind: string]: (index: number) => string } = {
-  sequential: (index) => `user-${index}`,
+  sequential: sequentialKey,
   uuid: (index) => {
     const digits = hash('sha256', `uuid ${index}`, 'hex');
     return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-4${digits.slice(13, 16)}-a${digits.slice(17, 20)}-${digits.slice(20, 32)}`;

@@ -70,7 +70,8 @@ const labelOf = (record: RolloutRecord, arm: number): string => record.arms[arm]
 const requestText = (by: RolloutActor): string =>
   `${by.actor} asked for it.${wordsText(by)}${by.force === true ? ' Checks were overridden.' : ''}`;
 
-const wordsText = (by: RolloutActor): string => (by.reason === undefined ? '' : ` Reason given: ${by.reason}`);
+const wordsText = (by: RolloutActor): string =>
+  by.reason === undefined ? '' : ` Reason given: ${/[.!?]$/.test(by.reason) ? by.reason : `${by.reason}.`}`;
 
 const breachText = (record: RolloutRecord, test: TestSummary, kind: 'regression' | 'floor'): string => {
   const who = labelOf(record, test.arm);

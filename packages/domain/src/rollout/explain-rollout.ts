@@ -177,7 +177,8 @@ const waitingText = (record: RolloutRecord, waitingFor: Verdict['waitingFor'], n
   return `Step ${record.stepIndex + 1} of ${record.steps.length} waits for: ${reasons.join('; ')}. ${nextStepText(record)}`;
 };
 
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+/** As JSON keeps it: neither infinite nor a negative zero. */
+const finite = (value: number): number | null => (Number.isFinite(value) ? value + 0 : null);
 
 const dataOf = (
   record: RolloutRecord,

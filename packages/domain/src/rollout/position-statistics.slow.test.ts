@@ -4,6 +4,7 @@ import {
   dependence,
   keyKinds,
   positionsOf,
+  sequentialKey,
   shareError,
   unevenness,
 } from '../../test/position-statistics.ts';
@@ -28,7 +29,7 @@ describe('positions of many keys', () => {
   });
 
   test('[g12.6] are exposed in the share of the weight within 4 sigma, down to 0.00001 of ten million', () => {
-    const positions = positionsOf('rol_1', keyKinds.sequential as (index: number) => string, 10_000_000);
+    const positions = positionsOf('rol_1', sequentialKey, 10_000_000);
     for (const weight of ['0.5', '0.05', '0.001', '0.0001', '0.00001']) {
       expect(Math.abs(shareError(positions, parseWeight(weight)))).toBeLessThan(4);
     }

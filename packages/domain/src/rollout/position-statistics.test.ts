@@ -4,13 +4,13 @@ import {
   dependence,
   keyKinds,
   positionsOf,
+  sequentialKey as sequential,
   shareError,
   unevenness,
 } from '../../test/position-statistics.ts';
 import { totalParts } from './rollout-record.ts';
 import { parseWeight } from './weights.ts';
 
-const sequential = keyKinds.sequential as (index: number) => string;
 const count = 100_000;
 const first = positionsOf('rol_1', sequential, count);
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sha256 } from '../../test/rollout-samples.ts';
+import { hasLoneSurrogate } from '../text/clean-text.ts';
 import { rolloutPosition } from './rollout-position.ts';
 import { isSampled, placeUnit, unitOf } from './unit-place.ts';
 
@@ -42,7 +43,7 @@ describe('the unit of a run', () => {
 describe('the place of a unit', () => {
   test('[g12.1] is its position and the start of the same digest, for any text', () => {
     const text = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), fc.constantFrom('a:b', 'x'.repeat(10_000)));
-    const clean = text.filter((one) => !one.includes('\u0000') && one.isWellFormed());
+    const clean = text.filter((one) => !one.includes('\u0000') && !hasLoneSurrogate(one));
     fc.assert(
       fc.property(clean, clean, (salt, unit) => {
         const digest = createHash('sha256').update(`rollout/v1\0${salt}\0${unit}`).digest('hex');
