@@ -8,6 +8,8 @@ import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { cancelHeldTask } from '../fleet/cancel-held-task.ts';
 import { onAgentStepFinished, onRunFinished } from '../rollout/on-run-finished.ts';
+import type { NewExposure } from './exposures-of.ts';
+import { exposuresOf } from './exposures-of.ts';
 import { headOf } from './head-of.ts';
 import type { TurnDraft } from './plan-turn.ts';
 import { openDraft, planTurn } from './plan-turn.ts';
@@ -89,7 +91,7 @@ const wakeIfNeeded = (engine: Engine, actor: RunActor): void => {
   if (actor.mailbox.length > 0 || actor.grants.length > 0 || actor.preparations.size > 0) wakeRun(engine, actor);
 };
 
-const requestOf = (actor: RunActor, draft: TurnDraft): AppendRequest => ({
+const requestOf = (actor: RunActor, draft: TurnDraft, exposures: readonly NewExposure[]): AppendRequest => ({
   tenant: actor.tenant,
   runId: actor.runId,
   expectedSeq: draft.expectedSeq,
@@ -99,6 +101,8 @@ const requestOf = (actor: RunActor, draft: TurnDraft): AppendRequest => ({
   ...(actor.pins === undefined ? {} : { pinsSnapshot: actor.pins }),
   ...(actor.expectsRevision === undefined ? {} : { expectsRevision: actor.expectsRevision }),
   ...(draft.proposals.length === 0 ? {} : { proposals: draft.proposals }),
+  ...(exposures.length === 0 ? {} : { exposures: exposures.map(({ exposure }) => exposure) }),
+  ...(actor.tallies.length === 0 ? {} : { tallies: actor.tallies }),
   ...recordsOf(actor.state, draft.facts),
 });
 
@@ -115,7 +119,8 @@ const endOf = (
 const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promise<void> => {
   const { health, deps } = engine;
   const beganAt = health.appendBegins();
-  const request = requestOf(actor, draft);
+  const exposures = exposuresOf(actor, draft.facts);
+  const request = requestOf(actor, draft, exposures);
   let outcome: AppendOutcome | { readonly status: 'unknown'; readonly error: DomainError };
   try {
     outcome = await deps.runs.append(request);
@@ -139,6 +144,8 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
       actor.creation = undefined;
       actor.pins = undefined;
       actor.expectsRevision = undefined;
+      actor.tallies = [];
+      for (const { agentId } of exposures) actor.exposed.add(agentId);
       actor.largeParams = undefined;
       actor.bugs = 0;
       actor.doubts = 0;

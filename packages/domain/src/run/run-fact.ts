@@ -73,8 +73,10 @@ export interface AgentDecision {
   /** Position of the unit, and its hash: see `unitHash`. Only where a routing key was found. */
   readonly position?: number;
   readonly unit?: string;
-  /** Why `stable`. */
-  readonly because?: 'unrouted' | 'ineligible' | 'paused';
+  /** Why `stable`; `migrated` by the run policy of a rollback. */
+  readonly because?: 'unrouted' | 'ineligible' | 'paused' | 'migrated';
+  /** The memory scope that stands for the agent's own in this run: its arm's copy (`forkScope`). Absent: its own. */
+  readonly memory?: string;
 }
 
 /** The result of an attempt in the form in which it is recorded. */
