@@ -1,6 +1,6 @@
 import type { Dag, RolloutEvent, RolloutRecord, RolloutUnit } from '@skein/domain';
 import { defaultTenant, isDomainError } from '@skein/domain';
-import type { RolloutStore } from '@skein/ports';
+import type { RolloutStore, WebhookSender } from '@skein/ports';
 import type { MemoryStores, Scene, SceneOptions } from '@skein/testkit';
 import { createFakeExpressions, createMemoryLog, createScene, dagOf, publishAgents } from '@skein/testkit';
 import type { Coordinator, RolloutView, StartRollout } from '../src/index.ts';
@@ -133,7 +133,7 @@ export class RolloutScene {
   }
 
   /** Another coordinator on the same stores, started. */
-  async another(coordinatorId = 'other'): Promise<Coordinator> {
+  async another(coordinatorId = 'other', webhooks?: WebhookSender): Promise<Coordinator> {
     const { stores, clock, ids, hasher, lines } = this.scene;
     const coordinator = createCoordinator(
       {
@@ -144,6 +144,7 @@ export class RolloutScene {
         log: createMemoryLog(lines),
         meter: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
         ...stores,
+        ...(webhooks === undefined ? {} : { webhooks }),
         expressions: createFakeExpressions(),
         projectReader: { read: () => ({ ok: false, error: [{ message: 'no files here' }] }) },
       },
