@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { placeUnit, totalParts } from '../src/index.ts';
 
-const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer');
+const hasher = { digest: (text: string): string => `sha256:${hash('sha256', text, 'hex')}` };
 
 /** The plainest routing keys. */
 export const sequentialKey = (index: number): string => `user-${index}`;
@@ -21,7 +21,7 @@ export const keyKinds: { readonly [kind: string]: (index: number) => string } = 
 /** Positions of `count` keys under a salt. */
 export const positionsOf = (salt: string, key: (index: number) => string, count: number): Uint32Array => {
   const positions = new Uint32Array(count);
-  for (let index = 0; index < count; index += 1) positions[index] = placeUnit(sha256, salt, key(index)).position;
+  for (let index = 0; index < count; index += 1) positions[index] = placeUnit(hasher, salt, key(index)).position;
   return positions;
 };
 

@@ -8,6 +8,8 @@ import { isSampled, placeUnit, unitOf } from './unit-place.ts';
 
 const keys = ['resourceId', 'threadId'];
 
+const textHasher = { digest: (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}` };
+
 describe('the unit of a run', () => {
   test('is the first key with a non-empty string', () => {
     expect(unitOf({ threadId: 't', resourceId: 'r' }, keys)).toBe('r');
@@ -47,10 +49,9 @@ describe('the place of a unit', () => {
     fc.assert(
       fc.property(clean, clean, (salt, unit) => {
         const digest = createHash('sha256').update(`rollout/v1\0${salt}\0${unit}`).digest('hex');
-        expect(placeUnit(sha256, salt, unit)).toEqual({
-          position: rolloutPosition(sha256, salt, unit),
-          unit: digest.slice(0, 32),
-        });
+        const place = { position: rolloutPosition(sha256, salt, unit), unit: digest.slice(0, 32) };
+        expect(placeUnit(sha256, salt, unit)).toEqual(place);
+        expect(placeUnit(textHasher, salt, unit)).toEqual(place);
       }),
     );
   });
@@ -84,7 +85,9 @@ describe('a sample', () => {
       expect(isSampled(sha256, 'salt', hash, 1, 'sample')).toBe(true);
     }
     const once = hashes.map((hash) => isSampled(sha256, 'salt', hash, 0.3, 'sample'));
-    expect(hashes.map((hash) => isSampled(sha256, 'salt', hash, 0.3, 'sample'))).toEqual(once);
+    expect(hashes.map((hash) => isSampled(textHasher, 'salt', hash, 0.3, 'sample'))).toEqual(once);
+    const byPosition = hashes.map((hash) => rolloutPosition(sha256, 'salt/sample', hash) < 0.3 * 2 ** 32);
+    expect(byPosition).toEqual(once);
   });
 
   test('has its share within 4 sigma, grows with it, and is another one for each purpose', () => {

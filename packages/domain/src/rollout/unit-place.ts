@@ -1,7 +1,7 @@
 import { DomainError } from '../errors/domain-error.ts';
+import type { TextHasher } from '../hashing/text-hasher.ts';
 import { hasLoneSurrogate } from '../text/clean-text.ts';
 import { utf8Bytes } from '../text/utf8.ts';
-import { rolloutPosition } from './rollout-position.ts';
 import { totalParts } from './rollout-record.ts';
 
 /** SHA-256 of bytes, 32 of them. */
@@ -34,39 +34,39 @@ export const unitOf = (context: { readonly [key: string]: unknown }, keys: reado
 /** True for a text that has one UTF-8 form and no NUL, and is not empty. */
 export const isUnit = (text: string): boolean => text !== '' && !text.includes('\u0000') && !hasLoneSurrogate(text);
 
-const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
-/** Position (as `rolloutPosition`) and hash of a unit by one SHA-256. Throws `invalid_argument` for a NUL or a lone surrogate in salt or unit. */
-export const placeUnit = (sha256: Sha256, salt: string, unit: string): UnitPlace => {
-  const digest = digestOf(sha256, salt, unit);
-  let name = '';
-  for (let at = 0; at < 16; at += 1) name += hex[digest[at] as number] as string;
-  return { position: positionOf(digest), unit: name };
-};
-
-const digestOf = (sha256: Sha256, salt: string, unit: string): Uint8Array => {
-  const text = `${salt}${unit}`;
-  if (text.includes('\u0000') || hasLoneSurrogate(salt) || hasLoneSurrogate(unit)) {
+/**
+ * Position (as `rolloutPosition`) and hash of a unit by one SHA-256. A `TextHasher` is several times as fast as bytes, with the same answer.
+ * Throws `invalid_argument` for a NUL or a lone surrogate in salt or unit.
+ */
+export const placeUnit = (sha256: Sha256 | TextHasher, salt: string, unit: string): UnitPlace => {
+  if (unit.includes('\u0000') || salt.includes('\u0000') || hasLoneSurrogate(salt) || hasLoneSurrogate(unit)) {
     throw new DomainError('invalid_argument', 'salt and routing key may hold no NUL and no lone surrogate');
   }
-  return sha256(utf8Bytes(`rollout/v1\u0000${salt}\u0000${unit}`));
+  const text = `rollout/v1\u0000${salt}\u0000${unit}`;
+  const digits =
+    typeof sha256 === 'function' ? hexOf(sha256(utf8Bytes(text))) : sha256.digest(text).slice(prefix, prefix + 32);
+  return { position: Number.parseInt(digits.slice(0, 8), 16), unit: digits };
 };
 
-const positionOf = (digest: Uint8Array): number =>
-  (((digest[0] as number) << 24) |
-    ((digest[1] as number) << 16) |
-    ((digest[2] as number) << 8) |
-    (digest[3] as number)) >>>
-  0;
+const prefix = 'sha256:'.length;
+
+const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+const hexOf = (digest: Uint8Array): string => {
+  let digits = '';
+  for (let at = 0; at < 16; at += 1) digits += hex[digest[at] as number] as string;
+  return digits;
+};
 
 /**
  * True for a fixed share of the units of a rollout, chosen by hash with a salt of its own, so that being sampled says nothing about the arm.
  * `unitHash`: `UnitPlace.unit`. `share`: 0 to 1.
  */
 export const isSampled = (
-  sha256: Sha256,
+  sha256: Sha256 | TextHasher,
   salt: string,
   unitHash: string,
   share: number,
   purpose: 'sample' | 'shadow',
-): boolean => share >= 1 || (share > 0 && rolloutPosition(sha256, `${salt}/${purpose}`, unitHash) < share * totalParts);
+): boolean =>
+  share >= 1 || (share > 0 && placeUnit(sha256, `${salt}/${purpose}`, unitHash).position < share * totalParts);
