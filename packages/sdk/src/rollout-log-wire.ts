@@ -29,6 +29,8 @@ export interface ReplayInfo {
     readonly values: { readonly [metric: string]: { readonly recorded: number; readonly replayed: number } };
     /** Calls of tools that were not in the record. */
     readonly divergedCalls?: number;
+    /** Why it failed. */
+    readonly reason?: string;
   }[];
   readonly comparison: readonly {
     readonly metric: string;
@@ -36,6 +38,8 @@ export interface ReplayInfo {
     readonly meanDifference: number;
     readonly eWorse: number;
     readonly eNotWorse: number;
+    /** It takes part in the verdict. */
+    readonly decides?: boolean;
   }[];
   readonly explanation: Explanation;
 }

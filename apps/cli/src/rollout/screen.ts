@@ -39,12 +39,12 @@ export const fit = (line: string, columns: number): string => {
   const [first = '', ...others] = line.split(escape);
   const pieces = [['', first] as const, ...others.map((piece) => cutAfter(piece, piece.indexOf('m') + 1))];
   const room = Math.max(1, columns - 1);
-  const length = pieces.reduce((sum, [, text]) => sum + [...text].length, 0);
+  const length = pieces.reduce((sum, [, text]) => sum + Array.from(text).length, 0);
   if (length <= room) return line;
   let left = room - 1;
   return pieces
     .map(([sequence, text], at) => {
-      const characters = [...text];
+      const characters = Array.from(text);
       const kept = characters.slice(0, Math.max(0, left)).join('');
       const isLast = left >= 0 && characters.length > left;
       left = isLast ? -1 : left - characters.length;

@@ -22,7 +22,7 @@ interface Options extends AnswerOptions {
   readonly eligible?: string;
   readonly alpha?: number;
   readonly runPolicy?: 'drain' | 'migrate' | 'abort';
-  readonly noData?: 'pause' | 'ignore' | 'rollback';
+  readonly onNoData?: 'pause' | 'ignore' | 'rollback';
   readonly memory?: 'frozen' | 'forked' | 'shared';
   readonly horizon?: number;
   readonly replay?: string;
@@ -69,7 +69,7 @@ export const startCommand = (cli: Cli): Command =>
       ]),
     )
     .addOption(
-      new Option('--no-data <policy>', 'when no units come; default pause').choices(['pause', 'ignore', 'rollback']),
+      new Option('--on-no-data <policy>', 'when no units come; default pause').choices(['pause', 'ignore', 'rollback']),
     )
     .addOption(
       new Option('--memory <mode>', "the agent's memory meanwhile; default frozen").choices([
@@ -130,7 +130,7 @@ const inputOf = async (cli: Cli, candidate: string | undefined, options: Options
     ...(options.eligible === undefined ? {} : { eligibility: options.eligible }),
     ...(options.alpha === undefined ? {} : { alpha: options.alpha }),
     ...(options.runPolicy === undefined ? {} : { runPolicy: options.runPolicy }),
-    ...(options.noData === undefined ? {} : { onNoData: options.noData }),
+    ...(options.onNoData === undefined ? {} : { onNoData: options.onNoData }),
     ...(options.memory === undefined ? {} : { memory: options.memory }),
     ...(options.horizon === undefined ? {} : { horizonMs: options.horizon }),
     ...(options.replay === undefined ? {} : { replay: parseReplayRuns(options.replay, '--replay') }),

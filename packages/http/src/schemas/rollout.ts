@@ -272,6 +272,8 @@ export const replaySchema = z
         state: z.enum(['waiting', 'running', 'done', 'failed']),
         values: z.record(z.string(), z.object({ recorded: z.number(), replayed: z.number() })),
         divergedCalls: count.optional(),
+        reason: z.string().optional().openapi({ description: 'Why it failed.' }),
+        decides: z.boolean().optional().openapi({ description: 'It takes part in the verdict.' }),
       }),
     ),
     comparison: z.array(

@@ -1,0 +1,183 @@
+import type { RolloutResults } from '@skein/sdk';
+import picocolors from 'picocolors';
+import { expect, test } from 'vitest';
+import { rolloutInfo } from '../../test/rollout-info.ts';
+import { fit } from '../rollout/screen.ts';
+import { rolloutChanges } from '../rollout/show-rollout.ts';
+import { renderResults } from './render-results.ts';
+import { bar, figure, renderForecast, renderRollout } from './render-rollout.ts';
+
+const colors = picocolors.createColors(false);
+const now = Date.parse('2026-11-02T03:06:05.000Z');
+
+test('a rollout on one screen: weights as bars, units, tests against their thresholds, and the sentences as they are', () => {
+  expect(renderRollout(colors, rolloutInfo(), now).split('\n')).toEqual([
+    'rollout   rol_1 of writer, revision 3',
+    'status    active (requested)',
+    'step      1 of 2: 0.1 %, for 2 m 00 s, at least 8 m 00 s more, 20 units',
+    'SRM       ln B -1.5 of 6.908, ok',
+    'unrouted  7',
+    'keys      resourceId, threadId',
+    'started   2026-11-02 03:04:05',
+    'alpha     0.01',
+    '',
+    'ARM        VERSION                 WEIGHT                        UNITS  SCORES',
+    'stable     v1 sha256:aaaaaaaaaaaa  ████████████████████  99.9 %  2000   polite 0.9123 (400)',
+    'candidate  v2 sha256:bbbbbbbbbbbb  ▏···················  0.1 %   2',
+    '',
+    'RULE   ARM        STABLE       ARM MEAN  WORSE BY AT MOST  E-VALUE              OF   PROMOTION  MISSING',
+    'error  candidate  0.98 (1900)  0.5 (2)   0.75              10       █████·····  100  0.5 of 20  1',
+    '',
+    'The canary of v2 began.',
+    'admin asked for it.',
+    '0.1 % of units get v2.',
+    '- 18 more units (2026-11-02 03:14:05)',
+  ]);
+});
+
+test('an ended one says who won and when; a frozen agent says so', () => {
+  const text = renderRollout(
+    colors,
+    rolloutInfo({ status: 'completed', winner: 'candidate', completedAt: '2026-11-03T00:00:00.000Z' }),
+    now,
+    { agentId: 'writer', by: 'admin', reason: 'on fire', at: '2026-11-02T03:04:05.000Z' },
+  );
+  expect(text).toContain('candidate won');
+  expect(text).toContain('ended     2026-11-03 00:00:00');
+  expect(text).toContain('frozen    by admin at 2026-11-02 03:04:05: on fire');
+  expect(text).not.toContain('\nstep');
+});
+
+test('without evidence there is a sentence, not an empty table', () => {
+  const { evidence: _evidence, ...bare } = rolloutInfo();
+  expect(renderRollout(colors, bare, now)).toContain('no evidence yet');
+});
+
+test('a breach, an alarm and what somebody else wrote cannot be overlooked or steer the terminal', () => {
+  const loud = picocolors.createColors(true);
+  const { evidence, ...rest } = rolloutInfo();
+  if (evidence === undefined) throw new Error('it has evidence');
+  const tests = evidence.tests.map((each) => ({ ...each, breached: true, eValue: 120, rule: 'bad\u001b[2J' }));
+  const text = renderRollout(
+    loud,
+    { ...rest, evidence: { ...evidence, tests, srm: { lnB: 9, threshold: 6.9, alarm: true } } },
+    now,
+  );
+  expect(text).toContain(loud.red('120'));
+  expect(text).toContain(loud.red('ln B 9 of 6.9: alarm'));
+  expect(text).not.toContain('\u001b[2J');
+});
+
+test('bars show a little as more than nothing', () => {
+  expect([0, 1e-6, 0.05, 0.5, 1].map((share) => bar(share, 10))).toEqual([
+    '··········',
+    '▏·········',
+    '█·········',
+    '█████·····',
+    '██████████',
+  ]);
+});
+
+test('figures have four digits that matter', () => {
+  expect([0, 1, 0.91234, 12_345.6, 1e9, 0.000_012, Number.POSITIVE_INFINITY].map(figure)).toEqual([
+    '0',
+    '1',
+    '0.9123',
+    '12350',
+    '1.00e+9',
+    '1.20e-5',
+    '',
+  ]);
+});
+
+test('a forecast says what each step takes, and why a plan cannot finish', () => {
+  const steps = [
+    { weight: '0.001', candidateUnitsPerDay: 0.12 },
+    { weight: '1', candidateUnitsPerDay: 120, days: 0.17 },
+  ];
+  const lines = renderForecast(colors, {
+    unitsPerDay: 120,
+    steps,
+    warnings: ['few units'],
+    impossible: 'step 1 never ends',
+  });
+  expect(lines.join('\n').split('\n')).toEqual([
+    '120 units per day use the agent',
+    'STEP  WEIGHT  CANDIDATE UNITS PER DAY  DAYS',
+    '1     0.1 %   0.12                     never',
+    '2     100 %   120                      0.17',
+    'warning few units',
+    'impossible step 1 never ends',
+  ]);
+});
+
+test('lines are told once: how it stands, what was decided, what it waits for', () => {
+  const first = rolloutInfo();
+  expect(rolloutChanges({ colors }, undefined, first)).toEqual([
+    '2026-11-02 03:04:05  active  revision 3  step 1/2  stable 99.9 % (2000 units)  candidate 0.1 % (2 units)  error E 10 of 100',
+    '  The canary of v2 began.',
+    '  admin asked for it.',
+    '  0.1 % of units get v2.',
+    '  - 18 more units',
+  ]);
+  expect(rolloutChanges({ colors }, first, { ...first })).toEqual([]);
+  const waiting = [{ code: 'min_units', message: '17 more units' }];
+  expect(rolloutChanges({ colors }, first, rolloutInfo({ waitingFor: waiting }))).toEqual(['  - 17 more units']);
+});
+
+test('results show each metric of each arm with its band', () => {
+  const quantiles = { p10: 0, p50: 0.5, p90: 1, p99: 1 };
+  const metric = { metric: 'error', count: 4, missing: 1, mean: 0.25, sd: 0.5, min: 0, max: 1, quantiles } as const;
+  const results: RolloutResults = {
+    rolloutId: 'rol_1',
+    agentId: 'writer',
+    type: 'canary',
+    status: 'rolled_back',
+    epochs: 2,
+    alpha: 0.01,
+    alphaSpent: 0.01,
+    srm: { lnB: -1, threshold: 6.9, alarm: false, chiSquare: 0.2, pValue: 0.65, expected: [95, 5] },
+    tallies: { routed: 100, forced: 1 },
+    unrouted: 3,
+    missing: 1,
+    allocations: [
+      { versionId: 'sha256:a', label: 'stable', units: 95, requestCount: 120, metrics: [metric], scores: {} },
+      {
+        versionId: 'sha256:b',
+        label: 'candidate',
+        units: 5,
+        requestCount: 6,
+        metrics: [{ ...metric, missing: 0, difference: { mean: 0.1, lower: -0.05, upper: 0.25 }, eValue: 3.2 }],
+        scores: {},
+      },
+    ],
+    explanation: rolloutInfo().explanation,
+  };
+  expect(renderResults(colors, results).split('\n')).toEqual([
+    'rol_1 of writer rolled_back',
+    '',
+    'ARM        METRIC  N  MISSING  MEAN  SD   P50  P90  DIFFERENCE [BAND]  E-VALUE',
+    'stable     error   4  1        0.25  0.5  0.5  1',
+    'candidate  error   4           0.25  0.5  0.5  1    0.1 [-0.05, 0.25]  3.2',
+    '',
+    'ARM        UNITS  RUNS',
+    'stable     95     120',
+    'candidate  5      6',
+    '',
+    'SRM       ln B -1 of 6.9, chi-square 0.2, p 0.65',
+    'alpha     0.01 of 0.01 spent, 2 epochs',
+    'counted   routed 100, forced 1, unrouted 3, missing 1',
+    '',
+    'The canary of v2 began.',
+    'admin asked for it.',
+    '0.1 % of units get v2.',
+  ]);
+});
+
+test('a line is cut to the width of the terminal, its colours are kept', () => {
+  expect(fit('abcdef', 7)).toBe('abcdef');
+  expect(fit('abcdef', 6)).toBe('abcd…');
+  expect(fit('😀😀😀😀', 4)).toBe('😀😀…');
+  expect(fit('\u001b[31mabc\u001b[39mdef', 5)).toBe('\u001b[31mabc\u001b[39m…');
+  expect(fit('\u001b[31mabcdef\u001b[39m', 4)).toBe('\u001b[31mab…\u001b[39m');
+});
