@@ -57,12 +57,13 @@ export const readResults = async (
     alpha: numbers.alpha,
     alphaSpent: numbers.alphaSpent,
     srm: numbers.srm,
-    tallies,
+    tallies: Object.fromEntries(Object.entries(tallies).filter(([kind]) => !kind.startsWith('arm:'))),
     unrouted: tallies.unrouted ?? 0,
     missing: numbers.missing,
     allocations: record.arms.map(({ versionId, label }, arm) => {
       const { units = 0, metrics = [] } = numbers.arms[arm] ?? {};
-      return { versionId, label, units, requestCount: units, metrics, scores: scoresOf(metrics) };
+      const requestCount = tallies[`arm:${arm}`] ?? 0;
+      return { versionId, label, units, requestCount, metrics, scores: scoresOf(metrics) };
     }),
     explanation: view.explanation,
   };

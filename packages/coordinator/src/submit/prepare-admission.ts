@@ -47,7 +47,10 @@ const decideAgents = (
     if (found === undefined) continue;
     decided[choices.agentId] = found.decision;
     const rollout = routes.rollouts.get(choices.agentId);
-    if (found.tally !== undefined && rollout !== undefined) tallies.push({ rolloutId: rollout.id, kind: found.tally });
+    if (found.tally === undefined || rollout === undefined) continue;
+    tallies.push({ rolloutId: rollout.id, kind: found.tally });
+    const { arm } = found.decision;
+    if (found.tally === 'routed' && arm !== undefined) tallies.push({ rolloutId: rollout.id, kind: `arm:${arm}` });
   }
   return { agents: decided, tallies };
 };
@@ -132,6 +135,8 @@ export const admissionCommand = (engine: Engine, actor: RunActor, admission: Adm
   actor.pins = admission.with.snapshotDigest;
   actor.expectsRevision = admission.revision;
   actor.tallies = admission.tallies ?? [];
-  for (const { kind } of actor.tallies) engine.deps.meter.count(metric.rolloutDecisions, 1, { kind });
+  for (const { kind } of actor.tallies) {
+    if (!kind.startsWith('arm:')) engine.deps.meter.count(metric.rolloutDecisions, 1, { kind });
+  }
   return { type: 'admit', ...admission.with };
 };

@@ -1,8 +1,19 @@
 import type { RunId, VersionId } from '../identity/ids.ts';
 import type { RolloutId } from './rollout-record.ts';
 
-/** Why an admission was not counted, or could not be routed: counted per rollout in the admission's commit. */
-export type TallyKind = 'unrouted' | 'ineligible' | 'forced' | 'explicit' | 'frozen' | 'paused' | 'routed';
+/**
+ * Why an admission was not counted, or could not be routed: counted per rollout in the admission's commit. An admission that the segments routed is
+ * counted as `routed` and under its arm too, `arm:` and the index.
+ */
+export type TallyKind =
+  | 'unrouted'
+  | 'ineligible'
+  | 'forced'
+  | 'explicit'
+  | 'frozen'
+  | 'paused'
+  | 'routed'
+  | `arm:${number}`;
 
 /** One admission of a run of the agent under a live rollout. */
 export interface RolloutTally {

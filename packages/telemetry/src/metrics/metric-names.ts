@@ -73,7 +73,7 @@ export const metricDeclarations: { readonly [name: string]: MetricDeclaration } 
   ),
   skein_rollout_decisions_total: counter(
     'Admissions of runs under a live rollout, by how the version was chosen.',
-    'source',
+    'kind',
   ),
   skein_rollout_e_value: gauge(
     'Largest running E-value of the regression tests of a live rollout, over its threshold.',
