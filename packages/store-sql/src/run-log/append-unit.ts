@@ -90,6 +90,7 @@ export const createAppendUnits = (queries: Queries): AppendUnitBuilder => {
     for (const guard of references.before) add(guard, lostRace);
     for (const guard of headGuards(request, mark, known)) add(guard, lostRace);
     for (const guard of references.takes) add(guard, () => refuse(request.head.snapshotDigest));
+    for (const { digest, guard } of references.holds) add(guard, () => refuse(digest));
     if (pinsSnapshot !== undefined && !(references.takes.length > 0 && pinsSnapshot === request.head.snapshotDigest)) {
       const find = statements.findSnapshot({ tenant, digest: pinsSnapshot });
       add({ must: 'exist', ...find }, () => refuse(pinsSnapshot));

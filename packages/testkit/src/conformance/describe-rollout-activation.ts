@@ -169,8 +169,8 @@ export const describeRolloutActivation = (name: string, make: MakeHarness): void
           () => stores.rollouts.insert(changeTo(fresh('a'), 'created')),
           () => stores.rollouts.insert(changeTo({ ...rolloutOf(others), id: `rol_${round}_b` }, 'created')),
         ];
-        const order = attempts.map((_, index) => attempts[(index * 3 + round) % attempts.length]);
-        await Promise.allSettled(order.map((attempt) => attempt?.()));
+        const order = attempts.map((attempt, index) => ({ attempt, place: (index * 3 + round) % attempts.length }));
+        await Promise.allSettled(order.toSorted((a, b) => a.place - b.place).map(async ({ attempt }) => attempt()));
         const live = await stores.rollouts.listLive('default');
         expect(live.length, `round ${round}`).toBeLessThanOrEqual(1);
         for (const record of live) expect(record.stableVersionId, `round ${round}`).toBe(await active());

@@ -1,4 +1,5 @@
 import type { RolloutExposure, RolloutTally, RolloutUnit } from '@skein/domain';
+import type { RolloutStore } from '@skein/ports';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { exposing, valueOf } from './rollout-fixtures.ts';
 import { creating, going, note } from './run-fixtures.ts';
@@ -79,20 +80,24 @@ export const describeRolloutUnits = (name: string, make: MakeHarness): void => {
 
     test('a reader that goes on from what it saw misses no unit while others are exposed', async () => {
       let open = 200;
-      const writers = Promise.all(
-        Array.from({ length: 200 }, async (_, index) => {
-          await expose([exposing(index % 150)]);
+      const writers = Array.from({ length: 200 }, (_, index) =>
+        expose([exposing(index % 150)]).finally(() => {
           open -= 1;
         }),
       );
       const seen: number[] = [];
-      while (open > 0 || seen.length < 150) {
+      const readOn = async (): Promise<number> => {
         const units = await read(seen.at(-1) ?? 0, 7);
         expect(seqs(units)).toEqual(units.map((_unit, index) => seen.length + index + 1));
         seen.push(...seqs(units));
+        return units.length;
+      };
+      while (open > 0) {
+        await readOn();
         await new Promise((resolve) => setImmediate(resolve));
       }
-      await writers;
+      await Promise.all(writers);
+      while ((await readOn()) > 0);
       expect(seen).toEqual(numbers(150));
     });
 
@@ -159,8 +164,7 @@ export const describeRolloutUnits = (name: string, make: MakeHarness): void => {
 
     test('a value is written once for each unit and metric, and what was new is told', async () => {
       await expose([exposing(0), exposing(1)]);
-      const { recordValues } = stores.rollouts;
-      const record = recordValues.bind(stores.rollouts);
+      const record = (...args: Parameters<RolloutStore['recordValues']>) => stores.rollouts.recordValues(...args);
       expect(await record('default', [valueOf(1, 'error', 0), valueOf(1, 'cost', 2.5), valueOf(1, 'error', 1)])).toBe(
         2,
       );
@@ -252,10 +256,10 @@ export const describeRolloutUnits = (name: string, make: MakeHarness): void => {
       await stores.rollouts.saveEvidence('default', 'rol_1', 0, { format: 1, settledSeq: 1, streams });
       streams.sums.push(3);
       const { evidence } = await stores.rollouts.loadEvidence('default', 'rol_1');
-      (evidence?.streams as typeof streams).sums.length = 0;
+      if (evidence !== undefined) (evidence.streams as typeof streams).sums.length = 0;
       expect((await stores.rollouts.loadEvidence('default', 'rol_1')).evidence?.streams).toEqual({ sums: [1, 2] });
       const [unit] = await read();
-      (unit?.values as { error: number }).error = 1;
+      if (unit !== undefined) (unit.values as { error: number }).error = 1;
       expect((await read())[0]?.values).toEqual({ error: 0 });
     });
   });

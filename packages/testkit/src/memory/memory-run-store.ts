@@ -162,10 +162,10 @@ export class MemoryRunStore implements RunStore {
   }
 
   /** Everything that an append which has won the race is still refused for. */
-  #check({ tenant, pinsSnapshot, expectsRevision, head }: AppendRequest, before: RunHead | undefined): void {
+  #check({ tenant, pinsSnapshot, expectsRevision, head, holds }: AppendRequest, before: RunHead | undefined): void {
     const after = heldBy(head);
     const taken = after === (before && heldBy(before)) ? undefined : after;
-    for (const digest of [taken, pinsSnapshot]) {
+    for (const digest of [taken, pinsSnapshot, ...(holds?.take ?? [])]) {
       if (digest === undefined || this.#snapshots.holds(tenant, digest)) continue;
       throw new DomainError('version_conflict', 'the snapshot is no longer stored', { digest });
     }
@@ -175,11 +175,14 @@ export class MemoryRunStore implements RunStore {
   }
 
   /** Moves the references to snapshots along with the head. */
-  #count({ tenant, head, facts }: AppendRequest, before: RunHead | undefined): void {
+  #count({ tenant, head, facts, holds }: AppendRequest, before: RunHead | undefined): void {
+    const at = head.finishedAt ?? facts.at(-1)?.at ?? 0;
+    for (const digest of holds?.take ?? []) this.#snapshots.take(tenant, digest);
+    for (const digest of holds?.release ?? []) this.#snapshots.release(tenant, digest, at);
     const [from, to] = [before && heldBy(before), heldBy(head)];
     if (from === to) return;
     if (to !== undefined) this.#snapshots.take(tenant, to);
-    if (from !== undefined) this.#snapshots.release(tenant, from, head.finishedAt ?? facts.at(-1)?.at ?? 0);
+    if (from !== undefined) this.#snapshots.release(tenant, from, at);
   }
 
   #create(request: AppendRequest, texts: readonly string[]): AppendOutcome {
