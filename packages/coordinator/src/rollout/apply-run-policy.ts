@@ -30,10 +30,9 @@ const takenBack = (state: RunState, record: RolloutRecord): AgentDecision | unde
   return isArm ? decision : undefined;
 };
 
-/** Asks the root to stop, once: its called runs follow. */
+/** Asks a root to stop: its called runs follow, and one that stops already is not asked again. */
 const abortRun = async (engine: Engine, record: RolloutRecord, rootRunId: RunId): Promise<void> => {
   const actor = await engine.runs.open(engine, record.tenant, rootRunId);
-  if (isTerminalRun(actor.state.status) || actor.state.cancel?.reason === 'rolled_back') return;
   const settlement = await askRun(engine, actor, {
     type: 'cancel',
     by: `rollout ${record.id}`,
@@ -52,14 +51,17 @@ const tend = async (
 ): Promise<boolean> => {
   const { tenant } = record;
   const found = await engine.runs.read(engine, tenant, runId, (state) =>
-    takenBack(state, record) === undefined ? undefined : { rootRunId: rootOf(state) },
+    takenBack(state, record) === undefined
+      ? undefined
+      : { rootRunId: rootOf(state), isStopping: state.cancel !== undefined || state.closing !== undefined },
   );
   if (found === undefined) return true;
+  // The root has the say over its tree.
+  if (record.runPolicy === 'abort' && (found.isStopping || runId !== found.rootRunId)) return true;
   // L2
   if (!engine.runs.shards.has(shard)) return false;
   if (record.runPolicy === 'abort') {
-    // The root has the say over its tree; that of a called run may be at home elsewhere.
-    if (runId === found.rootRunId) await abortRun(engine, record, runId);
+    await abortRun(engine, record, runId);
     return false;
   }
   await voidUnit(engine, record, found.rootRunId);
