@@ -6,7 +6,7 @@ import { backoffMs, mayPass, pause, type Transport } from './transport.ts';
 /**
  * An agent's rollout as it is now, then whenever it changes, until it has ended; a draft is watched on when it becomes active. A stream that
  * breaks is opened again for as long as it takes, and stays with the rollout that it began with; the caller's signal ends it with `cancelled`.
- * Throws `not_found` when there is nothing to watch.
+ * One that has ended already is told once. Throws `not_found` when the agent never had one.
  */
 export async function* watchRollout(
   transport: Transport,

@@ -52,6 +52,12 @@ test('one that comes back while it lives gets it as it is now', async () => {
   await until(() => coordinator.rollouts.watching === 0);
 });
 
+test('one that has ended already is told once', async () => {
+  const { send, coordinator } = startApi();
+  coordinator.rollouts.set(rolloutView({ status: 'completed', completedAt: '2026-11-02T03:04:05.000Z', revision: 4 }));
+  expect(await (await send('GET', path)).text()).toMatch(/^id: rol_1\.4\n.*\n.*"status":"completed"/);
+});
+
 test('an agent without a rollout has nothing to watch; so has one whose rollout the reader never saw', async () => {
   const { send } = startApi();
   expect(await problemOf(await send('GET', path))).toMatchObject({ status: 404 });

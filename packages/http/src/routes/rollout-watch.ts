@@ -17,7 +17,8 @@ export const addRolloutWatchRoute = (app: ApiApp, deps: RouteDeps): void => {
       method: 'get',
       path: '/api/agents/{agentId}/rollout/watch',
       operationId: 'watchRollout',
-      summary: 'The rollout whenever it changes, beginning with how it is now, until it has ended.',
+      summary:
+        'The rollout whenever it changes, beginning with how it is now, until it has ended; else the last one, once.',
       tag: 'Rollouts',
       params: z.strictObject({ agentId: name }),
       answers: {
@@ -50,7 +51,7 @@ export const addRolloutWatchRoute = (app: ApiApp, deps: RouteDeps): void => {
 
 const terminal: ReadonlySet<string> = new Set(['completed', 'rolled_back', 'cancelled']);
 
-/** What there is to watch. An unknown agent, and one with nothing to watch, is a problem with a status, not an empty stream. */
+/** What there is to watch; one that has ended is told once. An unknown agent, and one without any, is a problem with a status, not an empty stream. */
 const sourceOf = async (
   rollouts: Rollouts,
   tenant: TenantId,
@@ -62,7 +63,11 @@ const sourceOf = async (
     const last = await endOf(rollouts, tenant, agentId, seen);
     if (last !== undefined) return () => once(last);
   }
-  if (current === undefined) throw new DomainError('not_found', `agent ${agentId} has no rollout to watch`);
+  if (current === undefined) {
+    const [last] = (await rollouts.list(tenant, agentId, 1, 1)).rollouts;
+    if (last === undefined) throw new DomainError('not_found', `agent ${agentId} has no rollout to watch`);
+    return () => once(last);
+  }
   return (signal) => rollouts.watch(tenant, agentId, signal);
 };
 

@@ -273,7 +273,6 @@ export const replaySchema = z
         values: z.record(z.string(), z.object({ recorded: z.number(), replayed: z.number() })),
         divergedCalls: count.optional(),
         reason: z.string().optional().openapi({ description: 'Why it failed.' }),
-        decides: z.boolean().optional().openapi({ description: 'It takes part in the verdict.' }),
       }),
     ),
     comparison: z.array(
@@ -283,6 +282,7 @@ export const replaySchema = z
         meanDifference: z.number(),
         eWorse: z.number(),
         eNotWorse: z.number(),
+        decides: z.boolean().optional().openapi({ description: 'It takes part in the verdict.' }),
       }),
     ),
     explanation,
