@@ -31,8 +31,8 @@ export const openUnit = (unit: Partial<RolloutUnit> & { readonly seq: number }):
   return { ...rest, state: 'open', values: {} };
 };
 
-/** Random units of any arm, with every metric of the rules, some missing and some void. Seeded. */
-export const randomUnits = (record: RolloutRecord, count: number, seed: number): RolloutUnit[] => {
+/** Random units of any arm, with every metric of the rules, some missing and some void. `rarity`: divides the candidates' shares. Seeded. */
+export const randomUnits = (record: RolloutRecord, count: number, seed: number, rarity = 1): RolloutUnit[] => {
   const draw = createDraw(seed);
   let at = start;
   return Array.from({ length: count }, (_, index) => {
@@ -46,7 +46,7 @@ export const randomUnits = (record: RolloutRecord, count: number, seed: number):
     );
     // The candidate is rare in the first epoch, stable in the second one.
     const epoch = index < count / 2 ? 1 : 2;
-    const arm = draw() < (epoch === 1 ? 0.2 : 0.7) ? 1 + Math.floor(draw() * (record.arms.length - 1)) : 0;
+    const arm = draw() < (epoch === 1 ? 0.2 : 0.7) / rarity ? 1 + Math.floor(draw() * (record.arms.length - 1)) : 0;
     return unitOf({ seq: index + 1, at, epoch, arm, values, state: draw() < 0.03 ? 'void' : 'ended' });
   });
 };
