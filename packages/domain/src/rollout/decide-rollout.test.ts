@@ -187,6 +187,11 @@ describe('a pause', () => {
     expect(paused.epochs.at(-1)).toEqual({ epoch: 2, at: start + 60_000, parts: [totalParts, 0] });
   });
 
+  test('is an epoch also when nobody was exposed', () => {
+    const zero = after(startOf(canary({ weight: 0 })), { type: 'pause', reason: 'requested' }, { type: 'resume' });
+    expect(zero.epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+  });
+
   test('costs the step and the horizon no time', () => {
     const resumed = decideRollout(paused, { type: 'resume' }, ada, start + 100_000).record;
     expect(resumed).toMatchObject({

@@ -228,6 +228,14 @@ describe('a request that is not what it should be', () => {
     expect(refusal(canary(input))).toEqual({ code: 'unprocessable', fields: [field] });
   });
 
+  test.each(['soon', '2026-12-01', '2026-13-01T00:00:00Z', '2026-12-01T00:00:00', '1796083200000', ''])(
+    '[defect 30] such as a pin until "%s" is refused: no instant is guessed',
+    (until) => {
+      const input = canary({ weight: 0.1, forced: [{ unit: 'u', arm: 'stable', until }] });
+      expect(refusal(input)).toEqual({ code: 'invalid_argument', fields: ['forced[0].until'] });
+    },
+  );
+
   test('names every problem at once, and is invalid if one of them is of shape', () => {
     const { code, fields } = refusal(
       canary({ alpha: 0.7, eligibility: '', weight: 2, rules: [{ metric: 'error', margin: 3, minUnits: 0 }] }),

@@ -110,6 +110,25 @@ describe('a change of weights', () => {
     );
   });
 
+  test('takes from the tail of the last segments of an arm, and gives in the order of arms', () => {
+    const third = initialSegments([totalParts - 300, 100, 100, 100]);
+    const edge = totalParts - 300;
+    const first = retarget(third, [edge, 150, 150, 0]);
+    expect(first.slice(1)).toEqual([
+      { lo: edge, hi: edge + 100, arm: 1 },
+      { lo: edge + 100, hi: edge + 200, arm: 2 },
+      { lo: edge + 200, hi: edge + 250, arm: 1 },
+      { lo: edge + 250, hi: edge + 300, arm: 2 },
+    ]);
+    expect(retarget(first, [edge, 90, 150, 60]).slice(1)).toEqual([
+      { lo: edge, hi: edge + 90, arm: 1 },
+      { lo: edge + 90, hi: edge + 100, arm: 3 },
+      { lo: edge + 100, hi: edge + 200, arm: 2 },
+      { lo: edge + 200, hi: edge + 250, arm: 3 },
+      { lo: edge + 250, hi: edge + 300, arm: 2 },
+    ]);
+  });
+
   test('that needs more than 256 segments is refused with a typed error', () => {
     // Every second segment of arm 0 and 1, as no sequence of a plan makes them; a third arm takes a bit of each.
     const size = totalParts / maxSegments;
