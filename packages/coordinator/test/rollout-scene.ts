@@ -166,6 +166,9 @@ export class RolloutScene {
 /** What a test does to calls of the store of rollouts. */
 export type OnRolloutCall = (name: string, args: readonly unknown[], own: () => Promise<unknown>) => Promise<unknown>;
 
+/** Never comes. */
+const gone = new Promise<never>(() => undefined);
+
 /** The scene of rollouts, open. `onCall` may delay or refuse what is asked of the store of rollouts. */
 export const createRolloutScene = async (
   options: Omit<SceneOptions, 'dags'> & { readonly dags?: readonly Dag[]; readonly onCall?: OnRolloutCall } = {},
@@ -181,20 +184,28 @@ export const createRolloutScene = async (
     observe: () => undefined,
   };
   const { onCall, dags = [], ...rest } = options;
-  const wrap = (stores: MemoryStores): { readonly rollouts: RolloutStore } => ({
-    rollouts: new Proxy(stores.rollouts, {
+  let processes = 0;
+  const wrap = (stores: MemoryStores): { readonly rollouts: RolloutStore } => {
+    processes += 1;
+    const own = processes;
+    return { rollouts: storeOf(stores, () => own === processes) };
+  };
+  const storeOf = (stores: MemoryStores, isAlive: () => boolean): RolloutStore =>
+    new Proxy(stores.rollouts, {
       get: (target, name: string) => {
         const member: unknown = Reflect.get(target, name, target);
         if (typeof member !== 'function') return member;
-        return (...args: readonly unknown[]) => {
+        return async (...args: readonly unknown[]): Promise<unknown> => {
+          // What a process that is gone still asks for is never asked, and what it was answered it never learns.
+          if (!isAlive()) return gone;
           calls.push(name);
           const own = async (): Promise<unknown> =>
-            (member as (...all: readonly unknown[]) => unknown).apply(target, [...args]);
-          return onCall === undefined ? own() : onCall(name, args, own);
+            isAlive() ? (member as (...all: readonly unknown[]) => unknown).apply(target, [...args]) : gone;
+          const answer = await (onCall === undefined ? own() : onCall(name, args, own));
+          return isAlive() ? answer : gone;
         };
       },
-    }),
-  });
+    });
   const scene = await createScene({ ...rest, dags: [], deps: { meter, ...rest.deps }, wrap });
   const { projects } = scene.stores;
   const ids: string[] = [];
