@@ -3,6 +3,7 @@ import {
   type AgentVersion,
   type Digest,
   DomainError,
+  isLive,
   type TenantId,
   type VersionId,
 } from '@skein/domain';
@@ -174,7 +175,11 @@ export class MemoryProjectStore implements ProjectStore {
     const left = activated.flatMap(({ agentId, versionId }) => {
       if (this.#pointers.active(tenant, agentId) === versionId) return [];
       const live = rollouts.liveOf(tenant, agentId);
-      return live === undefined || ends.some(({ record }) => record.id === live.id) ? [] : [live];
+      const written = ends.filter(({ record }) => record.agentId === agentId).map(({ record }) => record);
+      return [
+        ...(live === undefined || written.some(({ id }) => id === live.id) ? [] : [live]),
+        ...written.filter(({ status }) => isLive(status)),
+      ];
     });
     const stale = ends.filter((change) => !rollouts.mayReplace(change)).map(({ record }) => record);
     const [conflict] = [...left, ...stale];
