@@ -76,6 +76,12 @@ export interface AppendRequest {
   readonly events?: readonly DeliveryEvent[];
   /** Units that this append exposes to an arm; numbered in order of assignment, each unit once per rollout. */
   readonly exposures?: readonly RolloutExposure[];
+  /**
+   * Snapshots beside the head's that the run begins, or ceases, to refer to with this append: what begun steps of a migrated run work with.
+   * Each `take` is refused with `version_conflict` if it is no longer stored. What is taken is released by a later append, at the latest by that
+   * which ends the run.
+   */
+  readonly holds?: { readonly take: readonly Digest[]; readonly release: readonly Digest[] };
   /** How this admission stood to the live rollouts of its agents: counted. */
   readonly tallies?: readonly RolloutTally[];
 }

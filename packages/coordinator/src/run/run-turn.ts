@@ -1,5 +1,5 @@
 import type { StepPath } from '@skein/domain';
-import { DomainError, encodeRunState, isDomainError, isTerminalRun } from '@skein/domain';
+import { DomainError, encodeRunState, heldSnapshots, isDomainError, isTerminalRun } from '@skein/domain';
 import type { AppendOutcome, AppendRequest } from '@skein/ports';
 import { deliverMessages } from '../delivery/deliver-messages.ts';
 import { recordsOf } from '../delivery/records-of-turn.ts';
@@ -91,6 +91,15 @@ const wakeIfNeeded = (engine: Engine, actor: RunActor): void => {
   if (actor.mailbox.length > 0 || actor.grants.length > 0 || actor.preparations.size > 0) wakeRun(engine, actor);
 };
 
+/** What of the snapshots beside the head's changes with this turn. */
+const holdsOf = (actor: RunActor, { held }: TurnDraft): Pick<AppendRequest, 'holds'> => {
+  const after = heldSnapshots(actor.state);
+  if (held.length === 0 && after.length === 0) return {};
+  const take = after.filter((digest) => !held.includes(digest));
+  const release = held.filter((digest) => !after.includes(digest));
+  return take.length + release.length === 0 ? {} : { holds: { take, release } };
+};
+
 const requestOf = (actor: RunActor, draft: TurnDraft, exposures: readonly NewExposure[]): AppendRequest => ({
   tenant: actor.tenant,
   runId: actor.runId,
@@ -103,6 +112,7 @@ const requestOf = (actor: RunActor, draft: TurnDraft, exposures: readonly NewExp
   ...(draft.proposals.length === 0 ? {} : { proposals: draft.proposals }),
   ...(exposures.length === 0 ? {} : { exposures: exposures.map(({ exposure }) => exposure) }),
   ...(actor.tallies.length === 0 ? {} : { tallies: actor.tallies }),
+  ...holdsOf(actor, draft),
   ...recordsOf(actor.state, draft.facts),
 });
 

@@ -2,7 +2,7 @@ import type { StepPath } from '../identity/ids.ts';
 import { ok } from '../result/result.ts';
 import type { CommandOf, Decision } from './decision.ts';
 import { illegal, nothing } from './decision.ts';
-import type { RunFact } from './run-fact.ts';
+import type { AgentDecision, RunFact } from './run-fact.ts';
 import type { Migration, RunState, StepState } from './run-state.ts';
 import { isSettledStep, isTerminalRun } from './run-status.ts';
 
@@ -46,6 +46,10 @@ export const decideMigrate = (state: RunState, command: CommandOf<'migrate'>, no
   if (isTerminalRun(state.status) || state.startedAt === undefined) return nothing;
   const { rolloutId, agentId, agents, snapshotDigest, memory } = command;
   if (state.migrations?.some((one) => one.rolloutId === rolloutId) === true) return nothing;
+  const isOther = ([id, { versionId }]: [string, AgentDecision]): boolean =>
+    id !== agentId && state.agents[id]?.versionId !== versionId;
+  // Another rollout moved it meanwhile: the snapshot is not the one that would be right now.
+  if (Object.entries(agents).some(isOther)) return illegal(state, 'the versions of the run changed meanwhile');
   return ok([
     {
       type: 'run_migrated',
