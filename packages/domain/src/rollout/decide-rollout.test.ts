@@ -106,13 +106,19 @@ describe('a weight set by hand', () => {
     const at = (weight: number): RolloutRecord =>
       decideRollout(plan, { type: 'set_weight', parts: parts(weight), evidence }, ada, start + 9_000).record;
     expect(at(0.1)).toMatchObject({ stepIndex: 2, stepStartedAt: start + 9_000, stepStartUnits: 30 });
-    expect(at(1).stepIndex).toBe(5);
     expect(at(0.0001).stepIndex).toBe(0);
     const next = after(at(0.1), { type: 'advance', evidence });
     expect(next.arms[1]?.parts).toBe(parseWeight(0.25));
     const first = after(at(0.0001), { type: 'advance', evidence });
     expect(first).toMatchObject({ stepIndex: 0 });
     expect(first.arms[1]?.parts).toBe(parseWeight(0.001));
+  });
+
+  test('of everything does not jump over the test of the promotion', () => {
+    const all = after(plan, { type: 'set_weight', parts: parts(1) });
+    expect(all.stepIndex).toBe(4);
+    expect(() => after(all, { type: 'complete', evidence })).toThrow(refused);
+    expect(after(all, { type: 'advance', evidence }, { type: 'complete', evidence }).status).toBe('completed');
   });
 
   test('of an experiment moves as few units as possible', () => {

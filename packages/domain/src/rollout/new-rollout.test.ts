@@ -214,6 +214,11 @@ describe('a request that is not what it should be', () => {
       'rules[0].scale',
     ],
     ['a promotion margin of 0', { rules: [{ metric: 'error', promoteMargin: 0 }] }, 'rules[0].promoteMargin'],
+    [
+      'a floor as a gate',
+      { weight: 0.1, rules: [{ metric: 'error', kind: 'floor', threshold: 0.5, promoteMargin: 0.1 }] },
+      'rules[0].promoteMargin',
+    ],
     ['a plan without a gate', { rules: [{ metric: 'latency' }] }, 'rules'],
     ['a plan that outlasts its horizon', { horizonMs: 3_599_999 }, 'steps'],
     [

@@ -1,5 +1,6 @@
 import { DomainError } from '../errors/domain-error.ts';
 import type { RolloutCommand } from './decide-rollout.ts';
+import { promotionStep } from './evidence/step-gate.ts';
 import {
   type EvidenceSummary,
   type RolloutActor,
@@ -189,12 +190,14 @@ const reweighed = (record: RolloutRecord, parts: readonly number[]): RolloutReco
   segments: record.arms.length === 2 ? initialSegments(parts) : retarget(record.segments, parts),
 });
 
-/** The last step of the plan that is not above the candidate's weight: where a plan goes on after a weight that was set by hand. */
-const stepOfWeight = (record: RolloutRecord): number =>
-  Math.max(
-    0,
-    record.steps.findLastIndex((step) => step.parts <= candidateParts(record)),
-  );
+/**
+ * The last step of the plan that is not above the candidate's weight: where a plan goes on after a weight that was set by hand. Never behind the
+ * step that only a passed promotion test leaves: a weight is no evidence.
+ */
+const stepOfWeight = (record: RolloutRecord): number => {
+  const reached = record.steps.findLastIndex((step) => step.parts <= candidateParts(record));
+  return Math.max(0, Math.min(reached, promotionStep(record)));
+};
 
 /** A step begins: its clock, its count of units and its approval. While paused the clock stands where the pause began. */
 const restarted = (

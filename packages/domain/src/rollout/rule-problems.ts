@@ -54,7 +54,11 @@ export const ruleProblems = (rules: readonly RolloutRule[], setting: RuleSetting
       );
     }
   });
-  if (setting.planned && rules.length > 0 && rules.every((rule) => rule.promoteMargin === undefined)) {
+  if (
+    setting.planned &&
+    rules.length > 0 &&
+    rules.every((rule) => rule.kind === 'floor' || rule.promoteMargin === undefined)
+  ) {
     const message = 'the plan can never end: no rule is part of the promotion gate; give one of them a promoteMargin';
     problems.push(senseProblem('rules', message));
   }
@@ -143,6 +147,9 @@ const numbersOf = (rule: RolloutRule, at: string): Problem[] => {
   if (rule.threshold === 0) problems.push(senseProblem(`${at}.threshold`, 'nothing is below 0: it can never fire'));
   if (rule.threshold !== undefined && rule.threshold >= 1) {
     problems.push(senseProblem(`${at}.threshold`, 'a threshold is below 1: no mean can be kept there'));
+  }
+  if (rule.promoteMargin !== undefined && rule.kind === 'floor') {
+    problems.push(senseProblem(`${at}.promoteMargin`, 'a floor is no part of the promotion gate'));
   }
   if (rule.promoteMargin === 0) {
     problems.push(senseProblem(`${at}.promoteMargin`, 'must be above 0: an equally good candidate would never pass'));
