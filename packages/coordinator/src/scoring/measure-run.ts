@@ -102,13 +102,9 @@ const scoreForTheRecord = async (engine: Engine, measured: Measured): Promise<vo
   }
 };
 
-/**
- * Measures a root run that is over: writes the values of its units, ends them, and scores its steps. Whoever does it again, or at the same time,
- * changes nothing: each value is written once. Answers how many values are new; undefined while the run goes on. Throws `unavailable`.
- */
-export const measureRun = async (engine: Engine, tenant: TenantId, rootRunId: RunId): Promise<number | undefined> => {
+const measureNow = async (engine: Engine, tenant: TenantId, rootRunId: RunId): Promise<number | undefined> => {
   const { cache } = engine.scoring;
-  const units = (await engine.deps.rollouts.unitsOfRun(tenant, rootRunId)).filter(({ state }) => state === 'open');
+  const units = await engine.deps.rollouts.unitsOfRun(tenant, rootRunId);
   const tree = await readTree(engine, tenant, rootRunId);
   if (tree !== undefined && tree.ended === undefined) return undefined;
   let written = 0;
@@ -117,6 +113,7 @@ export const measureRun = async (engine: Engine, tenant: TenantId, rootRunId: Ru
     const record = await cache.record(engine, tenant, unit.rolloutId);
     if (record === undefined) continue;
     counted.add(record.agentId);
+    if (unit.state !== 'open') continue;
     if (tree === undefined) {
       // Its facts are gone: nobody can tell any more.
       written += await writeValues(engine, record, unit, missingValues(sampledScorers(engine, record, unit), true));
@@ -132,4 +129,20 @@ export const measureRun = async (engine: Engine, tenant: TenantId, rootRunId: Ru
     await scoreForTheRecord(engine, { tenant, rootRunId, tree, measure: treeMeasureOf(tree, agentId) });
   }
   return written;
+};
+
+/**
+ * Measures a root run that is over: writes the values of its units, ends them, and scores its steps. Whoever does it again, or at the same time,
+ * changes nothing: each value is written once, and here two that ask together share one work. Answers how many values are new; undefined while the
+ * run goes on. Throws `unavailable`.
+ */
+export const measureRun = (engine: Engine, tenant: TenantId, rootRunId: RunId): Promise<number | undefined> => {
+  const { measuring } = engine.scoring;
+  const key = `${tenant} ${rootRunId}`;
+  let work = measuring.get(key);
+  if (work === undefined) {
+    work = measureNow(engine, tenant, rootRunId).finally(() => measuring.delete(key));
+    measuring.set(key, work);
+  }
+  return work;
 };

@@ -38,6 +38,8 @@ export interface SettledPlace {
 /** What one coordinator remembers of scoring: all of it can be lost. */
 export class Scoring {
   readonly cache = new ScorerCache();
+  /** Runs that are being measured. */
+  readonly measuring = new Map<string, Promise<number | undefined>>();
   readonly judgings = new Map<string, Judging>();
   readonly places = new Map<string, SettledPlace>();
   readonly #engine: Engine;
