@@ -32,7 +32,7 @@ export const rolloutInfo = (more: Partial<RolloutInfo> = {}): RolloutInfo => ({
       parts: 4_294_967,
       percent: 0,
       units: 2,
-      scores: {},
+      scores: { polite: { avg: 0, count: 0 } },
     },
   ],
   allocations: [],

@@ -27,10 +27,9 @@ export const renderResults = (colors: Colors, results: RolloutResults): string =
           cell(metric.metric),
           String(metric.count),
           metric.missing === 0 ? '' : String(metric.missing),
-          figure(metric.mean),
-          figure(metric.sd),
-          figure(metric.quantiles.p50),
-          figure(metric.quantiles.p90),
+          ...[metric.mean, metric.sd, metric.quantiles.p50, metric.quantiles.p90].map((value) =>
+            metric.count === 0 ? '' : figure(value),
+          ),
           bandText(metric),
           metric.eValue === undefined ? '' : figure(metric.eValue),
         ]),

@@ -57,6 +57,7 @@ export const renderArms = (colors: Colors, { arms, winner }: RolloutInfo): strin
       percentText(arm.weight),
       String(arm.units),
       Object.entries(arm.scores)
+        .filter(([, { count }]) => count > 0)
         .map(([scorer, { avg, count }]) => `${cell(scorer)} ${figure(avg)} (${count})`)
         .join(', '),
     ]),

@@ -32,9 +32,9 @@ export const rolloutChanges = (
   const lines: string[] = [];
   if (before === undefined || stateOf(before) !== stateOf(after)) {
     const status = paintRolloutStatus(cli.colors, after.status);
-    lines.push(`${formatInstant(after.updatedAt)}  ${status}  ${stateOf(after)}`);
+    lines.push(`${formatInstant(instantOf(after))}  ${status}  ${stateOf(after)}`);
   }
-  if (before === undefined || sentencesOf(before) !== sentencesOf(after)) {
+  if (before === undefined || turnOf(before) !== turnOf(after)) {
     lines.push(...explanationLines(after.explanation).map((line) => `  ${line}`));
   }
   const waited = new Set(before?.waitingFor.map(({ message }) => message));
@@ -56,7 +56,15 @@ const stateOf = ({ arms, evidence, status, steps, stepIndex, revision }: Rollout
   ].join('  ');
 };
 
-const sentencesOf = ({ explanation }: RolloutInfo): string => explanationLines(explanation).join('\n');
+/** What makes the sentences worth telling again: the numbers in them stand in the line above. */
+const turnOf = ({ status, explanation }: RolloutInfo): string =>
+  [status, explanation.decided, explanation.next].join('\n');
+
+/** When it came to be as it is shown: the evidence goes on between two writes. */
+const instantOf = ({ updatedAt, evidence, completedAt }: RolloutInfo): string => {
+  const at = Math.max(Date.parse(updatedAt), completedAt === null ? (evidence?.at ?? 0) : 0);
+  return new Date(at).toISOString();
+};
 
 /** Redraws once in a while, so that times go on while nothing happens. */
 const redrawMs = 1_000;
