@@ -21,7 +21,9 @@ const dieAt = (scene: ReplayScene, n: number, when: 'before' | 'after') => {
     return never;
   };
   const save = rollouts.saveReplay.bind(rollouts);
-  rollouts.saveReplay = (...args) => around(() => save(...args));
+  // To insert it is the business of whoever starts it.
+  rollouts.saveReplay = (tenant, replay) =>
+    replay.version === 0 ? save(tenant, replay) : around(() => save(tenant, replay));
   scene.scene.onAppend = (request, append) => around(() => append(request));
   return fate;
 };
@@ -60,8 +62,8 @@ test.each(['before', 'after'] as const)(
       const recorder = await scene.player();
       const runs = [await scene.recorded(recorder, 'one'), await scene.recorded(recorder, 'two')];
       await scene.exit(recorder);
-      const id = await scene.startReplay();
       const fate = dieAt(scene, n, when);
+      const id = await scene.startReplay();
       expect(await driveTo(scene, id, fate), `write ${n}`).toBe('passed');
       const { pairs } = await scene.replay(id);
       expect(pairs.map(({ state }) => state)).toEqual(['done', 'done']);
