@@ -144,19 +144,6 @@ describe('an answer', () => {
     expect([...toolHost.files.keys()]).toEqual(['a']);
   });
 
-  test('tool calls that ended in an error are counted in the usage', async () => {
-    const read = (path: string, id: string) => call('read', { path }, id);
-    const { run } = setUp(
-      [
-        { toolCalls: [read('nowhere', '1'), call('write', { path: 'a', content: 'x' }, '2')] },
-        { toolCalls: [read('nowhere', '3'), read('a', '4')] },
-        { text: 'done' },
-      ],
-      { parts: tools('read', 'write') },
-    );
-    expect((await run()).usage).toMatchObject({ toolCalls: 4, toolErrors: 2 });
-  });
-
   test('NUL and lone surrogates are cleaned from the answer', async () => {
     const { run } = setUp([{ text: 'a\u0000b\ud800c' }]);
     expect((await run()).outputs).toEqual({ text: 'ab\ufffdc' });
