@@ -218,6 +218,7 @@ test.each([
     ...sentences.map((sentence) => `  ${sentence}`),
     '  - 18 more units',
     expect.stringContaining(`${status}  revision 4`),
+    ...sentences.map((sentence) => `  ${sentence}`),
     '',
   ]);
   const json = await api.skein('rollout', 'watch', 'writer', '--json');

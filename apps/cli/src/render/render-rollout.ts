@@ -149,9 +149,12 @@ export const renderRollout = (colors: Colors, rollout: RolloutInfo, now: number,
     renderTests(colors, rollout),
     '',
     ...explanationLines(rollout.explanation),
-    ...rollout.waitingFor.map(({ message, until }) =>
-      colors.dim(`- ${cell(message)}${until === undefined ? '' : ` (${formatInstant(until)})`}`),
-    ),
+    // The last sentence may have said it.
+    ...rollout.waitingFor
+      .filter(({ message }) => !rollout.explanation.next.includes(message))
+      .map(({ message, until }) =>
+        colors.dim(`- ${cell(message)}${until === undefined ? '' : ` (${formatInstant(until)})`}`),
+      ),
   ].join('\n');
 };
 

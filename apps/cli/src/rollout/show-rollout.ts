@@ -57,8 +57,7 @@ const stateOf = ({ arms, evidence, status, steps, stepIndex, revision }: Rollout
 };
 
 /** What makes the sentences worth telling again: the numbers in them stand in the line above. */
-const turnOf = ({ status, explanation }: RolloutInfo): string =>
-  [status, explanation.decided, explanation.next].join('\n');
+const turnOf = ({ status, explanation }: RolloutInfo): string => [status, explanation.decided].join('\n');
 
 /** When it came to be as it is shown: the evidence goes on between two writes. */
 const instantOf = ({ updatedAt, evidence, completedAt }: RolloutInfo): string => {
