@@ -160,7 +160,7 @@ describe('a rollout, whatever is done to it', () => {
             commands,
           );
         }),
-        { numRuns: 60 },
+        { numRuns: 40 },
       );
     },
   );

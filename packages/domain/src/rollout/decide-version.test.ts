@@ -199,7 +199,7 @@ describe('the decision', () => {
         expect([...known, ...arms]).toContain(decision.versionId);
         expect(tally === 'routed').toBe(decision.source === 'segments');
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
