@@ -1,5 +1,12 @@
-import { type BlockShape, type BlockStream, createBlockStream, takeUnit } from '../src/rollout/evidence/block-stream.ts';
+import {
+  type BlockShape,
+  type BlockStream,
+  createBlockStream,
+  takeUnit,
+} from '../src/rollout/evidence/block-stream.ts';
 import { type EProcess, mergeEProcesses } from '../src/rollout/evidence/e-process.ts';
+import { lnSampleRatio, srmThreshold } from '../src/rollout/evidence/sample-ratio.ts';
+import { totalParts } from '../src/rollout/rollout-record.ts';
 
 // Rollouts by the thousand: traffic is drawn here, and what is counted goes through the very streams that a coordinator keeps.
 
@@ -135,6 +142,25 @@ export const detections = (
       const x = (isCandidate ? candidate : stable)(draw);
       takeUnit(stream, shape, { seq, at: seq * 1_000, isCandidate, isPivot: isCandidate, x });
       if (tests.regression.lnMax >= -Math.log(alpha)) return tests.n1;
+    }
+    return most;
+  });
+  return sizes.sort((a, b) => a - b);
+};
+
+/** Units until the sample ratio alarms when the candidate's share is another than its weight, ascending; `most` where it did not by then. */
+export const srmAlarms = (
+  plan: { readonly weight: number; readonly share: number; readonly most: number; readonly runs: number },
+  seed: number,
+): number[] => {
+  const { weight, share, most, runs } = plan;
+  const record = { arms: [], epochs: [{ epoch: 1, at: 0, parts: [(1 - weight) * totalParts, weight * totalParts] }] };
+  const sizes = Array.from({ length: runs }, (_, run) => {
+    const draw = createDraw(seed + run * 15_485_863);
+    const units: [number, number] = [0, 0];
+    for (let n = 1; n <= most; n += 1) {
+      units[draw() < share ? 1 : 0] += 1;
+      if (n % 10 === 0 && lnSampleRatio(record, { 1: units }) >= srmThreshold) return n;
     }
     return most;
   });

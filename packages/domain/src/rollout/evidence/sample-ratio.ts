@@ -12,7 +12,7 @@ export const srmThreshold = Math.log(1000);
 const concentration = 100;
 
 /** The weights of an epoch: each arm's share, at least one part, so that a unit in an arm without weight tells much and not infinitely much. */
-const weightsOf = (record: RolloutRecord, epoch: number): readonly number[] => {
+const weightsOf = (record: Pick<RolloutRecord, 'arms' | 'epochs'>, epoch: number): readonly number[] => {
   const parts = partsOf(record, epoch);
   return parts.map((n) => Math.max(1, n) / totalParts);
 };
@@ -25,7 +25,7 @@ export const partsOf = (record: Pick<RolloutRecord, 'arms' | 'epochs'>, epoch: n
  * ln of the Bayes factor of a Dirichlet-multinomial around the weights against the weights themselves (Lindon and Malek, Anytime-valid
  * inference for multinomial count data, 2022), a martingale when they hold; the product over the epochs.
  */
-export const lnSampleRatio = (record: RolloutRecord, counts: EpochCounts): number => {
+export const lnSampleRatio = (record: Pick<RolloutRecord, 'arms' | 'epochs'>, counts: EpochCounts): number => {
   let lnB = 0;
   for (const [epoch, units] of Object.entries(counts)) {
     const weights = weightsOf(record, Number(epoch));

@@ -1,9 +1,9 @@
 import type { Evidence } from '../evidence.ts';
 import type { EvidenceSummary, RolloutRecord, RolloutRule, TestSummary } from '../rollout-record.ts';
-import { lnHarmAlphaOf } from './advance-evidence.ts';
 import type { BlockTests } from './block-tests.ts';
 import { type EProcess, eOf, lnEOf } from './e-process.ts';
 import { harmUpperOf } from './harm-bound.ts';
+import { lnHarmAlphaOf } from './run-streams.ts';
 import { lnSampleRatio, srmThreshold } from './sample-ratio.ts';
 import { type FloorStream, type Streams, streamKey, streamsOf } from './streams.ts';
 
