@@ -2,6 +2,7 @@ import type { MetricNumbers, RolloutId, RolloutRecord, TenantId } from '@skein/d
 import { addToResults, createResults, DomainError, isLive, resultsOf } from '@skein/domain';
 import type { Observation, Page, RolloutEventPage } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
+import { shadowResults } from '../evaluation/shadow-summary.ts';
 import { requireAgent, shownOf } from './find-rollout.ts';
 import type { RolloutResults, RolloutView } from './rollout-api.ts';
 import { viewRollout } from './view-rollout.ts';
@@ -42,10 +43,11 @@ export const readResults = async (
     last = units.at(-1)?.seq ?? last;
     if (units.length < pageUnits) break;
   }
-  const [stored, tallies, view] = await Promise.all([
+  const [stored, tallies, view, shadow] = await Promise.all([
     rollouts.loadEvidence(tenant, record.id),
     rollouts.readTallies(tenant, record.id),
     viewRollout(engine, record),
+    shadowResults(engine, tenant, record.id),
   ]);
   const numbers = resultsOf(record, results, stored.evidence);
   return {
@@ -65,6 +67,7 @@ export const readResults = async (
       const requestCount = tallies[`arm:${arm}`] ?? 0;
       return { versionId, label, units, requestCount, metrics, scores: scoresOf(metrics) };
     }),
+    ...(shadow === undefined ? {} : { shadow }),
     explanation: view.explanation,
   };
 };
