@@ -34,6 +34,9 @@ const statuses: readonly RolloutStatus[] = [
   'cancelled',
 ];
 
+/** How often each answer was given, over all seeds. */
+const counts = new Map<string, number>();
+
 /** What a call came to: its answer, or the code of its error. */
 const outcomeOf = async (operation: Operation, stores: StoresUnderTest): Promise<unknown> => {
   try {
@@ -63,14 +66,14 @@ const stateOf = async ({ rollouts, projects }: StoresUnderTest): Promise<unknown
 /** Operations that often fit what is there, and often do not. */
 const createOperations = (
   random: Random,
-  versions: { readonly [agentId: string]: { readonly stable: string; readonly candidate: string } },
+  versionsOf: (agentId: string) => { readonly stable: string; readonly candidate: string },
 ): (() => Operation) => {
   const pick = <T>(items: readonly T[]): T => items[random.integer(items.length)] as T;
   const known = new Map<string, RolloutRecord>();
   let step = 0;
   const change = (id: string): RolloutChange => {
     const agentId = pick(agents);
-    const { stable = '', candidate = '' } = versions[agentId] ?? {};
+    const { stable, candidate } = versionsOf(agentId);
     const pair = random.integer(2) === 0 ? { stable, candidate } : { stable: candidate, candidate: stable };
     const before = known.get(id) ?? rolloutOf(pair, { id, agentId, revision: 0, createdAt: random.integer(9) });
     const status = pick(statuses);
@@ -93,10 +96,11 @@ const createOperations = (
   };
   return () => {
     step += 1;
-    const id = `rol_${random.integer(5)}`;
+    // Rollouts end for good: later steps have others.
+    const id = `rol_${Math.floor(step / 30) + random.integer(4)}`;
     const next = change(id);
     const { agentId } = next.record;
-    const { stable = '', candidate = '' } = versions[agentId] ?? {};
+    const { stable, candidate } = versionsOf(agentId);
     const version = pick([stable, candidate, 'sha256:unknown']);
     const ends = random.integer(2) === 0 ? next : undefined;
     const [seq, unit, runId] = [1 + random.integer(6), random.integer(8), `run_${random.integer(5)}`];
@@ -136,7 +140,7 @@ const createOperations = (
   };
 };
 
-test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])(
+test.each([1, 2, 3, 4, 5, 6])(
   '[defect 5] in memory and in SQL the same calls have the same answers and leave the same (seed %i)',
   async (seed) => {
     const dataDir = await mkdtemp(join(tmpdir(), 'skein-same-'));
@@ -144,13 +148,16 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])(
     const hasher = createNodeHasher();
     const sql = await openSqlStores({ dataDir, clock, hasher, ids: createSequenceIds(72), log: createMemoryLog() });
     const memory = createMemoryStores({ clock, hasher });
-    const versions: { [agentId: string]: { readonly stable: string; readonly candidate: string } } = {};
+    const versions = new Map<string, { readonly stable: string; readonly candidate: string }>();
     for (const agentId of agents) {
-      versions[agentId] = await publishTwo(memory, agentId);
-      expect(await publishTwo(sql, agentId)).toEqual(versions[agentId]);
+      versions.set(agentId, await publishTwo(memory, agentId));
+      expect(await publishTwo(sql, agentId)).toEqual(versions.get(agentId));
     }
-    const next = createOperations(createSeededRandom(seed), versions);
-    const counts = new Map<string, number>();
+    const next = createOperations(createSeededRandom(seed), (agentId) => {
+      const found = versions.get(agentId);
+      if (found === undefined) throw new Error(agentId);
+      return found;
+    });
     for (let step = 0; step < 250; step += 1) {
       const operation = next();
       const expected = await outcomeOf(operation, memory);
@@ -162,10 +169,24 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])(
       counts.set(told, (counts.get(told) ?? 0) + 1);
       if (step % 25 === 24) expect(await stateOf(sql), `after step ${step}`).toEqual(await stateOf(memory));
     }
-    for (const status of ['inserted', 'updated', 'conflict', 'version_conflict', 'true', '1']) {
-      expect(counts.get(status), status).toBeGreaterThan(0);
-    }
     await sql.close();
     await rm(dataDir, { recursive: true, force: true });
   },
 );
+
+test('the calls met answers of every kind', () => {
+  for (const answer of [
+    'inserted',
+    'updated',
+    'conflict',
+    'stale',
+    'version_conflict',
+    'not_found',
+    'true',
+    'false',
+    '1',
+    '0',
+  ]) {
+    expect(counts.get(answer) ?? 0, answer).toBeGreaterThan(0);
+  }
+});
