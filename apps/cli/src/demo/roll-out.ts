@@ -63,7 +63,7 @@ export const rollOut = async (
       current = seen;
       if (isOver(seen)) return;
     }
-  })();
+  })().catch(() => undefined);
   try {
     const driven = await driveRuns(client, {
       dag,
@@ -73,7 +73,7 @@ export const rollOut = async (
       signal: cli.signal,
     });
     ended.abort();
-    await watching.catch(() => undefined);
+    await watching;
     return { rollout: await client.rollouts.read(started.id), driven, steps };
   } finally {
     ended.abort();
