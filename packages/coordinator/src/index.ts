@@ -48,6 +48,7 @@ export type {
   RolloutView,
   RuleInput,
   ScorerInput,
+  ShadowResults,
   StartRollout,
   StepInput,
   WebhookBody,

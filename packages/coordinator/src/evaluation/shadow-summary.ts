@@ -1,6 +1,7 @@
 import type { RolloutId, TenantId } from '@skein/domain';
 import { DomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
+import type { ShadowResults } from '../rollout/rollout-api.ts';
 import type { PairValue } from './replay-document.ts';
 
 /** How one metric of the candidate's shadows compares with the live steps that they shadowed, in x. */
@@ -44,6 +45,28 @@ export const readShadows = async (
 ): Promise<ShadowSummary | undefined> => {
   const found = await engine.deps.rollouts.findReplay(tenant, idOf(rolloutId));
   return found === undefined ? undefined : parse(rolloutId, found.body);
+};
+
+/** The summary as it is shown; undefined before the first shadow. Throws `unavailable`. */
+export const shadowResults = async (
+  engine: Engine,
+  tenant: TenantId,
+  rolloutId: RolloutId,
+): Promise<ShadowResults | undefined> => {
+  const summary = await readShadows(engine, tenant, rolloutId);
+  if (summary === undefined) return undefined;
+  const { shadows, failed, skipped, divergedCalls, metrics } = summary;
+  return {
+    shadows,
+    failed,
+    skipped,
+    divergedCalls,
+    metrics: Object.entries(metrics).map(([metric, { m2, ...numbers }]) => ({
+      metric,
+      ...numbers,
+      sd: numbers.count < 2 ? 0 : Math.sqrt(m2 / (numbers.count - 1)),
+    })),
+  };
 };
 
 /** Adds one pair. */

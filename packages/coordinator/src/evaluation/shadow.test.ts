@@ -92,6 +92,16 @@ describe('a shadow', () => {
     );
     expect(scores.find(({ scorer }) => scorer === 'shadow:error')?.versionId).toBe(scene.candidate);
     expect(scene.count('skein_rollout_shadows_total', { outcome: 'done' })).toBe(1);
+    const { shadow } = await scene.scene.coordinator.rollouts.results(defaultTenant, 'scout');
+    expect(shadow).toMatchObject({ shadows: 1, failed: 0, skipped: 0, divergedCalls: 2 });
+    expect(shadow?.metrics).toContainEqual({
+      metric: 'error',
+      count: 1,
+      live: 1,
+      shadow: 1,
+      meanDifference: 0,
+      sd: 0,
+    });
   });
 
   test('that hangs or is one of too many is skipped and counted, and no run waits for it', async () => {
