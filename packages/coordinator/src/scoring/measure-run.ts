@@ -84,10 +84,12 @@ const settleUnit = async (engine: Engine, record: RolloutRecord, unit: Unit, mea
     if (values !== undefined) written += await writeValues(engine, record, unit, values);
   }
   await endUnit(engine, record, unit, 'ended');
+  const judges = scorers.filter((scorer) => scorer.kind === 'agent');
+  if (judges.length === 0) return written;
+  // What has been decided is decided: nobody pays for judges any more.
   const now = await engine.deps.rollouts.find(record.tenant, record.id);
   if (now === undefined || !isLive(now.status)) return written;
-  for (const scorer of scorers)
-    if (scorer.kind === 'agent') written += await judgeUnit(engine, record, unit, measured, scorer);
+  for (const scorer of judges) written += await judgeUnit(engine, record, unit, measured, scorer);
   return written;
 };
 

@@ -28,10 +28,13 @@ export interface EndedRun {
   readonly agents: readonly { readonly agentId: string; readonly rolloutId?: RolloutId; readonly isUnit: boolean }[];
 }
 
-/** How far a rollout is settled: units before `from` have all their values; `looked`: when the run of an open one was looked at (monotonic ms). */
+/**
+ * How far a rollout is settled: units up to `next` were looked at, and those of them that have not all their values yet are `pending`, each with the
+ * instant (monotonic ms) at which it is looked at again.
+ */
 export interface SettledPlace {
-  from: number;
-  readonly looked: Map<number, number>;
+  next: number;
+  readonly pending: Map<number, number>;
   busy: boolean;
 }
 
@@ -42,12 +45,15 @@ export class Scoring {
   readonly measuring = new Map<string, Promise<number | undefined>>();
   readonly judgings = new Map<string, Judging>();
   readonly places = new Map<string, SettledPlace>();
+  /** Wall time (ms): what ended before was measured by nobody here. */
+  readonly startedAt: number;
   readonly #engine: Engine;
   readonly #queue: { readonly run: EndedRun; tries: number }[] = [];
   #busy = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
+    this.startedAt = engine.deps.clock.now();
   }
 
   /** Runs that wait here. */

@@ -12,38 +12,41 @@ import type { SettledPlace } from './scoring.ts';
 import { scoresOfRuns } from './tree-scores.ts';
 import { endUnit, scorerValues, writeValues } from './write-values.ts';
 
-/** Units that are read at once, and at most in one call: the next call goes on. */
+/** Units that are read at once, and pages in one call: the next call goes on. */
 const pageUnits = 500;
 const maxPages = 40;
 
-/** The run of an open unit is looked at when it is first seen, and again so often (ms): it may have ended at a coordinator that is gone. */
+/** A unit that is not settled is looked at again after so long (ms) at the latest: its run may have ended at a coordinator that is gone. */
 const lookAgainMs = 30_000;
+/** The same, where something is under way. */
+const soonMs = 1_000;
 
-/** Whether all of a unit is settled, and how many values are new. */
+/** How many values are new, and when (ms from now) to look again; undefined: all of the unit is settled. */
 interface Settled {
-  readonly isDone: boolean;
   readonly values: number;
+  readonly againMs?: number;
 }
 
 const settleOpen = async (
   engine: Engine,
   record: RolloutRecord,
   unit: RolloutUnit,
-  place: SettledPlace,
+  isFirst: boolean,
 ): Promise<Settled> => {
   const { clock, runs } = engine.deps;
-  if (clock.now() >= unit.at + record.runDeadlineMs) {
+  const leftMs = unit.at + record.runDeadlineMs - clock.now();
+  if (leftMs <= 0) {
     const values = missingValues(sampledScorers(engine, record, unit), true);
     const written = await writeValues(engine, record, unit, values);
     await endUnit(engine, record, unit, 'ended');
-    return { isDone: true, values: written };
+    return { values: written };
   }
-  const now = clock.monotonicMs();
-  if (now - (place.looked.get(unit.seq) ?? Number.NEGATIVE_INFINITY) < lookAgainMs) return { isDone: false, values: 0 };
-  place.looked.set(unit.seq, now);
+  const againMs = Math.min(lookAgainMs, leftMs);
+  // Its end will be told here, unless it came before there was somebody to tell.
+  if (isFirst && unit.at > engine.scoring.startedAt) return { values: 0, againMs };
   const head = await runs.readHead(record.tenant, unit.runId);
-  if (head === undefined || !isTerminalRun(head.status)) return { isDone: false, values: 0 };
-  return { isDone: false, values: (await measureRun(engine, record.tenant, unit.runId)) ?? 0 };
+  if (head === undefined || !isTerminalRun(head.status)) return { values: 0, againMs };
+  return { values: (await measureRun(engine, record.tenant, unit.runId)) ?? 0, againMs: Math.min(soonMs, leftMs) };
 };
 
 const lateValue = async (
@@ -88,52 +91,74 @@ const settleScorer = async (
 
 const settleEnded = async (engine: Engine, record: RolloutRecord, unit: RolloutUnit): Promise<Settled> => {
   const open = sampledScorers(engine, record, unit).filter(({ id }) => unit.values[`score:${id}`] === undefined);
+  if (open.length === 0) return { values: 0 };
   let values = 0;
   for (const scorer of open) values += await settleScorer(engine, record, unit, scorer);
-  return { isDone: open.length === 0, values };
+  const leftMs = (unit.endedAt ?? unit.at) + record.valueDeadlineMs - engine.deps.clock.now();
+  return { values, againMs: leftMs <= 0 ? 0 : Math.min(lookAgainMs, leftMs) };
 };
 
-const settleUnit = (
+const settleUnit = async (
   engine: Engine,
   record: RolloutRecord,
   unit: RolloutUnit,
   place: SettledPlace,
-): Promise<Settled> | Settled => {
-  if (unit.state === 'void') return { isDone: true, values: 0 };
-  return unit.state === 'open' ? settleOpen(engine, record, unit, place) : settleEnded(engine, record, unit);
+): Promise<number> => {
+  const isFirst = !place.pending.has(unit.seq);
+  let settled: Settled = { values: 0, againMs: soonMs };
+  try {
+    if (unit.state === 'void') settled = { values: 0 };
+    else if (unit.state === 'open') settled = await settleOpen(engine, record, unit, isFirst);
+    else settled = await settleEnded(engine, record, unit);
+  } catch (error) {
+    engine.deps.log.warn('a unit could not be settled', { rolloutId: record.id, seq: unit.seq, error });
+  }
+  const { againMs, values } = settled;
+  if (againMs === undefined) place.pending.delete(unit.seq);
+  else place.pending.set(unit.seq, engine.deps.clock.monotonicMs() + againMs);
+  return values;
 };
 
 const placeOf = async (engine: Engine, { tenant, id }: RolloutRecord): Promise<SettledPlace> => {
   const key = `${tenant} ${id}`;
-  const known = engine.scoring.places.get(key);
+  const { places } = engine.scoring;
+  const known = places.get(key);
   if (known !== undefined) return known;
   const { evidence } = await engine.deps.rollouts.loadEvidence(tenant, id);
-  const place = engine.scoring.places.get(key) ?? { from: evidence?.settledSeq ?? 0, looked: new Map(), busy: false };
-  engine.scoring.places.set(key, place);
+  const place = places.get(key) ?? { next: evidence?.settledSeq ?? 0, pending: new Map<number, number>(), busy: false };
+  places.set(key, place);
   return place;
 };
 
-const settleAll = async (engine: Engine, record: RolloutRecord, place: SettledPlace): Promise<number> => {
+/** Units that were never looked at. */
+const settleNew = async (engine: Engine, record: RolloutRecord, place: SettledPlace): Promise<number> => {
   const pause = pauseOf(engine.deps.clock);
   let values = 0;
-  let isPrefix = true;
-  let after = place.from;
   for (let page = 0; page < maxPages; page += 1) {
-    const units = await engine.deps.rollouts.readUnits(record.tenant, record.id, after, pageUnits);
+    const units = await engine.deps.rollouts.readUnits(record.tenant, record.id, place.next, pageUnits);
     for (const unit of units) {
-      after = unit.seq;
-      let settled: Settled = { isDone: false, values: 0 };
-      try {
-        settled = await settleUnit(engine, record, unit, place);
-      } catch (error) {
-        engine.deps.log.warn('a unit could not be settled', { rolloutId: record.id, seq: unit.seq, error });
-      }
-      values += settled.values;
-      if (settled.isDone) place.looked.delete(unit.seq);
-      else isPrefix = false;
-      if (isPrefix) place.from = unit.seq;
+      values += await settleUnit(engine, record, unit, place);
+      place.next = unit.seq;
     }
     if (units.length < pageUnits) break;
+    await pause();
+  }
+  return values;
+};
+
+/** Units whose time has come. */
+const settlePending = async (engine: Engine, record: RolloutRecord, place: SettledPlace): Promise<number> => {
+  const { clock, rollouts } = engine.deps;
+  const pause = pauseOf(clock);
+  const now = clock.monotonicMs();
+  const due = [...place.pending].filter(([, at]) => at <= now).map(([seq]) => seq);
+  const open = new Set(due.toSorted((a, b) => a - b));
+  let values = 0;
+  for (let page = 0; page < maxPages && open.size > 0; page += 1) {
+    const [first = 0] = open;
+    const units = await rollouts.readUnits(record.tenant, record.id, first - 1, pageUnits);
+    for (const unit of units) if (open.delete(unit.seq)) values += await settleUnit(engine, record, unit, place);
+    open.delete(first);
     await pause();
   }
   return values;
@@ -149,7 +174,8 @@ export const settleScores = async (engine: Engine, record: RolloutRecord): Promi
   if (place.busy) return { values: 0 };
   place.busy = true;
   try {
-    return { values: await settleAll(engine, record, place) };
+    const pending = await settlePending(engine, record, place);
+    return { values: pending + (await settleNew(engine, record, place)) };
   } finally {
     place.busy = false;
   }
