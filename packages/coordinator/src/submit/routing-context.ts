@@ -19,9 +19,15 @@ export const routingContextOf = (
     const value = params[key];
     if (typeof value === 'string' && value !== '') context[key] = value;
   }
+  requireUnits(context);
+  return context;
+};
+
+/** Throws `invalid_argument` for a text that no routing key may hold. */
+export const requireUnits = (context: JsonObject): void => {
   const problems = Object.entries(context)
     .filter(([, value]) => typeof value === 'string' && value !== '' && !isUnit(value))
     .map(([key]) => ({ message: 'a text here may hold no NUL and no lone surrogate', field: `routingContext.${key}` }));
-  if (problems.length === 0) return context;
+  if (problems.length === 0) return;
   throw new DomainError('invalid_argument', 'the routing context holds a NUL or a lone surrogate', { problems });
 };

@@ -15,7 +15,7 @@ import type { Admission, AdmittedWith } from './admission.ts';
 import { fillWindow } from './fill-window.ts';
 import { storeLargeParams } from './large-params.ts';
 import { admissionCommand, forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
-import { routingContextOf } from './routing-context.ts';
+import { requireUnits, routingContextOf } from './routing-context.ts';
 
 /** A run that is to be created, whatever the surface. */
 export interface NewRun {
@@ -149,6 +149,7 @@ const checkSubmit = (engine: Engine, submit: SubmitRun): void => {
   if (idempotencyKey !== undefined && (idempotencyKey.length === 0 || idempotencyKey.length > 255)) {
     throw new DomainError('invalid_argument', 'an idempotency key has 1 to 255 characters');
   }
+  requireUnits(submit.routingContext ?? {});
   const { maxParamsBytes, maxRoutingContextBytes } = engine.config;
   checkSize('params', (submit.params ?? {}) as JsonValue, maxParamsBytes);
   checkSize('routing context', submit.routingContext ?? {}, maxRoutingContextBytes);
