@@ -5,10 +5,8 @@ import type { SimulationJob } from './simulation-job.ts';
 
 // A thread loads TypeScript through tsx, whatever loads this file.
 const entry = new URL('./simulation-thread.ts', import.meta.url);
-const loader = new URL(
-  './dist/esm/api/index.mjs',
-  pathToFileURL(createRequire(entry).resolve('tsx/package.json')),
-).href;
+const loader = new URL('./dist/esm/api/index.mjs', pathToFileURL(createRequire(entry).resolve('tsx/package.json')))
+  .href;
 const program = `import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(entry.href)}); })`;
 
 /** Runs the jobs on so many threads; answers in their order. */
