@@ -66,6 +66,7 @@ export type {
   RolloutInfo,
   RolloutPage,
   RolloutResults,
+  ShadowResults,
   StartedRollout,
 } from './rollout-wire.ts';
 export type { ChangeRolloutInput, RolloutsClient } from './rollouts-client.ts';

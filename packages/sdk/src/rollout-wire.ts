@@ -150,7 +150,28 @@ export interface RolloutResults {
       };
     };
   }[];
+  /** Beside the evidence, and no part of it; absent before the first shadow. */
+  readonly shadow?: ShadowResults;
   readonly explanation: Explanation;
+}
+
+/** How the candidate's shadows compare with the live steps of the stable version that they shadowed, in x: 0 to 1, higher better. */
+export interface ShadowResults {
+  readonly shadows: number;
+  /** Could not be made of their record, or did not end by themselves. */
+  readonly failed: number;
+  /** Left out because enough others were open. */
+  readonly skipped: number;
+  /** Calls of tools that were not in the record. */
+  readonly divergedCalls: number;
+  readonly metrics: readonly {
+    readonly metric: string;
+    readonly count: number;
+    readonly live: number;
+    readonly shadow: number;
+    readonly meanDifference: number;
+    readonly sd: number;
+  }[];
 }
 
 /** A rollout that was just started. */

@@ -42,6 +42,7 @@ export const renderResults = (colors: Colors, results: RolloutResults): string =
       ['arm', 'units', 'runs'],
       results.allocations.map(({ label, units, requestCount }) => [cell(label), String(units), String(requestCount)]),
     ),
+    ...shadowLines(colors, results),
     '',
     `${colors.dim('SRM'.padEnd(9))} ln B ${figure(srm.lnB)} of ${figure(srm.threshold)}, chi-square ${figure(srm.chiSquare)}, p ${figure(srm.pValue)}${srm.alarm ? ` ${colors.red('alarm')}` : ''}`,
     `${colors.dim('alpha'.padEnd(9))} ${figure(results.alphaSpent)} of ${figure(results.alpha)} spent, ${results.epochs} epochs`,
@@ -49,6 +50,29 @@ export const renderResults = (colors: Colors, results: RolloutResults): string =
     '',
     ...explanationLines(results.explanation),
   ].join('\n');
+};
+
+/** Shadows of live steps, which are no part of the evidence. */
+const shadowLines = (colors: Colors, { shadow }: RolloutResults): readonly string[] => {
+  if (shadow === undefined) return [];
+  const { shadows, failed, skipped, divergedCalls, metrics } = shadow;
+  return [
+    '',
+    `${colors.dim('shadows'.padEnd(9))} ${shadows}, failed ${failed}, left out ${skipped}, calls that were not recorded ${divergedCalls}`,
+    renderTable(
+      colors,
+      ['metric', 'n', 'live', 'shadow', 'mean difference', 'sd'],
+      metrics.map((row) => [
+        cell(row.metric),
+        String(row.count),
+        figure(row.live),
+        figure(row.shadow),
+        figure(row.meanDifference),
+        figure(row.sd),
+      ]),
+      'nothing compared yet',
+    ),
+  ];
 };
 
 /** Rollouts as a table. */

@@ -174,6 +174,29 @@ test('results show each metric of each arm with its band', () => {
   ]);
 });
 
+test('shadows stand beside the evidence', () => {
+  const metrics = [{ metric: 'error', count: 3, live: 1, shadow: 0.5, meanDifference: -0.5, sd: 0.1 }];
+  const none = { lnB: 0, threshold: 6.9, alarm: false, chiSquare: 0, pValue: 1, expected: [] };
+  const text = renderResults(colors, {
+    rolloutId: 'rol_1',
+    agentId: 'writer',
+    type: 'canary',
+    status: 'active',
+    epochs: 1,
+    alpha: 0.01,
+    alphaSpent: 0.01,
+    srm: none,
+    tallies: {},
+    unrouted: 0,
+    missing: 0,
+    allocations: [],
+    shadow: { shadows: 4, failed: 1, skipped: 2, divergedCalls: 3, metrics },
+    explanation: rolloutInfo().explanation,
+  });
+  expect(text).toContain('shadows   4, failed 1, left out 2, calls that were not recorded 3');
+  expect(text).toContain('error   3  1     0.5     -0.5             0.1');
+});
+
 test('a line is cut to the width of the terminal, its colours are kept', () => {
   expect(fit('abcdef', 7)).toBe('abcdef');
   expect(fit('abcdef', 6)).toBe('abcd…');

@@ -101,7 +101,8 @@ const renderOutputs = (colors: Colors, steps: readonly StepView[]): readonly str
 /** A run with its steps, for people. */
 export const renderRun = (colors: Colors, run: RunView, now: number): string => {
   const agents = Object.entries(run.agents).map(
-    ([agentId, { versionId, source }]) => `${agentId} ${shortDigest(versionId)} (${source})`,
+    ([agentId, { versionId, source, because }]) =>
+      `${agentId} ${shortDigest(versionId)} (${source}${because === undefined ? '' : `: ${because}`})`,
   );
   const memory = Object.entries(run.memory ?? {}).map(([scope, revision]) => `${cell(scope)} r${revision}`);
   const params = Object.entries(run.params).map(([name, value]) => `${cell(name)}=${valueText(value)}`);

@@ -182,6 +182,25 @@ export const resultsSchema = z
         ),
       }),
     ),
+    shadow: z
+      .object({
+        shadows: count,
+        failed: count,
+        skipped: count,
+        divergedCalls: count,
+        metrics: z.array(
+          z.object({
+            metric: z.string(),
+            count,
+            live: z.number(),
+            shadow: z.number(),
+            meanDifference: z.number(),
+            sd: z.number(),
+          }),
+        ),
+      })
+      .optional()
+      .openapi({ description: 'Shadows of live steps: beside the evidence, and no part of it.' }),
     explanation,
   })
   .openapi('RolloutResults');
