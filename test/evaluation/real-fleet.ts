@@ -96,7 +96,7 @@ export class RealFleet {
       }),
       workDirs: createWorkDirs(join(this.folder, 'work')),
       hasher: this.hasher,
-      patterns: { compile: (pattern) => ({ test: (text) => new RegExp(pattern).test(text) }) as never },
+      patterns: { compile: (pattern) => ({ test: (text: string) => new RegExp(pattern).test(text) }) as never },
       secretValues: { read: async () => undefined },
       clock,
       log,

@@ -12,7 +12,7 @@ import type {
 import { defaultTenant } from '@skein/domain';
 import type { SceneOptions, ScriptedWorker } from '@skein/testkit';
 import { createScene, dagOf, publishAgents, taskOf } from '@skein/testkit';
-import type { ReplayView } from '../src/rollout/rollout-api.ts';
+import type { ReplayInput, ReplayView } from '../src/rollout/rollout-api.ts';
 import { AgentScene, agentOf } from './agent-scene.ts';
 
 /** How a step answers: its calls with their results, and its end. */
@@ -117,7 +117,7 @@ export class ReplayScene extends AgentScene {
   /** The prompt of an offer, as its agent would render it. */
   promptOf(offer: TaskOffer): string {
     const ref = offer.refs['params.prompt'] ?? offer.refs['params.q'];
-    const text = ref !== undefined && 'inline' in ref ? String(ref.inline) : '';
+    const text = ref !== undefined && 'inline' in ref && typeof ref.inline === 'string' ? ref.inline : '';
     return offer.refs['params.prompt'] === undefined ? `Find ${text}` : text;
   }
 
@@ -163,7 +163,7 @@ export class ReplayScene extends AgentScene {
     runs: { readonly kind: 'failed' | 'sample' } | { readonly kind: 'low_score'; readonly below: number } = {
       kind: 'sample',
     },
-    options: { readonly limit?: number; readonly mode?: 'strict' | 'live' } = {},
+    options: Pick<ReplayInput, 'limit' | 'mode' | 'scorers'> = {},
   ): Promise<string> {
     const { coordinator } = this.scene;
     const request = { candidate: this.candidate, runs, ...options };

@@ -109,8 +109,9 @@ export const lookAtPair = async (
     ...builtinPairValues(recorded, outcome.values),
     ...expressionValues(engine, document.scorers, sides.recorded, sides.replayed),
   };
-  const asked = state.params['prompt'];
-  const judges = await askJudges(engine, tenant, document, place, pair, String(asked ?? ''), sides);
+  const { prompt } = state.params;
+  const asked = typeof prompt === 'string' ? prompt : '';
+  const judges = await askJudges(engine, tenant, document, place, pair, asked, sides);
   if (judges.length === 0) return { ...pair, ...diverged, values, state: 'done' };
   return finishJudged(engine, tenant, { ...pair, ...diverged, values, judges });
 };

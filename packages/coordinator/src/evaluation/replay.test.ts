@@ -68,6 +68,45 @@ test('at most eight pairs are at work at once', async () => {
   expect(worker.offers.length - 12).toBe(8);
 });
 
+test('judges score both sides with one ruler, and their runs are under the runs that they judge', async () => {
+  const scene = await createReplayScene();
+  const worker = await scene.player();
+  const runId = await scene.recorded(worker, 'one', { outputs: { text: 'recorded' } });
+  const id = await scene.startReplay(
+    { kind: 'sample' },
+    { scorers: [{ id: 'nice', kind: 'agent', agent: 'scout', rubric: 'Be nice.' }] },
+  );
+  const judged: string[] = [];
+  await scene.playAll(worker, 1, (offer) => {
+    if (offer.playback !== undefined) return { outputs: { text: 'replayed' } };
+    const prompt = scene.promptOf(offer);
+    const isRecorded = prompt.includes('"recorded"');
+    judged.push(offer.agents['scout'] ?? '');
+    return { outputs: { score: isRecorded ? 0.5 : 0.9, reason: 'so' } };
+  });
+  const view = await scene.replay(id);
+  expect(view).toMatchObject({
+    status: 'passed',
+    pairs: [{ runId, state: 'done', values: { 'score:nice': { recorded: 0.5, replayed: 0.9 } } }],
+  });
+  expect(judged).toEqual([scene.stable, scene.stable]);
+  expect(view.comparison.find(({ metric }) => metric === 'score:nice')?.decides).toBe(true);
+  expect((await scene.scene.children(view.pairs[0]?.replayRunId ?? '')).length).toBe(1);
+});
+
+test('a score that the candidate does not give counts as none, so that silence does not pass', async () => {
+  const scene = await createReplayScene();
+  const worker = await scene.player();
+  await scene.recorded(worker, 'one', { outputs: { good: true } });
+  const scorers = [{ id: 'good', kind: 'expression', expression: 'outputs.good' }] as const;
+  const id = await scene.startReplay({ kind: 'sample' }, { scorers });
+  await scene.playAll(worker, 1, () => ({ outputs: { text: 'nothing' } }));
+  expect(await scene.replay(id)).toMatchObject({
+    status: 'inconclusive',
+    pairs: [{ values: { 'score:good': { recorded: 1, replayed: 0 } } }],
+  });
+});
+
 describe('what is picked', () => {
   test('failed: steps that failed, or of runs that did', async () => {
     const scene = await createReplayScene();

@@ -44,6 +44,8 @@ const startPair = async (
     const { dag, graph } = await engine.dags.byDigest(tenant, dagDigest);
     const step = graph.byId.get(parseStepPath(path)?.stepId ?? path);
     if (step?.action.kind !== 'agent') return { ...pair, state: 'failed', reason: 'its step is gone' };
+    const text = await fetchValue(engine, tenant, prompt.digest);
+    if (typeof text !== 'string') return { ...pair, state: 'failed', reason: 'its prompt is none' };
     const { outputSchema, limits, memory } = step.action;
     const replayRunId = await startEvaluation(engine, {
       tenant,
@@ -54,7 +56,7 @@ const startPair = async (
       for: document.id,
       agentId: document.agentId,
       versionId: document.candidateVersionId,
-      prompt: String(await fetchValue(engine, tenant, prompt.digest)),
+      prompt: text,
       ...(outputSchema === undefined ? {} : { outputSchema }),
       limits,
       memory,
