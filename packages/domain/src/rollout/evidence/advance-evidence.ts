@@ -1,5 +1,6 @@
 import type { Evidence } from '../evidence.ts';
 import type { RolloutRecord, RolloutRule, RolloutUnit } from '../rollout-record.ts';
+import { scorerOfMetric } from '../rule-defaults.ts';
 import { createBlockStream } from './block-stream.ts';
 import { createEProcess } from './e-process.ts';
 import type { UnitSampler } from './evidence-types.ts';
@@ -74,7 +75,9 @@ const reconcile = (record: RolloutRecord, streams: Streams, seq: number): void =
     }
   }
   for (const key of Object.keys(streams.rules)) if (!kept.has(key)) delete streams.rules[key];
-  const scorers = new Set(record.scorers.map(({ id }) => id));
+  // Only scorers of a rule surely have a value, or none, for each sampled unit.
+  const needed = new Set(record.rules.map(({ metric }) => scorerOfMetric(metric)));
+  const scorers = new Set(record.scorers.map(({ id }) => id).filter((id) => needed.has(id)));
   for (const id of scorers) streams.scorers[id] ??= { seq, epoch: 0, units: 0 };
   for (const id of Object.keys(streams.scorers)) if (!scorers.has(id)) delete streams.scorers[id];
 };

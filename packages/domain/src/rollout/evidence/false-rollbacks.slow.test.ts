@@ -9,7 +9,12 @@ import {
   quantileOf,
   worseVersions,
 } from '../../../test/rollout-figures.ts';
+import { canary, startOf } from '../../../test/rollout-samples.ts';
+import { createDraw } from '../../../test/rollout-simulator.ts';
+import { outcome, unitOf } from '../../../test/rollout-units.ts';
 import { simulateInThreads } from '../../../test/simulate-in-threads.ts';
+
+import { advanceEvidence, createEvidence } from './advance-evidence.ts';
 
 const say = (line: string): void => console.info(line);
 
@@ -81,4 +86,34 @@ test('[g12.12] the sample ratio alarms in one of 1,000 rollouts at most, and fin
   say(`sample ratio, 4 % for 5 %: median ${four} (7300); 48 % for 50 %: median ${half} (10500)`);
   expect(Math.abs(four / 7_300 - 1)).toBeLessThan(0.25);
   expect(Math.abs(half / 10_500 - 1)).toBeLessThan(0.25);
+});
+
+test('[defect 6] [defect 7] what is kept of 1,000,000 units stays below 64 KiB', { timeout: 300_000 }, () => {
+  const scorers = [{ id: 'judge', kind: 'posted', sample: 1 }] as const;
+  const rules = [
+    { metric: 'error' },
+    { metric: 'score:judge' },
+    { metric: 'missing:judge' },
+    { metric: 'latency' },
+  ] as const;
+  for (const weight of [0.001, 0.05]) {
+    const record = startOf(canary({ weight, steps: [], scorers, rules }));
+    const draw = createDraw(1);
+    let evidence = createEvidence(record);
+    let largest = 0;
+    for (let from = 0; from < 1_000_000; from += 5_000) {
+      const units = Array.from({ length: 5_000 }, (_, i) =>
+        unitOf({
+          seq: from + i + 1,
+          arm: draw() < weight ? 1 : 0,
+          values: { ...outcome(draw() < 0.1), latency: draw() * 1e5, 'score:judge': draw(), 'missing:judge': 0 },
+        }),
+      );
+      evidence = advanceEvidence(record, evidence, units);
+      largest = Math.max(largest, JSON.stringify(evidence).length);
+    }
+    say(`state of 1,000,000 units at ${weight * 100} %: ${largest} bytes at most`);
+    expect(evidence.settledSeq).toBe(1_000_000);
+    expect(largest).toBeLessThan(64 * 1024);
+  }
 });

@@ -49,9 +49,9 @@ const alarmsOf = (input: JudgeInput, summary: EvidenceSummary): readonly Action[
     const [scorer] = silentScorers(input);
     if (scorer !== undefined) alarms.push({ kind, reason: 'scorer_outage', rule: `score:${scorer.id}` });
   }
-  const { consecutiveFailures, stableSucceededAt } = breaker;
-  const stableWorks = stableSucceededAt !== undefined && now - stableSucceededAt <= breakerWindowMs;
-  if (consecutiveFailures >= breakerFailures && stableWorks) alarms.push({ kind: 'pause', reason: 'circuit_breaker' });
+  const { consecutiveFailures, stableSucceededAt, limit = breakerFailures, windowMs = breakerWindowMs } = breaker;
+  const stableWorks = stableSucceededAt !== undefined && now - stableSucceededAt <= windowMs;
+  if (consecutiveFailures >= limit && stableWorks) alarms.push({ kind: 'pause', reason: 'circuit_breaker' });
   for (const test of summary.tests) {
     const alarm = breachOf(record, test);
     if (alarm !== undefined) alarms.push(alarm);
