@@ -1,3 +1,4 @@
+import type { AgentContent } from '@skein/domain';
 import { DomainError, defaultTenant } from '@skein/domain';
 import type { ProjectStore } from '@skein/ports';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -15,6 +16,27 @@ describe('activating a version by hand', () => {
     expect(await scene.view(id)).toMatchObject({ status: 'cancelled', statusReason: 'superseded' });
     expect(await scene.activeVersion()).toBe(scene.versions.good);
     expect((await scene.events(id)).at(-1)).toMatchObject({ type: 'cancelled', by: { actor: 'ann' } });
+  });
+
+  it('ends it too when a project is applied that activates another version, and not when it only publishes one', async () => {
+    const read: { agents: readonly { readonly versionId: string; readonly content: AgentContent }[] } = { agents: [] };
+    const nothing = { dags: [], subDags: [], parts: [], memory: [], warnings: [], settings: [] };
+    scene = await createRolloutScene({
+      deps: { projectReader: { read: () => ({ ok: true, value: { ...nothing, agents: read.agents } }) } },
+    });
+    const { id } = await scene.start();
+    const good = await scene.scene.stores.projects.findVersion(defaultTenant, 'scout', scene.versions.good);
+    if (good === undefined) throw new Error('no version');
+    read.agents = [{ versionId: good.versionId, content: good.content }];
+    const autoModel = { provider: 'offline', model: 'rules' } as const;
+    const apply = (activate: boolean) =>
+      scene.scene.coordinator.applyProject(defaultTenant, { files: [], autoModel, activate, dryRun: false, by: 'ann' });
+    await apply(false);
+    expect((await scene.view(id)).status).toBe('active');
+    await apply(true);
+    expect(await scene.view(id)).toMatchObject({ status: 'cancelled', statusReason: 'superseded' });
+    expect((await scene.events(id)).at(-1)).toMatchObject({ type: 'cancelled', by: { actor: 'ann' } });
+    expect(await scene.activeVersion()).toBe(scene.versions.good);
   });
 
   it('leaves a rollout alone when the version is active already', async () => {

@@ -54,7 +54,8 @@ export class BreakerCounts {
       : { consecutiveFailures: failures, stableSucceededAt };
   }
 
-  forget(rolloutId: RolloutId): void {
-    this.#counts.delete(rolloutId);
+  /** Forgets all but these. */
+  retain(rolloutIds: ReadonlySet<RolloutId>): void {
+    for (const id of this.#counts.keys()) if (!rolloutIds.has(id)) this.#counts.delete(id);
   }
 }

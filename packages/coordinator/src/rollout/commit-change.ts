@@ -27,7 +27,7 @@ export const afterChange = (engine: Engine, { record, event }: Pick<RolloutChang
     ...(event.by.force === undefined ? {} : { force: true }),
     decided: event.explanation.decided,
   });
-  if (isTerminalRollout(status)) engine.evaluator.breaker.forget(id);
+  if (isTerminalRollout(status)) engine.deps.meter.gauge(metric.rolloutEValue, 0, { agent: agentId });
   engine.evaluator.moved(record);
   engine.webhooks.wake();
   engine.evaluator.wake(tenant, id);

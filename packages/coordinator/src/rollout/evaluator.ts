@@ -141,6 +141,7 @@ export class Evaluator {
       for (const tended of rollouts.values()) if (!named.has(tended.id) && !tended.busy) rollouts.delete(tended.id);
       if (rollouts.size === 0) this.#tended.delete(tenant);
     }
+    this.breaker.retain(named);
     this.#gauge(records);
     for (const { tenant, id } of records) this.wake(tenant, id);
     for (const [id, tenant] of this.#owed) this.wake(tenant, id);
@@ -206,6 +207,7 @@ export class Evaluator {
         tended.notBefore = 0;
       }
     } catch (thrown) {
+      if (!this.#running) return;
       this.#owed.set(id, tenant);
       meter.count(metric.rolloutEvaluations, 1, { outcome: 'error' });
       log.warn('a rollout could not be looked at', { tenant, rolloutId: id, error: thrown });

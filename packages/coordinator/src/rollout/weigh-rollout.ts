@@ -50,6 +50,7 @@ export const weighRollout = async (engine: Engine, record: RolloutRecord): Promi
     rollouts.readTallies(record.tenant, record.id),
   ]);
   const { hasher } = engine.deps;
+  const { breakerFailures, breakerWindowMs } = engine.config.rollouts;
   const sampler: UnitSampler = ({ sample }, unit) =>
     isSampled((bytes) => hasher.bytes(bytes), record.salt, unit, sample, 'sample');
   const before = stored.evidence;
@@ -68,7 +69,7 @@ export const weighRollout = async (engine: Engine, record: RolloutRecord): Promi
     units: units.filter(({ seq }) => seq > settled),
     unrouted: tallies.unrouted ?? 0,
     now: clock.now(),
-    breaker: engine.evaluator.breaker.of(record),
+    breaker: { ...engine.evaluator.breaker.of(record), limit: breakerFailures, windowMs: breakerWindowMs },
     isSampled: sampler,
   });
   const changed = before === undefined || JSON.stringify(before) !== JSON.stringify(evidence);

@@ -44,8 +44,13 @@ export interface JudgeInput {
   readonly units: readonly RolloutUnit[];
   readonly unrouted: number;
   readonly now: number;
-  /** See `breaker.ts`. */
-  readonly breaker: { readonly consecutiveFailures: number; readonly stableSucceededAt?: number };
+  /** What opens it: so many failures (default 5) while stable succeeded so recently (default 60,000 ms). */
+  readonly breaker: {
+    readonly consecutiveFailures: number;
+    readonly stableSucceededAt?: number;
+    readonly limit?: number;
+    readonly windowMs?: number;
+  };
   /** Needed when a scorer samples: see `advanceEvidence`. */
   readonly isSampled?: UnitSampler;
 }
