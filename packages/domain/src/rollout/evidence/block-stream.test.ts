@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createDraw, largestLnE, type Traffic } from '../../../test/rollout-simulator.ts';
-import { type BlockShape, createBlockStream, type StreamUnit, takeUnit } from './block-stream.ts';
+import { type BlockShape, closeEarly, createBlockStream, type StreamUnit, takeUnit } from './block-stream.ts';
 import { createEProcess, eOf, lambdas, lnEOf, mergeEProcesses, sumsOf, updateEProcess } from './e-process.ts';
 
 const shape: BlockShape = { margin: 0, lnHarmAlpha: Math.log(20), isRank: false };
@@ -153,6 +153,34 @@ test('boundaries and sides follow from arms and instants alone: other values giv
   expect([other.blocks, other.n0, other.n1]).toEqual([tests.blocks, tests.n0, tests.n1]);
   expect(tests.blocks).toBeGreaterThan(100);
 });
+
+test.each([false, true])(
+  'blocks that close early are those that close late, however rare candidates are (ranks: %s)',
+  (isRank) => {
+    const with_ = { ...shape, isRank };
+    let early = 0;
+    for (let seed = 0; seed < 6; seed += 1) {
+      const draw = createDraw(seed);
+      let at = 0;
+      const units = Array.from({ length: 1_500 }, (_, i) => {
+        at += Math.floor(draw() ** 6 * 400_000);
+        return unit(i + 1, at, draw() < 0.006 ? 'c' : 's', draw() < 0.1 ? undefined : draw());
+      });
+      const stream = createBlockStream(0, false);
+      for (let next = 0; next < units.length; ) {
+        const until = Math.min(units.length, next + Math.floor(draw() * 90));
+        for (; next < until; next += 1) takeUnit(stream, with_, units[next] as StreamUnit);
+        const before = stream.tests.blocks;
+        closeEarly(stream, with_, units.slice(next, next + Math.floor(draw() * 600)));
+        early += stream.tests.blocks - before;
+      }
+      const rounded = (value: unknown) =>
+        JSON.stringify(value, (_, v: unknown) => (typeof v === 'number' ? Number(v.toPrecision(9)) : v));
+      expect(rounded(stream)).toBe(rounded(take(units, with_)));
+    }
+    expect(early).toBeGreaterThan(10);
+  },
+);
 
 const ramp = (requests: number): Traffic['steps'] =>
   [0.01, 0.05, 0.25, 0.5].map((weight, step) => ({ from: (step * requests) / 4, weight }));
