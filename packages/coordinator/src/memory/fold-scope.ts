@@ -1,9 +1,9 @@
 import type { FoldOutcome, MemoryPolicy, StoredProposal, TenantId } from '@skein/domain';
 import { DomainError, foldMemory, maxMemoryBytes, parseForkScope, parseMemoryScope } from '@skein/domain';
-import type { MemoryCommit, MemoryView } from '@skein/ports';
+import type { MemoryCommit } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
-import type { Holding } from './held-scopes.ts';
+import { beginCopy } from './begin-copy.ts';
 import { holdingOf } from './held-scopes.ts';
 import type { FoldResult } from './memory-views.ts';
 import { withCurrentScope } from './scope-commit.ts';
@@ -69,13 +69,6 @@ const dropAll = (
   foldable: [],
 });
 
-/** What proposals are folded into: an arm's copy begins as what its agent remembered when the rollout began. */
-const textBefore = async ({ deps }: Engine, tenant: TenantId, view: MemoryView, holding: Holding): Promise<string> => {
-  if (holding.kind !== 'copy' || view.revision > 0 || holding.from.revision === 0) return view.text;
-  const { scope, revision } = holding.from;
-  return (await deps.memory.readRevision(tenant, scope, revision))?.text ?? '';
-};
-
 /** The commit of a fold: a revision only when the text changed, and every proposal's new status. */
 export const foldCommit = (
   base: Pick<MemoryCommit, 'tenant' | 'scope' | 'expectedRevision' | 'at'>,
@@ -111,16 +104,20 @@ export const foldScope = async (
 ): Promise<FoldResult | undefined> => {
   const holding = await holdingOf(engine, tenant, scope, settles);
   if (holding.kind === 'waits') return undefined;
+  if (holding.kind === 'copy') {
+    const [waiting] = await readProposals(engine, { tenant, scope, status: 'pending' }, 1);
+    if (waiting === undefined) return undefined;
+    await beginCopy(engine, tenant, scope, holding);
+  }
   const done = await withCurrentScope(engine, tenant, scope, async (view) => {
     const waiting = await readProposals(engine, { tenant, scope, status: 'pending' }, maxFoldProposals);
     if (waiting.length === 0) return undefined;
     const { outcomes, foldable } =
       holding.kind === 'over' ? dropAll(waiting, holding.reason) : await judgeAll(engine, tenant, waiting);
-    const text = await textBefore(engine, tenant, view, holding);
-    const folded = foldMemory(text, foldable, { maxBytes: maxMemoryBytes });
+    const folded = foldMemory(view.text, foldable, { maxBytes: maxMemoryBytes });
     const all = [...outcomes, ...folded.outcomes];
     const base = { tenant, scope, expectedRevision: view.revision, at: engine.deps.clock.now() };
-    return { commit: foldCommit(base, text, folded.text, all, () => 'pending'), result: all };
+    return { commit: foldCommit(base, view.text, folded.text, all, () => 'pending'), result: all };
   });
   if (done === undefined) return undefined;
   report(engine, tenant, scope, done.result);

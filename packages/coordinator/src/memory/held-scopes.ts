@@ -9,7 +9,11 @@ export type Holding =
   /** A live rollout keeps the agent's memory as it is: proposals wait for its end. */
   | { readonly kind: 'waits' }
   /** An arm's copy, written from this revision of the agent's memory on. */
-  | { readonly kind: 'copy'; readonly from: { readonly scope: string; readonly revision: number } }
+  | {
+      readonly kind: 'copy';
+      readonly rolloutId: string;
+      readonly from: { readonly scope: string; readonly revision: number };
+    }
   /** A copy whose rollout is over: nothing will read what is proposed now. */
   | { readonly kind: 'over'; readonly reason: string };
 
@@ -31,7 +35,8 @@ export const holdingOf = async (
     if (record === undefined) return { kind: 'over', reason: 'there is no rollout of this copy' };
     if (isTerminalRollout(record.status) && settles !== record.id)
       return { kind: 'over', reason: `the rollout ${record.id} is over, and the copy of this arm with it` };
-    return { kind: 'copy', from: { scope: `agent/${fork.agentId}`, revision: record.memory.revision } };
+    const from = { scope: `agent/${fork.agentId}`, revision: record.memory.revision };
+    return { kind: 'copy', rolloutId: record.id, from };
   }
   if (!scope.startsWith('agent/')) return { kind: 'free' };
   const agentId = scope.slice('agent/'.length);

@@ -107,6 +107,8 @@ describe('the memory of an agent with a live rollout (I9)', () => {
     await world.ticks(3);
     await world.scene.coordinator.foldNow(defaultTenant);
     const kept = await text('agent/scout');
+    const { items } = await world.scene.coordinator.memoryHistory(defaultTenant, 'agent/scout', 10);
+    expect(items.filter(({ change }) => 'by' in change && change.by === `rollout ${id}`)).toHaveLength(1);
     expect(kept).toContain('learned by 1');
     // What waited for the agent's own memory is folded into what it is now.
     expect(kept).toContain('learned by 0');
