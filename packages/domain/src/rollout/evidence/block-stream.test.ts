@@ -185,7 +185,7 @@ test.each([false, true])(
 const ramp = (requests: number): Traffic['steps'] =>
   [0.01, 0.05, 0.25, 0.5].map((weight, step) => ({ from: (step * requests) / 4, weight }));
 
-const rate = (traffic: Omit<Traffic, 'replicas'>, runs: number): number => {
+const rate = (traffic: Omit<Traffic, 'replicas'> & Partial<Pick<Traffic, 'replicas'>>, runs: number): number => {
   let n = 0;
   for (let run = 0; run < runs; run += 1) if (largestLnE({ replicas: 1, ...traffic }, run) >= Math.log(20)) n += 1;
   return n / runs;
@@ -211,3 +211,17 @@ test('[g12.9] failures that arrive first break the bound in order of arrival, an
   expect(rate({ ...traffic, mutation: 'order_of_arrival' }, 40)).toBeGreaterThan(bound(40));
   expect(rate(traffic, 100)).toBeLessThanOrEqual(bound(100));
 });
+
+test.each([
+  { weight: 0.05, requests: 2_000, replicas: 1 },
+  { weight: 0.5, requests: 500, replicas: 1 },
+  { weight: 0.5, requests: 500, replicas: 3 },
+] as const)(
+  '[g12.8] O5: equal versions are rolled back no more often than alpha allows: $weight, $replicas replicas',
+  (traffic) => {
+    const { weight, requests, replicas } = traffic;
+    expect(rate({ requests, replicas, users: 0, drift: true, steps: [{ from: 0, weight }] }, 60)).toBeLessThanOrEqual(
+      bound(60),
+    );
+  },
+);
