@@ -87,7 +87,7 @@ export class ScoringScene {
   }
 
   async settle(): Promise<void> {
-    for (let turn = 0; turn < 10; turn += 1) await this.scene.settle();
+    for (let turn = 0; turn < 4; turn += 1) await this.scene.settle();
   }
 
   units(id: string): Promise<readonly RolloutUnit[]> {

@@ -190,3 +190,26 @@ test('a run that does not end in time is missing, and its later end changes noth
   await scene.settle();
   expect(await scene.units(id)).toEqual([unit]);
 });
+
+test('units whose runs go on are looked at when their time has come, not with each tick', async () => {
+  scene = await createScoringScene();
+  const { id } = await scene.start({ onNoData: 'ignore' });
+  await scene.rollout.deal(id, { stable: 600, candidate: 600, open: true });
+  await scene.rollout.ticks(2);
+  const { calls } = scene.rollout;
+  const before = calls.length;
+  let heads = 0;
+  const { runs } = scene.scene.stores;
+  const readHead = runs.readHead.bind(runs);
+  runs.readHead = (...args) => {
+    heads += 1;
+    return readHead(...args);
+  };
+  await scene.rollout.ticks(10);
+  expect(heads).toBe(0);
+  await scene.rollout.ticks(25);
+  expect(heads).toBe(1_200);
+  // What the evaluator reads for its own is a page for 500 units; scoring adds one look for new ones.
+  const reads = calls.slice(before).filter((name) => name === 'readUnits').length;
+  expect(reads).toBeLessThan(35 * 12);
+});

@@ -2,7 +2,7 @@ import type { AgentDecision, RolloutRecord, RunId, RunState, Score, TenantId } f
 import { DomainError, findTarget, isName, isSampled, isSettledStep, parseStepPath, treeMeasureOf } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
-import type { By, PostScore } from '../rollout/rollout-api.ts';
+import type { By, PostScore } from '../rollout/rollout-requests.ts';
 import { judgedSteps } from './expression-scores.ts';
 import { postedValue } from './posted-value.ts';
 import { readTree } from './read-tree.ts';
