@@ -26,7 +26,7 @@ test('[g12.8] [g12.9] O5: of 10,000 rollouts of two equal versions no more than 
   const rates = await measureFalseRates(equalVersions, runs);
   const broken: string[] = [];
   equalVersions.forEach(({ name }, at) => {
-    say(`A/A ${name}: ${alphas.map((alpha, level) => `${rates[at]?.[level]} at ${alpha}`).join(', ')}`);
+    say(`A/A ${name}: ${alphas.map((alpha, level) => `${rates[at]?.[level]?.toFixed(4)} at ${alpha}`).join(', ')}`);
     alphas.forEach((alpha, level) => {
       if ((rates[at]?.[level] ?? 1) > boundOf(alpha, runs)) broken.push(`${name} at ${alpha}`);
     });
@@ -38,7 +38,7 @@ test('[g12.9] each rule of counting is needed: without it the bound breaks', { t
   const few = 1_000;
   const rates = await measureFalseRates(brokenRules, few);
   brokenRules.forEach(({ name }, at) => {
-    say(`A/A with ${name}: ${alphas.map((alpha, level) => `${rates[at]?.[level]} at ${alpha}`).join(', ')}`);
+    say(`A/A with ${name}: ${alphas.map((alpha, level) => `${rates[at]?.[level]?.toFixed(4)} at ${alpha}`).join(', ')}`);
     alphas.forEach((alpha, level) => expect(rates[at]?.[level]).toBeGreaterThan(boundOf(alpha, few)));
   });
 });
