@@ -3,7 +3,7 @@ import type { AttemptValues } from './read-attempt.ts';
 import type { PairValue, ReplayPair } from './replay-document.ts';
 
 /** The promotion test of one metric passes at this E. */
-export const notWorseThreshold = 20;
+const notWorseThreshold = 20;
 
 /** How one metric compares over the pairs. */
 export interface MetricComparison {

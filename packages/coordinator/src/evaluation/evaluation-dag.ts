@@ -2,7 +2,7 @@ import type { AgentLimits, Dag, JsonSchema, MemoryAccess, Step, VersionId } from
 import { featureLabel } from '@skein/domain';
 
 /** The id of the only step of an evaluation run, unless it takes the place of a recorded one. */
-export const evaluationStep = 'evaluate';
+const evaluationStep = 'evaluate';
 
 /** What of an evaluation is the same for many of its runs: they share one DAG, and so one snapshot. */
 export interface EvaluationShape {

@@ -21,9 +21,9 @@ test.each(['${params.q} ${run.id}', '$${steps.a.stdout}', '\\$${item} ${env.HOME
   },
 );
 
-test('an evaluation run is shown under the run that it is about, comes after all others, and counts in no window', async () => {
-  const scene = await createReplayScene({ config: { minWindow: 1 } });
-  const { worker, runId } = await replayOf(scene, 'one');
+test('an evaluation run is shown under the run that it is about, and comes after all others', async () => {
+  const scene = await createReplayScene();
+  const { runId } = await replayOf(scene, 'one');
   const [child, ...more] = await scene.scene.children(runId);
   expect(more).toEqual([]);
   expect(child).toMatchObject({ dag: 'ask', status: 'running' });
@@ -35,9 +35,16 @@ test('an evaluation run is shown under the run that it is about, comes after all
     parentRunId: runId,
     agents: { scout: { versionId: scene.candidate, source: 'explicit' } },
   });
-  // The window has one place, and the evaluation that goes on does not take it.
-  const other = await scene.scene.submit('ask', { params: { q: 'two' } });
-  expect(worker.offers.at(-1)?.runId).toBe(other);
+});
+
+test('evaluation runs keep no run waiting at the door', async () => {
+  const scene = await createReplayScene({ config: { minWindow: 1 } });
+  const worker = await scene.player(1);
+  for (const q of ['one', 'two', 'three', 'four']) await scene.recorded(worker, q);
+  await scene.startReplay();
+  // Four of them are open, and one slot lets two runs in.
+  const runId = await scene.scene.submit('ask', { params: { q: 'five' } });
+  expect(await scene.scene.status(runId)).toBe('running');
 });
 
 test('a worker that cannot answer from a record is never offered such a step', async () => {

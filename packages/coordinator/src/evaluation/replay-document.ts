@@ -1,7 +1,7 @@
 import type { Digest, RolloutId, RunId, Scorer, StepPath, TenantId, VersionId } from '@skein/domain';
 import { DomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
-import type { ReplayInput } from '../rollout/rollout-api.ts';
+import type { ReplayInput } from '../rollout/rollout-requests.ts';
 import type { AttemptValues } from './read-attempt.ts';
 import type { StoredRef } from './recorded-case.ts';
 

@@ -1,7 +1,8 @@
 import type { RolloutId, RolloutRecord, Scorer, TenantId, VersionId } from '@skein/domain';
 import { DomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
-import type { ReplayInput, ReplayView } from '../rollout/rollout-api.ts';
+import type { ReplayInput } from '../rollout/rollout-requests.ts';
+import type { ReplayView } from '../rollout/rollout-views.ts';
 import type { ReplayDocument } from './replay-document.ts';
 import { loadReplay, parseReplay, storeReplay } from './replay-document.ts';
 import { tendReplays } from './tend-replays.ts';
@@ -14,7 +15,7 @@ export interface StartReplay extends Omit<ReplayInput, 'candidate' | 'scorers'> 
   readonly candidateVersionId: VersionId;
   /** Resolved and frozen; absent or empty: only the built-in metrics are compared. */
   readonly scorers?: readonly Scorer[];
-  /** The draft that waits for it: see `replayStatus`. */
+  /** The draft that waits for it. */
   readonly rolloutId?: RolloutId;
   /** Named beforehand, so that a record can name it first; a second start with the same id changes nothing. */
   readonly replayId?: string;
@@ -86,13 +87,6 @@ export const readReplay = async (engine: Engine, tenant: TenantId, replayId: str
   if (stored === undefined) throw unknown(replayId);
   return viewOf(engine, tenant, stored.document);
 };
-
-/** How a replay stands; undefined when there is none. For the gate that waits for it. Throws `data_corrupt`, `unavailable`. */
-export const replayStatus = async (
-  engine: Engine,
-  tenant: TenantId,
-  replayId: string,
-): Promise<ReplayDocument['status'] | undefined> => (await loadReplay(engine, tenant, replayId))?.document.status;
 
 /** Newest first. Throws `unavailable`. */
 export const listReplays = async (

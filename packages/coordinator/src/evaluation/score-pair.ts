@@ -40,7 +40,7 @@ export const sideOf = async (
 };
 
 /** The score of an expression; undefined when it has none. Throws `unavailable`. */
-export const expressionScore = (engine: Engine, expression: string, side: ScoredSide): number | undefined => {
+const expressionScore = (engine: Engine, expression: string, side: ScoredSide): number | undefined => {
   const { outputs, status, durationMs, usage, params } = side;
   try {
     const compiled = engine.deps.expressions.compile(expression, scorerVariables);
@@ -53,7 +53,7 @@ export const expressionScore = (engine: Engine, expression: string, side: Scored
 };
 
 /** A replayed side without a score counts as 0, so that silence does not pass; a recorded side without one leaves the pair out. */
-export const pairScore = (recorded: number | undefined, replayed: number | undefined): PairValue | undefined =>
+const pairScore = (recorded: number | undefined, replayed: number | undefined): PairValue | undefined =>
   recorded === undefined ? undefined : { recorded, replayed: replayed ?? 0 };
 
 /** Scores of both sides by every expression among the scorers. Throws `unavailable`. */

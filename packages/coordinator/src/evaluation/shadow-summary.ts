@@ -1,7 +1,7 @@
 import type { RolloutId, TenantId } from '@skein/domain';
 import { DomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
-import type { ShadowResults } from '../rollout/rollout-api.ts';
+import type { ShadowResults } from '../rollout/rollout-views.ts';
 import type { PairValue } from './replay-document.ts';
 
 /** How one metric of the candidate's shadows compares with the live steps that they shadowed, in x. */
@@ -38,7 +38,7 @@ const parse = (rolloutId: RolloutId, body: string): ShadowSummary => {
 };
 
 /** Undefined before the first shadow. Throws `unavailable`. */
-export const readShadows = async (
+const readShadows = async (
   engine: Engine,
   tenant: TenantId,
   rolloutId: RolloutId,
@@ -70,7 +70,7 @@ export const shadowResults = async (
 };
 
 /** Adds one pair. */
-export const addShadowValue = (before: ShadowMetric | undefined, value: PairValue): ShadowMetric => {
+const addShadowValue = (before: ShadowMetric | undefined, value: PairValue): ShadowMetric => {
   const count = (before?.count ?? 0) + 1;
   const mean = (was: number | undefined, x: number): number => (was ?? 0) + (x - (was ?? 0)) / count;
   const d = value.replayed - value.recorded;

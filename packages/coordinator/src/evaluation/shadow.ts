@@ -30,7 +30,7 @@ import { addToShadows } from './shadow-summary.ts';
 import { startEvaluation } from './start-evaluation.ts';
 
 /** Shadows of one rollout that are open at once. */
-export const maxOpenShadows = 4;
+const maxOpenShadows = 4;
 /** A rollout's record is taken from memory for so long (ms): a share is no matter of seconds. */
 const recordMs = 1_000;
 /** A shadow that takes longer ends (ms). */

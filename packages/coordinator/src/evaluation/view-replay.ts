@@ -1,5 +1,5 @@
 import type { Explanation, RolloutRecord } from '@skein/domain';
-import type { ReplayView } from '../rollout/rollout-api.ts';
+import type { ReplayView } from '../rollout/rollout-views.ts';
 import type { PairsVerdict } from './compare-pairs.ts';
 import { comparePairs } from './compare-pairs.ts';
 import type { ReplayDocument } from './replay-document.ts';

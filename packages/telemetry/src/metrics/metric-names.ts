@@ -92,6 +92,7 @@ export const metricDeclarations: { readonly [name: string]: MetricDeclaration } 
     buckets: latencySeconds,
   },
   skein_rollout_evaluator_lag_seconds: gauge('Age of the oldest last look at a live rollout.'),
+  skein_rollout_shadows_total: counter('Live steps that were to be run on a candidate too, by outcome.', 'outcome'),
   skein_rollout_webhooks_total: counter('Tries to send a webhook, by outcome.', 'outcome'),
   skein_delivery_events_lost_total: counter('Delivery events that could not be stored.'),
   skein_delivery_events_pruned_total: counter('Delivery events removed by retention.'),
