@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseWeight, percentText } from './parse-weight.ts';
 
@@ -39,11 +38,10 @@ test.each([
 });
 
 test('any percentage is printed as it was given', () => {
-  const digits = fc.stringMatching(/^\d{0,11}[1-9]$/);
-  fc.assert(
-    fc.property(fc.nat(99), digits, (whole, rest) => {
+  for (let whole = 0; whole < 100; whole += 1) {
+    for (const rest of ['1', '05', '999999999999', '000000000000000001']) {
       const text = `${whole}.${rest} %`;
       expect(percentText(parseWeight(text, '--weight'))).toBe(text);
-    }),
-  );
+    }
+  }
 });
