@@ -12,7 +12,8 @@ import type {
 import { defaultTenant } from '@skein/domain';
 import type { SceneOptions, ScriptedWorker } from '@skein/testkit';
 import { createScene, dagOf, publishAgents, taskOf } from '@skein/testkit';
-import type { ReplayInput, ReplayView } from '../src/rollout/rollout-api.ts';
+import type { ReplayInput } from '../src/rollout/rollout-requests.ts';
+import type { ReplayView } from '../src/rollout/rollout-views.ts';
 import { AgentScene, agentOf } from './agent-scene.ts';
 
 /** How a step answers: its calls with their results, and its end. */

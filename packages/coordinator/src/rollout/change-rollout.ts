@@ -5,7 +5,8 @@ import type { Engine } from '../engine/engine.ts';
 import { changeOf } from './change-of.ts';
 import { commitChange } from './commit-change.ts';
 import { currentOf, draftOf, lastOf, liveOf, noRollout, requireAgent, requireRollout } from './find-rollout.ts';
-import type { By, RolloutView } from './rollout-api.ts';
+import type { By } from './rollout-requests.ts';
+import type { RolloutView } from './rollout-views.ts';
 import { viewRollout } from './view-rollout.ts';
 import { weighRollout } from './weigh-rollout.ts';
 

@@ -1,5 +1,5 @@
 import type { JsonObject, RolloutEvent } from '@skein/domain';
-import type { WebhookBody } from './rollout-api.ts';
+import type { WebhookBody } from './rollout-views.ts';
 
 /** An event as webhooks show it: `data` is the event of the event stream. */
 export const eventDocument = (event: RolloutEvent & { readonly seq: number }): WebhookBody => {

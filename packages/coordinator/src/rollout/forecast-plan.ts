@@ -1,6 +1,6 @@
 import type { RolloutRecord } from '@skein/domain';
 import { formatPercent, formatWeight, totalParts } from '@skein/domain';
-import type { RolloutForecast } from './rollout-api.ts';
+import type { RolloutForecast } from './rollout-views.ts';
 
 const dayMs = 86_400_000;
 

@@ -3,7 +3,7 @@ import { DomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { published } from '../project/published.ts';
 import { requireAgent } from './find-rollout.ts';
-import type { By } from './rollout-api.ts';
+import type { By } from './rollout-requests.ts';
 
 /** Characters of a reason. */
 const maxReason = 1_000;

@@ -4,7 +4,8 @@ import type { RolloutChange } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { changeOf } from './change-of.ts';
 import { actorOf, changeCurrent, verdictNow } from './change-rollout.ts';
-import type { By, PatchRollout, RolloutView } from './rollout-api.ts';
+import type { By, PatchRollout } from './rollout-requests.ts';
+import type { RolloutView } from './rollout-views.ts';
 
 const refused = (message: string, field: string): DomainError =>
   new DomainError('invalid_argument', message, { problems: [{ message, field }] });

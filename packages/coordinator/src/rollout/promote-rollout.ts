@@ -6,7 +6,8 @@ import { changeOf } from './change-of.ts';
 import type { ChangeOptions } from './change-rollout.ts';
 import { actorOf, changeCurrent, verdictNow } from './change-rollout.ts';
 import { requireAgent } from './find-rollout.ts';
-import type { By, RolloutView } from './rollout-api.ts';
+import type { By } from './rollout-requests.ts';
+import type { RolloutView } from './rollout-views.ts';
 
 const refused = (message: string, field: string): DomainError =>
   new DomainError('invalid_argument', message, { problems: [{ message, field }] });

@@ -4,7 +4,7 @@ import type { Observation, Page, RolloutEventPage } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { shadowResults } from '../evaluation/shadow-summary.ts';
 import { requireAgent, shownOf } from './find-rollout.ts';
-import type { RolloutResults, RolloutView } from './rollout-api.ts';
+import type { RolloutResults, RolloutView } from './rollout-views.ts';
 import { viewRollout } from './view-rollout.ts';
 
 /** Units that are read at once. */

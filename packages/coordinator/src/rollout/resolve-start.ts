@@ -11,7 +11,7 @@ import { DomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { findAgentVersion } from '../project/agent-versions.ts';
 import { requireRollout } from './find-rollout.ts';
-import type { ScorerInput, StartRollout } from './rollout-api.ts';
+import type { ScorerInput, StartRollout } from './rollout-requests.ts';
 
 /** Names that the predicate and the scorers of a rollout may use. */
 export const eligibilityVariables = ['context'] as const;

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { agentOf } from '../../test/agent-scene.ts';
 import type { RolloutScene } from '../../test/rollout-scene.ts';
 import { ann, codeOf, createRolloutScene } from '../../test/rollout-scene.ts';
-import type { StartRollout } from './rollout-api.ts';
+import type { StartRollout } from './rollout-requests.ts';
 
 let scene: RolloutScene;
 afterEach(() => scene.scene.close());

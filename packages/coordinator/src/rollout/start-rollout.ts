@@ -8,7 +8,8 @@ import { liveOf, requireAgent } from './find-rollout.ts';
 import { forecastPlan } from './forecast-plan.ts';
 import { unitsPerDayOf } from './recent-traffic.ts';
 import { frozenScorers, resolveStart } from './resolve-start.ts';
-import type { By, RolloutForecast, RolloutView, StartRollout } from './rollout-api.ts';
+import type { By, StartRollout } from './rollout-requests.ts';
+import type { RolloutForecast, RolloutView } from './rollout-views.ts';
 import { viewRollout } from './view-rollout.ts';
 
 /** Tries of a start whose agent gets another active version meanwhile. */

@@ -1,7 +1,7 @@
 import type { EvidenceSummary, RolloutRecord, Verdict } from '@skein/domain';
 import { explainRollout, formatWeight, isLive, totalParts } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
-import type { ArmView, RolloutView } from './rollout-api.ts';
+import type { ArmView, RolloutView } from './rollout-views.ts';
 import { weighRollout } from './weigh-rollout.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();

@@ -2,7 +2,7 @@ import { defaultTenant } from '@skein/domain';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { RolloutScene } from '../../test/rollout-scene.ts';
 import { ann, codeOf, createRolloutScene } from '../../test/rollout-scene.ts';
-import type { RolloutView } from './rollout-api.ts';
+import type { RolloutView } from './rollout-views.ts';
 
 let scene: RolloutScene;
 afterEach(() => scene.scene.close());

@@ -2,7 +2,7 @@ import type { TenantId } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { currentOf, requireRollout, shownOf } from './find-rollout.ts';
 import { mayChange } from './read-rollouts.ts';
-import type { RolloutView } from './rollout-api.ts';
+import type { RolloutView } from './rollout-views.ts';
 import { viewRollout } from './view-rollout.ts';
 import { watchKey } from './watch-key.ts';
 
