@@ -30,7 +30,7 @@ test('an evaluation run is shown under the run that it is about, and comes after
   const { items } = await scene.scene.coordinator.listRuns({ tenant: defaultTenant, limit: 10 });
   expect(items.map((run) => run.runId)).toEqual([runId]);
   const head = await scene.scene.stores.runs.readHead(defaultTenant, child!.runId);
-  expect(head).toMatchObject({ parentRunId: runId, rootRunId: runId, priority: -1_000_000 });
+  expect(head).toMatchObject({ parentRunId: runId, rootRunId: runId, priority: -1_000_001 });
   expect(await scene.scene.view(child!.runId)).toMatchObject({
     parentRunId: runId,
     agents: { scout: { versionId: scene.candidate, source: 'explicit' } },

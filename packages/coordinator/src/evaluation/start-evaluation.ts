@@ -6,6 +6,7 @@ import type { IndexedDag } from '../project/dag-cache.ts';
 import { createRun } from '../submit/submit-run.ts';
 import type { EvaluationShape } from './evaluation-dag.ts';
 import { evaluationDag } from './evaluation-dag.ts';
+import { evaluationPriority } from './evaluation-priority.ts';
 
 /** One agent step that Skein runs for itself, about a step of a run. */
 export interface EvaluationRequest extends Omit<EvaluationShape, 'plays'> {
@@ -27,8 +28,6 @@ export interface EvaluationRequest extends Omit<EvaluationShape, 'plays'> {
   readonly key: string;
 }
 
-/** After every run of a person or a program: the lowest that there is. */
-const lowestPriority = -1_000_000;
 const defaultTimeoutMs = 600_000;
 const maxKept = 1_000;
 
@@ -65,7 +64,7 @@ export const startEvaluation = async (engine: Engine, request: EvaluationRequest
     dag,
     params: { prompt },
     routingContext: {},
-    priority: lowestPriority,
+    priority: evaluationPriority,
     source: {
       kind: 'evaluation',
       purpose,
