@@ -28,7 +28,7 @@ const endedRun = (index: number) => ({
   agents: [{ agentId: 'a', isUnit: true }],
 });
 
-test('a thousand runs that end together are measured one after the other, and everybody else has turns between', async () => {
+test('a thousand runs that end together are measured a few at once, and everybody else has turns between', async () => {
   const looked: string[] = [];
   const rollouts = {
     unitsOfRun: async (_tenant: string, runId: string) => {
@@ -49,7 +49,8 @@ test('a thousand runs that end together are measured one after the other, and ev
     most = Math.max(most, looked.length - before);
   }
   expect(looked).toHaveLength(1_000);
-  expect(most).toBeLessThanOrEqual(2);
+  expect(most).toBeGreaterThan(1);
+  expect(most).toBeLessThanOrEqual(8);
 });
 
 test('runs beyond the bound of the queue are counted, and cost nothing', () => {

@@ -7,7 +7,8 @@ import { measureRun } from './measure-run.ts';
 import { ScorerCache, scorersOfRun } from './scorers-of.ts';
 
 /*
- * Runs are measured after their end is durable, one after the other, with a pause between: nothing waits for it.
+ * Runs are measured after their end is durable, some at once, so that their commits share one write to the disk, with a pause between: nothing waits
+ * for it.
  *  M1 a run that ends costs its turn one push; what does not fit is found again by `settleScores`, if a rollout waits for it
  *  M2 everything is written once, so that a crash, a second coordinator or a repetition changes nothing
  *  M3 a store that does not answer delays the measuring and loses nothing
@@ -15,6 +16,9 @@ import { ScorerCache, scorersOfRun } from './scorers-of.ts';
 
 /** Runs that wait to be measured here, at most. */
 const maxQueued = 20_000;
+
+/** Runs that are measured at once. */
+const width = 8;
 
 /** Tries of one run, and the first wait between them (ms); after these, only what a rollout waits for is found again. */
 const maxTries = 6;
@@ -49,7 +53,7 @@ export class Scoring {
   readonly startedAt: number;
   readonly #engine: Engine;
   readonly #queue: { readonly run: EndedRun; tries: number }[] = [];
-  #busy = false;
+  #lanes = 0;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -72,10 +76,12 @@ export class Scoring {
   }
 
   #pump(): void {
-    if (this.#busy) return;
-    this.#busy = true;
+    if (this.#lanes >= width) return;
+    this.#lanes += 1;
     void this.#drain().finally(() => {
-      this.#busy = false;
+      this.#lanes -= 1;
+      // What came between the last look into the queue and this line.
+      if (this.#queue.length > 0 && this.#engine.phase !== 'stopped') this.#pump();
     });
   }
 
