@@ -80,8 +80,8 @@ const checkRepeated = (run: RunHistory, report: Report): void => {
   }
 };
 
-/** All that the world did, as the helpers of the oracle read it. */
-const historyOf = async (world: World, heads: readonly RunHead[], asked: Asked): Promise<History> => {
+/** Runs as the store and a coordinator show them. */
+export const runsOf = async (world: World, heads: readonly RunHead[]): Promise<readonly RunHistory[]> => {
   const runs: RunHistory[] = [];
   for (const head of heads) {
     const { tenant, runId } = head;
@@ -96,6 +96,12 @@ const historyOf = async (world: World, heads: readonly RunHead[], asked: Asked):
       ...(view === undefined ? {} : { view }),
     });
   }
+  return runs;
+};
+
+/** All that the world did, as the helpers of the oracle read it. */
+const historyOf = async (world: World, heads: readonly RunHead[], asked: Asked): Promise<History> => {
+  const runs = await runsOf(world, heads);
   const { items: events } = await world.stores.delivery.readEvents(defaultTenant, 0, 100_000);
   const { items: deadLetters } = await world.stores.delivery.listDeadLetters({ tenant: defaultTenant, limit: 10_000 });
   const accepted = asked.runs.flatMap(({ runId }) => (runId === undefined ? [] : [{ runId }]));
