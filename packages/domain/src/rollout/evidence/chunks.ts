@@ -22,13 +22,6 @@ export const createChunks = (size = 1): Chunks => ({ units: 0, size, data: [] })
 /** A copy that shares nothing. */
 export const copyChunks = ({ units, size, data }: Chunks): Chunks => ({ units, size, data: [...data] });
 
-/** The size of the chunks of so many units. */
-export const sizeFor = (units: number): number => {
-  let size = 1;
-  while (units > size * maxChunks) size *= 2;
-  return size;
-};
-
 /** Joins chunks until each has this many units, a power of two. With `keepFirst` (ranks) only the first value of a chunk stays. In place. */
 export const coarsen = (chunks: Chunks, size: number, keepFirst: boolean): void => {
   const { data } = chunks;
