@@ -9,16 +9,17 @@ const percentOf = (parts: number): number => Math.round((parts / totalParts) * 1
 
 /** Means of scores by arm, as the tests have them. */
 const scoresOf = (evidence: EvidenceSummary | undefined, arm: number): ArmView['scores'] => {
-  const scores: { [scorer: string]: { readonly avg: number; readonly count: number } } = {};
+  const scores = new Map<string, { readonly avg: number; readonly count: number }>();
   for (const test of evidence?.tests ?? []) {
     if (!test.metric.startsWith('score:') || (arm !== 0 && test.arm !== arm)) continue;
     const shown =
       arm === 0
         ? { avg: test.stableMean, count: test.stableValues }
         : { avg: test.candidateMean, count: test.candidateValues };
-    scores[test.metric.slice('score:'.length)] ??= shown;
+    const scorer = test.metric.slice('score:'.length);
+    if (!scores.has(scorer)) scores.set(scorer, shown);
   }
-  return scores;
+  return Object.fromEntries(scores);
 };
 
 const armsOf = async (
@@ -92,6 +93,7 @@ export const viewWith = async (
     rules: record.rules,
     scorers: record.scorers,
     alpha: record.alpha,
+    alphaSpent: record.alphaSpent,
     promoteAlpha: record.promoteAlpha,
     runPolicy: record.runPolicy,
     onNoData: record.onNoData,

@@ -48,7 +48,7 @@ const attribution = (
   if (agentId === undefined && names.length > 1)
     throw invalid(`the run used several agents: ${names.join(', ')}`, 'agentId');
   agentId ??= names[0];
-  const decision = agentId === undefined ? undefined : agents[agentId];
+  const decision = agentId === undefined || !Object.hasOwn(agents, agentId) ? undefined : agents[agentId];
   if (agentId === undefined || decision === undefined)
     throw new DomainError(
       'not_found',
@@ -60,6 +60,20 @@ const attribution = (
 
 const posted = (record: RolloutRecord, scorer: string) =>
   record.scorers.find((one) => one.kind === 'posted' && one.id === scorer);
+
+/** What a rollout's own scorer, or the agent's, gives by itself takes no score from outside: nobody speaks in the name of a judge. */
+const requirePosted = async (
+  engine: Engine,
+  tenant: TenantId,
+  { agentId, scorer }: Pick<Score, 'agentId' | 'scorer'>,
+  record: RolloutRecord | undefined,
+): Promise<void> => {
+  const own = record?.agentId === agentId ? record.scorers : [];
+  const scorers = own.length > 0 ? own : await engine.scoring.cache.declared(engine, tenant, agentId);
+  const found = scorers.find(({ id }) => id === scorer);
+  if (found === undefined || found.kind === 'posted') return;
+  throw invalid(`the scorer ${scorer} gives its scores itself: it is of the kind ${found.kind}`, 'scorer');
+};
 
 /** Whether a posted score is part of the evidence; writes the unit's value as soon as it can be told. */
 const count = async (
@@ -103,6 +117,9 @@ export const postScore = async (
   checkShape(post);
   const { rollouts, runs, clock, meter } = engine.deps;
   const { agentId, decision } = await engine.runs.read(engine, tenant, runId, (state) => attribution(state, post));
+  const { rolloutId } = decision;
+  const record = rolloutId === undefined ? undefined : await engine.scoring.cache.record(engine, tenant, rolloutId);
+  await requirePosted(engine, tenant, { agentId, scorer: post.scorer }, record);
   const asked: Score = {
     runId,
     agentId,
@@ -119,8 +136,7 @@ export const postScore = async (
   const isSame = (one: Score): boolean =>
     one.agentId === agentId && one.scorer === asked.scorer && one.step === asked.step;
   const score = recorded ? asked : ((await rollouts.listScores(tenant, runId)).find(isSame) ?? asked);
-  if (decision.source !== 'segments' || decision.rolloutId === undefined) return { score, recorded, counted: false };
-  const record = await engine.scoring.cache.record(engine, tenant, decision.rolloutId);
+  if (decision.source !== 'segments') return { score, recorded, counted: false };
   const head = await runs.readHead(tenant, runId);
   const counted = record !== undefined && (await count(engine, head?.rootRunId ?? runId, record, score));
   return { score, recorded, counted };

@@ -254,6 +254,24 @@ describe('a posted score', () => {
     expect(await post(runId, { scorer: 'other' })).toMatchObject({ recorded: true, counted: false });
   });
 
+  test('in the name of a judge or of an expression is refused, and the judge is heard', async () => {
+    scene = await createScoringScene();
+    const good = { id: 'good', kind: 'expression', expression: 'outputs.ok' } as const;
+    const quality = { id: 'quality', kind: 'agent', agent: 'judge', rubric: 'Is it right?' } as const;
+    const { id } = await scene.start({ scorers: [good, quality] });
+    const runId = await scene.submit('user-1');
+    for (const scorer of ['good', 'quality']) expect(await codeOf(post(runId, { scorer }))).toBe('invalid_argument');
+    await scene.answer((offer) => (isJudge(offer) ? undefined : { outputs: { ok: false } }));
+    await scene.settle();
+    for (const step of ['a', undefined])
+      expect(await codeOf(post(runId, { scorer: 'quality', ...(step === undefined ? {} : { step }) }))).toBe(
+        'invalid_argument',
+      );
+    expect(scene.judges()).toHaveLength(1);
+    expect((await scene.scores(runId)).map(({ scorer }) => scorer)).toEqual(['good']);
+    expect((await scene.units(id))[0]?.values).toMatchObject({ 'score:good': 0 });
+  });
+
   test('of a step needs a settled step of an agent', async () => {
     scene = await createScoringScene();
     const { id } = await scene.start({ scorers: [thumbs] });
@@ -276,7 +294,9 @@ describe('a posted score', () => {
     scene = await createScoringScene();
     const runId = await scene.run('user-1');
     expect(await codeOf(post('run_nowhere'))).toBe('not_found');
-    expect(await codeOf(post(runId, { agentId: 'nobody' }))).toBe('not_found');
+    for (const agentId of ['nobody', 'constructor', '__proto__'])
+      expect(await codeOf(post(runId, { agentId }))).toBe('not_found');
+    expect(await scene.scores(runId)).toEqual([]);
     expect(await codeOf(post(runId, { scorer: 'a b' }))).toBe('invalid_argument');
   });
 });

@@ -186,6 +186,14 @@ describe('a request that is not what it should be', () => {
     ],
   ];
 
+  test.each(['__proto__', 'a/b:c', 'a b', 'x'.repeat(65), '', 'a\u0000'])(
+    'such as a scorer named %j is refused: nobody could post a score of that name',
+    (id) => {
+      const input = canary({ scorers: [{ id, kind: 'posted', sample: 1 }], rules: [{ metric: 'error' }] });
+      expect(refusal(input)).toEqual({ code: 'invalid_argument', fields: ['scorers[0].id'] });
+    },
+  );
+
   test.each(wrong)('[g12.19] such as %s is refused as invalid, with its field', (_, input, field) => {
     expect(refusal(canary(input))).toEqual({ code: 'invalid_argument', fields: [field] });
   });

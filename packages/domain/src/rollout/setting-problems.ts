@@ -1,4 +1,5 @@
 import type { Problem } from '../errors/domain-error.ts';
+import { isName } from '../identity/ids.ts';
 import { hasLoneSurrogate } from '../text/clean-text.ts';
 import { utf8Length } from '../text/utf8.ts';
 import type { NewRollout } from './new-rollout.ts';
@@ -90,8 +91,10 @@ const scorerProblems = (scorers: NonNullable<NewRollout['scorers']>): Problem[] 
   if (scorers.length > maxScorers) problems.push(shapeProblem('scorers', `at most ${maxScorers} scorers`));
   scorers.forEach(({ id, sample }, index) => {
     const at = `scorers[${index}]`;
-    if (!isText(id) || id.length > maxKeyLength)
-      problems.push(shapeProblem(`${at}.id`, `an id has 1 to ${maxKeyLength} characters`));
+    if (!isName(id)) {
+      const message = 'an id is a letter or digit, then up to 63 letters, digits, "_", "." or "-"';
+      problems.push(shapeProblem(`${at}.id`, message));
+    }
     if (scorers.findIndex((other) => other.id === id) !== index) {
       problems.push(shapeProblem(`${at}.id`, `another scorer has the id "${id}"`));
     }

@@ -1,5 +1,5 @@
 import type { Evidence } from '../evidence.ts';
-import type { RolloutRecord, RolloutRule, RolloutUnit } from '../rollout-record.ts';
+import type { RolloutRecord, RolloutUnit } from '../rollout-record.ts';
 import { scorerOfMetric } from '../rule-defaults.ts';
 import { createBlockStream } from './block-stream.ts';
 import { createEProcess } from './e-process.ts';
@@ -7,6 +7,7 @@ import type { UnitSampler } from './evidence-types.ts';
 import { pivotFinder, runBlocks, runCore, runFloor, runScorer } from './run-streams.ts';
 import { samplerOf } from './sampling.ts';
 import { copyStreams, type Streams, streamKey, streamsOf } from './streams.ts';
+import { testPrint } from './test-print.ts';
 
 /** Evidence of a rollout before its first unit. */
 export const createEvidence = (record: RolloutRecord): Evidence => {
@@ -50,14 +51,11 @@ export const advanceEvidence = (
   return { format: 1, settledSeq: settledSeqOf(streams), streams };
 };
 
-const printOf = ({ metric, direction, kind, margin, threshold, scale, promoteMargin }: RolloutRule): string =>
-  JSON.stringify([metric, direction, kind, margin, threshold ?? null, scale, promoteMargin ?? null]);
-
 /** Keeps the streams of rules that stayed equal, drops the others, and begins new ones. */
 const reconcile = (record: RolloutRecord, streams: Streams, seq: number): void => {
   const kept = new Set<string>();
   for (const rule of record.rules) {
-    const print = printOf(rule);
+    const print = testPrint(rule);
     for (let arm = 1; arm < record.arms.length; arm += 1) {
       const key = streamKey(rule, arm);
       kept.add(key);
@@ -78,7 +76,10 @@ const reconcile = (record: RolloutRecord, streams: Streams, seq: number): void =
   // Only scorers of a rule surely have a value, or none, for each sampled unit.
   const needed = new Set(record.rules.map(({ metric }) => scorerOfMetric(metric)));
   const scorers = new Set(record.scorers.map(({ id }) => id).filter((id) => needed.has(id)));
-  for (const id of scorers) streams.scorers[id] ??= { seq, epoch: 0, units: 0 };
+  // Any name may be that of a scorer, `constructor` among them.
+  for (const id of scorers) {
+    if (!Object.hasOwn(streams.scorers, id)) streams.scorers[id] = { seq, epoch: 0, units: 0 };
+  }
   for (const id of Object.keys(streams.scorers)) if (!scorers.has(id)) delete streams.scorers[id];
 };
 

@@ -263,3 +263,17 @@ test('the bound on harm falls with the blocks and stays above the truth', () => 
   expect(bounds[2]).toBeLessThan(0.2);
   expect(Math.min(...bounds)).toBeGreaterThan(0.1);
 });
+
+test('scorers that bear the names of what every object has are counted like others, and change no object', () => {
+  const before = Object.keys(Object);
+  const scorers = (['constructor', 'toString'] as const).map((id) => ({ id, kind: 'posted', sample: 1 }) as const);
+  const named = startOf(experiment([0.5], { scorers }));
+  const values = { ...outcome(false), 'score:constructor': 1, 'score:toString': null };
+  const units = [1, 2, 3].map((seq) => unitOf({ seq, arm: seq % 2, values }));
+  const streams = streamsOf(advanceEvidence(named, createEvidence(named), units));
+  expect(streams.scorers).toEqual({
+    constructor: { seq: 3, epoch: 1, units: 0 },
+    toString: { seq: 3, epoch: 1, units: 3 },
+  });
+  expect(Object.keys(Object)).toEqual(before);
+});
