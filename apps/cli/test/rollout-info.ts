@@ -47,6 +47,7 @@ export const rolloutInfo = (more: Partial<RolloutInfo> = {}): RolloutInfo => ({
   rules: [],
   scorers: [],
   alpha: 0.01,
+  alphaSpent: 0.01,
   promoteAlpha: 0.05,
   runPolicy: 'drain',
   onNoData: 'pause',

@@ -71,6 +71,7 @@ export const rolloutView = (more: Partial<RolloutView> = {}): RolloutView => ({
   rules: [],
   scorers: [],
   alpha: 0.01,
+  alphaSpent: 0.01,
   promoteAlpha: 0.05,
   runPolicy: 'drain',
   onNoData: 'pause',

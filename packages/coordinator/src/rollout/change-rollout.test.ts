@@ -68,7 +68,26 @@ describe('changing a rollout', () => {
     const patch = { revision: 1, weight: 0.25, onNoData: 'ignore', rules: [{ metric: 'error' }] } as const;
     const view = await scene.rollouts.patch(defaultTenant, 'scout', patch, ann);
     expect(view).toMatchObject({ revision: 2, weight: '0.25', onNoData: 'ignore' });
-    expect((await scene.events(id)).map(({ revision }) => revision)).toEqual([1, 2]);
+    const events = await scene.events(id);
+    expect(events.map(({ revision }) => revision)).toEqual([1, 2]);
+    const { decided, data } = events[1]!.explanation;
+    expect(decided).toBe(
+      'The weights of the rollout of "scout" were set: the candidate gets 25 %. The settings of the rollout of "scout" were changed.',
+    );
+    expect(data).toMatchObject({ revision: 2 });
+  });
+
+  it('keeps account of alpha: rules that begin new tests too often are refused, unless forced with a reason', async () => {
+    scene = await createRolloutScene();
+    await scene.start({ alpha: 0.2 });
+    const patch = (revision: number, margin: number, force?: { readonly reason: string; readonly force: true }) =>
+      scene.rollouts.patch(defaultTenant, 'scout', { revision, rules: [{ metric: 'error', margin }], ...force }, ann);
+    const view = await patch(1, 0.1);
+    expect(view.alphaSpent).toBeCloseTo(0.2 + 0.2 / 1.15, 9);
+    expect((await scene.rollouts.results(defaultTenant, 'scout')).alphaSpent).toBe(view.alphaSpent);
+    expect(view.evidence?.alpha).toBe(view.alphaSpent);
+    expect(await codeOf(patch(2, 0.2))).toBe('unprocessable');
+    expect((await patch(2, 0.2, { force: true, reason: 'we know' })).alphaSpent).toBeGreaterThan(0.5);
   });
 
   it('refuses shapes that mean nothing', async () => {

@@ -38,11 +38,17 @@ const wantedParts = (record: RolloutRecord, { weight, weights }: PatchRollout): 
   return [totalParts - parts, parts];
 };
 
-/** Two changes as one write: one revision, one event. */
+/** Two changes as one write: one revision, and one event that speaks of both. */
 const together = (first: RolloutChange | undefined, then: RolloutChange): RolloutChange => {
   if (first === undefined) return then;
   const { revision } = first.record;
-  return { ...then, record: { ...then.record, revision }, event: { ...then.event, revision } };
+  const { explanation } = then.event;
+  const both = {
+    ...explanation,
+    decided: `${explanation.decided} ${first.event.explanation.decided}`,
+    data: { ...explanation.data, revision },
+  };
+  return { ...then, record: { ...then.record, revision }, event: { ...then.event, revision, explanation: both } };
 };
 
 /** Changes a rollout by hand: `version_conflict` with the record as it is, when it is at another revision. See `Rollouts.patch`. */

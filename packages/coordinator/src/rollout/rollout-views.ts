@@ -20,7 +20,13 @@ import type {
 export interface RolloutForecast {
   /** Distinct units per day that use the agent, from at most the last 7 days. */
   readonly unitsPerDay: number;
-  readonly steps: readonly { readonly weight: string; readonly candidateUnitsPerDay: number; readonly days?: number }[];
+  /** Without a plan one line per arm, with its label: it has this weight until somebody changes it. */
+  readonly steps: readonly {
+    readonly weight: string;
+    readonly candidateUnitsPerDay: number;
+    readonly days?: number;
+    readonly label?: string;
+  }[];
   readonly days?: number;
   readonly warnings: readonly string[];
   /** Why the plan cannot finish; absent when it can. */
@@ -73,6 +79,8 @@ export interface RolloutView {
   readonly rules: readonly RolloutRule[];
   readonly scorers: readonly Scorer[];
   readonly alpha: number;
+  /** What the false-rollback bound has come to: alpha, and what changes of rules added. */
+  readonly alphaSpent: number;
   readonly promoteAlpha: number;
   readonly runPolicy: string;
   readonly onNoData: string;

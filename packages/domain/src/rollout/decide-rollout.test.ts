@@ -261,6 +261,26 @@ describe('an end', () => {
     }
   });
 
+  test('leaves the copies of a forked memory to settle, whoever won; a draft had none', () => {
+    const forked = startOf(canary({ weight: 0.5, memory: 'forked', steps: [{ weight: 0.5 }] }));
+    const ends = [
+      { type: 'promote', arm: 1 },
+      { type: 'complete', evidence },
+      { type: 'rollback', reason: 'requested' },
+      { type: 'cancel', reason: 'superseded' },
+    ] as const;
+    for (const command of ends) {
+      const over = after(forked, command);
+      expect(over.policyPending).toBe(true);
+      const { record: done, event } = decideRollout(over, { type: 'policy_done' }, evaluator, start + 9_000);
+      expect(done.policyPending).toBeUndefined();
+      expect(done.status).toBe(over.status);
+      expect(event.explanation.decided).toBe('What the arms of the rollout of "triage" remembered is settled.');
+    }
+    expect(after(startOf(canary({ weight: 0.5 })), ends[0]).policyPending).toBeUndefined();
+    expect(after(startOf(canary({ draft: true, memory: 'forked' })), ends[3]).policyPending).toBeUndefined();
+  });
+
   test('is followed by one write at most: that the run policy is done', () => {
     const over = after(startOf(canary({ weight: 0.5, runPolicy: 'abort' })), { type: 'rollback', reason: 'requested' });
     const done = decideRollout(over, { type: 'policy_done' }, evaluator, start + 9_000).record;
@@ -268,6 +288,18 @@ describe('an end', () => {
     expect(done).toEqual({ ...rest, revision: over.revision + 1, updatedAt: start + 9_000 });
     expect(() => after(done, { type: 'policy_done' })).toThrow(refused);
   });
+});
+
+test('a weight that is set by hand does not answer an alarm that came up meanwhile', () => {
+  const alarmed = { ...evidence, srm: { ...evidence.srm, alarm: true } };
+  const { record, event } = decideRollout(
+    half,
+    { type: 'set_weight', parts: [totalParts / 4, (totalParts * 3) / 4], evidence: alarmed },
+    ada,
+    start + 1_000,
+  );
+  expect(record.evidence).toBeUndefined();
+  expect(event.evidence).toEqual(alarmed);
 });
 
 describe('a draft', () => {

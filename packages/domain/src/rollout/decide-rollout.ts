@@ -35,10 +35,11 @@ export type RolloutCommand =
   | { readonly type: 'advance'; readonly evidence: EvidenceSummary }
   /** active, paused: a person's word that the step may end. */
   | { readonly type: 'approve' }
-  /** active. */
+  /** active. `detail`: what the reason does not say, in words. */
   | {
       readonly type: 'pause';
       readonly reason: RolloutReason;
+      readonly detail?: string;
       readonly rule?: string;
       readonly evidence?: EvidenceSummary;
     }
@@ -61,7 +62,7 @@ export type RolloutCommand =
   | { readonly type: 'breached'; readonly rule: string; readonly evidence: EvidenceSummary }
   /** draft with a replay gate: `passed` activates it (unless it waits for a person too), `failed` cancels it. */
   | { readonly type: 'replay'; readonly status: 'passed' | 'failed' }
-  /** rolled_back: the run policy is done. The one write to a terminal record; it removes `policyPending` and nothing else. */
+  /** terminal: what the end left to do is done. The one write to a terminal record; it removes `policyPending` and nothing else. */
   | { readonly type: 'policy_done' };
 
 /** Epochs that a record keeps; changes that raise the exposure are refused a little earlier, so that ends always fit. */
@@ -83,7 +84,7 @@ const allowed: { readonly [type in RolloutCommand['type']]: readonly RolloutStat
   cancel: ['draft', 'active', 'paused'],
   breached: ['active', 'paused'],
   replay: ['draft'],
-  policy_done: ['rolled_back'],
+  policy_done: ['completed', 'rolled_back', 'cancelled'],
 };
 
 /**
@@ -104,18 +105,32 @@ export const decideRollout = (
     });
   }
   const at = Math.max(now, record.updatedAt);
-  const move = command.type === 'change' ? applyChange(record, command, at) : moveOf(record, command, by, at);
+  const move = command.type === 'change' ? applyChange(record, command, by, at) : moveOf(record, command, by, at);
   const evidence = 'evidence' in command ? command.evidence : undefined;
+  const isTurn = move.record.status !== record.status;
+  const { statusDetail: _before, ...rest } = move.record;
+  const detail = command.type === 'pause' ? command.detail : undefined;
   const written: RolloutRecord = {
-    ...move.record,
+    ...(isTurn ? rest : move.record),
+    ...(isTurn ? { statusActor: by } : {}),
+    ...(detail === undefined ? {} : { statusDetail: detail }),
     revision: record.revision + 1,
     updatedAt: at,
     // Who ended it stays known.
     lastActor: command.type === 'policy_done' ? record.lastActor : by,
-    ...(evidence === undefined ? {} : { evidence }),
+    // A weight that was set by hand answers no alarm that came up meanwhile: the alarm is still to be given.
+    ...(evidence === undefined || command.type === 'set_weight' ? {} : { evidence }),
   };
   const next = withEpoch(record, written, move.raises === true, at);
-  return { record: next, event: eventOf(next, move.type, move.reason, by, evidence, move.rule) };
+  const began = next.alphaSpent - record.alphaSpent;
+  return {
+    record: next,
+    event: eventOf(next, move.type, move.reason, by, {
+      ...(evidence === undefined ? {} : { evidence }),
+      ...(move.rule === undefined ? {} : { rule: move.rule }),
+      ...(began > 0 ? { alphaAdded: began } : {}),
+    }),
+  };
 };
 
 const moveOf = (

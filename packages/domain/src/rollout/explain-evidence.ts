@@ -18,7 +18,10 @@ export const becauseOf = (
     case 'srm_alarm':
       return srmText(record, evidence);
     case 'circuit_breaker':
-      return 'Steps of a candidate failed one after the other on infrastructure, while the stable version succeeded.';
+      return (
+        record.statusDetail ??
+        'Steps of a candidate failed one after the other on infrastructure, while the stable version succeeded.'
+      );
     case 'no_data':
       return `No values of a candidate came in.${unitsText(record, evidence)}`;
     case 'scorer_outage':

@@ -240,3 +240,21 @@ describe('numbers in sentences', () => {
     expect(durationText(ms)).toBe(text);
   });
 });
+
+test('a paused rollout says who paused it and why, whoever changed a setting since', () => {
+  const bob: RolloutActor = { actor: 'bob', reason: 'too noisy' };
+  const paused = decideRollout(half, { type: 'pause', reason: 'requested' }, bob, start + 1_000).record;
+  const later = decideRollout(paused, { type: 'change', onNoData: 'ignore' }, ada, start + 2_000).record;
+  const { because, data } = explainRollout(later, undefined, undefined, start + 3_000);
+  expect(because).toBe('bob asked for it. Reason given: too noisy.');
+  expect(data['actor']).toBe('bob');
+});
+
+test('a pause with words of its own is explained by them until it ends', () => {
+  const detail = 'The candidate cannot be built: a part is gone.';
+  const paused = after(half, { type: 'pause', reason: 'circuit_breaker', detail });
+  expect(explainRollout(paused, undefined, undefined, start).because).toBe(detail);
+  expect(explain(half, { type: 'pause', reason: 'circuit_breaker', detail }).because).toBe(detail);
+  const again = after(paused, { type: 'resume' }, { type: 'pause', reason: 'circuit_breaker' });
+  expect(explainRollout(again, undefined, undefined, start).because).toMatch(/one after the other/);
+});

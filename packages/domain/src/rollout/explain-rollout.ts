@@ -1,7 +1,7 @@
 import type { JsonObject } from '../json/json-value.ts';
 import type { Verdict } from './evidence.ts';
 import { becauseOf, decisiveTest, evidenceText } from './explain-evidence.ts';
-import { durationText } from './explain-numbers.ts';
+import { durationText, numberText } from './explain-numbers.ts';
 import type {
   EvidenceSummary,
   Explanation,
@@ -19,11 +19,12 @@ export const explainEvent = (
   record: RolloutRecord,
   event: Omit<RolloutEvent, 'explanation'>,
   rule?: string,
+  alphaAdded?: number,
 ): Explanation => {
   const test = decisiveTest(event.evidence, rule);
   return {
     code: `${event.type}.${event.reason}`,
-    decided: eventText(record, event, rule),
+    decided: `${eventText(record, event, rule)}${alphaText(record, alphaAdded)}`,
     because: becauseOf(record, event.reason, event.by, event.evidence, test),
     next: nextText(record),
     data: dataOf(record, event.reason, event.by, event.evidence, test, rule),
@@ -49,11 +50,17 @@ export const explainRollout = (
     decided: statusText(record),
     because: isRunning
       ? evidenceText(record, known)
-      : becauseOf(record, record.statusReason, record.lastActor, known, test),
+      : becauseOf(record, record.statusReason, record.statusActor, known, test),
     next: isRunning ? (waitingText(record, waitingFor ?? [], now) ?? nextText(record)) : nextText(record),
-    data: dataOf(record, record.statusReason, record.lastActor, known, test, undefined),
+    data: dataOf(record, record.statusReason, record.statusActor, known, test, undefined),
   };
 };
+
+/** What a change of rules costs. */
+const alphaText = (record: RolloutRecord, added: number | undefined): string =>
+  added === undefined
+    ? ''
+    : ` New tests begin: the chance that an equal version is taken back is at most ${numberText(record.alphaSpent)} now (${numberText(added)} more).`;
 
 const nameOf = (record: RolloutRecord): string =>
   `${record.type === 'canary' ? 'rollout' : 'experiment'} of "${record.agentId}"`;
@@ -116,13 +123,25 @@ const eventText = (
     case 'breached':
       return `${rule === undefined ? 'A rule' : `Rule "${rule}"`} of the ${nameOf(record)} breached.`;
     case 'policy_done':
-      return `Open runs of the ${nameOf(record)} were ${record.runPolicy === 'abort' ? 'cancelled' : 'moved to the stable version'}.`;
+      return doneText(record);
     case 'promoted':
     case 'completed':
     case 'rolled_back':
     case 'cancelled':
       return statusText(record);
   }
+};
+
+const hasRunPolicy = ({ status, runPolicy }: RolloutRecord): boolean =>
+  status === 'rolled_back' && runPolicy !== 'drain';
+
+const doneText = (record: RolloutRecord): string => {
+  const runs = hasRunPolicy(record)
+    ? `Open runs of the ${nameOf(record)} were ${record.runPolicy === 'abort' ? 'cancelled' : 'moved to the stable version'}.`
+    : undefined;
+  const memory =
+    record.memory.mode === 'forked' ? `What the arms of the ${nameOf(record)} remembered is settled.` : undefined;
+  return [runs, memory].filter((text) => text !== undefined).join(' ');
 };
 
 const nextText = (record: RolloutRecord): string => {
@@ -138,7 +157,7 @@ const nextText = (record: RolloutRecord): string => {
     case 'paused':
       return 'Nothing, until it is resumed, promoted, rolled back or cancelled.';
     case 'completed':
-      return 'Nothing more: all new runs use the active version.';
+      return memoryText(record) ?? 'Nothing more: all new runs use the active version.';
     case 'cancelled':
       return 'Nothing more: all new runs use the active version, open runs keep the version that they began with.';
     case 'rolled_back':
@@ -146,8 +165,12 @@ const nextText = (record: RolloutRecord): string => {
   }
 };
 
+/** Undefined when nothing of the winner's memory is left to do. */
+const memoryText = ({ policyPending, winner = 0 }: RolloutRecord): string | undefined =>
+  policyPending === true && winner > 0 ? 'What the winner remembers becomes the memory of the agent.' : undefined;
+
 const policyText = (record: RolloutRecord): string => {
-  if (record.policyPending !== true) {
+  if (record.policyPending !== true || !hasRunPolicy(record)) {
     return record.runPolicy === 'drain' ? 'Open runs keep the version that they began with.' : 'Nothing more.';
   }
   return record.runPolicy === 'abort'
@@ -193,6 +216,7 @@ const dataOf = (
   status: record.status,
   revision: record.revision,
   epoch: record.epoch,
+  alphaSpent: finite(record.alphaSpent),
   reason,
   actor: by.actor,
   weights: Object.fromEntries(record.arms.map((arm) => [arm.label, formatWeight(arm.parts)])),

@@ -126,6 +126,7 @@ export const newRollout = (input: NewRollout): { readonly record: RolloutRecord;
     rules,
     scorers,
     alpha,
+    alphaSpent: alpha,
     promoteAlpha: input.promoteAlpha ?? 0.05,
     runPolicy: input.runPolicy ?? 'drain',
     onNoData: input.onNoData ?? 'pause',
@@ -144,6 +145,7 @@ export const newRollout = (input: NewRollout): { readonly record: RolloutRecord;
     ...(status === 'active' ? { startedAt: input.at } : {}),
     updatedAt: input.at,
     statusReason: 'requested',
+    statusActor: input.by,
     lastActor: input.by,
     epochs: [{ epoch: 1, at: input.at, parts: status === 'active' ? parts : stableParts(parts) }],
   };

@@ -8,14 +8,20 @@ import type {
   RolloutRecord,
 } from './rollout-record.ts';
 
-/** The event of a write: `record` is as it is written. `rule`: id of the rule that breached. */
+/** What an event tells beside its record. `rule`: id of the rule that breached; `alphaAdded`: by how much the false-rollback bound rose. */
+export interface EventFacts {
+  readonly evidence?: EvidenceSummary;
+  readonly rule?: string;
+  readonly alphaAdded?: number;
+}
+
+/** The event of a write: `record` is as it is written. */
 export const eventOf = (
   record: RolloutRecord,
   type: RolloutEventType,
   reason: RolloutReason,
   by: RolloutActor,
-  evidence?: EvidenceSummary,
-  rule?: string,
+  { evidence, rule, alphaAdded }: EventFacts = {},
 ): RolloutEvent => {
   const event = {
     tenant: record.tenant,
@@ -28,5 +34,5 @@ export const eventOf = (
     reason,
     ...(evidence === undefined ? {} : { evidence }),
   };
-  return { ...event, explanation: explainEvent(record, event, rule) };
+  return { ...event, explanation: explainEvent(record, event, rule, alphaAdded) };
 };

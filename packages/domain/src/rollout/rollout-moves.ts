@@ -122,9 +122,9 @@ export const moves: Moves = {
 
   rollback: (record, { reason, rule }, _by, at) => {
     const ended = ending(record, 'rolled_back', at, reason);
-    const isPending = record.runPolicy !== 'drain' && record.status !== 'draft';
+    const hasRuns = record.runPolicy !== 'drain' && record.status !== 'draft';
     return {
-      record: isPending ? { ...ended, policyPending: true } : ended,
+      record: hasRuns ? { ...ended, policyPending: true } : ended,
       type: 'rolled_back',
       reason,
       ...ruled(rule),
@@ -220,6 +220,10 @@ const restarted = (
 /** A pause begins an epoch, and none begins while it lasts. */
 const pausedAtOf = (record: RolloutRecord): number => record.epochs.at(-1)?.at ?? record.updatedAt;
 
+/** Copies of a memory that the end leaves to settle; a draft had none. */
+const memoryPending = ({ memory, status }: RolloutRecord): { readonly policyPending?: true } =>
+  memory.mode === 'forked' && status !== 'draft' ? { policyPending: true } : {};
+
 const ending = (
   record: RolloutRecord,
   status: 'rolled_back' | 'cancelled',
@@ -234,6 +238,7 @@ const ending = (
     status,
     statusReason: reason,
     completedAt: at,
+    ...memoryPending(record),
   };
 };
 
@@ -247,5 +252,6 @@ const won = (record: RolloutRecord, winner: number, at: number, reason: RolloutR
     statusReason: reason,
     completedAt: at,
     winner,
+    ...memoryPending(record),
   };
 };

@@ -130,7 +130,7 @@ export interface EvidenceSummary {
   /** ln B of the sample ratio test and its alarm threshold ln 1000. */
   readonly srm: { readonly lnB: number; readonly threshold: number; readonly alarm: boolean };
   readonly unrouted: number;
-  /** The part of alpha that the tests spend: all of it from the first look, whatever their number (Ville). */
+  /** What the false-rollback bound has come to: all of alpha from the first look (Ville), and more by changes of rules: see `alphaSpent`. */
   readonly alpha: number;
 }
 
@@ -214,6 +214,11 @@ export interface RolloutRecord {
   readonly scorers: readonly Scorer[];
   /** Probability of a false rollback over all rules, arms and looks; default 0.01. */
   readonly alpha: number;
+  /**
+   * What the false-rollback bound has come to: alpha for the tests of the start, and the share of each test that a change of the rules began since
+   * (union bound). Not above 0.5 unless forced.
+   */
+  readonly alphaSpent: number;
   /** Of the promotion gate; default 0.05, so that E >= 20. */
   readonly promoteAlpha: number;
   readonly runPolicy: 'drain' | 'migrate' | 'abort';
@@ -246,13 +251,17 @@ export interface RolloutRecord {
   readonly completedAt?: number;
   /** Why it is in its status. */
   readonly statusReason: RolloutReason;
+  /** What the reason does not say by itself, in words. */
+  readonly statusDetail?: string;
+  /** Who brought it into its status, whatever else was changed since. */
+  readonly statusActor: RolloutActor;
   /** The last decision: by whom, and in their words. */
   readonly lastActor: RolloutActor;
   /** Evidence at the last decision; kept for ever, never cleared. */
   readonly evidence?: EvidenceSummary;
   /** Whoever won: index in `arms`. */
   readonly winner?: number;
-  /** Work of the run policy is still to do after a rollback: open runs are being migrated or aborted. */
+  /** Work is still to do after the end: open runs are being migrated or aborted, or the memory of the arms is settled. */
   readonly policyPending?: true;
   /** Arms and parts of each epoch, oldest first, for the sample ratio test and for replays. At most 512. */
   readonly epochs: readonly { readonly epoch: number; readonly at: number; readonly parts: readonly number[] }[];

@@ -166,6 +166,10 @@ export const patchRolloutBody = z
     onNoData,
     runPolicy,
     reason: reason.optional(),
+    force: z
+      .boolean()
+      .optional()
+      .openapi({ description: 'Overrides the limit of `alphaSpent` on changes of rules; needs a reason.' }),
   })
   .openapi('PatchRollout');
 

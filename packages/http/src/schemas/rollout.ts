@@ -85,6 +85,9 @@ export const rolloutSchema = z
     rules: z.array(rule),
     scorers: z.array(scorer),
     alpha: z.number(),
+    alphaSpent: z
+      .number()
+      .openapi({ description: 'What the false-rollback bound has come to: alpha, and what changes of rules added.' }),
     promoteAlpha: z.number(),
     runPolicy: z.string(),
     onNoData: z.string(),
@@ -116,7 +119,14 @@ export const rolloutSchema = z
 export const forecastSchema = z
   .object({
     unitsPerDay: z.number(),
-    steps: z.array(z.object({ weight: decimal, candidateUnitsPerDay: z.number(), days: z.number().optional() })),
+    steps: z.array(
+      z.object({
+        weight: decimal,
+        candidateUnitsPerDay: z.number(),
+        days: z.number().optional(),
+        label: z.string().optional().openapi({ description: 'Of an arm, when there is no plan.' }),
+      }),
+    ),
     days: z.number().optional(),
     warnings: z.array(z.string()),
     impossible: z.string().optional(),

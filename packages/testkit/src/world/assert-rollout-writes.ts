@@ -42,7 +42,17 @@ const legal: {
 };
 
 /** What every write may change. */
-const always: readonly Field[] = ['revision', 'epoch', 'epochs', 'updatedAt', 'lastActor', 'evidence', 'status', 'statusActor', 'statusDetail'];
+const always: readonly Field[] = [
+  'revision',
+  'epoch',
+  'epochs',
+  'updatedAt',
+  'lastActor',
+  'evidence',
+  'status',
+  'statusActor',
+  'statusDetail',
+];
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 

@@ -26,7 +26,7 @@ export interface MetricNumbers {
 export interface ResultNumbers {
   readonly epochs: number;
   readonly alpha: number;
-  /** All of alpha from the first look, whatever the number of looks (Ville). */
+  /** All of alpha from the first look, whatever the number of looks (Ville), and what changes of rules began since. */
   readonly alphaSpent: number;
   /** Expected units per arm, chi-square summed over the epochs, and the smallest p of an epoch, adjusted over the epochs (Holm). */
   readonly srm: EvidenceSummary['srm'] & {

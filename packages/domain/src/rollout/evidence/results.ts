@@ -79,7 +79,7 @@ export const resultsOf = (record: RolloutRecord, results: ResultsState, evidence
   return {
     epochs: record.epochs.length,
     alpha: record.alpha,
-    alphaSpent: record.alpha,
+    alphaSpent: record.alphaSpent,
     srm: { lnB, threshold: srmThreshold, alarm: lnB >= srmThreshold, ...chiSquareOf(record, results.counts) },
     missing,
     arms,

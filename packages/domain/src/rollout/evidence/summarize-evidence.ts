@@ -36,7 +36,7 @@ export const summarizeEvidence = (
     tests,
     srm: { lnB, threshold: srmThreshold, alarm: lnB >= srmThreshold },
     unrouted,
-    alpha: record.alpha,
+    alpha: record.alphaSpent,
   };
 };
 

@@ -1,0 +1,25 @@
+import { testPrint } from './evidence/test-print.ts';
+import type { RolloutRecord, RolloutRule } from './rollout-record.ts';
+
+/** alpha_r of one rule and arm: alpha is split by weight over the rules of every candidate arm (g.6). */
+const alphaOf = ({ alpha, rules, arms }: RolloutRecord, { weight }: RolloutRule): number =>
+  (alpha * weight) / (rules.reduce((sum, one) => sum + one.weight, 0) * (arms.length - 1));
+
+/**
+ * What a change of rules adds to the probability of a false rollback. A test that is new, or measures something else, begins again at E = 1 and may
+ * cross with its whole alpha_r (Ville); one that goes on with a larger share may cross with what the share rose by; what is taken away, or shrinks, was
+ * spent already. The sum bounds all tests that ever were (union bound), however the changes were chosen. A draft has begun no test.
+ */
+export const alphaBegun = (before: RolloutRecord, after: RolloutRecord): number => {
+  if (before.startedAt === undefined) return 0;
+  let begun = 0;
+  for (const rule of after.rules) {
+    const earlier = before.rules.find(({ id }) => id === rule.id);
+    const isSame = earlier !== undefined && testPrint(earlier) === testPrint(rule);
+    const had = isSame ? alphaOf(before, earlier) : 0;
+    // Rounding is no rise.
+    const rise = alphaOf(after, rule) - had;
+    if (rise > 1e-12) begun += rise * (after.arms.length - 1);
+  }
+  return begun;
+};
