@@ -164,8 +164,11 @@ export interface RolloutStore {
 
 /** Conditions and formulas in CEL: no side effects, bounded. */
 export interface Expressions {
-  /** Throws `invalid_argument` for what does not parse or names an unknown variable. Variables: names that the text may use. */
-  compile(text: string, variables: readonly string[]): Expression;
+  /**
+   * Throws `invalid_argument` for what does not parse, names an unknown variable or can never give what it is to give (`condition`: true or false;
+   * `score`: a number too); the message says where in the text. Variables: names that the text may use.
+   */
+  compile(text: string, variables: readonly string[], gives?: 'condition' | 'score'): Expression;
 }
 
 /** A compiled text. */

@@ -25,10 +25,13 @@ test('a replay is waited for, and fails unless it passed', async () => {
     mode: 'strict',
     createdAt: '',
     pairs,
-    comparison: [{ metric: 'error', pairs: 2, meanDifference: -0.5, eWorse: 30, eNotWorse: 0.1 }],
+    comparison: [{ metric: 'error', pairs: 2, meanDifference: -0.5, eWorse: 30, eNotWorse: 0.1, decides: true }],
     explanation: rolloutInfo().explanation,
   });
-  const pairs = ['done', 'failed'].map((state) => ({ runId: run, step: 'a', state, values: {}, divergedCalls: 1 }));
+  const pairs = ['done', 'failed'].map((state) => ({
+    ...{ runId: run, step: 'a', state, values: {}, divergedCalls: 1 },
+    ...(state === 'failed' ? { reason: 'its record is gone' } : {}),
+  }));
   const api = await serve({
     'POST /api/agents/writer/replays': replay('running'),
     'GET /api/agents/writer/replays/rpl_1': replay('failed', pairs),
@@ -45,6 +48,8 @@ test('a replay is waited for, and fails unless it passed', async () => {
   );
   expect(waited.code).toBe(1);
   expect(waited.out).toContain('rpl_1 of writer failed: 2 of 2 pairs, 1 failed, 2 calls that were not recorded');
+  expect(waited.out).toContain(`- ${run} a: its record is gone`);
+  expect(waited.out).toMatch(/DECIDES\n.*yes/);
   expect(api.asked[0]?.body).toEqual({ candidate: 'v2', runs: { kind: 'low_score', below: 0.7 } });
   expect((await api.skein('rollout', 'replay', 'writer', '--id', 'rpl_1')).code).toBe(0);
 });

@@ -105,6 +105,22 @@ export const eventCells = (event: RolloutEventInfo): readonly string[] => [
   explanationLines(event.explanation).join(' '),
 ];
 
+/** Failed pairs that are named at most. */
+const maxFailed = 5;
+
+/** Which recorded steps could not be tried again, and why. */
+const failedLines = (colors: Colors, { pairs }: ReplayInfo): readonly string[] => {
+  const failed = pairs.filter(({ state }) => state === 'failed');
+  return [
+    ...failed
+      .slice(0, maxFailed)
+      .map(({ runId, step, reason }) =>
+        colors.dim(`- ${runId} ${cell(step)}: ${reason === undefined ? 'failed' : cell(reason)}`),
+      ),
+    ...(failed.length > maxFailed ? [colors.dim(`- and ${failed.length - maxFailed} more`)] : []),
+  ];
+};
+
 /** A replay with its comparison. */
 export const renderReplay = (colors: Colors, replay: ReplayInfo): string => {
   const count = (state: string): number => replay.pairs.filter((pair) => pair.state === state).length;
@@ -115,16 +131,18 @@ export const renderReplay = (colors: Colors, replay: ReplayInfo): string => {
     `${replay.id} of ${cell(replay.agentId)} ${paint(replay.status)}: ${done} of ${replay.pairs.length} pairs, ${count('failed')} failed${diverged === 0 ? '' : `, ${diverged} calls that were not recorded`}`,
     renderTable(
       colors,
-      ['metric', 'pairs', 'mean difference', 'e worse', 'e not worse'],
+      ['metric', 'pairs', 'mean difference', 'e worse', 'e not worse', 'decides'],
       replay.comparison.map((row) => [
         cell(row.metric),
         String(row.pairs),
         figure(row.meanDifference),
         figure(row.eWorse),
         figure(row.eNotWorse),
+        row.decides === undefined ? '' : row.decides ? 'yes' : 'no',
       ]),
       'nothing compared yet',
     ),
+    ...failedLines(colors, replay),
     ...explanationLines(replay.explanation),
   ].join('\n');
 };

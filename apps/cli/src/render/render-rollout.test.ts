@@ -204,3 +204,24 @@ test('a line is cut to the width of the terminal, its colours are kept', () => {
   expect(fit('\u001b[31mabc\u001b[39mdef', 5)).toBe('\u001b[31mabc\u001b[39m…');
   expect(fit('\u001b[31mabcdef\u001b[39m', 4)).toBe('\u001b[31mab…\u001b[39m');
 });
+
+test('a forecast without a plan has a line for each arm and no end; unknown traffic is not never', () => {
+  const arms = [
+    { weight: '0.2', candidateUnitsPerDay: 24, label: 'short' },
+    { weight: '0.3', candidateUnitsPerDay: 36, label: 'long' },
+  ];
+  expect(renderForecast(colors, { unitsPerDay: 120, steps: arms, warnings: [] }).join('\n').split('\n')).toEqual([
+    '120 units per day use the agent',
+    'ARM    WEIGHT  ITS UNITS PER DAY',
+    'short  20 %    24',
+    'long   30 %    36',
+    'no plan: weights stay until somebody changes them',
+  ]);
+  const unknown = renderForecast(colors, {
+    unitsPerDay: 0,
+    steps: [{ weight: '0.05', candidateUnitsPerDay: 0 }],
+    warnings: [],
+  }).join('\n');
+  expect(unknown).toContain('unknown');
+  expect(unknown).not.toContain('never');
+});

@@ -158,20 +158,35 @@ export const renderRollout = (colors: Colors, rollout: RolloutInfo, now: number,
   ].join('\n');
 };
 
-/** What recent traffic says of a plan. */
-export const renderForecast = (colors: Colors, forecast: RolloutForecast): readonly string[] => [
-  `${figure(forecast.unitsPerDay)} units per day use the agent`,
+const forecastOfArms = (colors: Colors, { steps }: RolloutForecast): readonly string[] => [
+  renderTable(
+    colors,
+    ['arm', 'weight', 'its units per day'],
+    steps.map((step) => [cell(step.label ?? ''), percentText(step.weight), figure(step.candidateUnitsPerDay)]),
+  ),
+  'no plan: weights stay until somebody changes them',
+];
+
+const forecastOfSteps = (colors: Colors, { steps, unitsPerDay }: RolloutForecast): string =>
   renderTable(
     colors,
     ['step', 'weight', 'candidate units per day', 'days'],
-    forecast.steps.map((step, index) => [
+    steps.map((step, index) => [
       String(index + 1),
       percentText(step.weight),
       figure(step.candidateUnitsPerDay),
-      step.days === undefined ? 'never' : figure(step.days),
+      // Without days a step never ends, unless nothing is known of the traffic.
+      step.days === undefined ? (unitsPerDay > 0 ? 'never' : 'unknown') : figure(step.days),
     ]),
-    'no plan: the weight is set by hand',
-  ),
+    'no plan: weights stay until somebody changes them',
+  );
+
+/** What recent traffic says of a plan. */
+export const renderForecast = (colors: Colors, forecast: RolloutForecast): readonly string[] => [
+  `${figure(forecast.unitsPerDay)} units per day use the agent`,
+  ...(forecast.steps.some(({ label }) => label !== undefined)
+    ? forecastOfArms(colors, forecast)
+    : [forecastOfSteps(colors, forecast)]),
   ...(forecast.days === undefined ? [] : [`${figure(forecast.days)} days in all`]),
   ...forecast.warnings.map((warning) => `${colors.yellow('warning')} ${cell(warning)}`),
   ...(forecast.impossible === undefined ? [] : [`${colors.red('impossible')} ${cell(forecast.impossible)}`]),

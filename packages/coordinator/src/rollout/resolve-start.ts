@@ -30,12 +30,20 @@ export const stableOf = async (engine: Engine, tenant: TenantId, agentId: string
   throw new DomainError('invalid_argument', `the agent ${agentId} has no active version to compare with`, { agentId });
 };
 
-/** The same predicate or formula for all arms: it must parse. Throws `invalid_argument` with the field. */
-const checkExpression = (engine: Engine, text: string, variables: readonly string[], field: string): void => {
+const expected = {
+  condition: `CEL over ${eligibilityVariables.join(', ')} that gives true or false`,
+  score: `CEL over ${scorerVariables.join(', ')} that gives a number or true or false`,
+} as const;
+
+/** The same predicate or formula for all arms: it must parse. Throws `invalid_argument` with the field and the place in the text. */
+const checkExpression = (engine: Engine, text: string, gives: keyof typeof expected, field: string): void => {
   try {
-    engine.deps.expressions.compile(text, variables);
+    engine.deps.expressions.compile(text, gives === 'score' ? scorerVariables : eligibilityVariables, gives);
   } catch (thrown) {
-    throw refused(thrown instanceof Error ? thrown.message : 'this is no expression', field);
+    const message = thrown instanceof Error ? thrown.message : 'this is no expression';
+    throw new DomainError('invalid_argument', `${field}: ${message}`, {
+      problems: [{ message, field, expected: expected[gives] }],
+    });
   }
 };
 
@@ -51,7 +59,7 @@ export const frozenScorers = async (
     const { id, sample = 1 } = scorer;
     if (scorer.kind === 'posted') scorers.push({ id, kind: 'posted', sample });
     else if (scorer.kind === 'expression') {
-      checkExpression(engine, scorer.expression, scorerVariables, `${field}.expression`);
+      checkExpression(engine, scorer.expression, 'score', `${field}.expression`);
       scorers.push({ id, kind: 'expression', expression: scorer.expression, sample });
     } else {
       const judge = 'agentId' in scorer ? scorer.agentId : scorer.agent;
@@ -104,7 +112,7 @@ export const resolveStart = async (
     ...kept
   } = start;
   const stable = await stableOf(engine, tenant, agentId);
-  if (start.eligibility !== undefined) checkExpression(engine, start.eligibility, eligibilityVariables, 'eligibility');
+  if (start.eligibility !== undefined) checkExpression(engine, start.eligibility, 'condition', 'eligibility');
   const declared = scorers ?? (await projects.agentSettings(tenant, agentId))?.scorers ?? [];
   const [memory] = await projects.readMemory(tenant, [`agent/${agentId}`]);
   const versions =

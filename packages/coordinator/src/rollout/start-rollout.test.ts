@@ -140,7 +140,8 @@ describe('starting a rollout', () => {
     const bad = { id: 'long', kind: 'expression', expression: 'no such thing', sample: 1 } as const;
     await expect(start({ scorers: [bad] })).rejects.toMatchObject({
       code: 'invalid_argument',
-      details: { problems: [{ field: 'scorers[0].expression' }] },
+      message: expect.stringMatching(/^scorers\[0\]\.expression: /),
+      details: { problems: [{ field: 'scorers[0].expression', expected: expect.stringContaining('a number') }] },
     });
   });
 

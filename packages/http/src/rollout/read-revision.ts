@@ -18,10 +18,18 @@ export const readRevision = (context: Context<ApiEnv>, inBody: number | undefine
   return revision;
 };
 
-/** The same for calls that need one. */
-export const requireRevision = (context: Context<ApiEnv>, inBody: number | undefined): number => {
+/**
+ * The same for calls that need one. `findAgent` rejects for an agent that there is none of: that it is unknown says more than that a revision is
+ * missing, which nobody could know. Throws `invalid_argument`, and what it throws.
+ */
+export const requireRevision = async (
+  context: Context<ApiEnv>,
+  inBody: number | undefined,
+  findAgent: () => Promise<unknown>,
+): Promise<number> => {
   const revision = readRevision(context, inBody);
   if (revision !== undefined) return revision;
+  await findAgent();
   throw refused(
     'revision',
     'is missing: send the revision that you saw, in the body or as the header If-Match: "REVISION"; GET …/rollout tells it',

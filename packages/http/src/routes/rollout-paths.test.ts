@@ -13,12 +13,14 @@ test('[defect 34] an unknown agent, and a name that none can have, is 404 on eve
       ['POST', `${agent(name)}/rollout`, canary],
       ['POST', `${agent(name)}/rollout/forecast`, canary],
       ['PATCH', `${agent(name)}/rollout`, { revision: 1, weight: 0.1 }],
+      ['PATCH', `${agent(name)}/rollout`, { weight: 0.1 }],
       ['DELETE', `${agent(name)}/rollout`],
       ['POST', `${agent(name)}/rollout/activate`],
       ['POST', `${agent(name)}/rollout/pause`],
       ['POST', `${agent(name)}/rollout/resume`],
       ['POST', `${agent(name)}/rollout/approve`],
       ['POST', `${agent(name)}/rollout/promote`, { revision: 1 }],
+      ['POST', `${agent(name)}/rollout/promote`],
       ['POST', `${agent(name)}/rollout/rollback`],
       ['GET', `${agent(name)}/rollout/results`],
       ['GET', `${agent(name)}/rollout/observations`],
@@ -38,6 +40,19 @@ test('[defect 34] an unknown agent, and a name that none can have, is 404 on eve
         code: 'not_found',
       });
     }
+  }
+});
+
+test('what is malformed is 400 whatever agent it is for', async () => {
+  const { send } = startApi();
+  for (const [method, where, body] of [
+    ['POST', 'rollout', { candidateVersionId: 7 }],
+    ['PATCH', 'rollout', { wieght: 1 }],
+    ['PATCH', 'rollout', { revision: 'seven', weight: 0.1 }],
+    ['POST', 'rollout/promote', { revision: 0 }],
+  ] as const) {
+    const problem = await problemOf(await send(method, `/api/agents/nobody/${where}`, { body }));
+    expect(problem, `${method} ${where}`).toMatchObject({ status: 400, code: 'invalid_argument' });
   }
 });
 

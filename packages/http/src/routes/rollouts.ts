@@ -90,7 +90,8 @@ export const addRolloutRoutes = (app: ApiApp, deps: RouteDeps): void => {
       answers: { 200: { description: 'The rollout as it is now.', schema: rolloutSchema } },
     },
     async ({ tenant, by, params, body, context }) => {
-      const patch = toPatchRollout(body, requireRevision(context, body.revision));
+      const revision = await requireRevision(context, body.revision, () => rollouts.current(tenant, params.agentId));
+      const patch = toPatchRollout(body, revision);
       return shown(context, await rollouts.patch(tenant, params.agentId, patch, { actor: by }));
     },
   );
@@ -147,7 +148,7 @@ export const addRolloutRoutes = (app: ApiApp, deps: RouteDeps): void => {
       answers: { 200: { description: 'The rollout, completed.', schema: endedSchema } },
     },
     async ({ tenant, by, params, body, context }) => {
-      const revision = requireRevision(context, body?.revision);
+      const revision = await requireRevision(context, body?.revision, () => rollouts.current(tenant, params.agentId));
       const options = {
         revision,
         ...(body?.versionId === undefined ? {} : { versionId: body.versionId }),

@@ -30,6 +30,30 @@ describe('an expression', () => {
     );
   });
 
+  test.each([
+    ['context.(plan)', 'expected a name, found "(" (character 9, after "context.")'],
+    ['context.plan == ', 'expected a value, found the end (character 17, after "context.plan == ")'],
+    [
+      'context.plan = "free"',
+      'expected an operator or the end, found "="; did you mean "=="? (character 14, after "context.plan ")',
+    ],
+    ['plan == "free"', 'there is no "plan"; it may use context (character 1)'],
+    ['!(context', 'expected ")", found the end (character 10, after "!(context")'],
+    [' ', 'it is empty (character 1)'],
+    ['size(context.name)', 'it gives int, not bool'],
+  ])('%s says where it is wrong, and what was expected', (text, message) => {
+    expect(() => expressions.compile(text, ['context'], 'condition')).toThrow(
+      expect.objectContaining({ code: 'invalid_argument', message }),
+    );
+  });
+
+  test('names what stands before the place in a long text, on one line', () => {
+    const text = `context.a == 1\n  && ${'context.b == 2 && '.repeat(3)}context.`;
+    expect(() => expressions.compile(text, ['context'])).toThrow(
+      'expected a name, found the end (character 83, after "… && context.b == 2 && context.")',
+    );
+  });
+
   test('that has no value over what it is given says so', () => {
     for (const text of ['outputs.missing.deep', 'outputs.text + 1', 'outputs.constructor', 'outputs.__proto__']) {
       expect(() => valueOf(text, { text: 'x' }), text).toThrow(expect.objectContaining({ code: 'invalid_argument' }));

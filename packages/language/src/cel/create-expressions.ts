@@ -3,6 +3,7 @@ import type { Expression, Expressions } from '@skein/ports';
 import { celEnvironment } from './cel-environment.ts';
 import { countNodes, nestingOf } from './expression-bounds.ts';
 import { findExpressionProblem } from './expression-problem.ts';
+import { placeWords } from './problem-words.ts';
 
 /** Nodes of the values that an expression may look at, and at most so many when it loops within a loop: so that it ends in well under a second. */
 const maxNodes = 200_000;
@@ -14,9 +15,15 @@ const maxCompiled = 1_000;
 const invalid = (message: string, text: string): DomainError =>
   new DomainError('invalid_argument', message, { expression: text.slice(0, 200) });
 
-const compile = (text: string, variables: readonly string[]): Expression => {
-  const problem = findExpressionProblem(text, variables);
-  if (problem !== undefined) throw invalid(problem.message, text);
+/** Types of CEL that a text may have for what it is to give; what depends on its values is seen when it is evaluated. */
+const typesOf = { condition: ['bool'], score: ['bool', 'double', 'int', 'uint'] } as const;
+
+const compile = (text: string, variables: readonly string[], gives?: keyof typeof typesOf): Expression => {
+  const problem = findExpressionProblem(text, variables, gives === undefined ? undefined : typesOf[gives]);
+  if (problem !== undefined) {
+    const { message, offset } = problem;
+    throw invalid(offset === undefined ? message : `${message} ${placeWords(text, offset)}`, text);
+  }
   const program = celEnvironment(variables).parse(text);
   const limit = nestingOf(program.ast) > 1 ? maxNodesNested : maxNodes;
   return {
@@ -41,11 +48,11 @@ const compile = (text: string, variables: readonly string[]): Expression => {
 export const createExpressions = (): Expressions => {
   const compiled = new Map<string, Expression>();
   return {
-    compile: (text, variables) => {
-      const key = `${variables.join(',')}\n${text}`;
+    compile: (text, variables, gives) => {
+      const key = `${gives ?? ''} ${variables.join(',')}\n${text}`;
       const known = compiled.get(key);
       if (known !== undefined) return known;
-      const made = compile(text, variables);
+      const made = compile(text, variables, gives);
       if (compiled.size >= maxCompiled) compiled.clear();
       compiled.set(key, made);
       return made;

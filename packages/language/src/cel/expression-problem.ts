@@ -1,5 +1,6 @@
 import { celEnvironment } from './cel-environment.ts';
 import { callsOf, maxExpressionLength, nestingOf } from './expression-bounds.ts';
+import { problemWords } from './problem-words.ts';
 
 /** What is wrong with a text; `offset` in characters from its start where it is known. */
 export interface ExpressionProblem {
@@ -19,11 +20,12 @@ export const findExpressionProblem = (
   if (text.length > maxExpressionLength) {
     return { message: `an expression has at most ${maxExpressionLength} characters` };
   }
+  if (text.trim() === '') return { message: 'it is empty', offset: 0 };
   const environment = celEnvironment(variables);
   const checked = environment.check(text);
   if (!checked.valid) {
     const { error } = checked;
-    const message = error?.summary ?? 'it is no expression';
+    const message = error?.summary === undefined ? 'it is no expression' : problemWords(error.summary, variables);
     return error?.range === undefined ? { message } : { message, offset: error.range.start };
   }
   const { ast } = environment.parse(text);

@@ -75,7 +75,7 @@ test.each<[string, string, string]>([
     '{ id: a, type: expression, expression: "outputs. > 1" }',
     'agents/a/agent.yaml:1:50',
   ],
-  ['an unknown variable', '{ id: a, type: expression, expression: "answer > 1" }', 'Unknown variable: answer'],
+  ['an unknown variable', '{ id: a, type: expression, expression: "answer > 1" }', 'there is no "answer"'],
   ['a text', '{ id: a, type: expression, expression: "\'good\'" }', 'it gives string'],
   ['nothing to evaluate', '{ id: a, type: expression }', 'needs expression'],
   ['a judge without a rubric', '{ id: a, type: agent, agent: b }', 'needs rubric'],

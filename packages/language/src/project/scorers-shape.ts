@@ -1,6 +1,7 @@
 import type { DeclaredScorer } from '@skein/domain';
 import { isName } from '@skein/domain';
 import { findExpressionProblem } from '../cel/expression-problem.ts';
+import { placeWords } from '../cel/problem-words.ts';
 import type { SourceText, Spot } from '../problem/source-text.ts';
 import { list } from '../shape/collections.ts';
 import { type RecordValue, record } from '../shape/record.ts';
@@ -56,7 +57,7 @@ const checkFields = ({ values, nodes, keys, node, suspected }: ScorerFields, sou
 const checkExpression = (expression: string, spot: Spot, source: SourceText): boolean => {
   const problem = findExpressionProblem(expression, scorerVariables, ['bool', 'double', 'int', 'uint']);
   if (problem === undefined) return true;
-  const where = problem.offset === undefined ? '' : ` (character ${problem.offset + 1})`;
+  const where = problem.offset === undefined ? '' : ` ${placeWords(expression, problem.offset)}`;
   source.report(spot, {
     message: `the expression cannot be used: ${problem.message}${where}`,
     expected: `CEL over ${scorerVariables.join(', ')} that gives a number or true or false`,
