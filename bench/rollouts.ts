@@ -1,6 +1,7 @@
 // Simulates rollouts and writes the table between the figure marks of docs/rollouts.md: false rollbacks of equal versions, sizes of detection.
-//   npm run bench:rollouts [-- --json] [--print] [--runs N]
-import { readFileSync, writeFileSync } from 'node:fs';
+// Then measures what they cost, each figure beside its anchor in the same run, and writes the table of docs/benchmarks.md. Build first.
+//   npm run bench:rollouts [-- --json] [--print] [--runs N] [--only simulation|cost]
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import {
   alphas,
@@ -11,17 +12,21 @@ import {
   quantileOf,
   worseVersions,
 } from '../packages/domain/test/rollout-figures.ts';
+import { round3 } from './src/measure.ts';
+import { type Figure, renderFigures } from './src/render-figures.ts';
+import { measureEvaluator } from './src/rollouts/evaluator-figures.ts';
+import { publishFigures } from './src/rollouts/publish-figures.ts';
+import { measureRouting } from './src/rollouts/routing-figures.ts';
 
 const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     print: { type: 'boolean', default: false },
     runs: { type: 'string', default: '10000' },
+    only: { type: 'string' },
   },
 });
 const runs = Number(values.runs);
-const page = new URL('../docs/rollouts.md', import.meta.url);
-const [begin, end] = ['<!-- figures: begin -->', '<!-- figures: end -->'];
 
 const percent = (share: number): string => `${(share * 100).toFixed(2)} %`;
 
@@ -44,19 +49,40 @@ const sizeTable = (sizes: readonly (readonly number[])[]): string[] => [
   }),
 ];
 
-const rates = await measureFalseRates(equalVersions, runs);
-const sizes = await measureDetections(worseVersions, Math.max(100, Math.floor(runs / 10)));
-if (values.json) {
+const rowOf = ({ what, ours, unit, anchor, target, p99, n }: Figure): string => {
+  const more = [...(p99 === undefined ? [] : [`p99 ${p99}`]), ...(n === undefined ? [] : [`n = ${n}`])].join(', ');
+  const cells = [what, `${ours} ${unit}${more === '' ? '' : ` (${more})`}`, `${anchor} ${unit}`];
+  return `| ${[...cells, anchor === undefined ? '' : round3(ours / anchor), target].join(' | ')} |`;
+};
+
+const simulate = async (): Promise<object> => {
+  const rates = await measureFalseRates(equalVersions, runs);
+  const sizes = await measureDetections(worseVersions, Math.max(100, Math.floor(runs / 10)));
+  const table = [...falseTable(rates), '', ...sizeTable(sizes)].join('\n');
+  if (!values.json) process.stdout.write(`${table}\n`);
+  if (!values.json && !values.print) publishFigures('rollouts.md', 'figures', table);
   const detections = worseVersions.map((version, at) => ({ ...version, median: quantileOf(sizes[at] ?? [], 0.5) }));
   const falseRates = equalVersions.map(({ name }, at) => ({ name, rates: rates[at] }));
-  process.stdout.write(`${JSON.stringify({ runs, alphas, falseRates, detections })}\n`);
-} else {
-  const table = [...falseTable(rates), '', ...sizeTable(sizes)].join('\n');
-  process.stdout.write(`${table}\n`);
-  if (!values.print) {
-    const text = readFileSync(page, 'utf8');
-    const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-    if (from < 0 || to < from) throw new Error(`docs/rollouts.md has no ${begin} … ${end}`);
-    writeFileSync(page, `${text.slice(0, from + begin.length)}\n\n${table}\n\n${text.slice(to)}`);
-  }
-}
+  return { runs, alphas, falseRates, detections };
+};
+
+const measureCost = async (): Promise<object> => {
+  const load = loadavg().map(round3);
+  const routing = await measureRouting({ rounds: 5, submits: 2_000, rollbacks: 25 });
+  const figures = [...measureEvaluator(15), ...routing];
+  if (!values.json) process.stdout.write(`${renderFigures(figures)}\n`);
+  const table = [
+    `\`npm run bench:rollouts\`, two virtual cores, Node ${process.versions.node}, load average ${load.join(' ')} before it:`,
+    '',
+    '| figure / anchor | ours | anchor | ratio | aim |',
+    '|---|---|---|---|---|',
+    ...figures.map(rowOf),
+  ].join('\n');
+  if (!values.json && !values.print) publishFigures('benchmarks.md', 'rollout figures', table);
+  return { figures, load };
+};
+
+const simulated = values.only === 'cost' ? {} : await simulate();
+const cost = values.only === 'simulation' ? {} : await measureCost();
+if (values.json) process.stdout.write(`${JSON.stringify({ ...simulated, ...cost })}\n`);
+process.exit(0);

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunView, VersionId } from '@skein/domain';
-import { type RolloutInfo, readProjectFolder, type SkeinClient, type SubmitRunInput } from '@skein/sdk';
+import { createClient, type RolloutInfo, readProjectFolder, type SkeinClient, type SubmitRunInput } from '@skein/sdk';
 import { eventually, folderWith, Stack } from './stack.ts';
 
 /** What versions of an agent know: the stable one sorts invoices, a blind one nothing, a wide one more words. */
@@ -72,8 +72,10 @@ export class RolloutFleet {
     return new RolloutFleet(await Stack.start(folder, { ...options, env }), folder, files);
   }
 
+  /** Patient: a coordinator that was killed is back within a few seconds. */
   get client(): SkeinClient {
-    return this.stack.client;
+    const { http: url, token } = this.stack;
+    return createClient({ url, token, retry: { attempts: 60, baseMs: 50, maxMs: 500 } });
   }
 
   async stop(): Promise<{ readonly left: readonly unknown[] }> {

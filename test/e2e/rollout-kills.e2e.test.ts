@@ -130,7 +130,7 @@ describe('a coordinator that is killed while it promotes', () => {
       );
       if (status === 'active') await fleet.client.rollouts.promote('parcels', { revision: 1 });
       expect(await fleet.activeVersion('parcels')).toBe(candidateVersionId);
-      expect(await movesOf(id)).toEqual(['1 created', '2 completed']);
+      expect(await movesOf(id)).toEqual(['1 created', '2 promoted']);
     }
     console.log(`killed while promoting: ${ends.join(', ')}`);
   });
