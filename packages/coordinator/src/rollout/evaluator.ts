@@ -1,5 +1,5 @@
 import type { RolloutId, RolloutRecord, TenantId } from '@skein/domain';
-import { isLive, isTerminalRollout } from '@skein/domain';
+import { isLive } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { tendReplays } from '../evaluation/replay.ts';
@@ -16,9 +16,6 @@ import { watchKey } from './watch-key.ts';
  *  V3 nothing in here is needed to detect or to act: a process that dies on any line is replaced by the next look of another
  *  V4 a look that fails costs only itself; an action that could not be written is tried again, later each time, and said aloud
  */
-
-/** Rollouts of each tenant, newest first, that are looked at after a start also when they have ended. */
-const newestEnds = 100;
 
 /** Looks that run at once. */
 const width = 8;
@@ -49,7 +46,7 @@ export class Evaluator {
   readonly #engine: Engine;
   readonly #tended = new Map<TenantId, Map<RolloutId, Tended>>();
   readonly #waiting: Tended[] = [];
-  /** Rollouts whose last look failed, by id: they are looked at again also when they have ended. */
+  /** Rollouts whose last look failed or left something to do, by id: they are looked at again also when they have ended. */
   readonly #owed = new Map<RolloutId, TenantId>();
   #looks = 0;
   #cancel: () => void = () => {};
@@ -80,7 +77,6 @@ export class Evaluator {
 
   start(): void {
     this.#running = true;
-    this.#adopt();
     this.#onTick();
   }
 
@@ -118,19 +114,6 @@ export class Evaluator {
       .finally(() => {
         this.#listing = false;
       });
-  }
-
-  /** A process may have died between the end of a rollout and what that end leaves to do: the newest ends are looked at once more. */
-  #adopt(): void {
-    const { rollouts, log } = this.#engine.deps;
-    const read = async (): Promise<void> => {
-      for (const tenant of await rollouts.eventTenants()) {
-        const { rollouts: newest } = await rollouts.list(tenant, undefined, 0, newestEnds);
-        for (const { id, status, memory } of newest)
-          if (isTerminalRollout(status) && memory.mode === 'forked') this.wake(tenant, id);
-      }
-    };
-    void read().catch((thrown: unknown) => log.warn('ended rollouts could not be read', { error: thrown }));
   }
 
   async #list(): Promise<void> {
@@ -184,7 +167,9 @@ export class Evaluator {
     try {
       const looked = await lookAtRollout(this.#engine, tenant, id, beganAt >= tended.notBefore);
       const now = clock.monotonicMs();
-      this.#owed.delete(id);
+      // An ended one whose units are not all settled is named by no list.
+      if (looked.outcome === 'held') this.#owed.set(id, tenant);
+      else this.#owed.delete(id);
       meter.count(metric.rolloutEvaluations, 1, { outcome: looked.outcome });
       meter.observe(metric.rolloutEvaluationSeconds, (now - beganAt) / 1_000);
       tended.lookedAt = now;

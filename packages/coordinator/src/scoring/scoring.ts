@@ -1,4 +1,4 @@
-import type { RolloutId, RunId, TenantId } from '@skein/domain';
+import type { RolloutId, RolloutRecord, RunId, TenantId } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { pauseOf } from '../engine/pause-of.ts';
@@ -58,6 +58,11 @@ export class Scoring {
   constructor(engine: Engine) {
     this.#engine = engine;
     this.startedAt = engine.deps.clock.now();
+  }
+
+  /** A unit of the rollout was looked at and is not settled yet. */
+  isPending({ tenant, id }: Pick<RolloutRecord, 'tenant' | 'id'>): boolean {
+    return (this.places.get(`${tenant} ${id}`)?.pending.size ?? 0) > 0;
   }
 
   /** Runs that wait here. */

@@ -1,5 +1,5 @@
 import type { AgentDecision, RolloutId, RolloutRecord, RolloutUnit, RunId } from '@skein/domain';
-import { advanceEvidence, createEvidence } from '@skein/domain';
+import { advanceEvidence, createEvidence, isTerminalRollout } from '@skein/domain';
 import type { Report } from './history.ts';
 import type { RolloutEnd, RolloutHistory } from './rollout-history.ts';
 
@@ -56,8 +56,11 @@ const expectedUnits = (
 ): readonly Pick<RolloutUnit, 'arm' | 'runId' | 'state'>[] => {
   const units: { unit: string; arm: number; runId: RunId; state: RolloutUnit['state'] }[] = [];
   const taken = new Set<string>();
+  let isOver = false;
   for (const commit of commits) {
-    if (commit.kind === 'appended') {
+    // Nobody is exposed after the end.
+    if (commit.kind === 'written' && commit.record.id === id) isOver = isTerminalRollout(commit.record.status);
+    if (commit.kind === 'appended' && !isOver) {
       for (const { rolloutId, unit, arm, runId } of commit.exposures) {
         if (rolloutId !== id || taken.has(unit)) continue;
         taken.add(unit);

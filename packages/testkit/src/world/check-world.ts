@@ -130,6 +130,9 @@ export const allRuns = async (world: World): Promise<readonly RunHead[]> => {
   return heads;
 };
 
+/** Errors that are to be said: the store failed, and what was to be written is tried again. */
+const told = ['the store takes no writes', 'an action on a rollout could not be written'] as const;
+
 /** What was asked of a world, and what it took. */
 interface Asked {
   readonly runs: readonly AskedRun[];
@@ -184,7 +187,7 @@ export const checkWorld = async (
   }
   for (const line of world.lines) {
     // A disk that fails is said aloud; everything else is a bug.
-    const isTold = line.message.startsWith('the store takes no writes');
+    const isTold = told.some((message) => line.message.startsWith(message));
     if (line.level === 'error' && line.fields['process'] === 'coordinator' && !isTold) {
       const { error, ...fields } = line.fields;
       const cause =

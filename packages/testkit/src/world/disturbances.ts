@@ -86,8 +86,8 @@ export const keepCoordinator = async (
   }
 };
 
-/** From now on messages and calls of the store go astray, as often as the seed says. */
-export const startFaults = (world: World, random: Random): void => {
+/** From now on messages and calls of the store go astray, as often as the seed says. `share`: of the faults of the store, 0 … 1. */
+export const startFaults = (world: World, random: Random, share = 1): void => {
   const faulty = random.next();
   world.setNetworkFaults({
     cut: faulty * 0.01,
@@ -98,9 +98,9 @@ export const startFaults = (world: World, random: Random): void => {
     noticeMs: 200 + random.integer(1_000),
   });
   Object.assign(world.storeFaults, {
-    fail: random.next() * 0.03,
-    loseAnswer: random.next() * 0.03,
-    crash: random.next() * 0.004,
+    fail: random.next() * 0.03 * share,
+    loseAnswer: random.next() * 0.03 * share,
+    crash: random.next() * 0.004 * share,
     maxDelayMs: random.integer(60),
   });
 };

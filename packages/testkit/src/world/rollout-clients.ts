@@ -16,7 +16,7 @@ export const routedClient = (
   random: Random,
   index: number,
   dags: readonly string[],
-  nominalAt: number,
+  { units, nominalAt }: { readonly units: number; readonly nominalAt: number },
 ): RoutedClient => {
   const draw = random.next();
   const dag = pick(random, dags) ?? '';
@@ -26,7 +26,7 @@ export const routedClient = (
   if (draw < 0.18)
     return { key, dag, routingContext: {}, fire: { scheduleId: 'nightly', nominalAt: nominalAt + index } };
   const field = draw < 0.3 ? 'threadId' : 'resourceId';
-  return { key, dag, routingContext: { ...tier, [field]: `user-${random.integer(40)}` } };
+  return { key, dag, routingContext: { ...tier, [field]: `user-${random.integer(units)}` } };
 };
 
 /** Repeats its request under one key until it has an answer. */

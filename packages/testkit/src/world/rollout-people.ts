@@ -20,28 +20,36 @@ const refusals: ReadonlySet<string> = new Set([
   'invalid_argument',
 ]);
 
+/** How a person is. */
+export interface Temper {
+  readonly isPatient: boolean;
+  /** Longest time between two wishes, in ms. */
+  readonly maxPauseMs: number;
+}
+
 const by = (random: Random) => ({ actor: pick(random, ['ann', 'bob', 'eve']) ?? 'ann' });
 
-const startOf = (world: World, random: Random, agentId: string): Start => {
+const startOf = (world: World, random: Random, agentId: string, { isPatient }: Temper): Start => {
   const versions = world.versions[agentId] ?? [];
   const common = {
     runPolicy: pick(random, ['drain', 'migrate', 'abort'] as const) ?? 'drain',
     memory: pick(random, ['frozen', 'forked', 'forked', 'shared'] as const) ?? 'frozen',
     onMissing: pick(random, ['drop', 'zero'] as const) ?? 'drop',
     alpha: 0.2,
-    promoteAlpha: 0.5,
+    promoteAlpha: 0.4,
     runDeadlineMs: 120_000,
     valueDeadlineMs: 10_000,
     force: true,
     reason: 'a simulation',
     ...(random.next() < 0.3 ? { forced: [{ unit: `user-${random.integer(4)}`, arm: 'stable' }] } : {}),
-    ...(random.next() < 0.2 ? { eligibility: 'context.tier == "gold"' } : {}),
+    rules: [{ metric: 'error' as const, promoteMargin: 0.9 }],
+    ...(!isPatient && random.next() < 0.2 ? { eligibility: 'context.tier == "gold"' } : {}),
     ...(random.next() < 0.15 ? { draft: true } : {}),
     ...(random.next() < 0.5
       ? { scorers: [{ id: 'ended', kind: 'expression' as const, expression: 'status == "succeeded"' }] }
       : {}),
   };
-  if (random.next() < 0.3) {
+  if (random.next() < (isPatient ? 0.15 : 0.3)) {
     const third = versions.map((versionId, index) => ({
       versionId,
       weight: index === 0 ? 0.34 : 0.33,
@@ -51,13 +59,14 @@ const startOf = (world: World, random: Random, agentId: string): Start => {
     return { ...rest, type: 'ab_test', arms: third };
   }
   const candidateVersionId = pick(random, versions) ?? '';
-  if (random.next() < 0.4) return { ...common, type: 'canary', candidateVersionId, weight: 0.5, steps: [] };
+  if (!isPatient && random.next() < 0.4)
+    return { ...common, type: 'canary', candidateVersionId, weight: 0.5, steps: [] };
   return {
     ...common,
     type: 'canary',
     candidateVersionId,
     steps: [
-      { weight: 0.25, minUnits: 1, minDurationMs: 500, maxHarm: 1 },
+      { weight: 0.4, minUnits: 1, minDurationMs: 500, maxHarm: 1 },
       { weight: 0.5, minUnits: 1, minDurationMs: 500, maxHarm: 1, gate: random.next() < 0.3 ? 'approval' : 'auto' },
       { weight: 1, minUnits: 1, minDurationMs: 500, maxHarm: 1 },
     ],
@@ -81,9 +90,9 @@ type Deed = (
   record: RolloutRecord | undefined,
 ) => Promise<unknown>;
 
-const deedsOf = (world: World): { readonly [name: string]: Deed } => ({
+const deedsOf = (world: World, temper: Temper): { readonly [name: string]: Deed } => ({
   start: (rollouts, random, agentId) =>
-    rollouts.start(defaultTenant, agentId, startOf(world, random, agentId), by(random)),
+    rollouts.start(defaultTenant, agentId, startOf(world, random, agentId, temper), by(random)),
   patch: (rollouts, random, agentId, record) => {
     const revision = record?.revision ?? 1;
     const weight = pick(random, weights) ?? 0.5;
@@ -159,9 +168,17 @@ const wishes: readonly (readonly [name: string, share: number])[] = [
   ['start', 1],
 ];
 
-const wishOf = (random: Random): string => {
-  let draw = random.next() * wishes.reduce((sum, [, share]) => sum + share, 0);
-  for (const [name, share] of wishes) {
+/** What those do who let a rollout take its course. */
+const patientWishes: typeof wishes = [
+  ['resume', 5],
+  ['approve', 5],
+  ['unfreeze', 2],
+  ['patch', 0.5],
+];
+
+const wishOf = (random: Random, of: typeof wishes): string => {
+  let draw = random.next() * of.reduce((sum, [, share]) => sum + share, 0);
+  for (const [name, share] of of) {
     draw -= share;
     if (draw < 0) return name;
   }
@@ -169,17 +186,23 @@ const wishOf = (random: Random): string => {
 };
 
 /** One wish of one person, and what became of it, counted. */
-const wish = async (world: World, random: Random, agentId: string, counts: Map<string, number>): Promise<void> => {
+const wish = async (
+  world: World,
+  random: Random,
+  agentId: string,
+  temper: Temper,
+  counts: Map<string, number>,
+): Promise<void> => {
   const record = await seen(world, random, agentId);
   const isIdle = record === undefined || !isLive(record.status);
-  const name = isIdle && random.next() < 0.7 ? 'start' : wishOf(random);
+  const name = isIdle && random.next() < 0.8 ? 'start' : wishOf(random, temper.isPatient ? patientWishes : wishes);
   const hand = pick(random, world.versions[agentId] ?? []) ?? '';
   let outcome = 'done';
   try {
     const answer = await call(world, async (api) =>
       name === 'by hand'
         ? api.activateVersion(defaultTenant, agentId, hand, by(random).actor)
-        : ((await deedsOf(world)[name]?.(api.rollouts, random, agentId, record)) ?? true),
+        : ((await deedsOf(world, temper)[name]?.(api.rollouts, random, agentId, record)) ?? true),
     );
     if (answer === undefined) outcome = 'unanswered';
   } catch (thrown) {
@@ -194,13 +217,14 @@ export const playPerson = async (
   world: World,
   random: Random,
   agents: readonly string[],
+  temper: Temper,
   chaos: () => boolean,
   counts: Map<string, number>,
 ): Promise<void> => {
   while (chaos()) {
-    await wish(world, random, pick(random, agents) ?? '', counts).catch((thrown: unknown) =>
+    await wish(world, random, pick(random, agents) ?? '', temper, counts).catch((thrown: unknown) =>
       world.seen.push(`a person was told: ${String(thrown)}`),
     );
-    await world.clock.sleep(random.integer(2_400));
+    await world.clock.sleep(random.integer(temper.maxPauseMs));
   }
 };

@@ -13,6 +13,7 @@ import type { RoutedClient } from './rollout-clients.ts';
 import { retryEnded, routedClient, submitRouted } from './rollout-clients.ts';
 import type { PlayedStep, RolloutEnd, RolloutHistory } from './rollout-history.ts';
 import type { RolloutMutant } from './rollout-mutant.ts';
+import type { Temper } from './rollout-people.ts';
 import { playPerson } from './rollout-people.ts';
 import { rolloutProject } from './rollout-project.ts';
 import { linesOf } from './simulate.ts';
@@ -113,7 +114,10 @@ const outcomesOf = (world: World, counts: ReadonlyMap<string, number>): { readon
 export const simulateRollouts = async (options: RolloutSimulationOptions): Promise<RolloutSimulationReport> => {
   const random = createSeededRandom(`rollouts ${options.seed}`);
   const played: PlayedStep[] = [];
-  const chaosMs = options.chaosMs ?? 25_000;
+  // In every other world people let rollouts take their course, so that evaluators have something to do.
+  const isPatient = random.next() < 0.5;
+  const temper: Temper = { isPatient, maxPauseMs: isPatient ? 6_000 : 2_400 };
+  const chaosMs = options.chaosMs ?? (isPatient ? 40_000 : 25_000);
   const isCalm = options.calm === true;
   const dags = rolloutProject(random.fork('project'), agents);
   const world: World = createWorld({
@@ -141,7 +145,7 @@ export const simulateRollouts = async (options: RolloutSimulationOptions): Promi
     ...(options.mutant === undefined ? {} : { rolloutMutant: options.mutant }),
   });
   await world.start();
-  if (!isCalm) startFaults(world, random.fork('faults'));
+  if (!isCalm) startFaults(world, random.fork('faults'), isPatient ? 0.2 : 0.6);
   const endOfChaos = world.clock.monotonicMs() + chaosMs;
   const chaos = (): boolean => world.clock.monotonicMs() < endOfChaos;
   for (const place of [0, 1]) void keepCoordinator(world, place, random.fork(`restarts ${place}`), chaos);
@@ -149,16 +153,27 @@ export const simulateRollouts = async (options: RolloutSimulationOptions): Promi
   const asked: AskedRun[] = [];
   const names = dags.map(({ name }) => name);
   const clients = random.fork('clients');
-  const count = 40 + clients.integer(30);
+  const count = (isPatient ? 110 : 40) + clients.integer(30);
   for (let index = 0; index < count; index += 1) {
-    const client: RoutedClient = routedClient(clients, index, names, Date.UTC(2026, 0, 1));
+    const client: RoutedClient = routedClient(clients, index, names, {
+      units: isPatient ? 300 : 40,
+      nominalAt: Date.UTC(2026, 0, 1),
+    });
     asked.push(client);
     world.clock.after(clients.integer(chaosMs), () => void submitRouted(world, client));
     if (clients.next() >= 0.15) continue;
     void retryEnded(world, clients.fork(`retry ${index}`), client, () => !chaos());
   }
   const outcomes = new Map<string, number>();
-  for (const person of [1, 2]) void playPerson(world, random.fork(`person ${person}`), agents, chaos, outcomes);
+  for (const person of [1, 2])
+    void playPerson(
+      world,
+      random.fork(`person ${person}`),
+      isPatient ? agents.slice(0, 1) : agents,
+      temper,
+      chaos,
+      outcomes,
+    );
   if (!isCalm) {
     const disturbances = random.fork('disturbances');
     for (let left = 2 + disturbances.integer(8); left > 0; left -= 1)
