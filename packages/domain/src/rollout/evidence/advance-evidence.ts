@@ -7,6 +7,7 @@ import type { UnitSampler } from './evidence-types.ts';
 import { pivotFinder, runBlocks, runCore, runFloor, runScorer } from './run-streams.ts';
 import { samplerOf } from './sampling.ts';
 import { copyStreams, type Streams, streamKey, streamsOf } from './streams.ts';
+import { thresholdOf } from './summarize-evidence.ts';
 import { testPrint } from './test-print.ts';
 
 /** Evidence of a rollout before its first unit. */
@@ -23,7 +24,8 @@ export const createEvidence = (record: RolloutRecord): Evidence => {
 /**
  * The evidence with the given units: those after `evidence.settledSeq`, in order and without gaps, open ones among them. Each stream runs over
  * the units whose value is known or will never come, and stops at the first other one (the watermark), so any batches give what one batch
- * gives, and the same units twice change nothing. Rules that are new or changed begin behind `settledSeq`. `isSampled` is needed when a scorer samples
+ * gives, and the same units twice change nothing. Rules that are new or changed begin behind the last of
+ * these units: whoever chose them may have seen values that wait behind the watermark of another rule. `isSampled` is needed when a scorer samples
  * (`invalid_argument` else). Changes neither of its arguments.
  */
 export const advanceEvidence = (
@@ -33,7 +35,7 @@ export const advanceEvidence = (
   isSampled?: UnitSampler,
 ): Evidence => {
   const streams = copyStreams(streamsOf(evidence));
-  reconcile(record, streams, evidence.settledSeq);
+  reconcile(record, streams, Math.max(evidence.settledSeq, units.at(-1)?.seq ?? 0));
   runCore(record, streams, units);
   for (const { id } of record.scorers) {
     const stream = streams.scorers[id];
@@ -63,6 +65,7 @@ const reconcile = (record: RolloutRecord, streams: Streams, seq: number): void =
       streams.rules[key] = {
         print,
         arm,
+        threshold: thresholdOf(record, rule),
         missing: 0,
         invalid: 0,
         valued: {},

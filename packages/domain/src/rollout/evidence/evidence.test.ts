@@ -174,7 +174,7 @@ test('[defect 6] [defect 7] what is kept of many units stays small', () => {
   expect(JSON.stringify(evidence).length).toBeLessThan(64 * 1024);
 });
 
-test('a change of rules keeps the streams of rules that stay equal and begins the others behind what is settled', () => {
+test('a change of rules keeps the streams of rules that stay equal and begins the others behind all that anybody has seen', () => {
   const units = randomUnits(record, 300, 4);
   const before = advanceEvidence(record, createEvidence(record), units);
   const changed: RolloutRecord = {
@@ -188,6 +188,31 @@ test('a change of rules keeps the streams of rules that stay equal and begins th
   expect(streamsOf(after).rules['1/error']).toEqual(streamsOf(before).rules['1/error']);
   expect(streamsOf(after).rules['1/latency']).toBeUndefined();
   expect(streamsOf(after).rules['1/tokens']?.blocks).toMatchObject({ seq: 300, tests: { blocks: 0 } });
+
+  // One open run holds up the watermark: the values behind it can be read, and are no part of a test that is chosen now.
+  const waiting = [
+    openUnit({ seq: 301 }),
+    ...randomUnits(record, 40, 5).map((unit) => ({ ...unit, seq: unit.seq + 301 })),
+  ];
+  const held = advanceEvidence(record, before, waiting);
+  expect(held.settledSeq).toBe(300);
+  const chosen = advanceEvidence(changed, held, waiting);
+  expect(streamsOf(chosen).rules['1/tokens']?.blocks).toMatchObject({ seq: 341, tests: { blocks: 0 } });
+});
+
+test('a rule that gets a larger share of alpha keeps the threshold that its test began with', () => {
+  const before = createEvidence(record);
+  const thresholdIn = (one: RolloutRecord, evidence: Evidence): number | undefined =>
+    summarizeEvidence(one, evidence, 0, 0).tests.find(({ rule }) => rule === 'error')?.threshold;
+  const alone: RolloutRecord = { ...record, rules: record.rules.filter(({ id }) => id === 'error') };
+  const threshold = thresholdIn(record, before);
+  expect(thresholdIn(alone, createEvidence(alone))).toBeLessThan(threshold ?? 0);
+  expect(thresholdIn(alone, advanceEvidence(alone, before, []))).toBe(threshold);
+  const heavier: RolloutRecord = {
+    ...record,
+    rules: record.rules.map((rule) => (rule.id === 'tokens' ? { ...rule, weight: 9 } : rule)),
+  };
+  expect(thresholdIn(heavier, advanceEvidence(heavier, before, []))).toBeGreaterThan(threshold ?? 0);
 });
 
 test('a missing value is left out of both arms, or counts as the worst in both', () => {

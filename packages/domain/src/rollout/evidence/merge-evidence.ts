@@ -27,6 +27,7 @@ export const mergeEvidence = (a: Evidence, b: Evidence): Evidence => {
 const mergeRules = (a: RuleStream, b: RuleStream): RuleStream => ({
   print: a.print,
   arm: a.arm,
+  ...(a.threshold === undefined ? {} : { threshold: Math.max(a.threshold, b.threshold ?? 0) }),
   missing: a.missing + b.missing,
   invalid: a.invalid + b.invalid,
   valued: addCounts(a.valued, b.valued),

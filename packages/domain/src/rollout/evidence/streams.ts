@@ -7,6 +7,8 @@ import { copyEProcess, type EProcess } from './e-process.ts';
 export interface RuleStream {
   readonly print: string;
   readonly arm: number;
+  /** 1/alpha_r when the test began. A larger share of alpha that it gets later does not lower it: shares would be chosen by what is seen. */
+  readonly threshold?: number;
   /** Values that never came, and those that were no numbers. */
   missing: number;
   invalid: number;

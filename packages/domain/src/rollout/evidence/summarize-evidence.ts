@@ -42,7 +42,7 @@ export const summarizeEvidence = (
 
 const testOf = (record: RolloutRecord, streams: Streams, rule: RolloutRule, arm: number): TestSummary => {
   const stream = streams.rules[streamKey(rule, arm)];
-  const threshold = thresholdOf(record, rule);
+  const threshold = Math.max(thresholdOf(record, rule), stream?.threshold ?? 0);
   const base = { rule: rule.id, metric: rule.metric, arm };
   const missing = (stream?.missing ?? 0) + (stream?.invalid ?? 0);
   if (stream?.blocks !== undefined) {
