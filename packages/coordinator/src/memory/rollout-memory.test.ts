@@ -118,6 +118,39 @@ describe('the memory of an agent with a live rollout (I9)', () => {
     expect(await text('agent/scout')).toBe('written by ann');
   });
 
+  it('forked: the winner’s copy is taken over also when the process dies right after the end, and no copy stays', async () => {
+    const id = await open('forked');
+    await run(id, 1, [note('learned by 1')]);
+    const { revision } = await world.record(id);
+    const { memory } = world.scene.stores;
+    const { commit } = memory;
+    // The end is written, and nothing more.
+    memory.commit = () => new Promise(() => undefined);
+    await world.rollouts.promote(defaultTenant, 'scout', { revision, force: true, reason: 'it is good' }, ann);
+    expect((await world.record(id)).policyPending).toBe(true);
+    memory.commit = commit;
+    await world.scene.restart();
+    await world.ticks(3);
+    expect(await text('agent/scout')).toContain('learned by 1');
+    const over = await world.record(id);
+    expect(over).toMatchObject({ status: 'completed' });
+    expect(over.policyPending).toBeUndefined();
+    expect((await world.events(id)).map(({ type }) => type)).toEqual(['created', 'promoted', 'policy_done']);
+    expect((await memory.listScopes(defaultTenant)).map(({ scope }) => scope)).toEqual(['agent/scout']);
+  });
+
+  it('forked: memory of a run of a copy that is gone can still be reverted', async () => {
+    const id = await open('forked');
+    const runId = await run(id, 1, [note('learned by 1')]);
+    await world.rollouts.cancel(defaultTenant, 'scout', {}, ann);
+    await world.ticks(3);
+    const { scopes } = await world.scene.coordinator.revertRun(defaultTenant, runId, 'ann');
+    expect(scopes).toMatchObject([{ reverted: 1 }]);
+    expect((await world.scene.stores.memory.listScopes(defaultTenant)).map(({ scope }) => scope)).toEqual([
+      'agent/scout',
+    ]);
+  });
+
   it('forked: a copy that lost leaves nothing behind', async () => {
     const id = await open('forked');
     await run(id, 1, [note('learned by 1')]);

@@ -51,7 +51,7 @@ const takeOver = async (engine: Engine, record: RolloutRecord, copy: string): Pr
 
 /**
  * What the end of a rollout means for the memory of its agent. Forked: the winner's copy becomes the agent's memory, and what the other arms
- * learned is dropped. Frozen: proposals that waited are folded from now on by themselves. Idempotent; to be called after every end, and again after a
+ * learned is dropped, and so are all copies. Frozen: proposals that waited are folded from now on by themselves. Idempotent; to be called after every end, and again after a
  * crash. Throws `unavailable`.
  */
 export const settleRolloutMemory = async (engine: Engine, record: RolloutRecord): Promise<void> => {
@@ -60,6 +60,10 @@ export const settleRolloutMemory = async (engine: Engine, record: RolloutRecord)
   const winner = record.status === 'completed' ? (record.winner ?? 0) : 0;
   if (winner > 0) await takeOver(engine, record, forkScope({ agentId, rolloutId, arm: winner }));
   for (const arm of record.arms.keys()) {
-    if (arm > 0) await drainScope(engine, tenant, forkScope({ agentId, rolloutId, arm }));
+    if (arm === 0) continue;
+    const copy = forkScope({ agentId, rolloutId, arm });
+    await drainScope(engine, tenant, copy);
+    // Runs that are still open read their snapshots; a retry begins again from what the agent remembered at the start.
+    await engine.deps.memory.drop(tenant, copy);
   }
 };

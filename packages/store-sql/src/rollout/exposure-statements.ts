@@ -15,25 +15,34 @@ type Row = {
 };
 
 /**
- * The statement that numbers a unit and stores it, once per rollout. The number follows the last one in the transaction itself, and there is
+ * The statement that numbers a unit and stores it, once per rollout, and not after the rollout's end: a run that was admitted before and is leased
+ * later is no evidence. The number follows the last one in the transaction itself, and there is
  * one writer: whoever sees a number has seen all before it.
  */
 export const createExposureInsert = (queries: Queries): ((tenant: TenantId, exposure: RolloutExposure) => Bound) => {
   const insert = prepare<Row>(
     queries
       .insertInto('rollout_unit')
-      .values({
-        tenant: param('tenant'),
-        rollout_id: param('rolloutId'),
-        seq: sql<number>`1 + coalesce((select max(seq) from rollout_unit
-          where tenant = ${param('tenant')} and rollout_id = ${param('rolloutId')}), 0)`,
-        unit: param('unit'),
-        arm: param('arm'),
-        epoch: param('epoch'),
-        at: param('at'),
-        run_id: param('runId'),
-        state: 'open',
-      })
+      .columns(['tenant', 'rollout_id', 'seq', 'unit', 'arm', 'epoch', 'at', 'run_id', 'state'])
+      .expression(
+        queries
+          .selectNoFrom([
+            param<string>('tenant').as('tenant'),
+            param<string>('rolloutId').as('rollout_id'),
+            sql<number>`1 + coalesce((select max(seq) from rollout_unit
+              where tenant = ${param('tenant')} and rollout_id = ${param('rolloutId')}), 0)`.as('seq'),
+            param<string>('unit').as('unit'),
+            param<number>('arm').as('arm'),
+            param<number>('epoch').as('epoch'),
+            param<number>('at').as('at'),
+            param<string>('runId').as('run_id'),
+            sql<'open'>`'open'`.as('state'),
+          ])
+          .where(
+            sql<boolean>`not exists (select 1 from rollout where tenant = ${param('tenant')} and id = ${param('rolloutId')}
+              and status in ('completed', 'rolled_back', 'cancelled'))`,
+          ),
+      )
       .onConflict((conflict) => conflict.columns(['tenant', 'rollout_id', 'unit']).doNothing()),
   );
   return (tenant, { rolloutId, unit, arm, epoch, at, runId }) =>

@@ -1,7 +1,8 @@
-import type { RolloutRecord } from '@skein/domain';
+import type { RolloutExposure, RolloutRecord } from '@skein/domain';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { agentOf, publication } from './project-fixtures.ts';
-import { changeTo, ending, nextRevision, publishTwo, rolloutEvent, rolloutOf } from './rollout-fixtures.ts';
+import { changeTo, ending, exposing, nextRevision, publishTwo, rolloutEvent, rolloutOf } from './rollout-fixtures.ts';
+import { creating } from './run-fixtures.ts';
 import { durableTest, type MakeHarness, type StoresUnderTest, useHarness } from './store-harness.ts';
 
 const terminal = ['completed', 'rolled_back', 'cancelled'] as const;
@@ -234,6 +235,21 @@ export const describeRolloutRecords = (name: string, make: MakeHarness): void =>
       const end = ending({ ...first, id: 'rol_3' }, 'rolled_back', { policyPending: true });
       await stores.rollouts.update(end);
       expect(await tended()).toEqual(['rol_0', 'rol_2', 'rol_3']);
+    });
+
+    test('[defect 8] nobody is exposed any more once it is over: a run that was admitted before and is leased later is no evidence', async () => {
+      const expose = async (runId: string, of: Partial<RolloutExposure>) =>
+        stores.runs.append({ ...creating(runId), exposures: [exposing(0, of)] });
+      for (const [index, status] of (['rolled_back', 'completed', 'cancelled'] as const).entries()) {
+        const rolloutId = `rol_${index + 1}`;
+        const record = { ...first, id: rolloutId };
+        await insert(record);
+        await expose(`run_${index}a`, { rolloutId, unit: 'before' });
+        await stores.rollouts.update(ending(record, status, status === 'completed' ? { winner: 0 } : {}));
+        await expose(`run_${index}b`, { rolloutId, unit: 'after' });
+        const units = await stores.rollouts.readUnits('default', rolloutId, 0, 9);
+        expect(units.map(({ unit }) => unit)).toEqual(['before']);
+      }
     });
 
     test('the work of a run policy is done after the end, in one revision more, which takes nothing else', async () => {

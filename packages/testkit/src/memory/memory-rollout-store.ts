@@ -3,8 +3,10 @@ import {
   type Evidence,
   isLive,
   isTerminalRollout,
+  type RolloutExposure,
   type RolloutId,
   type RolloutRecord,
+  type RolloutTally,
   type RolloutUnit,
   type RolloutValue,
   type Score,
@@ -56,6 +58,19 @@ export class MemoryRolloutStore implements RolloutStore {
         return record;
     }
     return undefined;
+  }
+
+  /** Stores units, but for those of a rollout that is over. */
+  expose(tenant: TenantId, exposures: readonly RolloutExposure[]): void {
+    const counted = exposures.filter(({ rolloutId }) => {
+      const record = this.#records.get(keyOf(tenant, rolloutId));
+      return record === undefined || !isTerminalRollout(record.status);
+    });
+    this.units.expose(tenant, counted);
+  }
+
+  tally(tenant: TenantId, tallies: readonly RolloutTally[]): void {
+    this.units.tally(tenant, tallies);
   }
 
   /** Whether the record may be replaced by this one: one revision on, and not terminal but for the end of its run policy. */

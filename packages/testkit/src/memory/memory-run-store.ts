@@ -35,7 +35,7 @@ export class MemoryRunStore implements RunStore {
   readonly #snapshots: MemorySnapshotStore;
   readonly #memory: MemoryMemoryStore;
   readonly #delivery: MemoryDeliveryStore;
-  readonly #units: MemoryRolloutUnits | undefined;
+  readonly #units: Pick<MemoryRolloutUnits, 'expose' | 'tally'> | undefined;
   readonly #runs = new Map<string, StoredRun>();
   readonly #requests = new Map<string, { readonly runId: RunId; readonly bodyDigest: string }>();
   readonly #fires = new Map<string, RunId>();
@@ -44,7 +44,7 @@ export class MemoryRunStore implements RunStore {
     readonly snapshots: MemorySnapshotStore;
     readonly memory: MemoryMemoryStore;
     readonly delivery: MemoryDeliveryStore;
-    readonly units?: MemoryRolloutUnits;
+    readonly units?: Pick<MemoryRolloutUnits, 'expose' | 'tally'>;
   }) {
     this.#snapshots = deps.snapshots;
     this.#memory = deps.memory;

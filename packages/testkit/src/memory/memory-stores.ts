@@ -37,7 +37,7 @@ export const createMemoryStores = (deps: { readonly clock: Clock; readonly hashe
   const rollouts = new MemoryRolloutStore({ memory, pointers });
   const queue = new MemoryRunQueue(deps);
   return {
-    runs: new MemoryRunStore({ snapshots, memory, delivery, units: rollouts.units }),
+    runs: new MemoryRunStore({ snapshots, memory, delivery, units: rollouts }),
     projects: new MemoryProjectStore({ ...deps, memory, pointers, rollouts }),
     memory,
     snapshots,
