@@ -105,6 +105,8 @@ export interface PatchRolloutInput {
   readonly onNoData?: 'pause' | 'ignore' | 'rollback';
   readonly runPolicy?: 'drain' | 'migrate' | 'abort';
   readonly reason?: string;
+  /** Overrides the limit of `alphaSpent`; needs a reason. */
+  readonly force?: boolean;
 }
 
 /** A score that came from outside. */

@@ -13,11 +13,10 @@ const base = {
   memoryRevision: 0,
 } as const;
 
+const forecastOf = (unitsPerDay: number, input: NewRollout) => forecastPlan(newRollout(input).record, unitsPerDay);
+
 const forecast = (unitsPerDay: number, input: Partial<NewRollout>) =>
-  forecastPlan(
-    newRollout({ ...base, type: 'canary', candidateVersionId: 'sha256:bb', ...input } as NewRollout).record,
-    unitsPerDay,
-  );
+  forecastOf(unitsPerDay, { ...base, type: 'canary', candidateVersionId: 'sha256:bb', ...input });
 
 describe('a forecast', () => {
   it('has the days of each step and of all of them', () => {
@@ -39,7 +38,7 @@ describe('a forecast', () => {
       { versionId: 'sha256:bb', weight: '0.2', label: 'short' },
       { versionId: 'sha256:cc', weight: '0.3', label: 'long' },
     ];
-    expect(forecast(100, { type: 'ab_test', candidateVersionId: undefined, arms } as Partial<NewRollout>)).toEqual({
+    expect(forecastOf(100, { ...base, type: 'ab_test', arms })).toEqual({
       unitsPerDay: 100,
       steps: [
         { weight: '0.2', candidateUnitsPerDay: 20, label: 'short' },

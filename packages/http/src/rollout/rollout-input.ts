@@ -50,7 +50,7 @@ export const toPatchRollout = (body: PatchRolloutBody, revision: number): PatchR
   const { candidateWeight, rules, ...rest } = body;
   onlyOne(body, ['weight', 'candidateWeight', 'weights'], problems);
   const converted = rules === undefined ? {} : { rules: toRules(rules, problems) };
-  const { revision: _revision, reason: _reason, ...changes } = body;
+  const { revision: _revision, reason: _reason, force: _force, ...changes } = body;
   if (Object.values(changes).every((value) => value === undefined)) {
     problems.push({ message: 'changes nothing: give a weight, weights, rules, forced, onNoData or runPolicy' });
   }

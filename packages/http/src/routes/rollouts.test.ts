@@ -295,6 +295,14 @@ describe('the revision', () => {
   });
 });
 
+test('a change that is forced says so, and alone is no change', async () => {
+  const { send, calls } = started();
+  const forced = { revision: 1, force: true, reason: 'we know' };
+  expect((await send('PATCH', path, { body: forced })).status).toBe(400);
+  expect((await send('PATCH', path, { body: { ...forced, weight: 0.2 } })).status).toBe(200);
+  expect(calls).toEqual([{ name: 'patch', args: ['writer', { ...forced, weight: 0.2 }, { actor: 'admin' }] }]);
+});
+
 test('[defect 52] weight 0, rules and policies can be changed; a change of nothing is refused', async () => {
   const { send, calls } = started();
   const body = {
