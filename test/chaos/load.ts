@@ -57,8 +57,10 @@ export class Load {
 
   async #submit(dag: string, params: Readonly<Record<string, string>>): Promise<void> {
     const headers = { 'idempotency-key': randomUUID() };
+    // Each run is a customer's own: rollouts count it as a unit.
+    const body = { dag, params, routingContext: { resourceId: randomUUID() } };
     for (;;) {
-      const answer = await this.call<RunJson>('POST', '/api/runs', { dag, params }, headers);
+      const answer = await this.call<RunJson>('POST', '/api/runs', body, headers);
       if (answer?.status === 200 || answer?.status === 201) {
         this.accepted.push({ runId: answer.body.runId, dag });
         return;

@@ -48,6 +48,23 @@ ${
   [`dags/${agent}.yaml`]: `name: ${agent}\n${sortParams}steps:\n${sortStep(agent)}`,
 });
 
+/** Publishes the project of a folder with other knowledge of one agent, and leaves its active version as it is. */
+export const publishVersion = async (
+  client: SkeinClient,
+  folder: string,
+  agent: string,
+  keywords: string,
+): Promise<VersionId> => {
+  const path = `agents/${agent}/INSTRUCTIONS.md`;
+  const files = (await readProjectFolder(folder)).map((file) =>
+    file.path === path ? { ...file, bytes: new TextEncoder().encode(instructions(keywords)) } : file,
+  );
+  const { agents } = await client.apply({ files, activate: false });
+  const published = agents.find(({ agentId }) => agentId === agent);
+  if (published === undefined) throw new Error(`${agent} was not published`);
+  return published.versionId;
+};
+
 /** Runs under way at once while runs are driven. */
 const width = 16;
 
@@ -55,12 +72,10 @@ const width = 16;
 export class RolloutFleet {
   readonly stack: Stack;
   readonly folder: string;
-  readonly #files: Readonly<Record<string, string>>;
 
-  private constructor(stack: Stack, folder: string, files: Readonly<Record<string, string>>) {
+  private constructor(stack: Stack, folder: string) {
     this.stack = stack;
     this.folder = folder;
-    this.#files = files;
   }
 
   static async start(
@@ -69,7 +84,7 @@ export class RolloutFleet {
   ): Promise<RolloutFleet> {
     const folder = folderWith(files);
     const env = { SKEIN_SLOTS: '12', SKEIN_LEASE_MS: '30000', ...options.env };
-    return new RolloutFleet(await Stack.start(folder, { ...options, env }), folder, files);
+    return new RolloutFleet(await Stack.start(folder, { ...options, env }), folder);
   }
 
   /** Patient: a coordinator that was killed is back within a few seconds. */
@@ -94,16 +109,8 @@ export class RolloutFleet {
   }
 
   /** Publishes a version of an agent and leaves the active one as it is. */
-  async publish(agent: string, keywords: string): Promise<VersionId> {
-    const path = `agents/${agent}/INSTRUCTIONS.md`;
-    if (this.#files[path] === undefined) throw new Error(`${agent} is no agent of this project`);
-    const files = (await readProjectFolder(this.folder)).map((file) =>
-      file.path === path ? { ...file, bytes: new TextEncoder().encode(instructions(keywords)) } : file,
-    );
-    const { agents } = await this.client.apply({ files, activate: false });
-    const published = agents.find(({ agentId }) => agentId === agent);
-    if (published === undefined) throw new Error(`${agent} was not published`);
-    return published.versionId;
+  publish(agent: string, keywords: string): Promise<VersionId> {
+    return publishVersion(this.client, this.folder, agent, keywords);
   }
 
   async activeVersion(agent: string): Promise<VersionId | undefined> {

@@ -4,6 +4,7 @@ import { RolloutFleet, sorter, words } from './rollout-fleet.ts';
 import { eventually, signal } from './stack.ts';
 
 const random = createSeededRandom(11);
+const rounds = { evidence: 1, promote: 3 };
 let fleet: RolloutFleet;
 let blind: string;
 
@@ -25,9 +26,10 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 const canary = { type: 'canary', weight: 0.5, steps: [], alpha: 0.05, force: true, reason: 'kills' } as const;
 
+const coordinator = (): number => fleet.stack.processOf('coordinator')?.pid ?? -1;
+
 /** `kill -9` of the coordinator; resolves when the next one answers, with the milliseconds since then. */
-const kill = async (): Promise<() => number> => {
-  const before = fleet.stack.processOf('coordinator')?.pid ?? -1;
+const kill = async (before: number = coordinator()): Promise<() => number> => {
   signal(before, 'SIGKILL');
   await eventually('another coordinator answers', async () => {
     const now = fleet.stack.processOf('coordinator')?.pid;
@@ -46,7 +48,7 @@ const movesOf = async (rolloutId: string): Promise<readonly string[]> =>
 
 describe('a coordinator that is killed between evidence and action', () => {
   it('while values of a worse version come in: the version is taken back once, and no value is lost or doubled', async () => {
-    for (let round = 0; round < 2; round += 1) {
+    for (let round = 0; round < rounds.evidence; round += 1) {
       const { id } = await fleet.client.rollouts.start('letters', { ...canary, candidateVersionId: blind });
       const instant = 8 + Math.floor(random.next() * 20);
       let ended = 0;
@@ -113,15 +115,16 @@ describe('a coordinator that is killed while it promotes', () => {
     const wide = await fleet.publish('parcels', words.wide);
     const stable = (await fleet.activeVersion('parcels')) ?? '';
     const ends: string[] = [];
-    for (let round = 0; round < 4; round += 1) {
+    for (let round = 0; round < rounds.promote; round += 1) {
       const from = (await fleet.activeVersion('parcels')) ?? '';
       const candidateVersionId = from === wide ? stable : wide;
       const { id } = await fleet.client.rollouts.start('parcels', { ...canary, candidateVersionId });
+      const pid = coordinator();
       const promoting = fleet.stack
         .call('POST', '/api/agents/parcels/rollout/promote', { revision: 1, reason: 'good' })
         .catch(() => undefined);
-      await pause(random.next() * 25);
-      await kill();
+      await pause(random.next() * 15);
+      await kill(pid);
       await promoting;
       const { status, revision } = await fleet.client.rollouts.read(id);
       ends.push(status);
