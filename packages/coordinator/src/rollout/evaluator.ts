@@ -6,6 +6,7 @@ import { tendReplays } from '../evaluation/replay.ts';
 import { RunWatchers } from '../query/run-watchers.ts';
 import { BreakerCounts } from './breaker-counts.ts';
 import { lookAtRollout } from './look-at-rollout.ts';
+import { SharedLooks } from './shared-looks.ts';
 import { watchKey } from './watch-key.ts';
 
 /*
@@ -43,6 +44,7 @@ export class Evaluator {
   readonly breaker = new BreakerCounts();
   /** Of the rollouts of an agent: see `watchKey`. */
   readonly watchers = new RunWatchers();
+  readonly looks = new SharedLooks();
   readonly #engine: Engine;
   readonly #tended = new Map<TenantId, Map<RolloutId, Tended>>();
   readonly #waiting: Tended[] = [];
@@ -71,7 +73,8 @@ export class Evaluator {
   }
 
   /** The evidence of a rollout moved on: whoever watches it sees that. */
-  moved({ tenant, agentId }: Pick<RolloutRecord, 'tenant' | 'agentId'>): void {
+  moved({ tenant, id, agentId }: Pick<RolloutRecord, 'tenant' | 'id' | 'agentId'>): void {
+    this.looks.forget(tenant, id);
     this.watchers.notify(watchKey(tenant, agentId));
   }
 

@@ -52,6 +52,27 @@ describe('watching a rollout', () => {
     for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(500);
   });
 
+  it('costs many readers what it costs one, and each sees all that one sees', async () => {
+    let looks = 0;
+    scene = await createRolloutScene({
+      onCall: (name, _args, own) => {
+        if (name === 'readTallies') looks += 1;
+        return own();
+      },
+    });
+    await scene.start();
+    const readers = Array.from({ length: 200 }, () => follow());
+    await scene.ticks(3);
+    await scene.rollouts.pause(defaultTenant, 'scout', {}, ann);
+    await scene.ticks(2);
+    await scene.rollouts.rollback(defaultTenant, 'scout', {}, ann);
+    await scene.ticks(2);
+    await Promise.all(readers.map(({ ended }) => ended));
+    for (const { shown } of readers)
+      expect(shown.map(({ view }) => view.status)).toEqual(['active', 'paused', 'rolled_back']);
+    expect(looks).toBeLessThan(50);
+  });
+
   it('sees what another coordinator writes', async () => {
     scene = await createRolloutScene();
     await scene.start();

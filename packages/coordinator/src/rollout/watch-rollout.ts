@@ -1,8 +1,9 @@
-import type { TenantId } from '@skein/domain';
+import type { RolloutId, TenantId } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { currentOf, requireRollout, shownOf } from './find-rollout.ts';
 import { mayChange } from './read-rollouts.ts';
 import type { RolloutView } from './rollout-views.ts';
+import type { SharedLook } from './shared-looks.ts';
 import { viewRollout } from './view-rollout.ts';
 import { watchKey } from './watch-key.ts';
 
@@ -39,6 +40,12 @@ const contentOf = (view: RolloutView): string => {
   return JSON.stringify([rest, evidence === undefined ? undefined : { ...evidence, at: 0 }]);
 };
 
+const lookAt = async (engine: Engine, tenant: TenantId, id: RolloutId, agentId: string): Promise<SharedLook> => {
+  const record = await requireRollout(engine, tenant, id, agentId);
+  const view = await viewRollout(engine, record);
+  return { record, view, content: contentOf(view) };
+};
+
 /**
  * The rollout of an agent as it is and whenever it changes, at most twice a second, until it has ended or the signal aborts. A reader that is
  * slow misses views in between, never the last. Throws `not_found`, `unavailable`.
@@ -60,9 +67,9 @@ export const watchRollout = async function* (
     let shown = '';
     while (!signal.aborted && engine.phase !== 'stopped') {
       woken.flag = false;
-      const record = await requireRollout(engine, tenant, id, agentId);
-      const view = await viewRollout(engine, record);
-      const content = contentOf(view);
+      const { record, view, content } = await engine.evaluator.looks.at(tenant, id, clock.monotonicMs(), leastMs, () =>
+        lookAt(engine, tenant, id, agentId),
+      );
       if (content !== shown) {
         shown = content;
         yield view;
