@@ -54,6 +54,7 @@ export class Evaluator {
   #cancel: () => void = () => {};
   #running = false;
   #listing = false;
+  #adopted = false;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -110,6 +111,7 @@ export class Evaluator {
     const { clock, log } = this.#engine.deps;
     this.#cancel = clock.after(this.#engine.config.rollouts.tickMs, () => this.#onTick());
     void tendReplays(this.#engine);
+    if (!this.#adopted) this.#adopt();
     if (this.#listing) return;
     this.#listing = true;
     void this.#list()

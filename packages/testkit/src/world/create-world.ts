@@ -349,7 +349,7 @@ export class World {
       memory: faultyPort(stores.memory, deps),
       snapshots: faultyPort(stores.snapshots, deps),
       delivery: faultyPort(stores.delivery, deps),
-      rollouts: tamperRollouts(rolloutMutant, faultyPort(rollouts, deps), faultyProjects),
+      rollouts: tamperRollouts(rolloutMutant, faultyPort(rollouts, deps), faultyProjects, process.clock),
       ...(isWatched ? { webhooks: faultyPort(webhooks, deps) } : {}),
       expressions: createFakeExpressions(),
       blobs: faultyPort(stores.blobs, deps),

@@ -1,6 +1,6 @@
 import type { RolloutRecord } from '@skein/domain';
 import { createEvidence, isTerminalRollout } from '@skein/domain';
-import type { AppendRequest, ProjectStore, RolloutChange, RolloutStore, RunStore } from '@skein/ports';
+import type { AppendRequest, Clock, ProjectStore, RolloutChange, RolloutStore, RunStore } from '@skein/ports';
 
 /**
  * Defects of rollouts on purpose, to prove that the oracle sees them.
@@ -82,6 +82,7 @@ export const tamperRollouts = (
   mutant: RolloutMutant | undefined,
   store: RolloutStore,
   projects: ProjectStore,
+  clock: Clock,
 ): RolloutStore => {
   const update = async (change: RolloutChange): ReturnType<RolloutStore['update']> => {
     const { record, event, activates } = change;
@@ -90,8 +91,11 @@ export const tamperRollouts = (
       if (outcome.status === 'updated') await projects.activate(record.tenant, record.agentId, activates.versionId);
       return outcome;
     }
+    // It takes its time to act on what it saw.
+    if (mutant === 'blind_evaluator' && event.by.actor === 'evaluator') await clock.sleep(2_000);
     try {
       const outcome = await store.update(change);
+      if (mutant === 'evidence_cleared' && outcome.status !== 'updated') await clear(store, record);
       const { current } = outcome.status === 'updated' ? {} : outcome;
       const isBlind = mutant === 'blind_evaluator' && event.by.actor === 'evaluator';
       if (!isBlind || current?.id !== record.id || isTerminalRollout(current.status)) return outcome;
