@@ -123,7 +123,7 @@ describe('the memory of an agent with a live rollout (I9)', () => {
     await run(id, 1, [note('learned by 1')]);
     const { revision } = await world.record(id);
     const { memory } = world.scene.stores;
-    const { commit } = memory;
+    const commit = memory.commit.bind(memory);
     // The end is written, and nothing more.
     memory.commit = () => new Promise(() => undefined);
     await world.rollouts.promote(defaultTenant, 'scout', { revision, force: true, reason: 'it is good' }, ann);

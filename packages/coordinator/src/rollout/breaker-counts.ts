@@ -8,6 +8,12 @@ const infrastructure: ReadonlySet<ErrorCode> = new Set([
   'internal',
 ]);
 
+/** What was noticed in one epoch of a rollout. */
+interface Unbuildable {
+  readonly epoch: number;
+  readonly why: string;
+}
+
 interface Counts {
   epoch: number;
   failures: number;
@@ -20,6 +26,7 @@ interface Counts {
  */
 export class BreakerCounts {
   readonly #counts = new Map<RolloutId, Counts>();
+  readonly #unbuildable = new Map<RolloutId, Unbuildable>();
 
   /** The first attempt of a step that the segments routed has ended. `failure`: absent when it succeeded. */
   saw(
@@ -45,17 +52,28 @@ export class BreakerCounts {
   of({ id, epoch }: Pick<RolloutRecord, 'id' | 'epoch'>): {
     readonly consecutiveFailures: number;
     readonly stableSucceededAt?: number;
+    readonly unbuildable?: string;
   } {
+    const noticed = this.#unbuildable.get(id);
+    const unbuildable = noticed?.epoch === epoch ? { unbuildable: noticed.why } : {};
     const counts = this.#counts.get(id);
-    if (counts === undefined || counts.epoch !== epoch) return { consecutiveFailures: 0 };
+    if (counts === undefined || counts.epoch !== epoch) return { consecutiveFailures: 0, ...unbuildable };
     const { failures, stableSucceededAt } = counts;
-    return stableSucceededAt === undefined
-      ? { consecutiveFailures: failures }
-      : { consecutiveFailures: failures, stableSucceededAt };
+    return {
+      consecutiveFailures: failures,
+      ...(stableSucceededAt === undefined ? {} : { stableSucceededAt }),
+      ...unbuildable,
+    };
+  }
+
+  /** The snapshot of a candidate cannot be built: whoever would get it gets the stable version. */
+  cannotBuild({ id, epoch }: Pick<RolloutRecord, 'id' | 'epoch'>, why: string): void {
+    this.#unbuildable.set(id, { epoch, why });
   }
 
   /** Forgets all but these. */
   retain(rolloutIds: ReadonlySet<RolloutId>): void {
-    for (const id of this.#counts.keys()) if (!rolloutIds.has(id)) this.#counts.delete(id);
+    for (const noted of [this.#counts, this.#unbuildable])
+      for (const id of noted.keys()) if (!rolloutIds.has(id)) noted.delete(id);
   }
 }

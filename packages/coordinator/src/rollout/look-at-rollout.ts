@@ -19,8 +19,9 @@ export const commandOf = (record: RolloutRecord, { action, summary }: Verdict): 
     case 'pause':
     case 'rollback': {
       if (action.kind === 'pause' && record.status === 'paused') return undefined;
-      const { kind, reason, rule } = action;
-      return { type: kind, reason, evidence: summary, ...(rule === undefined ? {} : { rule }) };
+      const { kind, reason, rule, detail } = action;
+      const more = { ...(rule === undefined ? {} : { rule }), ...(detail === undefined ? {} : { detail }) };
+      return { type: kind, reason, evidence: summary, ...more };
     }
     case 'advance':
     case 'complete':

@@ -3,6 +3,7 @@ import { DomainError, newRollout } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { startReplay } from '../evaluation/replay.ts';
 import { actorOf, heldBy } from './change-rollout.ts';
+import { checkBuildable } from './check-buildable.ts';
 import { afterChange } from './commit-change.ts';
 import { liveOf, requireAgent } from './find-rollout.ts';
 import { forecastPlan } from './forecast-plan.ts';
@@ -50,7 +51,9 @@ export const forecastRollout = async (
 ): Promise<RolloutForecast> => {
   await requireAgent(engine, tenant, agentId);
   const resolved = await resolveStart(engine, tenant, agentId, start, { actor: 'forecast' });
-  return forecastOf(engine, newRollout(resolved).record);
+  const { record } = newRollout(resolved);
+  await checkBuildable(engine, record);
+  return forecastOf(engine, record);
 };
 
 /** Begins the replay that must pass first. Before the record that names it: one without a record hurts nobody. */
@@ -94,6 +97,7 @@ export const startRollout = async (
     const live = record.status === 'draft' ? undefined : await liveOf(engine, tenant, agentId);
     if (live !== undefined) throw await heldBy(engine, live);
     if (start.force !== true) await checkCooldown(engine, record);
+    await checkBuildable(engine, record);
     const forecast = await forecastOf(engine, record);
     if (start.force !== true) checkForecast(forecast);
     if (start.replay !== undefined && replayId !== undefined)

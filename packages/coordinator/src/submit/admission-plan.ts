@@ -5,7 +5,7 @@ import type { IndexedDag } from '../project/dag-cache.ts';
 import type { CachedAdmissions } from './admission-cache.ts';
 import type { AgentChoices, Routes } from './agent-routes.ts';
 import { readRoutes } from './agent-routes.ts';
-import type { RunSnapshots, StoredSnapshot } from './run-snapshots.ts';
+import type { RunSnapshots } from './run-snapshots.ts';
 import { requirementsOf } from './tree-requirements.ts';
 
 type Agents = { readonly [agentId: string]: AgentDecision };
@@ -22,11 +22,13 @@ export interface AdmissionPlan {
   /** An agent of the tree has a live rollout: each run is decided by itself. */
   readonly isRouted: boolean;
   readonly snapshots: RunSnapshots;
+  /** Versions of candidates that cannot be built: nobody gets them at this revision. `AGENT VERSION`. */
+  readonly unbuildable: Set<string>;
   ahead: boolean;
 }
 
-/** A problem when a pinned version does not exist. */
-const choicesOf = async (
+/** What is known of an agent that is required; a problem when a pinned version does not exist. Throws `unavailable`. */
+export const choicesOf = async (
   engine: Engine,
   tenant: TenantId,
   { agentId, version, askedBy }: RequiredAgent,
@@ -66,7 +68,20 @@ const readPlan = async (
   const routes = await cached.routes;
   const isRouted = agents.some(({ agentId }) => routes.rollouts.has(agentId));
   const { revision, snapshots } = cached;
-  return { tenant, dag, revision, requirements, problems: all, agents, routes, isRouted, snapshots, ahead: false };
+  const unbuildable = new Set<string>();
+  return {
+    tenant,
+    dag,
+    revision,
+    requirements,
+    problems: all,
+    agents,
+    routes,
+    isRouted,
+    snapshots,
+    unbuildable,
+    ahead: false,
+  };
 };
 
 /** The plan of a DAG; those who ask at the same time share it. Throws `unavailable`. */
@@ -111,7 +126,7 @@ const decisionsOf = ({ agentId, explicit, active }: AgentChoices, routes: Routes
 export const buildAhead = (
   engine: Engine,
   plan: AdmissionPlan,
-  build: (requirements: SnapshotRequirements, agents: Agents) => Promise<StoredSnapshot>,
+  build: (requirements: SnapshotRequirements, agents: Agents) => Promise<unknown>,
 ): void => {
   const { requirements, agents, routes } = plan;
   if (plan.ahead || requirements === undefined || requirements.agents.length === 0) return;

@@ -2,10 +2,12 @@ import type {
   AgentDecision,
   DomainError,
   Problem,
+  RolloutRecord,
   RolloutTally,
   RunCommand,
   SnapshotRequirements,
   TenantId,
+  VersionDecision,
 } from '@skein/domain';
 import { isDomainError, toErrorData } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
@@ -24,18 +26,35 @@ import { prepareRetry } from './prepare-retry.ts';
 import type { StoredSnapshot } from './run-snapshots.ts';
 import { storeSnapshot } from './run-snapshots.ts';
 import { needsNothing } from './tree-requirements.ts';
+import { inItsPlace, unbuildableArms } from './unbuildable-arms.ts';
 
 type Agents = AdmittedWith['agents'];
+
+/** Characters of a problem that the explanation of a pause repeats. */
+const maxWords = 500;
 
 const problemsOf = (thrown: DomainError): readonly Problem[] => {
   const problems = (thrown.details as { readonly problems?: readonly Problem[] } | undefined)?.problems;
   return problems ?? [{ message: thrown.message, code: thrown.code }];
 };
 
+const nameOf = (agentId: string, { versionId }: AgentDecision): string => `${agentId} ${versionId}`;
+
+/** The stable version in the place of a candidate that is known not to be built. */
+const withoutUnbuildable = (
+  found: VersionDecision,
+  { stableVersionId }: RolloutRecord,
+  agentId: string,
+  unbuildable: ReadonlySet<string>,
+): VersionDecision =>
+  (found.decision.arm ?? 0) > 0 && unbuildable.has(nameOf(agentId, found.decision))
+    ? { decision: inItsPlace(found.decision, stableVersionId), tally: 'unbuildable' }
+    : found;
+
 /** The versions of all agents for one run, and how each live rollout counts it. */
 const decideAgents = (
   engine: Engine,
-  { agents }: AdmissionPlan,
+  { agents, unbuildable }: AdmissionPlan,
   routes: Routes,
   run: RunToAdmit | undefined,
 ): { readonly agents: Agents; readonly tallies: readonly RolloutTally[] } => {
@@ -43,10 +62,12 @@ const decideAgents = (
   const tallies: RolloutTally[] = [];
   const keys = run?.dag.dag.routing?.keys;
   for (const choices of agents) {
-    const found = routeAgent(engine, choices, routes, run, keys);
-    if (found === undefined) continue;
-    decided[choices.agentId] = found.decision;
-    const rollout = routes.rollouts.get(choices.agentId);
+    const { agentId } = choices;
+    const routed = routeAgent(engine, choices, routes, run, keys);
+    if (routed === undefined) continue;
+    const rollout = routes.rollouts.get(agentId);
+    const found = rollout === undefined ? routed : withoutUnbuildable(routed, rollout, agentId, unbuildable);
+    decided[agentId] = found.decision;
     if (found.tally === undefined || rollout === undefined) continue;
     tallies.push({ rolloutId: rollout.id, kind: found.tally });
     const { arm } = found.decision;
@@ -63,6 +84,44 @@ const snapshotOf = (
 ): Promise<StoredSnapshot> =>
   snapshots.get(dag.digest, agents, () => storeSnapshot(engine, tenant, requirements, agents, routes));
 
+/**
+ * Notes candidates that keep a snapshot from being built, so that nobody gets them, and has their rollouts paused. False when it is no candidate that
+ * does. Throws what passes.
+ */
+const noteUnbuildable = async (
+  engine: Engine,
+  plan: AdmissionPlan,
+  requirements: SnapshotRequirements,
+  agents: Agents,
+  error: DomainError,
+): Promise<boolean> => {
+  const { rollouts } = plan.routes;
+  const found = await unbuildableArms(
+    agents,
+    error,
+    (agentId) => rollouts.get(agentId)?.stableVersionId,
+    (chosen) => snapshotOf(engine, plan, requirements, chosen),
+  );
+  for (const { agentId, decision, error: problem } of found) {
+    const rollout = rollouts.get(agentId);
+    const name = nameOf(agentId, decision);
+    if (rollout === undefined || plan.unbuildable.has(name)) continue;
+    plan.unbuildable.add(name);
+    const label = rollout.arms[decision.arm ?? 0]?.label ?? 'candidate';
+    const why = `The snapshot of ${label} cannot be built for the DAG ${plan.dag.dag.name}: ${problem.message.slice(0, maxWords)}.`;
+    engine.deps.log.error('the candidate of a rollout cannot be built: its runs get the stable version', {
+      tenant: plan.tenant,
+      rolloutId: rollout.id,
+      agentId,
+      versionId: decision.versionId,
+      error: problem,
+    });
+    engine.evaluator.breaker.cannotBuild(rollout, why);
+    engine.evaluator.wake(plan.tenant, rollout.id);
+  }
+  return found.length > 0;
+};
+
 /** Decides by the project as it is now, or finds all that is missing. */
 const admitBy = async (engine: Engine, plan: AdmissionPlan, run: RunToAdmit | undefined): Promise<Admission> => {
   const { requirements } = plan;
@@ -76,6 +135,9 @@ const admitBy = async (engine: Engine, plan: AdmissionPlan, run: RunToAdmit | un
     if (known.length > 0) stored = await snapshotOf(engine, plan, { ...requirements, agents: known }, agents);
   } catch (thrown) {
     if (isPassing(thrown) || !isDomainError(thrown)) throw thrown;
+    const needed = { ...requirements, agents: known };
+    if (problems.length === 0 && (await noteUnbuildable(engine, plan, needed, agents, thrown)))
+      return admitBy(engine, plan, run);
     if (problems.length === 0 && thrown.code !== 'not_found') throw thrown;
     problems.push(...problemsOf(thrown));
   }
@@ -97,7 +159,14 @@ const prepare = async (engine: Engine, run: RunToAdmit): Promise<Admission> => {
   if (plan.isRouted) {
     const admission = await admitBy(engine, plan, run);
     if (admission.kind === 'admit')
-      buildAhead(engine, plan, (requirements, agents) => snapshotOf(engine, plan, requirements, agents));
+      buildAhead(engine, plan, async (requirements, agents) => {
+        try {
+          await snapshotOf(engine, plan, requirements, agents);
+        } catch (thrown) {
+          if (isPassing(thrown) || !isDomainError(thrown)) throw thrown;
+          if (!(await noteUnbuildable(engine, plan, requirements, agents, thrown))) throw thrown;
+        }
+      });
     return admission;
   }
   // Nothing of it depends on the run.

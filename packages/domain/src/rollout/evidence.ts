@@ -28,6 +28,8 @@ export interface Verdict {
           | 'scorer_outage'
           | 'horizon_ended';
         readonly rule?: string;
+        /** What the reason does not say, in words. */
+        readonly detail?: string;
       }
     | { readonly kind: 'advance' }
     | { readonly kind: 'complete' };
@@ -50,6 +52,8 @@ export interface JudgeInput {
     readonly stableSucceededAt?: number;
     readonly limit?: number;
     readonly windowMs?: number;
+    /** Opens it at once: why the snapshot of a candidate cannot be built, in words. */
+    readonly unbuildable?: string;
   };
   /** Needed when a scorer samples: see `advanceEvidence`. */
   readonly isSampled?: UnitSampler;

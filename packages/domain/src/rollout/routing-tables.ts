@@ -12,6 +12,7 @@ export type TallyKind =
   | 'explicit'
   | 'frozen'
   | 'paused'
+  | 'unbuildable'
   | 'routed'
   | `arm:${number}`;
 

@@ -73,8 +73,8 @@ export interface AgentDecision {
   /** Position of the unit, and its hash: see `unitHash`. Only where a routing key was found. */
   readonly position?: number;
   readonly unit?: string;
-  /** Why `stable`; `migrated` by the run policy of a rollback. */
-  readonly because?: 'unrouted' | 'ineligible' | 'paused' | 'migrated';
+  /** Why `stable`; `unbuildable`: the snapshot of its arm cannot be built; `migrated` by the run policy of a rollback. */
+  readonly because?: 'unrouted' | 'ineligible' | 'paused' | 'unbuildable' | 'migrated';
   /** The memory scope that stands for the agent's own in this run: its arm's copy (`forkScope`). Absent: its own. */
   readonly memory?: string;
 }

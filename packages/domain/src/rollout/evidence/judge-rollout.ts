@@ -50,6 +50,8 @@ const alarmsOf = (input: JudgeInput, summary: EvidenceSummary): readonly Action[
     if (scorer !== undefined) alarms.push({ kind, reason: 'scorer_outage', rule: `score:${scorer.id}` });
   }
   const { consecutiveFailures, stableSucceededAt, limit = breakerFailures, windowMs = breakerWindowMs } = breaker;
+  if (breaker.unbuildable !== undefined)
+    alarms.push({ kind: 'pause', reason: 'circuit_breaker', detail: breaker.unbuildable });
   const stableWorks = stableSucceededAt !== undefined && now - stableSucceededAt <= windowMs;
   if (consecutiveFailures >= limit && stableWorks) alarms.push({ kind: 'pause', reason: 'circuit_breaker' });
   for (const test of summary.tests) {
