@@ -42,7 +42,7 @@ export class WebhookReceiver {
   /** The signature that a webhook should have, by the standard and not by our code. */
   signatureOf({ headers, body }: ReceivedWebhook): string {
     const key = Buffer.from(this.secret.slice('whsec_'.length), 'base64');
-    const text = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
+    const text = [headers['webhook-id'], headers['webhook-timestamp'], body].join('.');
     return `v1,${createHmac('sha256', key).update(text).digest('base64')}`;
   }
 
