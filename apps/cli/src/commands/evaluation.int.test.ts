@@ -29,7 +29,11 @@ test('a replay is waited for, and fails unless it passed', async () => {
     explanation: rolloutInfo().explanation,
   });
   const pairs = ['done', 'failed'].map((state) => ({
-    ...{ runId: run, step: 'a', state, values: {}, divergedCalls: 1 },
+    runId: run,
+    step: 'a',
+    state,
+    values: {},
+    divergedCalls: 1,
     ...(state === 'failed' ? { reason: 'its record is gone' } : {}),
   }));
   const api = await serve({
