@@ -18,7 +18,8 @@ const settleRest = async (engine: Engine, record: RolloutRecord): Promise<boolea
  * end: `held` until then. Throws `unavailable`.
  */
 export const afterEnd = async (engine: Engine, record: RolloutRecord): Promise<Looked> => {
-  await settleRolloutMemory(engine, record);
+  // Once: what comes later into a copy is nobody's.
+  if (record.policyPending === true) await settleRolloutMemory(engine, record);
   const isPending = await settleRest(engine, record);
   if (record.policyPending !== true) return { outcome: isPending ? 'held' : 'idle' };
   if (!(await applyRunPolicy(engine, record))) return { outcome: 'idle' };

@@ -1,5 +1,5 @@
 import type { RolloutId, RolloutRecord, TenantId } from '@skein/domain';
-import { isLive } from '@skein/domain';
+import { isLive, isTerminalRollout } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { tendReplays } from '../evaluation/replay.ts';
@@ -13,10 +13,17 @@ import { watchKey } from './watch-key.ts';
  * Any coordinator may evaluate, and all of them do: what they know is in the store, what they do is a compare-and-set on the rollout's revision,
  * so that exactly one action results.
  *  V1 every rollout that the store says is to be tended gets a look: at once after the start, then every `tickMs`, and when it is woken
- *  V2 one look of one rollout at a time; what wakes it meanwhile makes another look
+ *  V2 one look of one rollout at a time; what wakes it meanwhile makes another look, and what wakes it while it rests is found by the next tick
  *  V3 nothing in here is needed to detect or to act: a process that dies on any line is replaced by the next look of another
  *  V4 a look that fails costs only itself; an action that could not be written is tried again, later each time, and said aloud
  */
+
+/** Rollouts of each tenant, newest first, that are looked at after a start also when they have ended. */
+const newestEnds = 100;
+
+/** After a look that took long its rollout rests so many times as long, at most so long (ms): many units that wait cost a share of a core. */
+const restShare = 4;
+const longestRestMs = 5_000;
 
 /** Looks that run at once. */
 const width = 8;
@@ -33,6 +40,8 @@ interface Tended {
   notBefore: number;
   /** End of the last whole look (monotonic ms). */
   lookedAt: number;
+  /** Not looked at before this instant (monotonic ms). */
+  restsUntil: number;
 }
 
 /** First wait after an action that failed, and the longest (ms). */
@@ -68,6 +77,7 @@ export class Evaluator {
       tended.again = true;
       return;
     }
+    if (this.#engine.deps.clock.monotonicMs() < tended.restsUntil) return;
     tended.busy = true;
     this.#waiting.push(tended);
     this.#pump();
@@ -99,7 +109,17 @@ export class Evaluator {
     let tended = rollouts.get(id);
     if (tended === undefined) {
       const lookedAt = this.#engine.deps.clock.monotonicMs();
-      tended = { tenant, id, busy: false, again: false, lost: false, failures: 0, notBefore: 0, lookedAt };
+      tended = {
+        tenant,
+        id,
+        busy: false,
+        again: false,
+        lost: false,
+        failures: 0,
+        notBefore: 0,
+        lookedAt,
+        restsUntil: 0,
+      };
       rollouts.set(id, tended);
     }
     return tended;
@@ -119,6 +139,22 @@ export class Evaluator {
       .finally(() => {
         this.#listing = false;
       });
+  }
+
+  /** No list names what has ended: the newest ends are looked at once after a start, for units whose run was not over. */
+  #adopt(): void {
+    this.#adopted = true;
+    const { rollouts, log } = this.#engine.deps;
+    const read = async (): Promise<void> => {
+      for (const tenant of await rollouts.eventTenants()) {
+        const { rollouts: newest } = await rollouts.list(tenant, undefined, 0, newestEnds);
+        for (const { id, status } of newest) if (isTerminalRollout(status)) this.wake(tenant, id);
+      }
+    };
+    void read().catch((thrown: unknown) => {
+      this.#adopted = false;
+      log.warn('ended rollouts could not be read', { error: thrown });
+    });
   }
 
   async #list(): Promise<void> {
@@ -152,9 +188,12 @@ export class Evaluator {
       const tended = this.#waiting.shift();
       if (tended === undefined) return;
       this.#looks += 1;
+      const beganAt = this.#engine.deps.clock.monotonicMs();
       void this.#look(tended).finally(() => {
         this.#looks -= 1;
         tended.busy = false;
+        const now = this.#engine.deps.clock.monotonicMs();
+        tended.restsUntil = now + Math.min(longestRestMs, restShare * (now - beganAt));
         if (tended.again && this.#running) {
           tended.again = false;
           this.wake(tended.tenant, tended.id);
