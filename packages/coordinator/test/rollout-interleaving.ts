@@ -115,13 +115,23 @@ export const interleave = async (seed: number, steps = 10): Promise<Interleaving
         by(),
       ),
     patch: async () =>
-      scene.rollouts.patch(defaultTenant, 'scout', { revision: await revision(), weight: random.integer(10) / 10 }, by()),
+      scene.rollouts.patch(
+        defaultTenant,
+        'scout',
+        { revision: await revision(), weight: random.integer(10) / 10 },
+        by(),
+      ),
     rules: async () =>
       scene.rollouts.patch(defaultTenant, 'scout', { revision: await revision(), rules: [{ metric: 'error' }] }, by()),
     pause: () => scene.rollouts.pause(defaultTenant, 'scout', {}, by()),
     resume: () => scene.rollouts.resume(defaultTenant, 'scout', {}, by()),
     promote: async () =>
-      scene.rollouts.promote(defaultTenant, 'scout', { revision: await revision(), force: true, reason: 'chance' }, by()),
+      scene.rollouts.promote(
+        defaultTenant,
+        'scout',
+        { revision: await revision(), force: true, reason: 'chance' },
+        by(),
+      ),
     rollback: () => scene.rollouts.rollback(defaultTenant, 'scout', {}, by()),
     cancel: () => scene.rollouts.cancel(defaultTenant, 'scout', {}, by()),
     activate: () =>

@@ -108,9 +108,9 @@ export { defaultTenant, isName, itemPath, namePattern, parseStepPath } from './i
 export { canonicalBytes, canonicalJson, maxCanonicalDepth } from './json/canonical-json.ts';
 export type { JsonObject, JsonSchema, JsonValue } from './json/json-value.ts';
 export type { FoldableProposal, FoldedMemory, FoldOutcome } from './memory/fold-memory.ts';
+export { cleanMemoryText, foldMemory } from './memory/fold-memory.ts';
 export type { ForkScope } from './memory/fork-scope.ts';
 export { forkScope, parseForkScope } from './memory/fork-scope.ts';
-export { cleanMemoryText, foldMemory } from './memory/fold-memory.ts';
 export type {
   MemoryOperation,
   MemoryPolicy,
