@@ -21,9 +21,13 @@ import { watchKey } from './watch-key.ts';
 /** Rollouts of each tenant, newest first, that are looked at after a start also when they have ended. */
 const newestEnds = 100;
 
-/** After a look that took long its rollout rests so many times as long, at most so long (ms): many units that wait cost a share of a core. */
-const restShare = 4;
+/** After a look that took this long (ms) its rollout rests twice as long, or `longestRestMs`: units that wait by the ten thousand cost a share of a core. */
+const longLookMs = 250;
+const restShare = 2;
 const longestRestMs = 5_000;
+
+/** Rollouts of each tenant, newest first, that are looked at after a start also when they have ended. */
+const newestEnds = 100;
 
 /** Looks that run at once. */
 const width = 8;
@@ -157,6 +161,23 @@ export class Evaluator {
     });
   }
 
+  /** A process may have died, or a write failed, between the end of a run and its measure: the newest ends are looked at once more. */
+  #adopt(): void {
+    const { rollouts, log } = this.#engine.deps;
+    this.#adopted = true;
+    const read = async (): Promise<void> => {
+      for (const tenant of await rollouts.eventTenants()) {
+        const { rollouts: newest } = await rollouts.list(tenant, undefined, 0, newestEnds);
+        for (const { id, status } of newest) if (isTerminalRollout(status)) this.wake(tenant, id);
+      }
+    };
+    void read().catch((thrown: unknown) => {
+      // The next tick reads them again.
+      this.#adopted = false;
+      log.warn('ended rollouts could not be read', { error: thrown });
+    });
+  }
+
   async #list(): Promise<void> {
     const records = await this.#engine.deps.rollouts.listTended();
     if (!this.#running) return;
@@ -193,7 +214,8 @@ export class Evaluator {
         this.#looks -= 1;
         tended.busy = false;
         const now = this.#engine.deps.clock.monotonicMs();
-        tended.restsUntil = now + Math.min(longestRestMs, restShare * (now - beganAt));
+        const took = now - beganAt;
+        if (took >= longLookMs) tended.restsUntil = now + Math.min(longestRestMs, restShare * took);
         if (tended.again && this.#running) {
           tended.again = false;
           this.wake(tended.tenant, tended.id);
