@@ -26,9 +26,6 @@ const longLookMs = 250;
 const restShare = 2;
 const longestRestMs = 5_000;
 
-/** Rollouts of each tenant, newest first, that are looked at after a start also when they have ended. */
-const newestEnds = 100;
-
 /** Looks that run at once. */
 const width = 8;
 
@@ -156,23 +153,6 @@ export class Evaluator {
       }
     };
     void read().catch((thrown: unknown) => {
-      this.#adopted = false;
-      log.warn('ended rollouts could not be read', { error: thrown });
-    });
-  }
-
-  /** A process may have died, or a write failed, between the end of a run and its measure: the newest ends are looked at once more. */
-  #adopt(): void {
-    const { rollouts, log } = this.#engine.deps;
-    this.#adopted = true;
-    const read = async (): Promise<void> => {
-      for (const tenant of await rollouts.eventTenants()) {
-        const { rollouts: newest } = await rollouts.list(tenant, undefined, 0, newestEnds);
-        for (const { id, status } of newest) if (isTerminalRollout(status)) this.wake(tenant, id);
-      }
-    };
-    void read().catch((thrown: unknown) => {
-      // The next tick reads them again.
       this.#adopted = false;
       log.warn('ended rollouts could not be read', { error: thrown });
     });
