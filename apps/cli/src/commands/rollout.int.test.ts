@@ -61,7 +61,7 @@ test('starts a canary as it was asked to, and prints the forecast and the senten
   expect(out.split('\n')).toEqual([
     'rol_1',
     '120 units per day use the agent',
-    'no plan: the weight is set by hand',
+    'no plan: weights stay until somebody changes them',
     '',
     ...sentences,
     '',

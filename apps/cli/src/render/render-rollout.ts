@@ -158,32 +158,41 @@ export const renderRollout = (colors: Colors, rollout: RolloutInfo, now: number,
   ].join('\n');
 };
 
-const forecastOfArms = (colors: Colors, { steps }: RolloutForecast): readonly string[] => [
+/** Units of an arm, unless nothing is known of the traffic. */
+const unitsText = (units: number, { unitsPerDay }: RolloutForecast): string =>
+  unitsPerDay > 0 ? figure(units) : 'unknown';
+
+const forecastOfArms = (colors: Colors, forecast: RolloutForecast): readonly string[] => [
   renderTable(
     colors,
     ['arm', 'weight', 'its units per day'],
-    steps.map((step) => [cell(step.label ?? ''), percentText(step.weight), figure(step.candidateUnitsPerDay)]),
+    forecast.steps.map((step) => [
+      cell(step.label ?? ''),
+      percentText(step.weight),
+      unitsText(step.candidateUnitsPerDay, forecast),
+    ]),
   ),
   'no plan: weights stay until somebody changes them',
 ];
 
-const forecastOfSteps = (colors: Colors, { steps, unitsPerDay }: RolloutForecast): string =>
+const forecastOfSteps = (colors: Colors, forecast: RolloutForecast): string =>
   renderTable(
     colors,
     ['step', 'weight', 'candidate units per day', 'days'],
-    steps.map((step, index) => [
+    forecast.steps.map((step, index) => [
       String(index + 1),
       percentText(step.weight),
-      figure(step.candidateUnitsPerDay),
+      unitsText(step.candidateUnitsPerDay, forecast),
       // Without days a step never ends, unless nothing is known of the traffic.
-      step.days === undefined ? (unitsPerDay > 0 ? 'never' : 'unknown') : figure(step.days),
+      step.days === undefined ? (forecast.unitsPerDay > 0 ? 'never' : 'unknown') : figure(step.days),
     ]),
     'no plan: weights stay until somebody changes them',
   );
 
 /** What recent traffic says of a plan. */
 export const renderForecast = (colors: Colors, forecast: RolloutForecast): readonly string[] => [
-  `${figure(forecast.unitsPerDay)} units per day use the agent`,
+  // Zero: nothing is known, as a warning says.
+  ...(forecast.unitsPerDay > 0 ? [`${figure(forecast.unitsPerDay)} units per day use the agent`] : []),
   ...(forecast.steps.some(({ label }) => label !== undefined)
     ? forecastOfArms(colors, forecast)
     : [forecastOfSteps(colors, forecast)]),
