@@ -80,8 +80,8 @@ export interface RolloutStore {
     { readonly status: 'updated' } | { readonly status: 'conflict' | 'stale'; readonly current?: RolloutRecord }
   >;
   find(tenant: TenantId, id: RolloutId): Promise<RolloutRecord | undefined>;
-  /** Active and paused ones of a tenant. */
-  listLive(tenant: TenantId): Promise<readonly RolloutRecord[]>;
+  /** Active and paused ones of a tenant, by id; with `agentId` that of one agent, which is one at most (I1). */
+  listLive(tenant: TenantId, agentId?: string): Promise<readonly RolloutRecord[]>;
   /** Of all tenants: live ones, drafts with a replay gate, and those with `policyPending`: what an evaluator tends. */
   listTended(): Promise<readonly RolloutRecord[]>;
   /** Newest first; `page` from 0; `perPage` 0: all of them. */

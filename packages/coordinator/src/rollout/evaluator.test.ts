@@ -114,6 +114,30 @@ describe('an evaluator', () => {
     expect(scene.calls.filter((name) => name === 'saveEvidence')).toHaveLength(saves);
   });
 
+  it('rests after a look that took long, so that many units which wait leave room for others', async () => {
+    const looks: number[] = [];
+    const state = { slow: false };
+    scene = await createRolloutScene({
+      onCall: async (name, _args, own) => {
+        if (name !== 'readTallies' || !state.slow) return own();
+        looks.push(scene.scene.clock.now());
+        await scene.scene.clock.sleep(2_000);
+        return own();
+      },
+    });
+    const { id } = await scene.start();
+    await scene.ticks(2);
+    state.slow = true;
+    for (let second = 0; second < 30; second += 1) await scene.ticks(1);
+    // Each takes 2 s and rests 4.
+    expect(looks.length).toBeGreaterThanOrEqual(4);
+    expect(looks.length).toBeLessThanOrEqual(6);
+    state.slow = false;
+    await scene.deal(id, worse);
+    await scene.ticks(8);
+    expect((await scene.view(id)).status).toBe('rolled_back');
+  });
+
   it('pauses a rollout that is undecided at its horizon', async () => {
     scene = await createRolloutScene();
     const { id } = await scene.start({ candidateVersionId: scene.versions.good, horizonMs: 3_600_000 });

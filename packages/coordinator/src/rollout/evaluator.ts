@@ -13,7 +13,7 @@ import { watchKey } from './watch-key.ts';
  * Any coordinator may evaluate, and all of them do: what they know is in the store, what they do is a compare-and-set on the rollout's revision,
  * so that exactly one action results.
  *  V1 every rollout that the store says is to be tended gets a look: at once after the start, then every `tickMs`, and when it is woken
- *  V2 one look of one rollout at a time; what wakes it meanwhile makes another look, and what wakes it while it rests is found by the next tick
+ *  V2 one look of one rollout at a time; what wakes it meanwhile makes another look after it, or after its rest
  *  V3 nothing in here is needed to detect or to act: a process that dies on any line is replaced by the next look of another
  *  V4 a look that fails costs only itself; an action that could not be written is tried again, later each time, and said aloud
  */
@@ -78,7 +78,14 @@ export class Evaluator {
       tended.again = true;
       return;
     }
-    if (this.#engine.deps.clock.monotonicMs() < tended.restsUntil) return;
+    const { clock } = this.#engine.deps;
+    const restMs = tended.restsUntil - clock.monotonicMs();
+    if (restMs > 0) {
+      if (!tended.again) clock.after(restMs, () => this.wake(tenant, id));
+      tended.again = true;
+      return;
+    }
+    tended.again = false;
     tended.busy = true;
     this.#waiting.push(tended);
     this.#pump();

@@ -13,7 +13,7 @@ export const requireAgent = (engine: Engine, tenant: TenantId, agentId: string):
 
 /** The active or paused rollout of an agent. */
 export const liveOf = async (engine: Engine, tenant: TenantId, agentId: string): Promise<RolloutRecord | undefined> =>
-  (await engine.deps.rollouts.listLive(tenant)).find((record) => record.agentId === agentId);
+  (await engine.deps.rollouts.listLive(tenant, agentId))[0];
 
 /** The newest rollout of an agent that is a draft. */
 export const draftOf = async (

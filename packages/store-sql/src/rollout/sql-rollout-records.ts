@@ -31,8 +31,15 @@ export const createRolloutRecords = (context: RolloutContext): Records => {
       const row = await records().where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst();
       return row === undefined ? undefined : recordOf(row);
     },
-    listLive: async (tenant) =>
-      (await records().where('tenant', '=', tenant).where(live).orderBy('id').execute()).map(recordOf),
+    listLive: async (tenant, agentId) => {
+      const rows = await records()
+        .where('tenant', '=', tenant)
+        .$if(agentId !== undefined, (query) => query.where('agent_id', '=', agentId ?? ''))
+        .where(live)
+        .orderBy('id')
+        .execute();
+      return rows.map(recordOf);
+    },
     listTended: async () =>
       (await records().where(sql<boolean>`tended = 1`).orderBy('tenant').orderBy('id').execute()).map(recordOf),
     list: async (tenant, agentId, page, perPage) => {

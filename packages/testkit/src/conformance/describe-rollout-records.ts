@@ -122,6 +122,8 @@ export const describeRolloutRecords = (name: string, make: MakeHarness): void =>
       expect(await insert(other)).toEqual({ status: 'inserted' });
       expect((await stores.rollouts.listLive('default')).map(({ id }) => id)).toEqual(['rol_1', 'rol_2']);
       expect(await stores.rollouts.listLive('acme')).toEqual([other]);
+      expect((await stores.rollouts.listLive('default', 'writer')).map(({ id }) => id)).toEqual(['rol_2']);
+      expect(await stores.rollouts.listLive('acme', 'writer')).toEqual([]);
     });
 
     test('drafts do not count as live; of two drafts one is activated, and the other is told of it', async () => {

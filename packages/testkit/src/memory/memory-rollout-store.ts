@@ -121,8 +121,11 @@ export class MemoryRolloutStore implements RolloutStore {
     return structuredClone(this.#records.get(keyOf(tenant, id)));
   }
 
-  async listLive(tenant: TenantId): Promise<readonly RolloutRecord[]> {
-    return this.#select((record) => record.tenant === tenant && isLive(record.status)).toSorted(byId);
+  async listLive(tenant: TenantId, agentId?: string): Promise<readonly RolloutRecord[]> {
+    return this.#select(
+      (record) =>
+        record.tenant === tenant && isLive(record.status) && (agentId === undefined || record.agentId === agentId),
+    ).toSorted(byId);
   }
 
   async listTended(): Promise<readonly RolloutRecord[]> {
