@@ -18,10 +18,10 @@ const settleRest = async (engine: Engine, record: RolloutRecord): Promise<boolea
  * end: `held` until then. Throws `unavailable`.
  */
 export const afterEnd = async (engine: Engine, record: RolloutRecord): Promise<Looked> => {
-  // Once: what comes later into a copy is nobody's.
-  if (record.policyPending === true) await settleRolloutMemory(engine, record);
   const isPending = await settleRest(engine, record);
   if (record.policyPending !== true) return { outcome: isPending ? 'held' : 'idle' };
+  // First the runs: a memory that cannot be settled keeps none on a version that was taken back.
   if (!(await applyRunPolicy(engine, record))) return { outcome: 'idle' };
+  await settleRolloutMemory(engine, record);
   return actOn(engine, record, { type: 'policy_done' });
 };

@@ -5,6 +5,7 @@ import { findAgentVersion } from '../project/agent-versions.ts';
 import { changeOf } from './change-of.ts';
 import type { ChangeOptions } from './change-rollout.ts';
 import { actorOf, changeCurrent, verdictNow } from './change-rollout.ts';
+import { checkBuildable } from './check-buildable.ts';
 import { requireAgent } from './find-rollout.ts';
 import type { By } from './rollout-requests.ts';
 import type { RolloutView } from './rollout-views.ts';
@@ -62,6 +63,10 @@ export const promoteRollout = async (
         reason: 'evidence_not_trusted',
         because: distrust,
       });
+    const [stable, winner] = [record.arms[0], record.arms[arm]];
+    // Nobody could run what is active then.
+    if (force !== true && arm !== 0 && stable !== undefined && winner !== undefined)
+      await checkBuildable(engine, { ...record, arms: [stable, winner] });
     const evidence = verdict?.summary;
     return changeOf(record, { type: 'promote', arm, ...(evidence === undefined ? {} : { evidence }) }, actor, now);
   });

@@ -95,6 +95,17 @@ describe('a candidate whose snapshot cannot be built', () => {
     expect((await world.view(id)).status).toBe('active');
   });
 
+  it('is not promoted unless forced: nobody could run what is active then', async () => {
+    world = await createRolloutScene();
+    const { id } = await world.start();
+    await onPart('v1', gone);
+    const promote = (force?: { readonly force: true; readonly reason: string }) =>
+      world.rollouts.promote(defaultTenant, 'scout', { revision: 1, ...force }, ann);
+    expect(await codeOf(promote())).toBe('unprocessable');
+    expect((await world.view(id)).status).toBe('active');
+    expect((await promote({ force: true, reason: 'it is mended soon' })).status).toBe('completed');
+  });
+
   it('is refused at the start, whoever forces it, and one that a store cannot read now is not', async () => {
     world = await createRolloutScene();
     const mend = await onPart('v1', gone);
