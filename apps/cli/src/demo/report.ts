@@ -62,6 +62,10 @@ export const reportAsText = (colors: Colors, report: DemoReport): string => {
     colors.bold('The careful version'),
     ...told(good),
     `${good.driven.runs} runs; steps: ${good.steps.join(', ')}.`,
+    ...(bad.rollout.status === 'rolled_back' ? [] : [colors.red('The hasty version was not rolled back.')]),
+    ...(good.rollout.status === 'completed'
+      ? []
+      : [colors.red('The careful version was not promoted in the time that a demo has.')]),
     '',
     colors.dim(
       `${seconds} s in all. Steps of seconds and a margin of 40 points are for a demo; see docs/rollouts.md for those of real traffic.`,

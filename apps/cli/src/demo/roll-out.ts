@@ -9,8 +9,9 @@ import { type Driven, driveRuns } from './drive-runs.ts';
 const agentId = 'sorter';
 const dag = 'sort-ticket';
 
-/** Most runs that one rollout is given. */
-const maxRuns = 2_500;
+/** Most runs, and the longest time in ms, that one rollout is given. */
+const maxRuns = 5_000;
+const maxMs = 120_000;
 
 /** A version that is rolled out, and how. */
 export interface RollOut {
@@ -52,6 +53,7 @@ export const rollOut = async (
 ): Promise<RolledOut> => {
   const candidateVersionId = await publishCandidate(client, project, version);
   const started = await client.rollouts.start(agentId, { ...plan, type: 'canary', candidateVersionId });
+  const until = Date.now() + maxMs;
   let current: RolloutInfo = started;
   const steps = [started.weight ?? ''];
   const ended = new AbortController();
@@ -69,7 +71,8 @@ export const rollOut = async (
       dag,
       customer: (index) => `${version}-customer-${index}`,
       limit: maxRuns,
-      enough: () => isOver(current),
+      enough: () => isOver(current) || Date.now() > until,
+      counted: () => current.evidence?.units.reduce((sum, units) => sum + units, 0) ?? 0,
       signal: cli.signal,
     });
     ended.abort();
