@@ -10,7 +10,7 @@ import type { Load } from './load.ts';
 const settleMs = 60_000;
 
 /** Candidate units of a total failure after which the rollout must have been taken back: its block test needs at most so many. */
-const decisiveUnits = 60;
+const decisiveUnits = 40;
 
 interface Started {
   readonly agentId: string;
@@ -38,9 +38,10 @@ export class ChaosRollouts {
   static async start(stack: Stack, project: string): Promise<ChaosRollouts> {
     const { client } = stack;
     const started: Started[] = [];
-    for (const [agentId, keywords] of [
-      [rolledOut.good, words.wide],
-      [rolledOut.bad, words.blind],
+    // Few runs come through the trouble: a bold alpha lets about ten blocks decide.
+    for (const [agentId, keywords, alpha] of [
+      [rolledOut.good, words.wide, 0.01],
+      [rolledOut.bad, words.blind, 0.2],
     ] as const) {
       const candidate = await publishVersion(client, project, agentId, keywords);
       const { id, stableVersionId } = await client.rollouts.start(agentId, {
@@ -49,6 +50,7 @@ export class ChaosRollouts {
         weight: 0.5,
         steps: [],
         rules: [{ metric: 'score:right' }],
+        alpha,
         onNoData: 'ignore',
         force: true,
         reason: 'chaos',
