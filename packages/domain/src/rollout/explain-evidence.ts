@@ -94,7 +94,7 @@ const unitsText = (record: RolloutRecord, evidence: EvidenceSummary | undefined)
 };
 
 const srmText = (record: RolloutRecord, evidence: EvidenceSummary | undefined): string => {
-  const first = 'Units did not come in the shares that the weights say.';
+  const first = 'Units, or those whose runs came to an end, did not come in the shares that the weights say.';
   if (evidence === undefined) return first;
   const { lnB, threshold } = evidence.srm;
   return `${first}${unitsText(record, evidence)} ln B = ${numberText(lnB)} reached ${numberText(threshold)}.`;

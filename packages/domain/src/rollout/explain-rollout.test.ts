@@ -100,7 +100,7 @@ describe('the explanation of an event', () => {
       explain(half, { type: 'pause', reason, evidence: breached }, { actor: 'ada', reason: 'I saw it', force: true })
         .because;
     expect(because('srm_alarm')).toBe(
-      'Units did not come in the shares that the weights say. Units counted: 540 of stable, 27 of candidate. ln B = 1.25 reached 6.908.',
+      'Units, or those whose runs came to an end, did not come in the shares that the weights say. Units counted: 540 of stable, 27 of candidate. ln B = 1.25 reached 6.908.',
     );
     expect(because('requested')).toBe('ada asked for it. Reason given: I saw it. Checks were overridden.');
     expect(because('no_data')).toContain('27 of candidate');

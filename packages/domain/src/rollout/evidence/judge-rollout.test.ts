@@ -8,7 +8,10 @@ import type { RolloutRecord, RolloutUnit } from '../rollout-record.ts';
 import { advanceEvidence, createEvidence } from './advance-evidence.ts';
 import { judgeRollout } from './judge-rollout.ts';
 import { lnGamma } from './ln-gamma.ts';
+import { mergeEvidence } from './merge-evidence.ts';
+import { addToResults, createResults, resultsOf } from './results.ts';
 import { holm, srmThreshold } from './sample-ratio.ts';
+import { summarizeEvidence } from './summarize-evidence.ts';
 
 const minute = 60_000;
 
@@ -327,6 +330,33 @@ test('[g12.12] units in the shares of the weights of each epoch raise no alarm; 
   const right = judgeRollout(inputOf(record, drawn([0.05, 0.5]))).summary.srm;
   expect(right).toMatchObject({ alarm: false, threshold: srmThreshold });
   expect(judgeRollout(inputOf(record, drawn([0.05, 0.42]))).summary.srm.alarm).toBe(true);
+});
+
+test('[g12.12] runs of one arm that are cancelled raise the alarm of the sample ratio, whatever their values would have been; cancelled alike they do not', () => {
+  const record = byHand({ weight: 0.5 });
+  const cancelled = Object.fromEntries(Object.keys(outcome(false)).map((metric) => [metric, null]));
+  const draw = createDraw(5);
+  const dealt = (shares: readonly number[]) =>
+    Array.from({ length: 2_000 }, (_, i) => {
+      const arm = draw() < 0.5 ? 1 : 0;
+      const isCancelled = draw() < (shares[arm] as number);
+      return unitOf({ seq: i + 1, arm, values: isCancelled ? cancelled : outcome(false) });
+    });
+  const alike = dealt([0.2, 0.2]);
+  expect(judgeRollout(inputOf(record, alike)).summary.srm.alarm).toBe(false);
+  const picked = dealt([0, 0.25]);
+  const { action, summary } = judgeRollout(inputOf(record, picked));
+  expect(summary.srm.alarm).toBe(true);
+  expect(action).toEqual({ kind: 'pause', reason: 'srm_alarm' });
+  expect(resultsOf(record, addToResults(createResults(record), picked)).srm.lnB).toBeCloseTo(summary.srm.lnB, 9);
+  // Nobody who was counted is missing here: the shares of units alone say nothing.
+  const measured = picked.map((unit) => ({ ...unit, values: outcome(false) }));
+  expect(judgeRollout(inputOf(record, measured)).summary.srm.alarm).toBe(false);
+  // Halves merge to what the whole says.
+  const [first, second] = [picked.slice(0, 900), picked.slice(900)].map((units) =>
+    advanceEvidence(record, createEvidence(record), units),
+  );
+  expect(summarizeEvidence(record, mergeEvidence(first!, second!), 0, start).srm.lnB).toBeCloseTo(summary.srm.lnB, 9);
 });
 
 test('ln of the gamma function and Holm are those of the tables', () => {

@@ -50,9 +50,15 @@ const addCounts = (a: { readonly [key: string]: number }, b: { readonly [key: st
   );
 
 const mergeCores = (a: CoreStream, b: CoreStream): CoreStream => {
-  const counts: CoreStream['counts'] = {};
-  for (const epoch of new Set([...Object.keys(a.counts), ...Object.keys(b.counts)])) {
-    counts[epoch] = a.silent.map((_, arm) => (a.counts[epoch]?.[arm] ?? 0) + (b.counts[epoch]?.[arm] ?? 0));
-  }
-  return { seq: Math.max(a.seq, b.seq), counts, silent: a.seq >= b.seq ? a.silent : b.silent };
+  const added = (one: CoreStream['counts'] = {}, other: CoreStream['counts'] = {}): CoreStream['counts'] =>
+    Object.fromEntries(
+      [...new Set([...Object.keys(one), ...Object.keys(other)])].map((epoch) => [
+        epoch,
+        a.silent.map((_, arm) => (one[epoch]?.[arm] ?? 0) + (other[epoch]?.[arm] ?? 0)),
+      ]),
+    );
+  const unmeasured =
+    a.unmeasured === undefined && b.unmeasured === undefined ? {} : { unmeasured: added(a.unmeasured, b.unmeasured) };
+  const counts = added(a.counts, b.counts);
+  return { seq: Math.max(a.seq, b.seq), counts, ...unmeasured, silent: a.seq >= b.seq ? a.silent : b.silent };
 };

@@ -6,7 +6,7 @@ import type { MetricNumbers, ResultNumbers } from './evidence-types.ts';
 import { benjaminiHochberg } from './false-discovery.ts';
 import { addMoment, createMoments, type Moments, varianceOf } from './moments.ts';
 import { addQuantile, createQuantileSketch, type QuantileSketch, quantilesOf } from './quantile-sketch.ts';
-import { chiSquareOf, lnSampleRatio, srmThreshold } from './sample-ratio.ts';
+import { chiSquareOf, lnSampleRatios, srmThreshold } from './sample-ratio.ts';
 import { streamKey, streamsOf } from './streams.ts';
 
 interface MetricState {
@@ -19,6 +19,7 @@ interface MetricState {
 export interface ResultsState {
   readonly arms: readonly { units: number; readonly metrics: Map<string, MetricState> }[];
   readonly counts: { [epoch: string]: number[] };
+  readonly unmeasured: { [epoch: string]: number[] };
 }
 
 /** Numbers before the first unit: of every metric that a rule or a scorer names, and of whatever else units bring. */
@@ -33,6 +34,7 @@ export const createResults = (record: RolloutRecord): ResultsState => {
       metrics: new Map([...metrics].map((metric) => [metric, createMetric()])),
     })),
     counts: {},
+    unmeasured: {},
   };
 };
 
@@ -48,6 +50,10 @@ export const addToResults = (results: ResultsState, units: readonly RolloutUnit[
     arm.units += 1;
     const counts = (results.counts[unit.epoch] ??= results.arms.map(() => 0));
     counts[unit.arm] = (counts[unit.arm] ?? 0) + 1;
+    if (unit.values['run_failed'] === null) {
+      const unmeasured = (results.unmeasured[unit.epoch] ??= results.arms.map(() => 0));
+      unmeasured[unit.arm] = (unmeasured[unit.arm] ?? 0) + 1;
+    }
     for (const [metric, value] of values) {
       let state = arm.metrics.get(metric);
       if (state === undefined) arm.metrics.set(metric, (state = createMetric()));
@@ -64,7 +70,7 @@ export const addToResults = (results: ResultsState, units: readonly RolloutUnit[
 
 /** The numbers of what was added, also after the end. `evidence` gives the e-values of the metrics that have a regression rule. */
 export const resultsOf = (record: RolloutRecord, results: ResultsState, evidence?: Evidence): ResultNumbers => {
-  const lnB = lnSampleRatio(record, results.counts);
+  const lnB = lnSampleRatios(record, results.counts, results.unmeasured);
   const adjusted = adjustedOf(record, evidence);
   const stable = results.arms[0]?.metrics;
   let missing = 0;

@@ -38,6 +38,10 @@ export const runCore = (record: RolloutRecord, { core }: Streams, units: readonl
     if (unit.state === 'void') continue;
     const counts = (core.counts[unit.epoch] ??= core.silent.map(() => 0));
     counts[unit.arm] = (counts[unit.arm] ?? 0) + 1;
+    if (isSilent(unit)) {
+      const unmeasured = ((core.unmeasured ??= {})[unit.epoch] ??= core.silent.map(() => 0));
+      unmeasured[unit.arm] = (unmeasured[unit.arm] ?? 0) + 1;
+    }
     const streak = core.silent[unit.arm];
     if (streak !== undefined && unit.values['run_failed'] !== undefined) extend(streak, unit, isSilent(unit));
   }

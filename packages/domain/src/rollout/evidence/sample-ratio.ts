@@ -41,6 +41,28 @@ export const lnSampleRatio = (record: Pick<RolloutRecord, 'arms' | 'epochs'>, co
   return lnB;
 };
 
+/**
+ * The test over all units and over those of which something was measured, in one number: the mean of the two Bayes factors, a martingale too, so that
+ * the bound on false alarms holds for both together. It sees runs that are cancelled, or never end, more often in one arm, whose values are missing in
+ * every metric. `unmeasured`: units of `counts` of which nothing is known.
+ */
+export const lnSampleRatios = (
+  record: Pick<RolloutRecord, 'arms' | 'epochs'>,
+  counts: EpochCounts,
+  unmeasured: EpochCounts,
+): number => {
+  const all = lnSampleRatio(record, counts);
+  if (Object.keys(unmeasured).length === 0) return all;
+  const measured = Object.fromEntries(
+    Object.entries(counts).map(([epoch, units]) => [
+      epoch,
+      units.map((count, arm) => count - (unmeasured[epoch]?.[arm] ?? 0)),
+    ]),
+  );
+  const rest = lnSampleRatio(record, measured);
+  return Math.max(all, rest) + Math.log1p(Math.exp(-Math.abs(all - rest))) - Math.LN2;
+};
+
 /** The same for people: expected units, chi-square over all epochs, and the least p of an epoch, adjusted by Holm. Not valid when peeked at. */
 export const chiSquareOf = (
   record: RolloutRecord,

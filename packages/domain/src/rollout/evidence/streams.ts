@@ -37,6 +37,8 @@ export interface CoreStream {
   seq: number;
   /** Those that are not void, by epoch and arm. */
   readonly counts: { [epoch: string]: number[] };
+  /** Those of them of which nothing was measured: their run was cancelled by a person, or did not end in time. */
+  unmeasured?: { [epoch: string]: number[] };
   /** By arm: units in a row of which nothing was measured. */
   readonly silent: Streak[];
 }
@@ -65,6 +67,13 @@ export const copyStreams = (streams: Streams): Streams => ({
     seq: streams.core.seq,
     counts: Object.fromEntries(Object.entries(streams.core.counts).map(([epoch, units]) => [epoch, [...units]])),
     silent: streams.core.silent.map((streak) => ({ ...streak })),
+    ...(streams.core.unmeasured === undefined
+      ? {}
+      : {
+          unmeasured: Object.fromEntries(
+            Object.entries(streams.core.unmeasured).map(([epoch, units]) => [epoch, [...units]]),
+          ),
+        }),
   },
   rules: Object.fromEntries(Object.entries(streams.rules).map(([key, stream]) => [key, copyRuleStream(stream)])),
   scorers: Object.fromEntries(Object.entries(streams.scorers).map(([id, stream]) => [id, { ...stream }])),

@@ -4,7 +4,7 @@ import type { BlockTests } from './block-tests.ts';
 import { type EProcess, eOf, lnEOf } from './e-process.ts';
 import { harmUpperOf } from './harm-bound.ts';
 import { lnHarmAlphaOf } from './run-streams.ts';
-import { lnSampleRatio, srmThreshold } from './sample-ratio.ts';
+import { lnSampleRatios, srmThreshold } from './sample-ratio.ts';
 import { type FloorStream, type Streams, streamKey, streamsOf } from './streams.ts';
 
 /** 1/alpha_r of a rule: alpha is split by weight over the rules of every candidate arm (Bonferroni), valid however they depend on each other. */
@@ -25,7 +25,7 @@ export const summarizeEvidence = (
   now: number,
 ): EvidenceSummary => {
   const streams = streamsOf(evidence);
-  const lnB = lnSampleRatio(record, streams.core.counts);
+  const lnB = lnSampleRatios(record, streams.core.counts, streams.core.unmeasured ?? {});
   const tests: TestSummary[] = [];
   for (const rule of record.rules) {
     for (let arm = 1; arm < record.arms.length; arm += 1) tests.push(testOf(record, streams, rule, arm));
