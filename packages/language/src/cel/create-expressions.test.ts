@@ -85,4 +85,25 @@ describe('an expression', () => {
     );
     expect(valueOf('outputs.l.exists(a, a > 2998)', long)).toBe(true);
   });
+
+  test('refuses, over large values, what would take long: many nodes in a loop, and texts that are read again and again', () => {
+    const l = Array.from({ length: 150_000 }, (_, index) => index);
+    const s = 'a'.repeat(4_000_000);
+    const many = Array.from({ length: 110 }, () => 'x').join(' + ');
+    const slow: readonly (readonly [string, object])[] = [
+      [`outputs.l.exists(x, ${many} < 0)`, { l }],
+      [`outputs.l.exists(a, outputs.l.exists(b, ${many.replaceAll('x', 'a')} < 0))`, { l: l.slice(0, 600) }],
+      [`size(${many.replaceAll('x', 'outputs.s')}) > 0`, { s }],
+      ['outputs.l.exists(x, outputs.s.contains("b"))', { l: l.slice(0, 1_000), s }],
+    ];
+    for (const [text, outputs] of slow) {
+      expect(() => valueOf(text, outputs), text.slice(0, 60)).toThrow(
+        expect.objectContaining({ code: 'invalid_argument' }),
+      );
+    }
+    expect(valueOf('outputs.l.exists(x, x < 0)', { l })).toBe(false);
+    expect(valueOf('outputs.s.contains("b")', { s })).toBe(false);
+    expect(valueOf('outputs.t == "a" && outputs.l.all(x, x >= 0)', { l: l.slice(0, 1_000), s, t: 'a' })).toBe(true);
+    expect(valueOf('outputs.l.exists(a, outputs.l.exists(b, a + b < 0))', { l: l.slice(0, 500) })).toBe(false);
+  });
 });

@@ -1,13 +1,14 @@
 import { DomainError } from '@skein/domain';
 import type { Expression, Expressions } from '@skein/ports';
 import { celEnvironment } from './cel-environment.ts';
-import { countNodes, nestingOf } from './expression-bounds.ts';
+import { countNodes, longestText, nestingOf, stepsOf, workOf } from './expression-bounds.ts';
 import { findExpressionProblem } from './expression-problem.ts';
 import { placeWords } from './problem-words.ts';
 
-/** Nodes of the values that an expression may look at, and at most so many when it loops within a loop: so that it ends in well under a second. */
+/** Nodes of the values that an expression may look at, at most so many when it loops within a loop, and steps that it may take: so that it ends soon. */
 const maxNodes = 200_000;
 const maxNodesNested = 2_000;
+const maxSteps = 8_000_000;
 
 /** Compiled texts that are kept. */
 const maxCompiled = 1_000;
@@ -26,9 +27,13 @@ const compile = (text: string, variables: readonly string[], gives?: keyof typeo
   }
   const program = celEnvironment(variables).parse(text);
   const limit = nestingOf(program.ast) > 1 ? maxNodesNested : maxNodes;
+  const work = workOf(program.ast);
   return {
     evaluate: (values) => {
-      if (countNodes(values, limit) > limit) throw invalid(`the values have more than ${limit} nodes`, text);
+      const nodes = countNodes(values, limit);
+      if (nodes > limit) throw invalid(`the values have more than ${limit} nodes`, text);
+      if (stepsOf(work, nodes, longestText(values)) > maxSteps)
+        throw invalid(`over values of ${nodes} nodes it may take more than ${maxSteps} steps`, text);
       let result: unknown;
       try {
         result = program({ ...values });
