@@ -201,6 +201,14 @@ test.each([
   },
 );
 
+test.each(['arms', 'allocations'])('refuses %s without end before it looks for any version', async (field) => {
+  const { send, coordinator } = startApi();
+  const body = { type: 'ab_test', [field]: Array.from({ length: 65 }, () => ({ versionId: 'v1', weight: 0 })) };
+  const problem = await problemOf(await send('POST', '/api/agents/writer/rollout', { body }));
+  expect(problem).toMatchObject({ status: 400, body: { problems: [{ field }] } });
+  expect(coordinator.rollouts.calls).toEqual([]);
+});
+
 test('[defect 50] another live rollout is a conflict that carries it with its revision', async () => {
   const { send } = started();
   const problem = await problemOf(await send('POST', path, { body: canary }));

@@ -116,9 +116,13 @@ export const startRolloutBody = z
       .max(99)
       .optional()
       .openapi({ description: 'Compatible form of `weight`: a whole percent.' }),
-    arms: z.array(z.strictObject({ versionId: version, weight, label: id.optional() })).optional(),
+    arms: z
+      .array(z.strictObject({ versionId: version, weight, label: id.optional() }))
+      .max(64)
+      .optional(),
     allocations: z
       .array(z.strictObject({ versionId: version, weight: percent, label: id.optional() }))
+      .max(64)
       .optional()
       .openapi({
         description: 'Compatible form of `arms`: weights are whole percents that add up to 100.',
