@@ -12,6 +12,7 @@ import {
   startOf,
 } from '../../test/rollout-samples.ts';
 import { decideRollout, type RolloutCommand } from './decide-rollout.ts';
+import { explainRollout } from './explain-rollout.ts';
 import { type RolloutRecord, type RolloutStatus, totalParts } from './rollout-record.ts';
 import { routingSegments } from './segments.ts';
 import { parseWeight } from './weights.ts';
@@ -331,6 +332,30 @@ describe('a draft', () => {
       statusReason: 'replay_failed',
     });
     expect(() => after(draft, { type: 'replay', status: 'passed' })).toThrow(refused);
+  });
+
+  test('whose replay decided nothing is left to a person, who may start it by force', () => {
+    const { record, event } = decideRollout(gated, { type: 'replay', status: 'inconclusive' }, ada, start + 1);
+    expect(record).toMatchObject({ status: 'draft', replayGate: { status: 'inconclusive' }, epoch: gated.epoch });
+    expect(event).toMatchObject({ type: 'changed', reason: 'replay_inconclusive' });
+    expect(event.explanation.next).toContain('activate triage --force --reason');
+    expect(explainRollout(record, undefined, undefined, start).because).toContain('see the replay rep_1');
+    expect(() => after(record, { type: 'activate' })).toThrow(refused);
+    expect(() => after(record, { type: 'replay', status: 'passed' })).toThrow(refused);
+    expect(decideRollout(record, { type: 'activate' }, { ...ada, force: true }, start).record.status).toBe('active');
+  });
+
+  test('whose replay passed beside a live rollout is ready, and does not begin by itself', () => {
+    const { record, event } = decideRollout(gated, { type: 'replay', status: 'passed', held: true }, ada, start + 1);
+    expect(record).toMatchObject({ status: 'draft', replayGate: { status: 'passed', held: true } });
+    expect(event).toMatchObject({
+      type: 'changed',
+      reason: 'replay_passed',
+      explanation: { next: 'Ready: activate it by hand.', because: expect.stringContaining('was live then') },
+    });
+    const begun = decideRollout(record, { type: 'activate' }, ada, start + 2);
+    expect(begun.record.status).toBe('active');
+    expect(begun.event.explanation.because).not.toContain('was live then');
   });
 
   test('that a person wants to start waits for both', () => {

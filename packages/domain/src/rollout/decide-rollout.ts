@@ -60,8 +60,11 @@ export type RolloutCommand =
   | { readonly type: 'cancel'; readonly reason: RolloutReason }
   /** active, paused: a rule that only notifies. */
   | { readonly type: 'breached'; readonly rule: string; readonly evidence: EvidenceSummary }
-  /** draft with a replay gate: `passed` activates it (unless it waits for a person too), `failed` cancels it. */
-  | { readonly type: 'replay'; readonly status: 'passed' | 'failed' }
+  /**
+   * draft whose replay is over: `passed` activates it (unless it waits for a person too, or `held`: another rollout of the agent was live then),
+   * `failed` cancels it, `inconclusive` leaves it to a person.
+   */
+  | { readonly type: 'replay'; readonly status: 'passed' | 'failed' | 'inconclusive'; readonly held?: boolean }
   /** terminal: what the end left to do is done. The one write to a terminal record; it removes `policyPending` and nothing else. */
   | { readonly type: 'policy_done' };
 

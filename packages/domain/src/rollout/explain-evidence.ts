@@ -31,7 +31,9 @@ export const becauseOf = (
     case 'replay_failed':
       return 'The replay of recorded steps on the candidate did not pass.';
     case 'replay_passed':
-      return 'The replay of recorded steps on the candidate passed.';
+      return `The replay of recorded steps on the candidate passed.${heldText(record)}`;
+    case 'replay_inconclusive':
+      return `The replay of recorded steps on the candidate proved neither that it is good enough nor that it is worse: see the replay ${record.replayGate?.replayId ?? ''}.`;
     case 'gate_passed':
       return `The gate of the step passed.${unitsText(record, evidence)}${promotionText(evidence)}`;
     case 'superseded':
@@ -72,6 +74,11 @@ const labelOf = (record: RolloutRecord, arm: number): string => record.arms[arm]
 
 const requestText = (by: RolloutActor): string =>
   `${by.actor} asked for it.${wordsText(by)}${by.force === true ? ' Checks were overridden.' : ''}`;
+
+const heldText = ({ status, replayGate }: RolloutRecord): string =>
+  status === 'draft' && replayGate?.held === true
+    ? ' Another rollout of the agent was live then, so this one does not begin by itself.'
+    : '';
 
 const wordsText = (by: RolloutActor): string =>
   by.reason === undefined ? '' : ` Reason given: ${/[.!?]$/.test(by.reason) ? by.reason : `${by.reason}.`}`;

@@ -177,7 +177,7 @@ describe('the explanation of a rollout', () => {
       explainRollout(startOf(canary(input)), undefined, undefined, start).next;
     expect(next({ draft: true })).toBe('It begins when it is activated.');
     expect(next({ replayId: 'rep_1' })).toBe(
-      'When its replay has passed, it begins by itself; if it fails, the rollout is cancelled.',
+      'When its replay has passed, it begins by itself, unless another one is live then; if it fails, the rollout is cancelled.',
     );
   });
 

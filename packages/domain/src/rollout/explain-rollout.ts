@@ -50,10 +50,17 @@ export const explainRollout = (
     decided: statusText(record),
     because: isRunning
       ? evidenceText(record, known)
-      : becauseOf(record, record.statusReason, record.statusActor, known, test),
+      : becauseOf(record, gateReason(record) ?? record.statusReason, record.statusActor, known, test),
     next: isRunning ? (waitingText(record, waitingFor ?? [], now) ?? nextText(record)) : nextText(record),
     data: dataOf(record, record.statusReason, record.statusActor, known, test, undefined),
   };
+};
+
+/** What the replay said that a draft waited for. */
+const gateReason = ({ status, replayGate }: RolloutRecord): RolloutReason | undefined => {
+  if (status !== 'draft') return undefined;
+  if (replayGate?.status === 'passed') return 'replay_passed';
+  return replayGate?.status === 'inconclusive' ? 'replay_inconclusive' : undefined;
 };
 
 /** What a change of rules costs. */
@@ -117,9 +124,7 @@ const eventText = (
     case 'resumed':
       return `The ${nameOf(record)} goes on: ${sharesText(record)}.`;
     case 'changed':
-      return event.reason === 'replay_passed'
-        ? `The replay that the ${nameOf(record)} waited for has passed.`
-        : `The settings of the ${nameOf(record)} were changed.`;
+      return changedText(record, event.reason);
     case 'breached':
       return `${rule === undefined ? 'A rule' : `Rule "${rule}"`} of the ${nameOf(record)} breached.`;
     case 'policy_done':
@@ -129,6 +134,17 @@ const eventText = (
     case 'rolled_back':
     case 'cancelled':
       return statusText(record);
+  }
+};
+
+const changedText = (record: RolloutRecord, reason: RolloutReason): string => {
+  switch (reason) {
+    case 'replay_passed':
+      return `The replay that the ${nameOf(record)} waited for has passed.`;
+    case 'replay_inconclusive':
+      return `The replay that the ${nameOf(record)} waited for decided nothing: it stays a draft.`;
+    default:
+      return `The settings of the ${nameOf(record)} were changed.`;
   }
 };
 
@@ -147,11 +163,7 @@ const doneText = (record: RolloutRecord): string => {
 const nextText = (record: RolloutRecord): string => {
   switch (record.status) {
     case 'draft':
-      if (record.replayGate?.status === 'running') {
-        const then = record.replayGate.manual === true ? 'it can be activated' : 'it begins by itself';
-        return `When its replay has passed, ${then}; if it fails, the rollout is cancelled.`;
-      }
-      return 'It begins when it is activated.';
+      return draftText(record);
     case 'active':
       return nextStepText(record);
     case 'paused':
@@ -162,6 +174,22 @@ const nextText = (record: RolloutRecord): string => {
       return 'Nothing more: all new runs use the active version, open runs keep the version that they began with.';
     case 'rolled_back':
       return policyText(record);
+  }
+};
+
+const draftText = ({ agentId, replayGate: gate }: RolloutRecord): string => {
+  switch (gate?.status) {
+    case 'running': {
+      const then =
+        gate.manual === true ? 'it can be activated' : 'it begins by itself, unless another one is live then';
+      return `When its replay has passed, ${then}; if it fails, the rollout is cancelled.`;
+    }
+    case 'passed':
+      return 'Ready: activate it by hand.';
+    case 'inconclusive':
+      return `Start it by hand with \`skein rollout activate ${agentId} --force --reason "…"\`, or cancel it.`;
+    default:
+      return 'It begins when it is activated.';
   }
 };
 

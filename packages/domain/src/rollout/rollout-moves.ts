@@ -36,7 +36,10 @@ export const moves: Moves = {
   activate: (record, _command, by, at) => {
     const gate = record.replayGate;
     if (gate !== undefined && gate.status !== 'passed' && by.force !== true) {
-      throw refused(record, `its replay has not passed: it is ${gate.status}`);
+      throw refused(
+        record,
+        `its replay has not passed: it is ${gate.status}; to start it all the same, use force with a reason`,
+      );
     }
     return { record: begun(record, at, 'requested'), type: 'activated', reason: 'requested', raises: true };
   },
@@ -142,12 +145,17 @@ export const moves: Moves = {
     return { record, type: 'breached', reason: kind, rule };
   },
 
-  replay: (record, { status }, _by, at) => {
+  replay: (record, { status, held }, _by, at) => {
     const gate = record.replayGate;
     if (gate === undefined || gate.status !== 'running') throw refused(record, 'it waits for no replay');
     const gated = { ...record, replayGate: { ...gate, status } };
     if (status === 'failed') {
       return { record: ending(gated, 'cancelled', at, 'replay_failed'), type: 'cancelled', reason: 'replay_failed' };
+    }
+    if (status === 'inconclusive') return { record: gated, type: 'changed', reason: 'replay_inconclusive' };
+    if (held === true) {
+      const ready = { ...gated, replayGate: { ...gated.replayGate, held } } as const;
+      return { record: ready, type: 'changed', reason: 'replay_passed' };
     }
     if (gate.manual === true) return { record: gated, type: 'changed', reason: 'replay_passed' };
     return { record: begun(gated, at, 'replay_passed'), type: 'activated', reason: 'replay_passed', raises: true };

@@ -175,6 +175,7 @@ export type RolloutReason =
   | 'horizon_ended'
   | 'replay_failed'
   | 'replay_passed'
+  | 'replay_inconclusive'
   | 'gate_passed'
   | 'superseded';
 
@@ -233,11 +234,15 @@ export interface RolloutRecord {
   readonly horizonAt: number;
   readonly forced: readonly ForcedUnit[];
   readonly memory: RolloutMemory;
-  /** Replay that must pass before the first unit is exposed. `manual`: stays a draft after it has passed, until it is activated by hand. */
+  /**
+   * Replay that must pass before the first unit is exposed. `manual`: stays a draft after it has passed, until it is activated by hand. `held`: the
+   * same, as another rollout of the agent was live when it passed. `inconclusive`: stays a draft, until it is activated by force or cancelled.
+   */
   readonly replayGate?: {
     readonly replayId: string;
-    readonly status: 'running' | 'passed' | 'failed';
+    readonly status: 'running' | 'passed' | 'failed' | 'inconclusive';
     readonly manual?: true;
+    readonly held?: true;
   };
   /** Share of live steps that also run on the candidate with tools mocked from the record; 0: none. */
   readonly shadow: number;
