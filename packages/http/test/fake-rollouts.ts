@@ -82,7 +82,6 @@ export const rolloutView = (more: Partial<RolloutView> = {}): RolloutView => ({
   forced: [],
   memory: { mode: 'frozen', revision: 0 },
   shadow: '0',
-  salt: 'secret-salt',
   revision: 1,
   epoch: 1,
   createdBy: 'admin',

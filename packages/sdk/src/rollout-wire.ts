@@ -90,7 +90,6 @@ export interface RolloutInfo {
   readonly memory: RolloutMemory;
   readonly shadow: string;
   readonly replay?: { readonly replayId: string; readonly status: string };
-  readonly salt: string;
   readonly revision: number;
   readonly epoch: number;
   readonly createdBy: string;

@@ -92,7 +92,6 @@ export interface RolloutView {
   readonly memory: RolloutMemory;
   readonly shadow: string;
   readonly replay?: { readonly replayId: string; readonly status: string };
-  readonly salt: string;
   readonly revision: number;
   readonly epoch: number;
   readonly createdBy: string;

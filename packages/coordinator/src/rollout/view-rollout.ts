@@ -104,7 +104,6 @@ export const viewWith = async (
     forced: record.forced,
     memory: record.memory,
     shadow: String(record.shadow),
-    salt: record.salt,
     revision: record.revision,
     epoch: record.epoch,
     createdBy: record.createdBy,
