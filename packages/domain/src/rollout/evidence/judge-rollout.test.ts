@@ -366,3 +366,11 @@ test('ln of the gamma function and Holm are those of the tables', () => {
   expect(lnGamma(1e-6)).toBeCloseTo(13.815_509_980_749_43, 9);
   expect(holm([0.01, 0.04, 0.03])).toEqual([0.03, 0.06, 0.06]);
 });
+
+test('the watermark waits for a unit that is open though its values are there: a crash came before its end was written', () => {
+  const record = byHand({ weight: 0.5 });
+  const units = traffic(10, 0.5, () => outcome(false));
+  const left = units.map((unit) => (unit.seq === 4 ? { ...unit, state: 'open' as const } : unit));
+  expect(advanceEvidence(record, createEvidence(record), left).settledSeq).toBe(3);
+  expect(advanceEvidence(record, createEvidence(record), units).settledSeq).toBe(10);
+});

@@ -16,9 +16,12 @@ export const shapeOf = (record: Pick<RolloutRecord, 'promoteAlpha'>, rule: Rollo
   isRank: rule.scale.kind === 'rank',
 });
 
-/** How its run went is known, or will never be. */
+/**
+ * How its run went is known, or will never be. An open unit that has values was left by a crash before its end was written: the watermark waits, so that
+ * whoever comes next finds it.
+ */
 const isOver = (unit: RolloutUnit, isMeasured: boolean): boolean =>
-  unit.state === 'void' || unit.values['run_failed'] !== undefined || (!isMeasured && unit.state === 'ended');
+  unit.state === 'void' || (unit.state === 'ended' && (!isMeasured || unit.values['run_failed'] !== undefined));
 
 const extend = (streak: { epoch: number; units: number }, unit: RolloutUnit, isSilent: boolean): void => {
   streak.units = isSilent ? (streak.epoch === unit.epoch ? streak.units : 0) + 1 : 0;
