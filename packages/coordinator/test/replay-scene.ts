@@ -164,7 +164,7 @@ export class ReplayScene extends AgentScene {
     runs: { readonly kind: 'failed' | 'sample' } | { readonly kind: 'low_score'; readonly below: number } = {
       kind: 'sample',
     },
-    options: Pick<ReplayInput, 'limit' | 'mode' | 'scorers'> = {},
+    options: Pick<ReplayInput, 'limit' | 'mode' | 'scorers' | 'minPairs'> = {},
   ): Promise<string> {
     const { coordinator } = this.scene;
     const request = { candidate: this.candidate, runs, ...options };

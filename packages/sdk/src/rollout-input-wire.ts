@@ -53,6 +53,8 @@ export interface ReplayInput {
   readonly mode?: 'strict' | 'live';
   /** Worse by more than this in the pairwise comparison fails it; default 0.05. */
   readonly margin?: number;
+  /** Pairs that must have been compared before means alone may pass it; default 5, at most 500. Proof (E >= 20) needs no number. */
+  readonly minPairs?: number;
   readonly scorers?: readonly ScorerInput[];
 }
 

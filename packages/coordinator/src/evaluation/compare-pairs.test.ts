@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { builtinPairValues, comparePairs, relativeValue } from './compare-pairs.ts';
 
 const pairs = (differences: readonly number[], metric = 'error') =>
   differences.map((d) => ({ state: 'done' as const, values: { [metric]: { recorded: 1, replayed: 1 + d } } }));
 const waiting = { state: 'waiting' as const };
-const base = { margin: 0.05, alpha: 0.01, deciding: ['error'] };
+const base = { margin: 0.05, alpha: 0.01, deciding: ['error'], minPairs: 3, asks: 'not_worse' } as const;
 
 /** The mixture of g.6, written down once more. */
 const eOf = (gs: readonly number[]): number =>
@@ -45,11 +45,53 @@ test('a candidate that is clearly not worse passes before all pairs are over', (
 });
 
 test.each([
-  ['no worse on the whole', [0, 0, -0.05], 'passed'],
-  ['worse by more than the margin, too few to say so', [-1, 0, 0], 'inconclusive'],
-  ['nothing to compare', [], 'inconclusive'],
-] as const)('when all pairs are over: %s', (_case, differences, status) => {
-  expect(comparePairs({ ...base, pairs: pairs(differences) }).status).toBe(status);
+  ['no worse on the whole', [0, 0, -0.05], 'passed', undefined],
+  ['worse by more than the margin, too few to say so', [-1, 0, 0], 'inconclusive', 'worse'],
+  ['nothing to compare', [], 'inconclusive', 'nothing'],
+  ['no worse, in less pairs than are needed', [0, 0], 'inconclusive', 'few'],
+] as const)('when all pairs are over: %s', (_case, differences, status, undecided) => {
+  expect(comparePairs({ ...base, pairs: pairs(differences) })).toMatchObject({
+    status,
+    finished: differences.length,
+    ...(undecided === undefined ? {} : { undecided }),
+  });
+});
+
+test('records that could not be replayed are no pairs; a proof needs no number of them', () => {
+  const broken = { state: 'failed' as const };
+  expect(comparePairs({ ...base, pairs: [...pairs([0, 0]), broken, broken] })).toMatchObject({ undecided: 'few' });
+  expect(comparePairs({ ...base, minPairs: 500, pairs: pairs(Array(30).fill(0.9)) }).status).toBe('passed');
+});
+
+describe('of steps that went badly', () => {
+  const better = { ...base, asks: 'better' } as const;
+
+  test.each([
+    ['all fail the same way', [0, 0, 0, 0], 'inconclusive', 'same'],
+    ['one, which fails the same way', [0], 'inconclusive', 'same'],
+    ['one is better', [0, 0, 1], 'passed', undefined],
+    ['one is better, in less pairs than are needed', [1], 'inconclusive', 'few'],
+    ['one is better, and the others are worse', [1, -1, -1], 'inconclusive', 'worse'],
+  ] as const)('when all pairs are over: %s', (_case, differences, status, undecided) => {
+    const verdict = comparePairs({ ...better, pairs: pairs(differences) });
+    expect([verdict.status, verdict.undecided]).toEqual([status, undecided]);
+  });
+
+  test('that nothing got worse is no proof that something got better, however many pairs there are', () => {
+    const same = pairs(Array(400).fill(0));
+    expect(comparePairs({ ...base, pairs: [...same, waiting] }).status).toBe('passed');
+    expect(comparePairs({ ...better, pairs: [...same, waiting] }).status).toBe('running');
+    expect(comparePairs({ ...better, pairs: same })).toMatchObject({ status: 'inconclusive', undecided: 'same' });
+    expect(comparePairs({ ...better, pairs: [...same, ...pairs([1]), waiting] }).status).toBe('passed');
+  });
+
+  test('what is only shown makes nothing better', () => {
+    const shown = Array.from({ length: 9 }, () => ({
+      state: 'done' as const,
+      values: { error: { recorded: 0, replayed: 0 }, tokens: { recorded: 0.5, replayed: 1 } },
+    }));
+    expect(comparePairs({ ...better, pairs: shown })).toMatchObject({ undecided: 'same' });
+  });
 });
 
 test('metrics that do not decide are shown, and never fail or pass anything', () => {

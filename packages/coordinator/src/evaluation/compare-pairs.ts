@@ -18,9 +18,19 @@ export interface MetricComparison {
   readonly decides: boolean;
 }
 
+/**
+ * Why pairs decided nothing. `nothing`: none could be compared; `worse`: by more than the margin in the mean, in too few pairs to prove it; `same`: none
+ * is better where better was asked for; `few`: less than `minPairs` of them.
+ */
+export type Undecided = 'nothing' | 'worse' | 'same' | 'few';
+
 /** What the pairs say. */
 export interface PairsVerdict {
   readonly status: 'running' | 'passed' | 'failed' | 'inconclusive';
+  /** Of an inconclusive one. */
+  readonly undecided?: Undecided;
+  /** Pairs that were compared. */
+  readonly finished: number;
   readonly comparison: readonly MetricComparison[];
   /** The metric that decided a failure. */
   readonly breached?: string;
@@ -33,6 +43,10 @@ export interface ComparePairs {
   readonly alpha: number;
   /** Metrics that take part in the verdict; the others are only shown. */
   readonly deciding: readonly string[];
+  /** Pairs that must have been compared before means alone may pass a candidate. */
+  readonly minPairs: number;
+  /** `better`: of steps that went badly, one at least must be better on a deciding metric. */
+  readonly asks: 'not_worse' | 'better';
 }
 
 /**
@@ -60,19 +74,19 @@ export const builtinPairValues = (
   return values;
 };
 
-const compare = (
-  metric: string,
-  { pairs, margin, deciding }: ComparePairs,
-): MetricComparison & { readonly lnWorse: number; readonly lnNotWorse: number } => {
+type Compared = MetricComparison & { readonly lnWorse: number; readonly lnNotWorse: number; readonly better: number };
+
+const compare = (metric: string, { pairs, margin, deciding }: ComparePairs): Compared => {
   const worse = createEProcess();
   const notWorse = createEProcess();
-  let [count, sum] = [0, 0];
+  let [count, sum, better] = [0, 0, 0];
   for (const { values } of pairs) {
     const value = values?.[metric];
     if (value === undefined) continue;
     const d = value.replayed - value.recorded;
     count += 1;
     sum += d;
+    if (d > 0) better += 1;
     updateEProcess(worse, -(d + margin) / (1 + margin));
     updateEProcess(notWorse, (d + margin) / (1 + margin));
   }
@@ -85,30 +99,52 @@ const compare = (
     decides: deciding.includes(metric),
     lnWorse: worse.lnMax,
     lnNotWorse: notWorse.lnMax,
+    better,
   };
 };
+
+const undecidedOf = (
+  { margin, minPairs, asks }: ComparePairs,
+  deciders: readonly Compared[],
+  finished: number,
+): Undecided | undefined => {
+  if (deciders.length === 0) return 'nothing';
+  if (deciders.some(({ meanDifference }) => meanDifference < -margin)) return 'worse';
+  if (asks === 'better' && !deciders.some(({ better }) => better > 0)) return 'same';
+  return finished < minPairs && !isShown(deciders) ? 'few' : undefined;
+};
+
+/** Proven not worse by more than the margin, on each metric that decides. */
+const isShown = (deciders: readonly Compared[]): boolean =>
+  deciders.length > 0 && deciders.every(({ lnNotWorse }) => lnNotWorse >= Math.log(notWorseThreshold));
 
 /**
  * Compares pairwise, in the order in which the steps were picked and never past one that is not over, so that what is fast counts no
  * sooner than what is slow. Each deciding metric has the process of the regression test (g.6) over d = replayed - recorded, and its mirror
  * (g.7). Alpha is split over the deciding metrics. Failed at E >= deciding metrics / alpha; passed when each of them has E >= 20 for "not worse",
- * or when all pairs are over and no mean difference is below -margin; else inconclusive.
+ * or when all pairs are over, `minPairs` of them were compared and no mean difference is below -margin; else inconclusive. Where better is asked
+ * for, one pair at least must be better on a deciding metric, and no mean difference below -margin, whatever E is.
  */
 export const comparePairs = (input: ComparePairs): PairsVerdict => {
-  const { alpha, margin, deciding } = input;
+  const { alpha, deciding } = input;
   const open = input.pairs.findIndex(({ state }) => state === 'waiting' || state === 'running');
   const isOver = open < 0;
   const pairs = isOver ? input.pairs : input.pairs.slice(0, open);
+  const finished = pairs.filter(({ state }) => state === 'done').length;
   const seen = new Set(pairs.flatMap(({ values = {} }) => Object.keys(values)));
   const metrics = [...deciding, ...[...seen].filter((metric) => !deciding.includes(metric)).toSorted()];
   const compared = metrics.map((metric) => compare(metric, { ...input, pairs }));
-  const comparison = compared.map(({ lnWorse: _worse, lnNotWorse: _notWorse, ...shown }) => shown);
+  const comparison = compared.map(
+    ({ lnWorse: _worse, lnNotWorse: _notWorse, better: _better, ...shown }): MetricComparison => shown,
+  );
   const deciders = compared.filter(({ decides, pairs: count }) => decides && (count > 0 || !isOver));
   const breached = deciders.find(({ lnWorse }) => lnWorse >= Math.log(deciding.length / alpha));
-  if (breached !== undefined) return { status: 'failed', comparison, breached: breached.metric };
-  const isShown = deciders.length > 0 && deciders.every((one) => one.lnNotWorse >= Math.log(notWorseThreshold));
-  if (isShown) return { status: 'passed', comparison };
-  if (!isOver) return { status: 'running', comparison };
-  const isBeside = deciders.length > 0 && deciders.every(({ meanDifference }) => meanDifference >= -margin);
-  return { status: isBeside ? 'passed' : 'inconclusive', comparison };
+  const seenNow = { comparison, finished };
+  if (breached !== undefined) return { status: 'failed', ...seenNow, breached: breached.metric };
+  const isProven = isShown(deciders);
+  if (isProven && input.asks === 'not_worse') return { status: 'passed', ...seenNow };
+  const undecided = undecidedOf(input, deciders, finished);
+  if (isProven && undecided === undefined) return { status: 'passed', ...seenNow };
+  if (!isOver) return { status: 'running', ...seenNow };
+  return undecided === undefined ? { status: 'passed', ...seenNow } : { status: 'inconclusive', ...seenNow, undecided };
 };

@@ -63,7 +63,7 @@ test.each(['before', 'after'] as const)(
       const runs = [await scene.recorded(recorder, 'one'), await scene.recorded(recorder, 'two')];
       await scene.exit(recorder);
       const fate = dieAt(scene, n, when);
-      const id = await scene.startReplay();
+      const id = await scene.startReplay({ kind: 'sample' }, { minPairs: 2 });
       expect(await driveTo(scene, id, fate), `write ${n}`).toBe('passed');
       const { pairs } = await scene.replay(id);
       expect(pairs.map(({ state }) => state)).toEqual(['done', 'done']);

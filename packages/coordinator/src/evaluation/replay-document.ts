@@ -48,6 +48,8 @@ export interface ReplayDocument {
   readonly limit: number;
   readonly margin: number;
   readonly alpha: number;
+  /** Absent in documents of earlier versions: the default. */
+  readonly minPairs?: number;
   readonly scorers: readonly Scorer[];
   readonly rolloutId?: RolloutId;
   readonly createdAt: number;
@@ -55,6 +57,8 @@ export interface ReplayDocument {
   readonly status: 'running' | 'passed' | 'failed' | 'inconclusive';
   /** Why it ended as it did, when the pairs do not say it. */
   readonly note?: string;
+  /** Rollout of the agent that was live when the replay of a draft passed: the draft does not begin by itself. */
+  readonly besideRolloutId?: RolloutId;
   /** Absent until the steps are picked. */
   readonly pairs?: readonly ReplayPair[];
 }

@@ -11,7 +11,7 @@ test('recorded steps run again on the candidate, with what their tools answered,
     await scene.recorded(worker, 'one', { calls: [date, { ...date, output: 'tuesday' }] }),
     await scene.recorded(worker, 'two'),
   ];
-  const id = await scene.startReplay();
+  const id = await scene.startReplay({ kind: 'sample' }, { minPairs: 2 });
   const offers = worker.offers.slice(2);
   expect(offers.map((offer) => offer.agents)).toEqual([{ scout: scene.candidate }, { scout: scene.candidate }]);
   expect(offers.map((offer) => scene.promptOf(offer))).toEqual(['Find two', 'Find one']);
@@ -58,6 +58,31 @@ test('a candidate that fails what went well fails its replay before all pairs ar
   expect(view.pairs.some(({ state }) => state === 'waiting')).toBe(true);
 });
 
+test('a candidate that fails again what failed does not pass, and is said to fail the same way', async () => {
+  const scene = await createReplayScene();
+  const worker = await scene.player();
+  for (let place = 0; place < 6; place += 1) await scene.recorded(worker, `${place}`, failing);
+  const id = await scene.startReplay({ kind: 'failed' });
+  await scene.playAll(worker, 6, () => failing);
+  const view = await scene.replay(id);
+  expect(view.pairs.map(({ values }) => values['error'])).toEqual(
+    Array.from({ length: 6 }, () => ({ recorded: 0, replayed: 0 })),
+  );
+  expect(view).toMatchObject({ status: 'inconclusive', explanation: { code: 'replay_inconclusive' } });
+  expect(view.explanation.because).toContain('The candidate fails the same way');
+});
+
+test('one good pair is no proof: the replay says how many are needed', async () => {
+  const scene = await createReplayScene();
+  const worker = await scene.player();
+  await scene.recorded(worker, 'one');
+  const id = await scene.startReplay();
+  await scene.playAll(worker, 1);
+  const view = await scene.replay(id);
+  expect(view).toMatchObject({ status: 'inconclusive', explanation: { data: { minPairs: 5 } } });
+  expect(view.explanation.because).toContain('Only 1 pair of 5 that are needed');
+});
+
 test('at most eight pairs are at work at once', async () => {
   const scene = await createReplayScene();
   const worker = await scene.player(20);
@@ -74,7 +99,7 @@ test('judges score both sides with one ruler, and their runs are under the runs 
   const runId = await scene.recorded(worker, 'one', { outputs: { text: 'recorded' } });
   const id = await scene.startReplay(
     { kind: 'sample' },
-    { scorers: [{ id: 'nice', kind: 'agent', agent: 'scout', rubric: 'Be nice.' }] },
+    { minPairs: 1, scorers: [{ id: 'nice', kind: 'agent', agent: 'scout', rubric: 'Be nice.' }] },
   );
   const judged: string[] = [];
   await scene.playAll(worker, 1, (offer) => {
@@ -113,7 +138,7 @@ describe('what is picked', () => {
     const worker = await scene.player();
     await scene.recorded(worker, 'good');
     const bad = await scene.recorded(worker, 'bad', failing);
-    const id = await scene.startReplay({ kind: 'failed' });
+    const id = await scene.startReplay({ kind: 'failed' }, { minPairs: 1 });
     await scene.playAll(worker, 2);
     const view = await scene.replay(id);
     expect(view.pairs.map(({ runId }) => runId)).toEqual([bad]);
@@ -159,6 +184,8 @@ describe('what is picked', () => {
   test.each([
     [{ limit: 0 }, 'limit'],
     [{ limit: 501 }, 'limit'],
+    [{ minPairs: 0 }, 'minPairs'],
+    [{ minPairs: 501 }, 'minPairs'],
   ])('%j is refused', async (options, field) => {
     const scene = await createReplayScene();
     await expect(scene.startReplay({ kind: 'sample' }, options)).rejects.toMatchObject({
@@ -193,7 +220,7 @@ describe('a record that cannot be used', () => {
     ]);
     await scene.scene.answer(worker, before);
     await expect(blobs.get(defaultTenant, gone)).rejects.toThrow();
-    const id = await scene.startReplay();
+    const id = await scene.startReplay({ kind: 'sample' }, { minPairs: 1 });
     await scene.playAll(worker, 2);
     const view = await scene.replay(id);
     expect(view.status).toBe('passed');

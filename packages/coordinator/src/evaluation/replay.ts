@@ -3,6 +3,7 @@ import { DomainError } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import type { ReplayInput } from '../rollout/rollout-requests.ts';
 import type { ReplayView } from '../rollout/rollout-views.ts';
+import { defaultMinPairs } from './judge-replay.ts';
 import type { ReplayDocument } from './replay-document.ts';
 import { loadReplay, parseReplay, storeReplay } from './replay-document.ts';
 import { tendReplays } from './tend-replays.ts';
@@ -26,14 +27,18 @@ const maxLimit = 500;
 const defaultMargin = 0.05;
 /** Probability of failing a candidate that is not worse by more than the margin. */
 const defaultAlpha = 0.01;
+const maxMinPairs = 500;
 const maxListed = 100;
 
-const check = ({ limit = defaultLimit, margin = defaultMargin, runs }: StartReplay): void => {
+const check = (start: StartReplay): void => {
+  const { limit = defaultLimit, margin = defaultMargin, minPairs = defaultMinPairs, runs } = start;
   const problems: { readonly message: string; readonly field: string }[] = [];
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > maxLimit)
     problems.push({ message: `must be an integer from 1 to ${maxLimit}`, field: 'limit' });
   if (!Number.isFinite(margin) || margin <= 0 || margin >= 1)
     problems.push({ message: 'must be above 0 and below 1', field: 'margin' });
+  if (!Number.isSafeInteger(minPairs) || minPairs < 1 || minPairs > maxMinPairs)
+    problems.push({ message: `must be an integer from 1 to ${maxMinPairs}`, field: 'minPairs' });
   if (runs.kind === 'low_score' && !(Number.isFinite(runs.below) && runs.below > 0 && runs.below <= 1))
     problems.push({ message: 'must be above 0 and at most 1', field: 'runs.below' });
   if (problems.length > 0) throw new DomainError('invalid_argument', 'the replay cannot be started so', { problems });
@@ -58,6 +63,7 @@ export const startReplay = async (
 ): Promise<ReplayView> => {
   check(start);
   const { mode = 'strict', limit = defaultLimit, margin = defaultMargin, scorers = [], runs, rolloutId } = start;
+  const { minPairs = defaultMinPairs } = start;
   const id = start.replayId ?? engine.deps.ids.next('rpl');
   const document: ReplayDocument = {
     format: 1,
@@ -69,6 +75,7 @@ export const startReplay = async (
     limit,
     margin,
     alpha: defaultAlpha,
+    minPairs,
     scorers,
     ...(rolloutId === undefined ? {} : { rolloutId }),
     createdAt: engine.deps.clock.now(),

@@ -2,13 +2,15 @@
 // R1 All that a replay knows is in its document; each step is one compare-and-set of it, and whoever loses reads again. Runs are named
 //    by the replay and the place of the pair, so that a step which is done again starts none twice.
 // R2 Steps are picked once; then at most `width` pairs are at work at a time.
-// R3 A store that is away stops only this look; the next one goes on.
-import type { RolloutRecord, TenantId } from '@skein/domain';
+// R3 The verdict of a replay that a draft waits for says whether another rollout was live then, in the same write.
+// R4 A store that is away stops only this look; the next one goes on.
+import type { TenantId } from '@skein/domain';
 import { isDomainError, parseStepPath } from '@skein/domain';
 import { fetchValue } from '../dispatch/stored-values.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
-import { comparePairs } from './compare-pairs.ts';
+import { liveOf } from '../rollout/find-rollout.ts';
+import { judgeReplay } from './judge-replay.ts';
 import { lookAtPair } from './measure-pair.ts';
 import { pickSteps } from './pick-steps.ts';
 import type { ReplayDocument, ReplayPair } from './replay-document.ts';
@@ -20,16 +22,6 @@ const width = 8;
 /** A replay that is not over by then ends with what it has (ms). */
 const maxAgeMs = 86_400_000;
 const maxOpen = 100;
-
-/** Metrics that decide: errors and scores, and what the rollout that waits for it has a rule for. */
-export const decidingMetrics = (document: ReplayDocument, record: RolloutRecord | undefined): readonly string[] => {
-  const scores = document.scorers.filter(({ kind }) => kind !== 'posted').map(({ id }) => `score:${id}`);
-  const ruled = (record?.rules ?? [])
-    .filter(({ action, kind }) => action !== 'notify' && kind === 'regression')
-    .map(({ metric }): string => metric)
-    .filter((metric) => metric === 'tokens' || metric === 'latency' || metric === 'costUsd');
-  return [...new Set(['error', ...scores, ...ruled])];
-};
 
 const startPair = async (
   engine: Engine,
@@ -112,13 +104,13 @@ const advance = async (engine: Engine, tenant: TenantId, document: ReplayDocumen
   if (record !== undefined && record.status !== 'draft')
     return end('inconclusive', { note: `the rollout that waited for it is ${record.status}` });
   const pairs = await movePairs(engine, tenant, document);
-  const { status } = comparePairs({
-    pairs,
-    margin: document.margin,
-    alpha: document.alpha,
-    deciding: decidingMetrics(document, record),
-  });
-  if (status !== 'running') return end(status, { pairs });
+  const { status } = judgeReplay(document, pairs, record);
+  if (status !== 'running') {
+    // With the verdict, as what comes later must not change it: an end of the other one begins nothing.
+    const beside =
+      status === 'passed' && record !== undefined ? await liveOf(engine, tenant, record.agentId) : undefined;
+    return end(status, { pairs, ...(beside === undefined ? {} : { besideRolloutId: beside.id }) });
+  }
   if (now - document.createdAt >= maxAgeMs) return end('inconclusive', { pairs, note: 'it took longer than a day' });
   return isChanged(document.pairs, pairs) ? { ...document, pairs } : document;
 };

@@ -1,9 +1,8 @@
 import type { Explanation, RolloutRecord } from '@skein/domain';
 import type { ReplayView } from '../rollout/rollout-views.ts';
-import type { PairsVerdict } from './compare-pairs.ts';
-import { comparePairs } from './compare-pairs.ts';
+import type { PairsVerdict, Undecided } from './compare-pairs.ts';
+import { defaultMinPairs, judgeReplay } from './judge-replay.ts';
 import type { ReplayDocument } from './replay-document.ts';
-import { decidingMetrics } from './tend-replays.ts';
 
 const words = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
@@ -39,32 +38,47 @@ const becauseOf = (document: ReplayDocument, verdict: PairsVerdict): string => {
       ({ metric, meanDifference, eWorse, eNotWorse }) =>
         `${metric} ${meanDifference >= 0 ? '+' : ''}${rounded(meanDifference)} (E ${rounded(eWorse)} worse, ${rounded(eNotWorse)} not worse)`,
     );
+  const why = document.status === verdict.status ? whyText(document, verdict) : '';
   return shown.length === 0
-    ? `${head}.`
-    : `${head}; mean difference of ${shown.join(', ')}; margin ${document.margin}.`;
+    ? `${head}.${why}`
+    : `${head}; mean difference of ${shown.join(', ')}; margin ${document.margin}.${why}`;
 };
 
-const nextOf = ({ status, rolloutId }: ReplayDocument): string => {
+/** Why the pairs decided nothing. */
+const whyText = ({ minPairs = defaultMinPairs }: ReplayDocument, { undecided, finished }: PairsVerdict): string => {
+  const texts: { readonly [why in Undecided]: string } = {
+    nothing: '',
+    worse: ' It is worse by more than the margin, in too few pairs to prove it.',
+    same: ' The candidate fails the same way: no pair is better.',
+    few: ` Only ${words(finished, 'pair')} of ${minPairs} that are needed, and no proof (E >= 20) of not being worse.`,
+  };
+  return undecided === undefined ? '' : texts[undecided];
+};
+
+const nextOf = (document: ReplayDocument, record: RolloutRecord | undefined): string => {
+  const { status, rolloutId, agentId, besideRolloutId } = document;
   const waits = rolloutId !== undefined;
   switch (status) {
     case 'running':
       return waits ? 'The rollout waits for it; nobody meets the candidate before.' : 'It goes on by itself.';
     case 'passed':
+      if (besideRolloutId !== undefined)
+        return `The rollout that waited for it stays a draft, as ${besideRolloutId} was live: activate it by hand.`;
       return waits ? 'The rollout that waited for it may begin.' : 'A rollout can be started.';
     case 'failed':
       return waits ? 'The rollout that waited for it is cancelled.' : 'A rollout of this version is not advised.';
     case 'inconclusive':
-      return waits
-        ? 'The rollout that waited for it is cancelled: what is not clear has not passed. Replay more steps, or other ones.'
+      return record?.status === 'draft'
+        ? `The rollout that waited for it stays a draft: start it by hand with \`skein rollout activate ${agentId} --force --reason "…"\`, or cancel it.`
         : 'Replay more steps, or other ones.';
   }
 };
 
-const explain = (document: ReplayDocument, verdict: PairsVerdict): Explanation => ({
+const explain = (document: ReplayDocument, verdict: PairsVerdict, record: RolloutRecord | undefined): Explanation => ({
   code: `replay_${document.status}`,
   decided: decidedOf(document),
   because: becauseOf(document, verdict),
-  next: nextOf(document),
+  next: nextOf(document, record),
   data: {
     replayId: document.id,
     agentId: document.agentId,
@@ -72,14 +86,15 @@ const explain = (document: ReplayDocument, verdict: PairsVerdict): Explanation =
     pairs: document.pairs?.length ?? 0,
     margin: document.margin,
     alpha: document.alpha,
+    minPairs: document.minPairs ?? defaultMinPairs,
     ...(verdict.breached === undefined ? {} : { breached: verdict.breached }),
   },
 });
 
 /** A replay as surfaces show it. */
 export const viewReplay = (document: ReplayDocument, record: RolloutRecord | undefined): ReplayView => {
-  const { pairs = [], margin, alpha } = document;
-  const verdict = comparePairs({ pairs, margin, alpha, deciding: decidingMetrics(document, record) });
+  const { pairs = [] } = document;
+  const verdict = judgeReplay(document, pairs, record);
   const { finishedAt, rolloutId } = document;
   return {
     id: document.id,
@@ -100,6 +115,6 @@ export const viewReplay = (document: ReplayDocument, record: RolloutRecord | und
       ...(reason === undefined ? {} : { reason }),
     })),
     comparison: verdict.comparison.map(({ decides, ...shown }) => ({ ...shown, decides })),
-    explanation: explain(document, verdict),
+    explanation: explain(document, verdict, record),
   };
 };

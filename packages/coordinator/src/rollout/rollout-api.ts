@@ -20,10 +20,16 @@ export interface Rollouts {
   /** The live one, else the newest draft, else undefined. */
   current(tenant: TenantId, agent: string): Promise<RolloutView | undefined>;
   read(tenant: TenantId, rolloutId: RolloutId): Promise<RolloutView>;
+  /** Starts a draft: the newest one, or the one that is named. `force`, with a reason: also one whose replay has not passed. */
   activate(
     tenant: TenantId,
     agent: string,
-    options: { readonly revision?: number; readonly reason?: string },
+    options: {
+      readonly revision?: number;
+      readonly reason?: string;
+      readonly force?: boolean;
+      readonly rolloutId?: RolloutId;
+    },
     by: By,
   ): Promise<RolloutView>;
   patch(tenant: TenantId, agent: string, patch: PatchRollout, by: By): Promise<RolloutView>;
@@ -65,10 +71,11 @@ export interface Rollouts {
     options: { readonly revision?: number; readonly reason?: string; readonly rolloutId?: RolloutId },
     by: By,
   ): Promise<RolloutView>;
+  /** The live one, else the newest draft, or the one that is named. */
   cancel(
     tenant: TenantId,
     agent: string,
-    options: { readonly revision?: number; readonly reason?: string },
+    options: { readonly revision?: number; readonly reason?: string; readonly rolloutId?: RolloutId },
     by: By,
   ): Promise<RolloutView>;
   /** Of the given one, else of the live or the last one. */
@@ -101,13 +108,13 @@ export interface Rollouts {
   freeze(tenant: TenantId, agent: string, reason: string, by: By): Promise<AgentFreeze>;
   unfreeze(tenant: TenantId, agent: string, by: By): Promise<void>;
   readFreeze(tenant: TenantId, agent: string): Promise<AgentFreeze | undefined>;
-  /** Attributed to the run's recorded decision. `recorded` is false for a repetition. */
+  /** Attributed to the run's recorded decision. `recorded` is false for a repetition; `why` is there when nobody knows the scorer, or its first value stands. */
   postScore(
     tenant: TenantId,
     runId: RunId,
     score: PostScore,
     by: By,
-  ): Promise<{ readonly score: Score; readonly recorded: boolean; readonly counted: boolean }>;
+  ): Promise<{ readonly score: Score; readonly recorded: boolean; readonly counted: boolean; readonly why?: string }>;
   listScores(tenant: TenantId, runId: RunId): Promise<readonly Score[]>;
   startReplay(tenant: TenantId, agent: string, replay: ReplayInput, by: By): Promise<ReplayView>;
   readReplay(tenant: TenantId, replayId: string): Promise<ReplayView>;

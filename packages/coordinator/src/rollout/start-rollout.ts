@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.ts';
 import { startReplay } from '../evaluation/replay.ts';
 import { actorOf, heldBy } from './change-rollout.ts';
 import { checkBuildable } from './check-buildable.ts';
+import { checkExposes, withLeftOut } from './check-start.ts';
 import { afterChange } from './commit-change.ts';
 import { liveOf, requireAgent } from './find-rollout.ts';
 import { forecastPlan } from './forecast-plan.ts';
@@ -39,8 +40,10 @@ const checkForecast = ({ impossible }: RolloutForecast): void => {
   });
 };
 
-const forecastOf = async (engine: Engine, record: RolloutRecord): Promise<RolloutForecast> =>
-  forecastPlan(record, await unitsPerDayOf(engine, record.tenant, record.agentId, record));
+const forecastOf = async (engine: Engine, record: RolloutRecord, start: StartRollout): Promise<RolloutForecast> => {
+  const forecast = forecastPlan(record, await unitsPerDayOf(engine, record.tenant, record.agentId, record));
+  return withLeftOut(engine, record, start, forecast);
+};
 
 /** What `startRollout` would say; changes nothing. Throws what it throws for what is asked for. */
 export const forecastRollout = async (
@@ -53,7 +56,7 @@ export const forecastRollout = async (
   const resolved = await resolveStart(engine, tenant, agentId, start, { actor: 'forecast' });
   const { record } = newRollout(resolved);
   await checkBuildable(engine, record);
-  return forecastOf(engine, record);
+  return warned(engine, { ...start, tenant, agentId }, await forecastOf(engine, record, start));
 };
 
 /** Begins the replay that must pass first. Before the record that names it: one without a record hurts nobody. */
@@ -78,6 +81,24 @@ const beginReplay = async (
   });
 };
 
+/** A replay that passes beside a live rollout begins nothing: whoever starts one is told. Throws `unavailable`. */
+const warned = async (
+  engine: Engine,
+  {
+    tenant,
+    agentId,
+    replay,
+    draft,
+  }: Pick<StartRollout, 'replay' | 'draft'> & Pick<RolloutRecord, 'tenant' | 'agentId'>,
+  forecast: RolloutForecast,
+): Promise<RolloutForecast> => {
+  if (replay === undefined || draft === true) return forecast;
+  const live = await liveOf(engine, tenant, agentId);
+  if (live === undefined) return forecast;
+  const warning = `the rollout ${live.id} of this agent is live: if it still is when the replay passes, this one does not begin by itself, but waits until it is activated by hand`;
+  return { ...forecast, warnings: [...forecast.warnings, warning] };
+};
+
 /** Starts a rollout, or prepares it. See `Rollouts.start`. */
 export const startRollout = async (
   engine: Engine,
@@ -96,9 +117,10 @@ export const startRollout = async (
     const { record } = change;
     const live = record.status === 'draft' ? undefined : await liveOf(engine, tenant, agentId);
     if (live !== undefined) throw await heldBy(engine, live);
+    checkExposes(record);
     if (start.force !== true) await checkCooldown(engine, record);
     await checkBuildable(engine, record);
-    const forecast = await forecastOf(engine, record);
+    const forecast = await warned(engine, { ...start, tenant, agentId }, await forecastOf(engine, record, start));
     if (start.force !== true) checkForecast(forecast);
     if (start.replay !== undefined && replayId !== undefined)
       await beginReplay(engine, resolved, start.replay, replayId);
