@@ -48,8 +48,9 @@ export interface ReplayInfo {
 export interface ObservationInfo {
   readonly seq: number;
   readonly unit: string;
-  /** Index in the labels of the arms. */
+  /** Index in the labels of the arms, and its label. */
   readonly arm: number;
+  readonly armLabel: string;
   readonly epoch: number;
   readonly metric: string;
   /** null: its deadline passed. */
@@ -102,9 +103,13 @@ export interface ScoreInfo extends Omit<Score, 'at'> {
   readonly at: string;
 }
 
-/** What became of a score: `recorded` is false for a repetition, `counted` says whether a rollout counts it. */
+/**
+ * What became of a score: `recorded` is false for a repetition, `counted` says whether a rollout counts it. `why` is there when it is not what was
+ * probably meant: nobody knows the scorer, or the first value of it stands.
+ */
 export interface PostedScore {
   readonly score: ScoreInfo;
   readonly recorded: boolean;
   readonly counted: boolean;
+  readonly why?: string;
 }

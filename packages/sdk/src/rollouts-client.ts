@@ -24,8 +24,8 @@ export interface RolloutsClient {
   /** What `start` would say of the plan; changes nothing. */
   forecast(agentId: string, input: StartRolloutInput): Promise<RolloutForecast>;
   patch(agentId: string, input: PatchRolloutInput): Promise<RolloutInfo>;
-  /** Starts a draft. */
-  activate(agentId: string, input?: ChangeRolloutInput): Promise<RolloutInfo>;
+  /** Starts a draft: the newest one, or the one that is named; so does `cancel` when no rollout is live. */
+  activate(agentId: string, input?: ChangeRolloutInput & { readonly rolloutId?: string }): Promise<RolloutInfo>;
   pause(agentId: string, input?: ChangeRolloutInput): Promise<RolloutInfo>;
   resume(agentId: string, input?: ChangeRolloutInput): Promise<RolloutInfo>;
   /** A person's word that the current step may end. */
@@ -41,7 +41,7 @@ export interface RolloutsClient {
     },
   ): Promise<RolloutInfo>;
   rollback(agentId: string, input?: ChangeRolloutInput & { readonly rolloutId?: string }): Promise<RolloutInfo>;
-  cancel(agentId: string, input?: ChangeRolloutInput): Promise<RolloutInfo>;
+  cancel(agentId: string, input?: ChangeRolloutInput & { readonly rolloutId?: string }): Promise<RolloutInfo>;
   /** Newest first, of one agent or of all; `page` counts from 1, `perPage` false is all of them. */
   list(input?: {
     readonly agentId?: string;

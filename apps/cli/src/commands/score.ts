@@ -61,6 +61,7 @@ export const addScoreCommand: AddCommand = (program, cli) => {
           ...(step === undefined ? {} : { step }),
           ...(reason === undefined ? {} : { reason }),
         });
+        if (posted.why !== undefined) cli.note(`${cli.colors.yellow('warning')} ${cell(posted.why)}`);
         answer(cli, options.json, posted, () => {
           const { score, recorded, counted } = posted;
           const known = recorded ? '' : ' already, which stays';

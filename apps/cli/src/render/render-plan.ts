@@ -91,6 +91,6 @@ const waitingLines = (colors: Colors, plan: ApplyPlan): readonly string[] =>
   plan.agents
     .filter(({ version, active }) => version.after !== undefined && active.after !== version.after)
     .map(
-      ({ agentId, version, active }) =>
-        `${colors.yellow('note')} ${cell(agentId)} ${version.after} is not active; runs use ${active.after ?? 'none'} ${colors.dim(`(skein versions activate ${cell(agentId)} ${version.after})`)}`,
+      ({ agentId, version, active, candidate }) =>
+        `${colors.yellow('note')} ${cell(agentId)} ${version.after} is not active; runs use ${active.after ?? 'none'} ${colors.dim(`(skein ${candidate.after === version.after && active.after !== undefined ? 'rollout start' : 'versions activate'} ${cell(agentId)} ${version.after})`)}`,
     );

@@ -2,18 +2,25 @@ import type { MetricResult, ReplayInfo, RolloutEventInfo, RolloutInfo, RolloutRe
 import type { Colors } from '../cli/cli.ts';
 import { percentText } from '../rollout/parse-weight.ts';
 import { formatInstant } from './format.ts';
-import { explanationLines, figure, paintRolloutStatus } from './render-rollout.ts';
+import { alphaText, explanationLines, figure, paintRolloutStatus, ratioText } from './render-rollout.ts';
 import { cell, renderTable } from './render-table.ts';
 
-/** The difference to stable with its band, which holds at every look. */
-export const bandText = ({ difference }: MetricResult): string =>
-  difference === undefined
-    ? ''
-    : `${figure(difference.mean)} [${figure(difference.lower)}, ${figure(difference.upper)}]`;
+/** Values of each of two arms below which a band says nothing. */
+const minBandValues = 5;
+
+/** The difference to stable with its band, which holds at every look; `results` has the values of stable. */
+export const bandText = ({ metric, count, difference }: MetricResult, results: RolloutResults): string => {
+  if (difference === undefined) return '';
+  const stable = results.allocations[0]?.metrics.find((one) => one.metric === metric)?.count ?? 0;
+  const isKnown = Math.min(count, stable) >= minBandValues;
+  const band = isKnown ? `[${figure(difference.lower)}, ${figure(difference.upper)}]` : '–';
+  return `${figure(difference.mean)} ${band}`;
+};
 
 /** What was measured, arm by arm. */
 export const renderResults = (colors: Colors, results: RolloutResults): string => {
   const { srm, tallies } = results;
+  const paintRatio = srm.alarm ? colors.red : (text: string): string => text;
   const counted = Object.entries(tallies).map(([kind, count]) => `${kind} ${count}`);
   return [
     `${results.rolloutId} of ${cell(results.agentId)} ${paintRolloutStatus(colors, results.status)}`,
@@ -30,7 +37,7 @@ export const renderResults = (colors: Colors, results: RolloutResults): string =
           ...[metric.mean, metric.sd, metric.quantiles.p50, metric.quantiles.p90].map((value) =>
             metric.count === 0 ? '' : figure(value),
           ),
-          bandText(metric),
+          bandText(metric, results),
           metric.eValue === undefined ? '' : figure(metric.eValue),
         ]),
       ),
@@ -44,8 +51,8 @@ export const renderResults = (colors: Colors, results: RolloutResults): string =
     ),
     ...shadowLines(colors, results),
     '',
-    `${colors.dim('SRM'.padEnd(9))} ln B ${figure(srm.lnB)} of ${figure(srm.threshold)}, chi-square ${figure(srm.chiSquare)}, p ${figure(srm.pValue)}${srm.alarm ? ` ${colors.red('alarm')}` : ''}`,
-    `${colors.dim('alpha'.padEnd(9))} ${figure(results.alphaSpent)} of ${figure(results.alpha)} spent, ${results.epochs} epochs`,
+    `${colors.dim('SRM'.padEnd(9))} ${paintRatio(ratioText(srm))}, chi-square ${figure(srm.chiSquare)}, p ${figure(srm.pValue)}`,
+    `${colors.dim('alpha'.padEnd(9))} ${alphaText(results)}, ${results.epochs} epochs`,
     `${colors.dim('counted'.padEnd(9))} ${[...counted, `unrouted ${results.unrouted}`, `missing ${results.missing}`].filter((text, at, all) => all.indexOf(text) === at).join(', ')}`,
     '',
     ...explanationLines(results.explanation),

@@ -15,18 +15,20 @@ test('a rollout on one screen: weights as bars, units, tests against their thres
     'rollout   rol_1 of writer, revision 3',
     'status    active (requested)',
     'step      1 of 2: 0.1 %, for 2 m 00 s, at least 8 m 00 s more, 20 units',
-    'SRM       ln B -1.5 of 6.908, ok',
+    'SRM       ok: units are shared out as the weights say (ln B -1.5, an alarm from 6.908 on)',
     'unrouted  7',
     'keys      resourceId, threadId',
+    'memory    frozen at revision 0: runs read that, and what they learn waits for the end',
     'started   2026-11-02 03:04:05',
-    'alpha     0.01',
+    'alpha     0.01: the chance of a false rollback is at most this',
     '',
     'ARM        VERSION                 WEIGHT                        UNITS  SCORES',
     'stable     v1 sha256:aaaaaaaaaaaa  ████████████████████  99.9 %  2000   polite 0.9123 (400)',
     'candidate  v2 sha256:bbbbbbbbbbbb  ▏···················  0.1 %   2',
     '',
-    'RULE   ARM        STABLE       ARM MEAN  WORSE BY AT MOST  E-VALUE              OF   PROMOTION  MISSING',
-    'error  candidate  0.98 (1900)  0.5 (2)   0.75              10       █████·····  100  0.5 of 20  1',
+    'RULE   ARM        GOODNESS  OF STABLE    WORSE BY AT MOST  E-VALUE              OF   PROMOTION  MISSING',
+    'error  candidate  0.5 (2)   0.98 (1900)  0.75              10       █████·····  100  0.5 of 20  1',
+    'goodness: from 0 to 1, and 1 is best, so error 1 is no error at all; values in brackets',
     '',
     'The canary of v2 began.',
     'admin asked for it.',
@@ -64,7 +66,7 @@ test('a breach, an alarm and what somebody else wrote cannot be overlooked or st
     now,
   );
   expect(text).toContain(loud.red('120'));
-  expect(text).toContain(loud.red('ln B 9 of 6.9: alarm'));
+  expect(text).toContain(loud.red('alarm: units are not shared out as the weights say (ln B 9, over 6.9)'));
   expect(text).not.toContain('\u001b[2J');
 });
 
@@ -125,7 +127,17 @@ test('lines are told once: how it stands, what was decided, what it waits for', 
   expect(rolloutChanges({ colors }, first, rolloutInfo({ waitingFor: waiting }))).toEqual(['  - 17 more units']);
 });
 
-test('results show each metric of each arm with its band', () => {
+test('a rollout shows who is pinned to what, and what changes of its rules made of alpha', () => {
+  const units = ['customer-1', 'b', 'c', 'd', 'e', 'f'];
+  const forced = units.map((unit, at) => ({ unit, arm: 1, ...(at === 0 ? { until: now } : {}) }));
+  const text = renderRollout(colors, rolloutInfo({ forced, alphaSpent: 0.03 }), now);
+  expect(text).toContain('pins      customer-1 gets candidate until 2026-11-02 03:06:05, b gets candidate, c gets');
+  expect(text).toContain('e gets candidate, and 1 more\n');
+  expect(text).toContain('at most this, 0.03 with the rules that were changed\n');
+  expect(renderRollout(colors, rolloutInfo({ status: 'draft' }), now)).not.toMatch(/^(?:memory|pins)/m);
+});
+
+test('results show each metric of each arm with its band, unless there are too few values for one', () => {
   const quantiles = { p10: 0, p50: 0.5, p90: 1, p99: 1 };
   const metric = { metric: 'error', count: 4, missing: 1, mean: 0.25, sd: 0.5, min: 0, max: 1, quantiles } as const;
   const results: RolloutResults = {
@@ -141,13 +153,23 @@ test('results show each metric of each arm with its band', () => {
     unrouted: 3,
     missing: 1,
     allocations: [
-      { versionId: 'sha256:a', label: 'stable', units: 95, requestCount: 120, metrics: [metric], scores: {} },
+      {
+        versionId: 'sha256:a',
+        label: 'stable',
+        units: 95,
+        requestCount: 120,
+        metrics: [metric, { ...metric, metric: 'tokens', count: 5, missing: 0 }],
+        scores: {},
+      },
       {
         versionId: 'sha256:b',
         label: 'candidate',
         units: 5,
         requestCount: 6,
-        metrics: [{ ...metric, missing: 0, difference: { mean: 0.1, lower: -0.05, upper: 0.25 }, eValue: 3.2 }],
+        metrics: [
+          { ...metric, missing: 0, difference: { mean: 0.1, lower: -0.05, upper: 0.25 }, eValue: 3.2 },
+          { ...metric, metric: 'tokens', count: 9, missing: 0, difference: { mean: 2, lower: -1, upper: 5 } },
+        ],
         scores: {},
       },
     ],
@@ -158,14 +180,16 @@ test('results show each metric of each arm with its band', () => {
     '',
     'ARM        METRIC  N  MISSING  MEAN  SD   P50  P90  DIFFERENCE [BAND]  E-VALUE',
     'stable     error   4  1        0.25  0.5  0.5  1',
-    'candidate  error   4           0.25  0.5  0.5  1    0.1 [-0.05, 0.25]  3.2',
+    'stable     tokens  5           0.25  0.5  0.5  1',
+    'candidate  error   4           0.25  0.5  0.5  1    0.1 –              3.2',
+    'candidate  tokens  9           0.25  0.5  0.5  1    2 [-1, 5]',
     '',
     'ARM        UNITS  RUNS',
     'stable     95     120',
     'candidate  5      6',
     '',
-    'SRM       ln B -1 of 6.9, chi-square 0.2, p 0.65',
-    'alpha     0.01 of 0.01 spent, 2 epochs',
+    'SRM       ok: units are shared out as the weights say (ln B -1, an alarm from 6.9 on), chi-square 0.2, p 0.65',
+    'alpha     0.01: the chance of a false rollback is at most this, 2 epochs',
     'counted   routed 100, forced 1, unrouted 3, missing 1',
     '',
     'The canary of v2 began.',

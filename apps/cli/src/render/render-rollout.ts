@@ -63,16 +63,20 @@ export const renderArms = (colors: Colors, { arms, winner }: RolloutInfo): strin
     ]),
   );
 
-/** The tests of the evidence: means, the most that the arm may be worse, and the e-value on its way to the threshold. */
-export const renderTests = (colors: Colors, { evidence, arms }: RolloutInfo): string =>
-  renderTable(
+/** The scale of the tests: the metrics themselves are in the results. */
+const goodnessText = 'goodness: from 0 to 1, and 1 is best, so error 1 is no error at all; values in brackets';
+
+/** The tests of the evidence: goodness, the most that the arm may be worse, and the e-value on its way to the threshold. */
+export const renderTests = (colors: Colors, { evidence, arms }: RolloutInfo): string => {
+  const tests = evidence?.tests ?? [];
+  const table = renderTable(
     colors,
-    ['rule', 'arm', 'stable', 'arm mean', 'worse by at most', 'e-value', '', 'of', 'promotion', 'missing'],
-    (evidence?.tests ?? []).map((test) => [
+    ['rule', 'arm', 'goodness', 'of stable', 'worse by at most', 'e-value', '', 'of', 'promotion', 'missing'],
+    tests.map((test) => [
       cell(test.rule),
       cell(arms[test.arm]?.label ?? String(test.arm)),
-      meanText(test.stableMean, test.stableValues),
       meanText(test.candidateMean, test.candidateValues),
+      meanText(test.stableMean, test.stableValues),
       test.harmUpper >= 1 ? '' : figure(test.harmUpper),
       (test.breached ? colors.red : (text: string) => text)(figure(test.eValue)),
       (test.breached ? colors.red : colors.yellow)(bar(wayTo(test.eMax, test.threshold), 10)),
@@ -82,6 +86,8 @@ export const renderTests = (colors: Colors, { evidence, arms }: RolloutInfo): st
     ]),
     'no evidence yet',
   );
+  return tests.length === 0 ? table : `${table}\n${colors.dim(goodnessText)}`;
+};
 
 const meanText = (mean: number, values: number): string => (values === 0 ? '' : `${figure(mean)} (${values})`);
 
@@ -112,9 +118,54 @@ export const stepText = (rollout: RolloutInfo, now: number): string | undefined 
 /** Whether units were shared out as the weights say. */
 export const srmText = (colors: Colors, { evidence }: RolloutInfo): string | undefined => {
   if (evidence === undefined) return undefined;
-  const { lnB, threshold, alarm } = evidence.srm;
-  const text = `ln B ${figure(lnB)} of ${figure(threshold)}`;
-  return alarm ? colors.red(`${text}: alarm`) : `${text}, ok`;
+  const { alarm } = evidence.srm;
+  return alarm ? colors.red(ratioText(evidence.srm)) : ratioText(evidence.srm);
+};
+
+/** The sample ratio test with what it says. */
+export const ratioText = ({
+  lnB,
+  threshold,
+  alarm,
+}: {
+  readonly lnB: number;
+  readonly threshold: number;
+  readonly alarm: boolean;
+}): string =>
+  alarm
+    ? `alarm: units are not shared out as the weights say (ln B ${figure(lnB)}, over ${figure(threshold)})`
+    : `ok: units are shared out as the weights say (ln B ${figure(lnB)}, an alarm from ${figure(threshold)} on)`;
+
+/** What alpha promises, and what changes of rules made of it. */
+export const alphaText = ({ alpha, alphaSpent }: { readonly alpha: number; readonly alphaSpent: number }): string => {
+  const spent = alphaSpent > alpha ? `, ${figure(alphaSpent)} with the rules that were changed` : '';
+  return `${figure(alpha)}: the chance of a false rollback is at most this${spent}`;
+};
+
+/** Pins that are named at most. */
+const maxPins = 5;
+
+/** Units that get an arm whatever the weights say. */
+const pinsText = ({ forced, arms }: RolloutInfo): string | undefined => {
+  if (forced.length === 0) return undefined;
+  const named = forced
+    .slice(0, maxPins)
+    .map(
+      ({ unit, arm, until }) =>
+        `${cell(unit).slice(0, maxPinLength)} gets ${cell(arms[arm]?.label ?? String(arm))}${until === undefined ? '' : ` until ${formatInstant(new Date(until).toISOString())}`}`,
+    );
+  return [...named, ...(forced.length > maxPins ? [`and ${forced.length - maxPins} more`] : [])].join(', ');
+};
+
+/** Characters of a unit that are shown. */
+const maxPinLength = 64;
+
+/** The agent's memory meanwhile; shared is as without a rollout. */
+const memoryText = ({ memory, status }: RolloutInfo): string | undefined => {
+  if (memory.mode === 'shared' || (status !== 'active' && status !== 'paused')) return undefined;
+  return memory.mode === 'frozen'
+    ? `frozen at revision ${memory.revision}: runs read that, and what they learn waits for the end`
+    : `${cell(memory.mode)} from revision ${memory.revision}: each arm has its own`;
 };
 
 /** A rollout for people: a screen of it. */
@@ -124,7 +175,9 @@ export const renderRollout = (colors: Colors, rollout: RolloutInfo, now: number,
     ['status', `${paintRolloutStatus(colors, rollout.status)} (${cell(rollout.statusReason)})`],
     [
       'frozen',
-      freeze === undefined ? undefined : `by ${cell(freeze.by)} at ${formatInstant(freeze.at)}: ${cell(freeze.reason)}`,
+      freeze === undefined
+        ? undefined
+        : `by ${cell(freeze.by)} at ${formatInstant(freeze.at)}: ${cell(freeze.reason)}; every run gets the active version`,
     ],
     ['step', stepText(rollout, now)],
     ['SRM', srmText(colors, rollout)],
@@ -134,10 +187,12 @@ export const renderRollout = (colors: Colors, rollout: RolloutInfo, now: number,
     ],
     ['keys', rollout.routingKeys.map(cell).join(', ')],
     ['eligible', rollout.eligibility === undefined ? undefined : cell(rollout.eligibility)],
+    ['pins', pinsText(rollout)],
+    ['memory', memoryText(rollout)],
     ['replay', rollout.replay === undefined ? undefined : `${rollout.replay.status} (${rollout.replay.replayId})`],
     ['started', formatInstant(rollout.startedAt)],
     ['ended', rollout.completedAt === null ? undefined : formatInstant(rollout.completedAt)],
-    ['alpha', figure(rollout.alpha)],
+    ['alpha', alphaText(rollout)],
   ];
   return [
     ...facts.flatMap(([name, value]) =>

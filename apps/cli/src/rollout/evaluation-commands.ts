@@ -18,10 +18,13 @@ export const evaluationCommands = (cli: Cli): readonly Command[] => [
   replayCommand(cli),
   remoteCommand('freeze', 'send every run of an agent to its active version, whatever a rollout says')
     .argument('<agent>', 'agent id')
-    .requiredOption('--reason <text>', 'why')
-    .action(async (agentId: string, options: AnswerOptions & { readonly reason: string }) => {
+    .option('--reason <text>', 'why; needed')
+    .action(async (agentId: string, { reason, ...options }: AnswerOptions & { readonly reason?: string }) => {
+      if (reason === undefined) {
+        throw new DomainError('invalid_argument', 'a freeze needs a --reason: it is recorded');
+      }
       const client = await connect(cli, options);
-      const freeze = await onAgent(client, agentId, () => client.freezes.set(agentId, options.reason));
+      const freeze = await onAgent(client, agentId, () => client.freezes.set(agentId, reason));
       answer(cli, options.json, freeze, () => `${cell(freeze.agentId)} is frozen since ${formatInstant(freeze.at)}`);
     }),
   remoteCommand('unfreeze', 'end a freeze')

@@ -1,4 +1,4 @@
-import type { RolloutInfo, RolloutResults, SkeinClient } from '@skein/sdk';
+import type { FreezeInfo, RolloutInfo, RolloutResults, SkeinClient } from '@skein/sdk';
 import type { Cli } from '../cli/cli.ts';
 import { formatInstant } from '../render/format.ts';
 import { bandText } from '../render/render-results.ts';
@@ -76,17 +76,21 @@ const showLive = async (
   const screen = createScreen(cli);
   let last: RolloutInfo | undefined;
   let results: RolloutResults | undefined;
+  let freeze: FreezeInfo | undefined;
   let asking = false;
   const draw = (): void => {
     if (last !== undefined)
-      screen.draw([renderRollout(cli.colors, last, Date.now()), ...bandLines(cli, results)].join('\n'));
+      screen.draw([renderRollout(cli.colors, last, Date.now(), freeze), ...bandLines(cli, results)].join('\n'));
   };
   // Bands cost a look at all values, so they are asked for once in a while, and nothing waits for them.
   const ask = async (): Promise<void> => {
     if (asking || last === undefined) return;
     asking = true;
     const { agentId, id } = last;
-    results = await client.rollouts.results(agentId, { rolloutId: id }).catch(() => results);
+    [results, freeze] = await Promise.all([
+      client.rollouts.results(agentId, { rolloutId: id }).catch(() => results),
+      client.freezes.get(agentId).catch(() => freeze),
+    ]);
     asking = false;
   };
   const timer = setInterval(() => {
@@ -109,11 +113,12 @@ const showLive = async (
 
 /** Differences to stable with their bands. */
 const bandLines = (cli: Cli, results: RolloutResults | undefined): readonly string[] => {
-  const rows = (results?.allocations ?? []).flatMap(({ label, metrics }) =>
+  if (results === undefined) return [];
+  const rows = results.allocations.flatMap(({ label, metrics }) =>
     metrics.flatMap((metric) =>
       metric.difference === undefined
         ? []
-        : [[cell(label), cell(metric.metric), figure(metric.mean), bandText(metric)]],
+        : [[cell(label), cell(metric.metric), figure(metric.mean), bandText(metric, results)]],
     ),
   );
   return rows.length === 0 ? [] : ['', renderTable(cli.colors, ['arm', 'metric', 'mean', 'difference [band]'], rows)];

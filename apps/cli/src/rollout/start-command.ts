@@ -119,10 +119,18 @@ const inputOf = async (cli: Cli, candidate: string | undefined, options: Options
   if (options.alpha !== undefined && Number.isNaN(options.alpha)) {
     throw new DomainError('invalid_argument', '--alpha must be a number like 0.01');
   }
+  const weight = options.weight === undefined ? undefined : parseWeight(options.weight, '--weight');
+  const isFutile = Number(weight) === 0 && options.steps === undefined && options.shadow === undefined;
+  if (isFutile && options.draft !== true) {
+    throw new DomainError(
+      'invalid_argument',
+      '--weight 0 without --steps exposes nobody: give more, or prepare it with --draft and start it later',
+    );
+  }
   return {
     type: candidate === undefined ? 'ab_test' : 'canary',
     ...(candidate === undefined ? { arms } : { candidateVersionId: candidate }),
-    ...(options.weight === undefined ? {} : { weight: parseWeight(options.weight, '--weight') }),
+    ...(weight === undefined ? {} : { weight }),
     ...(options.steps === undefined ? {} : { steps: await parseSteps(options.steps, cli.cwd) }),
     ...(options.rule.length === 0 ? {} : { rules: options.rule.map(parseRule) }),
     ...(options.scorer.length === 0 ? {} : { scorers: options.scorer.map(parseScorer) }),

@@ -16,7 +16,24 @@ export const revisionOf = async (client: SkeinClient, agentId: string, given: nu
   if (given !== undefined) return given;
   const rollout = await client.rollouts.get(agentId);
   if (rollout !== undefined) return rollout.revision;
-  throw new DomainError('not_found', `agent ${cell(agentId)} has no rollout`);
+  const [last] = (await client.rollouts.list({ agentId, perPage: 1 })).rollouts;
+  const was = last === undefined ? '' : `; the last one, ${last.id}, is ${last.status}`;
+  throw new DomainError('not_found', `agent ${cell(agentId)} has no live rollout${was}`, {
+    agentId,
+    ...(last === undefined ? {} : { lastRolloutId: last.id }),
+  });
+};
+
+/** What to do next, where the error does not say it. */
+const nextOf = (agentId: string, error: DomainError): string | undefined => {
+  const { rolloutId, reason } = (error.details ?? {}) as { readonly rolloutId?: string; readonly reason?: string };
+  if (error.code === 'already_exists' && rolloutId !== undefined) {
+    const named = error.message.includes(rolloutId) ? '' : ` (${rolloutId})`;
+    return `${named}: look at it with "skein rollout show ${cell(agentId)}"`;
+  }
+  if (reason === 'cooldown') return ': add --force --reason TEXT to try it all the same';
+  if (reason === 'evidence_not_trusted') return ': add --force --reason TEXT to promote it all the same';
+  return undefined;
 };
 
 /** Calls for an agent; an unknown one is named with the one that was probably meant, a conflict says what to do. */
@@ -28,7 +45,10 @@ export const onAgent = <T>(client: SkeinClient, agentId: string, call: () => Pro
       try {
         return await call();
       } catch (error) {
-        if (!isDomainError(error) || error.code !== 'version_conflict') throw error;
+        if (!isDomainError(error)) throw error;
+        const next = nextOf(agentId, error);
+        if (next !== undefined) throw new DomainError(error.code, `${error.message}${next}`, error.details, error);
+        if (error.code !== 'version_conflict') throw error;
         const { current } = (error.details ?? {}) as { readonly current?: RolloutInfo };
         if (current === undefined) throw error;
         const now = `it is ${current.status} at revision ${current.revision} now`;

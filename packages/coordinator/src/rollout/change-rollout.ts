@@ -20,6 +20,11 @@ export interface ChangeOptions {
   readonly force?: boolean;
 }
 
+/** The same of a rollout that may be named: one of several drafts, or a draft beside a live one. */
+export interface NamedOptions extends ChangeOptions {
+  readonly rolloutId?: RolloutId;
+}
+
 /** Who did it, as it is recorded. Throws `invalid_argument` for an override without a reason. */
 export const actorOf = (by: By, { reason, force }: ChangeOptions): RolloutActor => {
   if (force === true && (reason === undefined || reason.trim() === '')) {
@@ -44,7 +49,7 @@ export const conflictOf = async (engine: Engine, current: RolloutRecord): Promis
 
 /** Another one holds the agent. */
 export const heldBy = async (engine: Engine, current: RolloutRecord): Promise<DomainError> =>
-  new DomainError('already_exists', `the agent ${current.agentId} has a live rollout`, {
+  new DomainError('already_exists', `the agent ${current.agentId} has a live rollout, ${current.id}`, {
     rolloutId: current.id,
     current: await viewRollout(engine, current),
   });
@@ -93,21 +98,27 @@ const write = async (
   }
 };
 
-/** One change of the live rollout of an agent, or of its newest draft. */
+/** One change of the live rollout of an agent, or of its newest draft, or of the one that is named. `Done`: as it is. */
 export const changeCurrent = async (
   engine: Engine,
   tenant: TenantId,
   agentId: string,
-  options: ChangeOptions,
+  options: NamedOptions,
   plan: Plan,
 ): Promise<RolloutView> => {
   await requireAgent(engine, tenant, agentId);
   const read = async (): Promise<RolloutRecord> => {
+    if (options.rolloutId !== undefined) return requireRollout(engine, tenant, options.rolloutId, agentId);
     const record = await currentOf(engine, tenant, agentId);
-    if (record === undefined) throw noRollout(agentId);
+    if (record === undefined) throw noRollout(agentId, await lastOf(engine, tenant, agentId));
     return record;
   };
-  return viewRollout(engine, await write(engine, read, options.revision, plan));
+  try {
+    return await viewRollout(engine, await write(engine, read, options.revision, plan));
+  } catch (thrown) {
+    if (thrown instanceof Done) return viewRollout(engine, thrown.record);
+    throw thrown;
+  }
 };
 
 /** A change that is one command, with the evidence of the moment where the command keeps it. */
@@ -115,7 +126,7 @@ export const commandCurrent = (
   engine: Engine,
   tenant: TenantId,
   agentId: string,
-  options: ChangeOptions,
+  options: NamedOptions,
   by: By,
   command: (record: RolloutRecord) => RolloutCommand | Promise<RolloutCommand>,
 ): Promise<RolloutView> => {
@@ -125,20 +136,23 @@ export const commandCurrent = (
   );
 };
 
-/** Exposes a draft's first units. */
+/** Exposes the first units of a draft: the newest one, or the one that is named. */
 export const activateRollout = async (
   engine: Engine,
   tenant: TenantId,
   agentId: string,
-  options: ChangeOptions,
+  options: NamedOptions,
   by: By,
 ): Promise<RolloutView> => {
   const actor = actorOf(by, options);
   await requireAgent(engine, tenant, agentId);
-  const live = await liveOf(engine, tenant, agentId);
-  const draft = await draftOf(engine, tenant, agentId);
+  const draft =
+    options.rolloutId === undefined
+      ? await draftOf(engine, tenant, agentId)
+      : await requireRollout(engine, tenant, options.rolloutId, agentId);
   if (draft === undefined) {
-    if (live === undefined) throw noRollout(agentId);
+    const live = await liveOf(engine, tenant, agentId);
+    if (live === undefined) throw noRollout(agentId, await lastOf(engine, tenant, agentId));
     throw await heldBy(engine, live);
   }
   const read = (): Promise<RolloutRecord> => requireRollout(engine, tenant, draft.id, agentId);
@@ -154,7 +168,7 @@ export const rollbackRollout = async (
   engine: Engine,
   tenant: TenantId,
   agentId: string,
-  options: ChangeOptions & { readonly rolloutId?: RolloutId },
+  options: NamedOptions,
   by: By,
 ): Promise<RolloutView> => {
   const actor = actorOf(by, options);
@@ -186,8 +200,8 @@ export const rollbackRollout = async (
   }
 };
 
-/** Somebody else did it meanwhile. */
-class Done extends Error {
+/** Nothing is to be written: somebody else did it meanwhile, or it is so already. */
+export class Done extends Error {
   readonly record: RolloutRecord;
 
   constructor(record: RolloutRecord) {

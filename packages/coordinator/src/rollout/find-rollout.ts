@@ -68,6 +68,15 @@ export const shownOf = async (
   return record;
 };
 
-/** There is nothing that could be changed. */
-export const noRollout = (agentId: string): DomainError =>
-  new DomainError('not_found', `the agent ${agentId} has no rollout`, { agentId });
+/** There is nothing that could be changed; `last` is the newest one that was. */
+export const noRollout = (agentId: string, last?: Pick<RolloutRecord, 'id' | 'status'>): DomainError =>
+  last === undefined
+    ? new DomainError('not_found', `the agent ${agentId} has no rollout`, { agentId })
+    : new DomainError(
+        'not_found',
+        `the agent ${agentId} has no live rollout; the last one, ${last.id}, is ${last.status}`,
+        {
+          agentId,
+          lastRolloutId: last.id,
+        },
+      );

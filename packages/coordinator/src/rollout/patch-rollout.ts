@@ -3,7 +3,7 @@ import { DomainError, parseWeight, partsOf, totalParts } from '@skein/domain';
 import type { RolloutChange } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { changeOf } from './change-of.ts';
-import { actorOf, changeCurrent, verdictNow } from './change-rollout.ts';
+import { actorOf, changeCurrent, Done, verdictNow } from './change-rollout.ts';
 import type { By, PatchRollout } from './rollout-requests.ts';
 import type { RolloutView } from './rollout-views.ts';
 
@@ -14,7 +14,8 @@ const refused = (message: string, field: string): DomainError =>
 const partsByLabel = ({ arms }: RolloutRecord, weights: NonNullable<PatchRollout['weights']>): readonly number[] => {
   const labels = arms.map(({ label }) => label);
   for (const label of Object.keys(weights)) {
-    if (!labels.includes(label)) throw refused(`the rollout has no arm ${label}`, `weights.${label}`);
+    if (!labels.includes(label))
+      throw refused(`the rollout has no arm ${label}; arms: ${labels.join(', ')}`, `weights.${label}`);
   }
   const given = labels.map((label) => (Object.hasOwn(weights, label) ? weights[label] : undefined));
   if (given.every((weight) => weight !== undefined)) return partsOf(given);
@@ -51,7 +52,7 @@ const together = (first: RolloutChange | undefined, then: RolloutChange): Rollou
   return { ...then, record: { ...then.record, revision }, event: { ...then.event, revision, explanation: both } };
 };
 
-/** Changes a rollout by hand: `version_conflict` with the record as it is, when it is at another revision. See `Rollouts.patch`. */
+/** Changes a rollout by hand; weights that it has already change nothing. `version_conflict` with the record as it is, when it is at another revision. See `Rollouts.patch`. */
 export const patchRollout = async (
   engine: Engine,
   tenant: TenantId,
@@ -77,6 +78,11 @@ export const patchRollout = async (
     const changed = hasChanges ? changeOf(record, { type: 'change', ...changes }, actor, now) : undefined;
     if (parts === undefined) {
       if (changed === undefined) throw refused('nothing is changed', 'weight');
+      return changed;
+    }
+    // It has these weights already: a write would begin nothing and say that something changed.
+    if (record.arms.every((arm, index) => arm.parts === parts[index])) {
+      if (changed === undefined) throw new Done(record);
       return changed;
     }
     const evidence = (await verdictNow(engine, record))?.summary;

@@ -23,7 +23,10 @@ const winnerOf = async (engine: Engine, record: RolloutRecord, versionId: string
   if (byLabel !== -1) return byLabel;
   const found = await findAgentVersion(engine, record.tenant, record.agentId, versionId);
   const arm = record.arms.findIndex((one) => one.versionId === found.versionId);
-  if (arm === -1) throw refused(`the version ${found.alias} is no part of the rollout`, 'versionId');
+  if (arm === -1) {
+    const arms = record.arms.map(({ label }) => label).join(', ');
+    throw refused(`the version ${found.alias} is no part of the rollout; arms: ${arms}`, 'versionId');
+  }
   if (arm === 0 && record.type === 'canary')
     throw refused('the stable version is active already: roll back or cancel instead', 'versionId');
   return arm;

@@ -140,6 +140,7 @@ export interface RolloutResults {
   };
   readonly tallies: { readonly [kind in TallyKind]?: number };
   readonly unrouted: number;
+  /** Units that lack a value of a metric that a rule tests. */
   readonly missing: number;
   readonly allocations: readonly {
     readonly versionId: VersionId;

@@ -61,17 +61,24 @@ const attribution = (
 const posted = (record: RolloutRecord, scorer: string) =>
   record.scorers.find((one) => one.kind === 'posted' && one.id === scorer);
 
-/** What a rollout's own scorer, or the agent's, gives by itself takes no score from outside: nobody speaks in the name of a judge. */
+/**
+ * What a rollout's own scorer, or the agent's, gives by itself takes no score from outside: nobody speaks in the name of a judge. True when the
+ * scorer is known: from the run's rollout, from the live one, or from the agent's settings.
+ */
 const requirePosted = async (
   engine: Engine,
   tenant: TenantId,
   { agentId, scorer }: Pick<Score, 'agentId' | 'scorer'>,
   record: RolloutRecord | undefined,
-): Promise<void> => {
+): Promise<boolean> => {
   const own = record?.agentId === agentId ? record.scorers : [];
-  const scorers = own.length > 0 ? own : await engine.scoring.cache.declared(engine, tenant, agentId);
-  const found = scorers.find(({ id }) => id === scorer);
-  if (found === undefined || found.kind === 'posted') return;
+  const declared = await engine.scoring.cache.declared(engine, tenant, agentId);
+  const found = (own.length > 0 ? own : declared).find(({ id }) => id === scorer);
+  if (found === undefined) {
+    const [live] = await engine.deps.rollouts.listLive(tenant, agentId);
+    return [...declared, ...(live?.scorers ?? [])].some(({ id }) => id === scorer);
+  }
+  if (found.kind === 'posted') return true;
   throw invalid(`the scorer ${scorer} gives its scores itself: it is of the kind ${found.kind}`, 'scorer');
 };
 
@@ -102,6 +109,15 @@ const count = async (
   return true;
 };
 
+/** What is probably not as it was meant, in words. */
+const whyOf = (post: PostScore, kept: Score, agentId: string, isKnown: boolean): string | undefined => {
+  if (kept.value !== post.value)
+    return `a scorer scores once: the first value of ${post.scorer}, ${kept.value}, stands, and ${post.value} was not kept`;
+  return isKnown
+    ? undefined
+    : `no scorer ${post.scorer} is declared, neither in the settings of the agent ${agentId} nor in a rollout of it: the score is kept, and nothing counts it`;
+};
+
 /**
  * Keeps a score that came from outside: see `Rollouts.postScore`. A second one of the same scorer for the same step, or part, changes nothing and is
  * answered with the first. Throws `not_found` (run, agent, step), `invalid_argument`, `illegal_transition` (a step that is not settled),
@@ -113,13 +129,13 @@ export const postScore = async (
   runId: RunId,
   post: PostScore,
   by: By,
-): Promise<{ readonly score: Score; readonly recorded: boolean; readonly counted: boolean }> => {
+): Promise<{ readonly score: Score; readonly recorded: boolean; readonly counted: boolean; readonly why?: string }> => {
   checkShape(post);
   const { rollouts, runs, clock, meter } = engine.deps;
   const { agentId, decision } = await engine.runs.read(engine, tenant, runId, (state) => attribution(state, post));
   const { rolloutId } = decision;
   const record = rolloutId === undefined ? undefined : await engine.scoring.cache.record(engine, tenant, rolloutId);
-  await requirePosted(engine, tenant, { agentId, scorer: post.scorer }, record);
+  const isKnown = await requirePosted(engine, tenant, { agentId, scorer: post.scorer }, record);
   const asked: Score = {
     runId,
     agentId,
@@ -136,8 +152,10 @@ export const postScore = async (
   const isSame = (one: Score): boolean =>
     one.agentId === agentId && one.scorer === asked.scorer && one.step === asked.step;
   const score = recorded ? asked : ((await rollouts.listScores(tenant, runId)).find(isSame) ?? asked);
-  if (decision.source !== 'segments') return { score, recorded, counted: false };
+  const why = whyOf(post, score, agentId, isKnown);
+  const said = { score, recorded, ...(why === undefined ? {} : { why }) };
+  if (decision.source !== 'segments') return { ...said, counted: false };
   const head = await runs.readHead(tenant, runId);
   const counted = record !== undefined && (await count(engine, head?.rootRunId ?? runId, record, score));
-  return { score, recorded, counted };
+  return { ...said, counted };
 };

@@ -70,6 +70,7 @@ test('observations come page by page, with instants as text and the labels of th
         seq: 1,
         unit: 'f'.repeat(32),
         arm: 1,
+        armLabel: 'candidate',
         epoch: 1,
         metric: 'error',
         value: null,

@@ -118,7 +118,7 @@ export const addRolloutListRoutes = (app: ApiApp, deps: RouteDeps): void => {
       });
       const { items, nextCursor } = toPage(page);
       return jsonResponse(context, {
-        items: items.map(shownObservation),
+        items: items.map((item) => shownObservation(item, page.arms)),
         nextCursor,
         rolloutId: page.rolloutId,
         arms: page.arms,
@@ -127,8 +127,9 @@ export const addRolloutListRoutes = (app: ApiApp, deps: RouteDeps): void => {
   );
 };
 
-const shownObservation = ({ assignedAt, at, ...rest }: Observation) => ({
+const shownObservation = ({ assignedAt, at, ...rest }: Observation, arms: readonly string[]) => ({
   ...rest,
+  armLabel: arms[rest.arm] ?? String(rest.arm),
   assignedAt: new Date(assignedAt).toISOString(),
   at: new Date(at).toISOString(),
 });

@@ -8,9 +8,9 @@ import { toPatchRollout, toStartRollout } from '../rollout/rollout-input.ts';
 import { endedSchema, forecastSchema, rolloutSchema, startedSchema } from '../schemas/rollout.ts';
 import {
   changeBody,
+  changeOneBody,
   patchRolloutBody,
   promoteBody,
-  rollbackBody,
   startRolloutBody,
 } from '../schemas/rollout-bodies.ts';
 import { name } from '../schemas/values.ts';
@@ -105,12 +105,30 @@ export const addRolloutRoutes = (app: ApiApp, deps: RouteDeps): void => {
       summary: 'Cancel it: every run gets the stable version.',
       tag,
       params: oneAgent,
-      body: changeBody,
+      body: changeOneBody,
       answers: { 200: { description: 'The rollout, cancelled.', schema: endedSchema } },
     },
     async ({ tenant, by, params, body, context }) => {
-      const options = optionsOf(context, body);
+      const options = { ...optionsOf(context, body), ...namedOf(body) };
       return ended(context, await rollouts.cancel(tenant, params.agentId, options, { actor: by }));
+    },
+  );
+  addRoute(
+    app,
+    deps,
+    {
+      method: 'post',
+      path: `${path}/activate`,
+      operationId: 'activateRollout',
+      summary: 'Start a draft: the newest one, or the one that is named.',
+      tag,
+      params: oneAgent,
+      body: changeOneBody,
+      answers: { 200: { description: 'The rollout as it is now.', schema: rolloutSchema } },
+    },
+    async ({ tenant, by, params, body, context }) => {
+      const options = { ...optionsOf(context, body), ...namedOf(body) };
+      return shown(context, await rollouts.activate(tenant, params.agentId, options, { actor: by }));
     },
   );
   for (const [verb, summary] of verbs) {
@@ -168,21 +186,17 @@ export const addRolloutRoutes = (app: ApiApp, deps: RouteDeps): void => {
       summary: 'Take the candidate back. Always allowed; doing it twice is fine.',
       tag,
       params: oneAgent,
-      body: rollbackBody,
+      body: changeOneBody,
       answers: { 200: { description: 'The rollout, rolled back.', schema: endedSchema } },
     },
     async ({ tenant, by, params, body, context }) => {
-      const options = {
-        ...optionsOf(context, body),
-        ...(body?.rolloutId === undefined ? {} : { rolloutId: body.rolloutId }),
-      };
+      const options = { ...optionsOf(context, body), ...namedOf(body) };
       return ended(context, await rollouts.rollback(tenant, params.agentId, options, { actor: by }));
     },
   );
 };
 
 const verbs = [
-  ['activate', 'Start a draft.'],
   ['pause', 'Send every run to the stable version for now; the plan stands still.'],
   ['resume', 'Go on after a pause.'],
   ['approve', 'The word of a person that the current step may end.'],
@@ -198,6 +212,10 @@ const optionsOf = (
     ...(body?.reason === undefined ? {} : { reason: body.reason }),
   };
 };
+
+/** The rollout that is named. */
+const namedOf = (body: { readonly rolloutId?: string | undefined } | undefined): { readonly rolloutId?: string } =>
+  body?.rolloutId === undefined ? {} : { rolloutId: body.rolloutId };
 
 const shown = (context: Context<ApiEnv>, rollout: RolloutView): Response => {
   context.header('ETag', `"${rollout.revision}"`);

@@ -11,6 +11,16 @@ const oneRun = z.strictObject({ runId });
 const path = '/api/runs/{runId}/scores';
 const tag = 'Scores';
 
+const postedSchema = z.object({
+  score: scoreSchema,
+  recorded: z.boolean(),
+  counted: z.boolean(),
+  why: z
+    .string()
+    .optional()
+    .openapi({ description: 'Nobody knows the scorer, or its first value, another one, stands.' }),
+});
+
 /** Scores of runs that come from outside, and all that there are. */
 export const addScoreRoutes = (app: ApiApp, deps: RouteDeps): void => {
   const { rollouts } = deps.coordinator;
@@ -29,11 +39,11 @@ export const addScoreRoutes = (app: ApiApp, deps: RouteDeps): void => {
       answers: {
         201: {
           description: 'The score; `counted` says whether a rollout counts it.',
-          schema: z.object({ score: scoreSchema, recorded: z.boolean(), counted: z.boolean() }),
+          schema: postedSchema,
         },
         200: {
           description: 'The score that there was already.',
-          schema: z.object({ score: scoreSchema, recorded: z.boolean(), counted: z.boolean() }),
+          schema: postedSchema,
         },
       },
     },

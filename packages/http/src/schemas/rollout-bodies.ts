@@ -177,7 +177,7 @@ export const patchRolloutBody = z
   })
   .openapi('PatchRollout');
 
-/** Body of `POST …/rollout/{activate,pause,resume,approve}` and of `DELETE …/rollout`. */
+/** Body of `POST …/rollout/{pause,resume,approve}`. */
 export const changeBody = z
   .strictObject({ revision: revision.optional(), reason: reason.optional() })
   .optional()
@@ -194,11 +194,11 @@ export const promoteBody = z
   .optional()
   .openapi('PromoteRollout');
 
-/** Body of `POST …/rollout/rollback`. */
-export const rollbackBody = z
+/** Body of `POST …/rollout/{activate,rollback}` and of `DELETE …/rollout`: `rolloutId` names one, a draft beside a live one among them. */
+export const changeOneBody = z
   .strictObject({ revision: revision.optional(), rolloutId: rolloutId.optional(), reason: reason.optional() })
   .optional()
-  .openapi('RollbackRollout');
+  .openapi('ChangeOneRollout');
 
 /** Body of `PUT …/freeze`. */
 export const freezeBody = z.strictObject({ reason: z.string().min(1).max(1_000) }).openapi('FreezeAgent');

@@ -49,6 +49,14 @@ test('a judge gives the share of its checks that the output passes, by weight', 
   });
 });
 
+test('a path of a check goes into an element of a list by its number, from the end too', async () => {
+  const at = (path: string, equals: string) => judge(rules([{ path, equals }]), { hits: [{ id: 'a' }, { id: 'b' }] });
+  expect(await at('output.hits[0].id', 'a')).toMatchObject({ score: 1 });
+  expect(await at('output.hits[-1].id', 'b')).toMatchObject({ score: 1 });
+  expect(await at('output.hits[2].id', 'a')).toMatchObject({ score: 0 });
+  expect(await at('output.hits[0]', 'a')).toMatchObject({ score: 0 });
+});
+
 test('a rubric without checks counts the words that it has in quotes', async () => {
   expect(await judge('Good names "hello" and "name".', { text: 'Hello, my name is' })).toMatchObject({ score: 1 });
   expect(await judge('Good names "hello" and "name".', { text: 'Hello' })).toMatchObject({ score: 0.5 });

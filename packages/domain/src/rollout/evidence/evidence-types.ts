@@ -34,7 +34,7 @@ export interface ResultNumbers {
     readonly pValue: number;
     readonly expected: readonly number[];
   };
-  /** Values that never came, over all arms and metrics. */
+  /** Units that lack a value of a metric that a rule tests. */
   readonly missing: number;
   /** In the order of `arms`; `units`: counted ones whose run is over. */
   readonly arms: readonly { readonly units: number; readonly metrics: readonly MetricNumbers[] }[];

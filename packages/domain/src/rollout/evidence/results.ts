@@ -17,6 +17,9 @@ interface MetricState {
 
 /** Streaming numbers of the units of a rollout: memory grows with arms, metrics and epochs, not with the units. */
 export interface ResultsState {
+  /** Metrics that a rule tests, and units that lack a value of one of them. */
+  readonly tested: ReadonlySet<string>;
+  incomplete: number;
   readonly arms: readonly { units: number; readonly metrics: Map<string, MetricState> }[];
   readonly counts: { [epoch: string]: number[] };
   readonly unmeasured: { [epoch: string]: number[] };
@@ -29,6 +32,8 @@ export const createResults = (record: RolloutRecord): ResultsState => {
     ...record.scorers.map(({ id }) => `score:${id}`),
   ]);
   return {
+    tested: new Set(record.rules.map(({ metric }) => metric)),
+    incomplete: 0,
     arms: record.arms.map(() => ({
       units: 0,
       metrics: new Map([...metrics].map((metric) => [metric, createMetric()])),
@@ -54,6 +59,7 @@ export const addToResults = (results: ResultsState, units: readonly RolloutUnit[
       const unmeasured = (results.unmeasured[unit.epoch] ??= results.arms.map(() => 0));
       unmeasured[unit.arm] = (unmeasured[unit.arm] ?? 0) + 1;
     }
+    if (values.some(([metric, value]) => value === null && results.tested.has(metric))) results.incomplete += 1;
     for (const [metric, value] of values) {
       let state = arm.metrics.get(metric);
       if (state === undefined) arm.metrics.set(metric, (state = createMetric()));
@@ -73,11 +79,9 @@ export const resultsOf = (record: RolloutRecord, results: ResultsState, evidence
   const lnB = lnSampleRatios(record, results.counts, results.unmeasured);
   const adjusted = adjustedOf(record, evidence);
   const stable = results.arms[0]?.metrics;
-  let missing = 0;
   const arms = results.arms.map(({ units, metrics }, arm) => ({
     units,
     metrics: [...metrics].map(([metric, state]) => {
-      missing += state.missing;
       const other = arm === 0 ? undefined : stable?.get(metric)?.moments;
       return numbersOf(metric as Metric, state, other, adjusted.get(metric)?.[arm - 1]);
     }),
@@ -87,7 +91,7 @@ export const resultsOf = (record: RolloutRecord, results: ResultsState, evidence
     alpha: record.alpha,
     alphaSpent: record.alphaSpent,
     srm: { lnB, threshold: srmThreshold, alarm: lnB >= srmThreshold, ...chiSquareOf(record, results.counts) },
-    missing,
+    missing: results.incomplete,
     arms,
   };
 };
