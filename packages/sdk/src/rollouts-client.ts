@@ -25,7 +25,14 @@ export interface RolloutsClient {
   forecast(agentId: string, input: StartRolloutInput): Promise<RolloutForecast>;
   patch(agentId: string, input: PatchRolloutInput): Promise<RolloutInfo>;
   /** Starts a draft: the newest one, or the one that is named; so does `cancel` when no rollout is live. */
-  activate(agentId: string, input?: ChangeRolloutInput & { readonly rolloutId?: string }): Promise<RolloutInfo>;
+  activate(
+    agentId: string,
+    input?: ChangeRolloutInput & {
+      readonly rolloutId?: string;
+      /** Also when its replay has not passed; needs a reason. */
+      readonly force?: boolean;
+    },
+  ): Promise<RolloutInfo>;
   pause(agentId: string, input?: ChangeRolloutInput): Promise<RolloutInfo>;
   resume(agentId: string, input?: ChangeRolloutInput): Promise<RolloutInfo>;
   /** A person's word that the current step may end. */

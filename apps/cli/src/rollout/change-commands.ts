@@ -16,6 +16,7 @@ interface ChangeOptions extends AnswerOptions {
 
 interface OneOptions {
   readonly rollout?: string;
+  readonly force?: boolean;
 }
 
 const verbs = [
@@ -36,10 +37,14 @@ export const changeCommands = (cli: Cli): readonly Command[] => [
   ...verbs.map(([verb, summary]) => {
     const command = changeCommand(verb, summary);
     if (isNamed(verb)) command.option('--rollout <id>', 'this one: a draft beside a live one, say');
-    return command.action(async (agentId: string, { rollout, ...options }: ChangeOptions & OneOptions) => {
+    if (verb === 'activate') command.option('--force', 'also when its replay has not passed; needs --reason');
+    return command.action(async (agentId: string, { rollout, force, ...options }: ChangeOptions & OneOptions) => {
+      if (force === true && options.reason === undefined) {
+        throw new DomainError('invalid_argument', '--force needs a --reason: it is recorded');
+      }
       const client = await connect(cli, options);
       const which = rollout === undefined ? {} : { rolloutId: rollout };
-      const input = { ...changeOf(options), ...which };
+      const input = { ...changeOf(options), ...which, ...(force === true ? { force: true } : {}) };
       const after = await onAgent(client, agentId, () => client.rollouts[verb](agentId, input));
       answer(cli, options.json, after, () => lineOf(cli, after));
     });

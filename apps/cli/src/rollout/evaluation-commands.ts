@@ -44,6 +44,7 @@ interface ReplayOptions extends AnswerOptions {
   readonly limit?: number;
   readonly mode?: 'strict' | 'live';
   readonly margin?: number;
+  readonly minPairs?: number;
   readonly scorer: readonly string[];
   readonly wait?: boolean;
 }
@@ -67,6 +68,12 @@ const replayCommand = (cli: Cli): Command =>
       ]),
     )
     .addOption(new Option('--margin <number>', 'worse by more than this fails; default 0.05').argParser(Number))
+    .addOption(
+      new Option(
+        '--min-pairs <n>',
+        'pairs that must be compared before it may pass without proof; default 5',
+      ).argParser(wholeNumber(1, 500)),
+    )
     .option('--scorer <scorer>', `what judges outputs: ${scorerText}; may be repeated`, collect, [])
     .option('--wait', 'wait until it has ended; fails unless it passed')
     .action(async (agentId: string, options: ReplayOptions) => {
@@ -92,6 +99,7 @@ const replayOf = (client: SkeinClient, agentId: string, options: ReplayOptions):
     ...(options.limit === undefined ? {} : { limit: options.limit }),
     ...(options.mode === undefined ? {} : { mode: options.mode }),
     ...(options.margin === undefined ? {} : { margin: options.margin }),
+    ...(options.minPairs === undefined ? {} : { minPairs: options.minPairs }),
     ...(options.scorer.length === 0 ? {} : { scorers: options.scorer.map(parseScorer) }),
   };
   return client.replays.start(agentId, input);

@@ -69,7 +69,7 @@ const nextOf = (document: ReplayDocument, record: RolloutRecord | undefined): st
       return waits ? 'The rollout that waited for it is cancelled.' : 'A rollout of this version is not advised.';
     case 'inconclusive':
       return record?.status === 'draft'
-        ? `The rollout that waited for it stays a draft: start it by hand with \`skein rollout activate ${agentId} --force --reason "…"\`, or cancel it.`
+        ? `The rollout that waited for it stays a draft: start it by hand with \`skein rollout activate ${agentId} --rollout ${rolloutId} --force --reason "…"\`, or cancel it.`
         : 'Replay more steps, or other ones.';
   }
 };

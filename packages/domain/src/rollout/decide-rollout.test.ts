@@ -338,7 +338,7 @@ describe('a draft', () => {
     const { record, event } = decideRollout(gated, { type: 'replay', status: 'inconclusive' }, ada, start + 1);
     expect(record).toMatchObject({ status: 'draft', replayGate: { status: 'inconclusive' }, epoch: gated.epoch });
     expect(event).toMatchObject({ type: 'changed', reason: 'replay_inconclusive' });
-    expect(event.explanation.next).toContain('activate triage --force --reason');
+    expect(event.explanation.next).toContain(`activate triage --rollout ${gated.id} --force --reason`);
     expect(explainRollout(record, undefined, undefined, start).because).toContain('see the replay rep_1');
     expect(() => after(record, { type: 'activate' })).toThrow(refused);
     expect(() => after(record, { type: 'replay', status: 'passed' })).toThrow(refused);
@@ -351,7 +351,10 @@ describe('a draft', () => {
     expect(event).toMatchObject({
       type: 'changed',
       reason: 'replay_passed',
-      explanation: { next: 'Ready: activate it by hand.', because: expect.stringContaining('was live then') },
+      explanation: {
+        next: expect.stringContaining('Ready: activate it by hand'),
+        because: expect.stringContaining('was live then'),
+      },
     });
     const begun = decideRollout(record, { type: 'activate' }, ada, start + 2);
     expect(begun.record.status).toBe('active');

@@ -177,7 +177,7 @@ const nextText = (record: RolloutRecord): string => {
   }
 };
 
-const draftText = ({ agentId, replayGate: gate }: RolloutRecord): string => {
+const draftText = ({ id, agentId, replayGate: gate }: RolloutRecord): string => {
   switch (gate?.status) {
     case 'running': {
       const then =
@@ -185,9 +185,9 @@ const draftText = ({ agentId, replayGate: gate }: RolloutRecord): string => {
       return `When its replay has passed, ${then}; if it fails, the rollout is cancelled.`;
     }
     case 'passed':
-      return 'Ready: activate it by hand.';
+      return `Ready: activate it by hand, with \`skein rollout activate ${agentId} --rollout ${id}\`.`;
     case 'inconclusive':
-      return `Start it by hand with \`skein rollout activate ${agentId} --force --reason "…"\`, or cancel it.`;
+      return `Start it by hand with \`skein rollout activate ${agentId} --rollout ${id} --force --reason "…"\`, or cancel it with \`skein rollout cancel ${agentId} --rollout ${id}\`.`;
     default:
       return 'It begins when it is activated.';
   }

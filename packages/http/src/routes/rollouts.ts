@@ -7,6 +7,7 @@ import { readRevision, requireRevision } from '../rollout/read-revision.ts';
 import { toPatchRollout, toStartRollout } from '../rollout/rollout-input.ts';
 import { endedSchema, forecastSchema, rolloutSchema, startedSchema } from '../schemas/rollout.ts';
 import {
+  activateBody,
   changeBody,
   changeOneBody,
   patchRolloutBody,
@@ -123,11 +124,15 @@ export const addRolloutRoutes = (app: ApiApp, deps: RouteDeps): void => {
       summary: 'Start a draft: the newest one, or the one that is named.',
       tag,
       params: oneAgent,
-      body: changeOneBody,
+      body: activateBody,
       answers: { 200: { description: 'The rollout as it is now.', schema: rolloutSchema } },
     },
     async ({ tenant, by, params, body, context }) => {
-      const options = { ...optionsOf(context, body), ...namedOf(body) };
+      const options = {
+        ...optionsOf(context, body),
+        ...namedOf(body),
+        ...(body?.force === true ? { force: true } : {}),
+      };
       return shown(context, await rollouts.activate(tenant, params.agentId, options, { actor: by }));
     },
   );

@@ -90,6 +90,10 @@ const replayFields = {
   limit: z.number().int().min(1).max(500).optional(),
   mode: z.enum(['strict', 'live']).optional(),
   margin: z.number().optional(),
+  minPairs: z.number().int().min(1).max(500).optional().openapi({
+    description:
+      'Pairs that must have been compared before means alone may pass it; default 5. Proof (E >= 20) needs no number.',
+  }),
   scorers: z.array(scorer).max(32).optional(),
 };
 
@@ -194,11 +198,22 @@ export const promoteBody = z
   .optional()
   .openapi('PromoteRollout');
 
-/** Body of `POST …/rollout/{activate,rollback}` and of `DELETE …/rollout`: `rolloutId` names one, a draft beside a live one among them. */
+/** Body of `POST …/rollout/rollback` and of `DELETE …/rollout`: `rolloutId` names one, a draft beside a live one among them. */
 export const changeOneBody = z
   .strictObject({ revision: revision.optional(), rolloutId: rolloutId.optional(), reason: reason.optional() })
   .optional()
   .openapi('ChangeOneRollout');
+
+/** Body of `POST …/rollout/activate`. */
+export const activateBody = z
+  .strictObject({
+    revision: revision.optional(),
+    rolloutId: rolloutId.optional(),
+    reason: reason.optional(),
+    force: z.boolean().optional().openapi({ description: 'Also when its replay has not passed; needs a reason.' }),
+  })
+  .optional()
+  .openapi('ActivateRollout');
 
 /** Body of `PUT …/freeze`. */
 export const freezeBody = z.strictObject({ reason: z.string().min(1).max(1_000) }).openapi('FreezeAgent');
