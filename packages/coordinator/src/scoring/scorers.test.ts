@@ -220,7 +220,14 @@ describe('a posted score', () => {
       score: { versionId: decision?.versionId, by: 'ann' },
     });
     expect((await scene.units(id))[0]?.values).toMatchObject({ 'score:thumbs': 0.5, 'missing:thumbs': 0 });
-    expect(await post(runId, { value: 1 })).toMatchObject({ recorded: false, counted: false, score: { value: 0.5 } });
+    expect(first).not.toHaveProperty('why');
+    expect(await post(runId, { value: 1 })).toMatchObject({
+      recorded: false,
+      counted: false,
+      score: { value: 0.5 },
+      why: 'a scorer scores once: the first value of thumbs, 0.5, stands, and 1 was not kept',
+    });
+    expect(await post(runId, { value: 0.5 })).not.toHaveProperty('why');
     expect((await scene.units(id))[0]?.values).toMatchObject({ 'score:thumbs': 0.5 });
   });
 
@@ -248,10 +255,17 @@ describe('a posted score', () => {
   test('of a scorer that the rollout does not have, or of a run outside of it, is kept for people', async () => {
     scene = await createScoringScene();
     const before = await scene.run('user-0');
-    expect(await post(before)).toMatchObject({ recorded: true, counted: false });
+    const why = /^no scorer thumbs is declared, neither in the settings of the agent scout nor in a rollout of it/;
+    expect(await post(before)).toMatchObject({ recorded: true, counted: false, why: expect.stringMatching(why) });
+    const between = await scene.run('user-2');
     await scene.start({ scorers: [thumbs] });
+    expect(await post(between)).not.toHaveProperty('why');
     const runId = await scene.run('user-1');
-    expect(await post(runId, { scorer: 'other' })).toMatchObject({ recorded: true, counted: false });
+    expect(await post(runId, { scorer: 'other' })).toMatchObject({
+      recorded: true,
+      counted: false,
+      why: expect.stringContaining('no scorer other is declared'),
+    });
   });
 
   test('in the name of a judge or of an expression is refused, and the judge is heard', async () => {

@@ -38,6 +38,16 @@ test('[defect 53] units are counted, not the values of their most frequent metri
   expect(latencyOf(units, 0)).toMatchObject({ count: 1, missing: 1, mean: 5, min: 5, max: 5, sd: 0 });
 });
 
+test('a metric that no rule tests leaves no unit incomplete, and a unit is incomplete once', () => {
+  const units = [
+    unitOf({ seq: 1, values: { ...outcome(false), latency: 5, costUsd: null } }),
+    unitOf({ seq: 2, values: { ...outcome(false), error: null, latency: null, costUsd: null } }),
+  ];
+  const results = resultsOf(record, addToResults(createResults(record), units));
+  expect(results.missing).toBe(1);
+  expect(results.arms[0]?.metrics.find(({ metric }) => metric === 'costUsd')).toMatchObject({ count: 0, missing: 2 });
+});
+
 test('[defect 54] [defect 6] more values than a call takes arguments have bounds and quantiles', () => {
   const draw = createDraw(8);
   const values: number[] = [];
