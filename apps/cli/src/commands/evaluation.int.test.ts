@@ -48,13 +48,15 @@ test('a replay is waited for, and fails unless it passed', async () => {
     'v2',
     '--runs',
     'low-score:0.7',
+    '--min-pairs',
+    '3',
     '--wait',
   );
   expect(waited.code).toBe(1);
   expect(waited.out).toContain('rpl_1 of writer failed: 2 of 2 pairs, 1 failed, 2 calls that were not recorded');
   expect(waited.out).toContain(`- ${run} a: its record is gone`);
   expect(waited.out).toMatch(/DECIDES\n.*yes/);
-  expect(api.asked[0]?.body).toEqual({ candidate: 'v2', runs: { kind: 'low_score', below: 0.7 } });
+  expect(api.asked[0]?.body).toEqual({ candidate: 'v2', runs: { kind: 'low_score', below: 0.7 }, minPairs: 3 });
   expect((await api.skein('rollout', 'replay', 'writer', '--id', 'rpl_1')).code).toBe(0);
 });
 
@@ -101,7 +103,10 @@ test('a run carries its keys, a retry can keep its versions, a score is given an
     'POST /api/runs': view,
     [`POST /api/runs/${run}/retry`]: view,
     [`GET /api/runs/${run}/effects`]: { items: [], nextCursor: null },
-    [`POST /api/runs/${run}/scores`]: { score, recorded: true, counted: true },
+    [`POST /api/runs/${run}/scores`]: [
+      { score, recorded: true, counted: true },
+      { score, recorded: true, counted: false, why: 'no scorer polite is declared' },
+    ],
     [`GET /api/runs/${run}/scores`]: { items: [score] },
   });
   await api.skein('run', 'hello', '--key', 'resourceId=a=b', '--routing-context', '{"plan":"pro","n":1}');
@@ -115,6 +120,11 @@ test('a run carries its keys, a retry can keep its versions, a score is given an
   expect((await api.skein('score', run, '--scorer', 'polite', '--value', '0.9')).out).toBe(
     `polite 0.9 for writer in ${run}, counted by its rollout\n`,
   );
+  expect(await api.skein('score', run, '--scorer', 'polite', '--value', '0.9')).toMatchObject({
+    code: 0,
+    out: `polite 0.9 for writer in ${run}\n`,
+    err: 'warning no scorer polite is declared\n',
+  });
   expect((await api.skein('score', run)).out).toContain('polite');
   for (const args of [
     ['--scorer', 'a'],

@@ -3,7 +3,9 @@ import { afterEach, expect, test } from 'vitest';
 import { captureCli } from '../../test/capture.ts';
 import { rolloutInfo } from '../../test/rollout-info.ts';
 import { problem, scriptedApi } from '../../test/scripted-api.ts';
+import { createCli } from '../cli/cli.ts';
 import { runCli } from '../cli/run-cli.ts';
+import { readConfig } from '../config.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -43,6 +45,8 @@ test('starts a canary as it was asked to, and prints the forecast and the senten
     'forked',
   ];
   const last = [
+    '--min-pairs',
+    '7',
     '--replay',
     'sample:50',
     '--shadow',
@@ -79,7 +83,7 @@ test('starts a canary as it was asked to, and prints the forecast and the senten
     onNoData: 'ignore',
     memory: 'forked',
     horizonMs: 2_592_000_000,
-    replay: { runs: { kind: 'sample' }, limit: 50 },
+    replay: { runs: { kind: 'sample' }, limit: 50, minPairs: 7 },
     shadow: '0.1',
     draft: true,
     force: true,
@@ -120,6 +124,7 @@ test.each([
   [['promote', 'writer', '--force']],
   [['pause', 'writer', '--revision', '0']],
   [['freeze', 'writer']],
+  [['start', 'writer', 'v2', '--weight', '0']],
   [['replay', 'writer']],
   [['replay', 'writer', '--candidate', 'v2', '--runs', 'all']],
   [['list', '--per-page', '101']],
@@ -140,6 +145,80 @@ test('a change reads the revision itself, unless one is given', async () => {
   await api.skein('rollout', 'set-weight', 'writer', 'stable=0.9', 'candidate=10%', '--revision', '8');
   expect(api.asked).toHaveLength(3);
   expect(api.asked.at(-1)?.body).toEqual({ weights: { stable: '0.9', candidate: '0.1' }, revision: 8 });
+});
+
+test('a weight that it has already is said, and changes nothing', async () => {
+  const api = await serve({ [`PATCH ${path}`]: rolloutInfo() });
+  const { code, out } = await api.skein('rollout', 'set-weight', 'writer', '0.1%', '--revision', '3');
+  expect([code, out.split('\n').slice(0, 2)]).toEqual([
+    0,
+    ['nothing was changed: it has this weight already', 'rol_1 active, revision 3: stable 99.9 %, candidate 0.1 %'],
+  ]);
+});
+
+test('weight 0 is said to be for a draft, and is taken for one, with steps and with shadows', async () => {
+  const api = await serve({ [`POST ${path}`]: started });
+  const start = (...options: string[]) => api.skein('rollout', 'start', 'writer', 'v2', '--weight', '0', ...options);
+  expect((await start()).err).toContain('--draft');
+  for (const options of [['--draft'], ['--shadow', '10%'], ['--steps', '0,1']])
+    expect((await start(...options)).code).toBe(0);
+});
+
+test('errors say what to do next', async () => {
+  const api = await serve({
+    [`POST ${path}`]: [
+      problem(409, 'already_exists', 'the agent writer has a live rollout', { rolloutId: 'rol_1' }),
+      problem(409, 'illegal_transition', 'not tried again before noon', { reason: 'cooldown', rolloutId: 'rol_0' }),
+      problem(400, 'invalid_argument', 'arms: an ab_test has 2 to 8 arms (and 1 more)', {
+        problems: [
+          { message: 'an ab_test has 2 to 8 arms', field: 'arms' },
+          { message: 'one arm must be the active version', field: 'arms' },
+        ],
+      }),
+    ],
+    [`GET ${path}`]: { toJSON: () => null },
+    [`GET ${path}s`]: { rollouts: [rolloutInfo({ status: 'completed' })], total: 1, page: 1, perPage: 1 },
+  });
+  const start = async () => (await api.skein('rollout', 'start', 'writer', 'v2')).err;
+  expect(await start()).toContain('has a live rollout (rol_1): look at it with "skein rollout show writer"');
+  expect(await start()).toContain('before noon: add --force --reason TEXT to try it all the same');
+  const arms = await start();
+  expect(arms).toContain('an ab_test has 2 to 8 arms');
+  expect(arms).toContain('one arm must be the active version');
+  const { code, err } = await api.skein('rollout', 'set-weight', 'writer', '5%');
+  expect([code, err]).toEqual([2, expect.stringContaining('no live rollout; the last one, rol_1, is completed')]);
+  expect((await api.skein('rollout', 'freeze', 'writer')).err).toContain('a freeze needs a --reason: it is recorded');
+  expect((await api.skein('run', 'hello', '--key', 'customer')).err).toContain('--key resourceId=customer-1');
+});
+
+test('a draft beside a live one is begun, taken back and cancelled by its id', async () => {
+  const ended = { success: true, rollout: rolloutInfo({ status: 'cancelled' }) };
+  const api = await serve({
+    [`POST ${path}/activate`]: rolloutInfo(),
+    [`POST ${path}/rollback`]: ended,
+    [`DELETE ${path}`]: ended,
+  });
+  for (const verb of ['activate', 'rollback', 'cancel']) {
+    expect((await api.skein('rollout', verb, 'writer', '--rollout', 'rol_2')).code, verb).toBe(0);
+    expect(api.asked.at(-1)?.body, verb).toEqual({ rolloutId: 'rol_2' });
+  }
+  expect((await api.skein('rollout', 'pause', 'writer', '--rollout', 'rol_2')).code).toBe(2);
+});
+
+test('a promotion before the evidence passed is warned of with its E, one after it is not', async () => {
+  const won = { success: true, rollout: rolloutInfo({ status: 'completed', winner: 'candidate' }) };
+  const passed = structuredClone(rolloutInfo()) as { evidence: { tests: { promotion: object }[] } };
+  for (const test of passed.evidence.tests) test.promotion = { eValue: 21, eMax: 21, threshold: 20, passed: true };
+  const api = await serve({ [`GET ${path}`]: [rolloutInfo(), passed], [`POST ${path}/promote`]: won });
+  const early = await api.skein('rollout', 'promote', 'writer');
+  expect([early.code, early.err]).toEqual([
+    0,
+    'warning promoted by hand before the evidence said that candidate is not worse: error E 0.5 of 20\n',
+  ]);
+  expect((await api.skein('rollout', 'promote', 'writer')).err).toBe('');
+  const help = (await api.skein('rollout', 'promote', '--help')).out.replaceAll(/\s+/g, ' ');
+  expect(help).toContain('by hand it needs no evidence');
+  expect(help).toContain('while the numbers are not to be trusted (the SRM alarm, a silent scorer)');
 });
 
 test('a conflict says kindly what is there now, and fails', async () => {
@@ -176,6 +255,15 @@ test('promotes with what it saw, and takes back, pauses, resumes, approves and c
       verb,
     ).toEqual([{ reason: 'y' }]);
   }
+});
+
+test('activates a draft whose replay has not passed by force, with a reason only', async () => {
+  const api = await serve({ [`POST ${path}/activate`]: rolloutInfo() });
+  const refused = await api.skein('rollout', 'activate', 'writer', '--force');
+  expect([refused.code, api.asked.length]).toEqual([2, 0]);
+  expect(refused.err).toContain('--force needs a --reason');
+  await api.skein('rollout', 'activate', 'writer', '--rollout', 'rol_1', '--force', '--reason', 'x');
+  expect(api.asked.at(-1)?.body).toEqual({ reason: 'x', rolloutId: 'rol_1', force: true });
 });
 
 test('shows the live rollout, or the last one when there is none, or says that there was none', async () => {
@@ -245,6 +333,25 @@ test('on a terminal watch draws one screen again and again, and leaves the last 
   expect(Math.max(...lines.map((line) => line.replace('\r', '').length))).toBeLessThan(80);
 });
 
+test('NO_COLOR takes the colours from the live screen, and keeps the screen', async () => {
+  const last = rolloutInfo({ status: 'completed', completedAt: '2026-11-03T00:00:00.000Z' });
+  const api = await serve({ [`GET ${path}/watch`]: { events: [rolloutInfo(), last] } });
+  const chunks: string[] = [];
+  const write = (chunk: string | Uint8Array): unknown => chunks.push(String(chunk));
+  const cli = createCli({
+    config: readConfig({ SKEIN_URL: api.url, SKEIN_TOKEN: 'tok', TERM: 'xterm', NO_COLOR: '1' }, true),
+    cwd: process.cwd(),
+    interactive: true,
+    stdout: { isTTY: true, columns: 100, rows: 40, write },
+    stderr: { write },
+    signal: new AbortController().signal,
+  });
+  expect(await runCli(cli, ['rollout', 'watch', 'writer'])).toBe(0);
+  const out = chunks.join('');
+  expect(out).toContain('\u001b[?25l');
+  expect(out).not.toMatch(new RegExp('\u001b\\[\\d+m'));
+});
+
 test('Ctrl-C ends watching with 1; the rollout goes on', async () => {
   const interrupt = new AbortController();
   const api = await serve({
@@ -277,6 +384,7 @@ test('lists rollouts page by page, and observations by cursor', async () => {
           seq: 1,
           unit: 'f',
           arm: 1,
+          armLabel: 'candidate',
           epoch: 1,
           metric: 'error',
           value: null,

@@ -1,5 +1,6 @@
 import type { AddCommand } from '../cli/command.ts';
 import { changeCommands } from '../rollout/change-commands.ts';
+import { changeSettingsCommand } from '../rollout/change-settings-command.ts';
 import { evaluationCommands } from '../rollout/evaluation-commands.ts';
 import { lookCommands } from '../rollout/look-commands.ts';
 import { startCommand } from '../rollout/start-command.ts';
@@ -14,6 +15,7 @@ export const addRolloutCommand: AddCommand = (program, cli) => {
     watchCommand(cli),
     ...lookCommands(cli),
     ...changeCommands(cli),
+    changeSettingsCommand(cli),
     ...evaluationCommands(cli),
   ]) {
     group.addCommand(command);

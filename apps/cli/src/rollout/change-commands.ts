@@ -149,7 +149,7 @@ const warnOfGate = (cli: Cli, before: RolloutInfo, { winner }: RolloutInfo): voi
 };
 
 /** How it stands after a change, and the sentences of the decision. */
-const lineOf = (cli: Cli, rollout: RolloutInfo): string =>
+export const lineOf = (cli: Cli, rollout: RolloutInfo): string =>
   [
     `${rollout.id} ${paintRolloutStatus(cli.colors, rollout.status)}, revision ${rollout.revision}: ${rollout.arms.map(({ label, weight }) => `${label} ${percentText(weight)}`).join(', ')}`,
     ...explanationLines(rollout.explanation),

@@ -2,38 +2,43 @@ import { DomainError } from '@skein/domain';
 import type { StartRolloutInput } from '@skein/sdk';
 import { type Command, Option } from 'commander';
 import { answer, type Cli } from '../cli/cli.ts';
-import { type AnswerOptions, remoteCommand } from '../cli/command.ts';
+import { type AnswerOptions, remoteCommand, wholeNumber } from '../cli/command.ts';
 import { exitCodes } from '../cli/exit-code.ts';
 import { connect } from '../cli/find-endpoint.ts';
 import { parseDuration } from '../cli/parse-duration.ts';
 import { explanationLines, renderForecast } from '../render/render-rollout.ts';
-import { parseReplayRuns, parseRule, parseScorer, replayRunsText, ruleText, scorerText } from './parse-rule.ts';
+import { parsePins } from './parse-pin.ts';
+import { parseReplayRuns, parseRule, parseScorer, replayRunsText, scorerText } from './parse-rule.ts';
 import { parseSteps, stepsText } from './parse-steps.ts';
 import { parseWeight } from './parse-weight.ts';
+import {
+  collect,
+  onNoDataOption,
+  type PolicyOptions,
+  pinOption,
+  ruleOption,
+  runPolicyOption,
+} from './policy-options.ts';
 import { onAgent } from './with-revision.ts';
 
-interface Options extends AnswerOptions {
+interface Options extends AnswerOptions, PolicyOptions {
   readonly weight?: string;
   readonly arm: readonly string[];
   readonly steps?: string;
-  readonly rule: readonly string[];
   readonly scorer: readonly string[];
   readonly key: readonly string[];
   readonly eligible?: string;
   readonly alpha?: number;
-  readonly runPolicy?: 'drain' | 'migrate' | 'abort';
-  readonly onNoData?: 'pause' | 'ignore' | 'rollback';
   readonly memory?: 'frozen' | 'forked' | 'shared';
   readonly horizon?: number;
   readonly replay?: string;
+  readonly minPairs?: number;
   readonly shadow?: string;
   readonly draft?: boolean;
   readonly force?: boolean;
   readonly reason?: string;
   readonly dryRun?: boolean;
 }
-
-const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value];
 
 /** `skein rollout start AGENT CANDIDATE`, or with `--arm` an experiment. */
 export const startCommand = (cli: Cli): Command =>
@@ -51,7 +56,7 @@ export const startCommand = (cli: Cli): Command =>
       [],
     )
     .option('--steps <steps>', `the plan: ${stepsText}`)
-    .option('--rule <rule>', `what is tested: ${ruleText}; may be repeated`, collect, [])
+    .addOption(ruleOption('what is tested'))
     .option('--scorer <scorer>', `what judges outputs: ${scorerText}; may be repeated`, collect, [])
     .option(
       '--key <field>',
@@ -61,16 +66,9 @@ export const startCommand = (cli: Cli): Command =>
     )
     .option('--eligible <cel>', 'only runs for which this is true of `context` may get the candidate')
     .addOption(new Option('--alpha <probability>', 'of a false rollback; default 0.01').argParser(Number))
-    .addOption(
-      new Option('--run-policy <policy>', 'running runs at a rollback; default drain').choices([
-        'drain',
-        'migrate',
-        'abort',
-      ]),
-    )
-    .addOption(
-      new Option('--on-no-data <policy>', 'when no units come; default pause').choices(['pause', 'ignore', 'rollback']),
-    )
+    .addOption(runPolicyOption('; default drain'))
+    .addOption(onNoDataOption('; default pause'))
+    .addOption(pinOption())
     .addOption(
       new Option('--memory <mode>', "the agent's memory meanwhile; default frozen").choices([
         'frozen',
@@ -80,6 +78,11 @@ export const startCommand = (cli: Cli): Command =>
     )
     .addOption(new Option('--horizon <time>', 'pause if undecided after this time, like 30d').argParser(parseDuration))
     .option('--replay <runs>', `a replay that must pass first: ${replayRunsText}`)
+    .addOption(
+      new Option('--min-pairs <n>', 'with --replay: pairs that must be compared; default 5').argParser(
+        wholeNumber(1, 500),
+      ),
+    )
     .option('--shadow <share>', 'share of live steps that also run on the candidate, without effects')
     .option('--draft', 'only prepare it; rollout activate starts it')
     .option('--force', 'also soon after a rollback, and when the plan cannot finish; needs --reason')
@@ -127,6 +130,9 @@ const inputOf = async (cli: Cli, candidate: string | undefined, options: Options
       '--weight 0 without --steps exposes nobody: give more, or prepare it with --draft and start it later',
     );
   }
+  if (options.minPairs !== undefined && options.replay === undefined) {
+    throw new DomainError('invalid_argument', '--min-pairs goes with --replay');
+  }
   return {
     type: candidate === undefined ? 'ab_test' : 'canary',
     ...(candidate === undefined ? { arms } : { candidateVersionId: candidate }),
@@ -139,15 +145,21 @@ const inputOf = async (cli: Cli, candidate: string | undefined, options: Options
     ...(options.alpha === undefined ? {} : { alpha: options.alpha }),
     ...(options.runPolicy === undefined ? {} : { runPolicy: options.runPolicy }),
     ...(options.onNoData === undefined ? {} : { onNoData: options.onNoData }),
+    ...(options.pin.length === 0 ? {} : { forced: parsePins(options.pin, Date.now()) }),
     ...(options.memory === undefined ? {} : { memory: options.memory }),
     ...(options.horizon === undefined ? {} : { horizonMs: options.horizon }),
-    ...(options.replay === undefined ? {} : { replay: parseReplayRuns(options.replay, '--replay') }),
+    ...(options.replay === undefined ? {} : { replay: replayOf(options.replay, options.minPairs) }),
     ...(options.shadow === undefined ? {} : { shadow: parseWeight(options.shadow, '--shadow') }),
     ...(options.draft === true ? { draft: true } : {}),
     ...(options.force === true ? { force: true } : {}),
     ...(options.reason === undefined ? {} : { reason: options.reason }),
   };
 };
+
+const replayOf = (runs: string, minPairs: number | undefined): NonNullable<StartRolloutInput['replay']> => ({
+  ...parseReplayRuns(runs, '--replay'),
+  ...(minPairs === undefined ? {} : { minPairs }),
+});
 
 const parseArm = (text: string): { readonly versionId: string; readonly weight: string; readonly label?: string } => {
   const [versionId = '', share = '', label, ...more] = text.split('=');

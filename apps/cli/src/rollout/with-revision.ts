@@ -12,10 +12,13 @@ export const revisionOption = (): Option =>
   );
 
 /** The revision that a change needs: the one that was given, else that of the rollout as it is now. Throws `not_found`. */
-export const revisionOf = async (client: SkeinClient, agentId: string, given: number | undefined): Promise<number> => {
-  if (given !== undefined) return given;
+export const revisionOf = async (client: SkeinClient, agentId: string, given: number | undefined): Promise<number> =>
+  given ?? (await liveRolloutOf(client, agentId)).revision;
+
+/** The rollout that a change is about: the live one, else the newest draft. Throws `not_found` with the last one that there was. */
+export const liveRolloutOf = async (client: SkeinClient, agentId: string): Promise<RolloutInfo> => {
   const rollout = await client.rollouts.get(agentId);
-  if (rollout !== undefined) return rollout.revision;
+  if (rollout !== undefined) return rollout;
   const [last] = (await client.rollouts.list({ agentId, perPage: 1 })).rollouts;
   const was = last === undefined ? '' : `; the last one, ${last.id}, is ${last.status}`;
   throw new DomainError('not_found', `agent ${cell(agentId)} has no live rollout${was}`, {
