@@ -179,11 +179,16 @@ export interface Coordinator {
   submitRun(tenant: TenantId, submit: SubmitRun): Promise<{ readonly run: RunView; readonly created: boolean }>;
   /** Idempotent while the run is open; `illegal_transition` for a finished one. */
   cancelRun(tenant: TenantId, runId: RunId, by: string, message?: string): Promise<RunView>;
-  /** A new run that keeps what succeeded (R1). `illegal_transition` unless the run failed or was cancelled, and for a called run. `latest` takes today's versions; without it, a version that was rolled back meanwhile gives way to the active one, unless `sameVersions` is set. */
+  /** A new run that keeps what succeeded (R1). `illegal_transition` unless the run failed or was cancelled, and for a called run. `latest` takes today's versions; without it, a version that was rolled back meanwhile gives way to the active one, unless `sameVersions` is set. The same `idempotencyKey` gives the same new run. */
   retryRun(
     tenant: TenantId,
     runId: RunId,
-    options: { readonly latest?: boolean; readonly sameVersions?: boolean; readonly by: string },
+    options: {
+      readonly latest?: boolean;
+      readonly sameVersions?: boolean;
+      readonly by: string;
+      readonly idempotencyKey?: string;
+    },
   ): Promise<RunView>;
   getRun(tenant: TenantId, runId: RunId): Promise<RunView>;
   /** The run as soon as it is finished, or as it is after `waitMs` or when the signal aborts. */

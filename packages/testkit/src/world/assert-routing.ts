@@ -120,7 +120,9 @@ const checkMemory = (history: RolloutHistory, report: Report): void => {
     return decision?.source === 'segments' || decision?.source === 'forced' ? decision : undefined;
   };
   for (const played of history.played) {
-    const reader = of(played);
+    const sent = of(played);
+    // A run that was migrated is in no arm any more: the rollout is over, and it reads what is there now.
+    const reader = sent?.versionId === played.versionId ? sent : undefined;
     const mode = modeOf(history, reader?.rolloutId);
     if (reader === undefined || (mode !== 'forked' && mode !== 'frozen')) continue;
     for (const runId of played.notesOf) {

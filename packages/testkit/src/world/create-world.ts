@@ -24,7 +24,7 @@ import { guardGateway } from './guard-gateway.ts';
 import { LeaseMirror } from './lease-mirror.ts';
 import { publishVersions } from './random-project.ts';
 import type { RolloutMutant } from './rollout-mutant.ts';
-import { tamperProjects, tamperRollouts, tamperRoutedAppends } from './rollout-mutant.ts';
+import { tamperMemory, tamperRollouts, tamperRoutedAppends } from './rollout-mutant.ts';
 import type { SideEffect } from './side-effects.ts';
 import type { SimMutant } from './sim-mutant.ts';
 import { tamperAppends, tamperLog } from './sim-mutant.ts';
@@ -335,7 +335,7 @@ export class World {
     const rollouts = isWatched ? this.commits.watchRollouts(stores.rollouts) : stores.rollouts;
     const runs = this.leases.watch(isWatched ? this.commits.watchRuns(stores.runs) : stores.runs, note);
     const webhooks = { names: ['receiver'], send: this.#receive };
-    const faultyProjects = tamperProjects(rolloutMutant, faultyPort(projects, deps));
+    const faultyProjects = faultyPort(projects, deps);
     return {
       clock: process.clock,
       ids,
@@ -346,7 +346,7 @@ export class World {
       runs: faultyPort(tamperLog(mutant, tamperRoutedAppends(rolloutMutant, tamperAppends(mutant, runs))), deps),
       queue: faultyPort(stores.queue, deps, ['onAvailable']),
       projects: faultyProjects,
-      memory: faultyPort(stores.memory, deps),
+      memory: tamperMemory(rolloutMutant, faultyPort(stores.memory, deps)),
       snapshots: faultyPort(stores.snapshots, deps),
       delivery: faultyPort(stores.delivery, deps),
       rollouts: tamperRollouts(rolloutMutant, faultyPort(rollouts, deps), faultyProjects, process.clock),

@@ -1,6 +1,14 @@
 import type { RolloutRecord } from '@skein/domain';
 import { createEvidence, isTerminalRollout } from '@skein/domain';
-import type { AppendRequest, Clock, ProjectStore, RolloutChange, RolloutStore, RunStore } from '@skein/ports';
+import type {
+  AppendRequest,
+  Clock,
+  MemoryStore,
+  ProjectStore,
+  RolloutChange,
+  RolloutStore,
+  RunStore,
+} from '@skein/ports';
 
 /**
  * Defects of rollouts on purpose, to prove that the oracle sees them.
@@ -9,7 +17,7 @@ import type { AppendRequest, Clock, ProjectStore, RolloutChange, RolloutStore, R
  * - `evidence_cleared`: what is known is forgotten when an action could not be written
  * - `two_writes`: a promotion is written first, and the winner made active afterwards
  * - `blind_evaluator`: evaluators act whatever somebody else wrote meanwhile
- * - `memory_shared`: all copies of a memory are one
+ * - `memory_shared`: who is to read an agent's memory as it was reads what an arm's copy holds by now
  */
 export const rolloutMutants = [
   'guard_removed',
@@ -35,17 +43,12 @@ const withMethods = <T extends object>(port: T, own: { readonly [name in keyof T
     },
   });
 
-/** The copy of the first arm in the place of every arm's. */
-const oneCopy = (scope: string): string => scope.replace(/(@[^@]*\.)\d+$/, '$11');
-
 const tamperRequest = (mutant: RolloutMutant, request: AppendRequest): AppendRequest => {
   const { expectsRevision: _forgotten, ...unguarded } = request;
-  const { exposures, proposals } = request;
+  const { exposures } = request;
   if (mutant === 'guard_removed') return unguarded;
   if (mutant === 'arm_in_unit' && exposures !== undefined)
     return { ...request, exposures: exposures.map((one) => ({ ...one, unit: `${one.unit.slice(0, -1)}${one.arm}` })) };
-  if (mutant === 'memory_shared' && proposals !== undefined)
-    return { ...request, proposals: proposals.map((one) => ({ ...one, scope: oneCopy(one.scope) })) };
   return request;
 };
 
@@ -57,17 +60,16 @@ export const tamperRoutedAppends = (mutant: RolloutMutant | undefined, runs: Run
         append: ((request: AppendRequest) => runs.append(tamperRequest(mutant, request))) as Method,
       });
 
-/** The project as a mutant reads it. */
-export const tamperProjects = (mutant: RolloutMutant | undefined, projects: ProjectStore): ProjectStore => {
-  if (mutant !== 'memory_shared') return projects;
-  const readMemory: ProjectStore['readMemory'] = async (tenant, scopes) => {
-    const views = await projects.readMemory(tenant, scopes.map(oneCopy));
-    return scopes.flatMap((scope) => {
-      const view = views.find((one) => one.scope === oneCopy(scope));
-      return view === undefined ? [] : [{ ...view, scope }];
-    });
+/** Memory as a mutant reads it. */
+export const tamperMemory = (mutant: RolloutMutant | undefined, memory: MemoryStore): MemoryStore => {
+  if (mutant !== 'memory_shared') return memory;
+  const readRevision: MemoryStore['readRevision'] = async (tenant, scope, revision) => {
+    const copies = (await memory.listScopes(tenant)).filter((one) => one.scope.startsWith(`${scope}@`));
+    const [copy] = copies;
+    if (copy === undefined) return memory.readRevision(tenant, scope, revision);
+    return memory.readRevision(tenant, copy.scope, copy.revision);
   };
-  return withMethods(projects, { readMemory });
+  return withMethods(memory, { readRevision });
 };
 
 const clear = async (store: RolloutStore, record: RolloutRecord): Promise<void> => {
