@@ -328,6 +328,14 @@ test('[defect 52] weight 0, rules and policies can be changed; a change of nothi
   expect((await send('PATCH', path, { body: { revision: 3, weight: 0.1, weights: { a: 0.1 } } })).status).toBe(400);
 });
 
+test('a draft is activated by force, when somebody says why', async () => {
+  const { send, calls } = started();
+  const body = { rolloutId: 'rol_1', force: true, reason: 'one step is all there is' };
+  expect((await send('POST', `${path}/activate`, { body })).status).toBe(200);
+  expect(calls[0]?.args).toEqual(['writer', body, { actor: 'admin' }]);
+  expect((await send('POST', `${path}/resume`, { body: { force: true } })).status).toBe(400);
+});
+
 test('promote, rollback and delete answer success and the record', async () => {
   for (const [method, where, body, status] of [
     ['POST', `${path}/promote`, { revision: 1, versionId: 'v2', force: true, reason: 'r' }, 'completed'],

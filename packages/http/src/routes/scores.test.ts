@@ -63,7 +63,8 @@ test('a freeze is null, set with its reason and who did it, and ended, twice if 
 
 test('a replay is started as it was asked to, and found under its agent only', async () => {
   const { send, coordinator } = startApi();
-  const body = { candidate: 'v2', runs: { kind: 'low_score', below: 0.5 }, limit: 50, mode: 'live', margin: 0.1 };
+  const runs = { kind: 'low_score', below: 0.5 };
+  const body = { candidate: 'v2', runs, limit: 50, mode: 'live', margin: 0.1, minPairs: 9 };
   const response = await send('POST', replays, { body });
   expect([response.status, response.headers.get('location')]).toEqual([201, `${replays}/rpl_1`]);
   expect(coordinator.rollouts.calls).toEqual([{ name: 'startReplay', args: ['writer', body, { actor: 'admin' }] }]);
@@ -75,6 +76,7 @@ test('a replay is started as it was asked to, and found under its agent only', a
 test.each([
   [{ candidate: 'v2' }, 'runs'],
   [{ candidate: 'v2', runs: { kind: 'failed' }, limit: 501 }, 'limit'],
+  [{ candidate: 'v2', runs: { kind: 'failed' }, minPairs: 0 }, 'minPairs'],
   [{ candidate: 'v2', runs: { kind: 'all' } }, 'runs.kind'],
   [{ candidate: 'v2', runs: { kind: 'low_score' } }, 'runs.below'],
   [{ candidate: '../v2', runs: { kind: 'failed' } }, 'candidate'],
