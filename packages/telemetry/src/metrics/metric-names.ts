@@ -75,6 +75,10 @@ export const metricDeclarations: { readonly [name: string]: MetricDeclaration } 
     'Admissions of runs under a live rollout, by how the version was chosen.',
     'kind',
   ),
+  skein_rollout_eligibility_errors_total: counter(
+    'Eligibility conditions that could not be evaluated over the context of a run, which then counts as not eligible.',
+    'agent',
+  ),
   skein_rollout_e_value: gauge(
     'Largest running E-value of the regression tests of a live rollout, over its threshold.',
     'agent',
@@ -94,6 +98,12 @@ export const metricDeclarations: { readonly [name: string]: MetricDeclaration } 
   skein_rollout_evaluator_lag_seconds: gauge('Age of the oldest last look at a live rollout.'),
   skein_rollout_shadows_total: counter('Live steps that were to be run on a candidate too, by outcome.', 'outcome'),
   skein_rollout_webhooks_total: counter('Tries to send a webhook, by outcome.', 'outcome'),
+  skein_scores_recorded_total: counter('Scores that were stored, by kind of scorer.', 'scorer'),
+  skein_scores_missing_total: counter('Scores that could not be had, by kind of scorer.', 'scorer'),
+  skein_scoring_queued_runs: gauge('Finished runs that wait to be measured.'),
+  skein_scoring_dropped_runs_total: counter(
+    'Finished runs outside rollouts that were not measured, as too many waited.',
+  ),
   skein_delivery_events_lost_total: counter('Delivery events that could not be stored.'),
   skein_delivery_events_pruned_total: counter('Delivery events removed by retention.'),
   skein_fenced_writes_total: counter('Writes of workers whose lease was over, by kind.', 'kind'),
