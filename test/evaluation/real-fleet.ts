@@ -203,6 +203,7 @@ export class RealFleet {
         candidate,
         runs: { kind: 'sample' },
         mode,
+        minPairs: 1,
         ...(expression === undefined ? {} : { scorers: [{ id: 'said', kind: 'expression', expression }] }),
       },
       { actor: 'ann' },
