@@ -11,7 +11,7 @@ import {
 import { totalParts } from './rollout-record.ts';
 import { parseWeight } from './weights.ts';
 
-const count = 100_000;
+const count = 50_000;
 const first = positionsOf('rol_1', sequential, count);
 
 /** Both salts expose the same keys, or keys that have nothing to do with each other. */
