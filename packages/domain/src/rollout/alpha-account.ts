@@ -2,8 +2,10 @@ import { testPrint } from './evidence/test-print.ts';
 import type { RolloutRecord, RolloutRule } from './rollout-record.ts';
 
 /** alpha_r of one rule and arm: alpha is split by weight over the rules of every candidate arm (g.6). */
-const alphaOf = ({ alpha, rules, arms }: RolloutRecord, { weight }: RolloutRule): number =>
-  (alpha * weight) / (rules.reduce((sum, one) => sum + one.weight, 0) * (arms.length - 1));
+export const alphaOf = (
+  { alpha, rules, arms }: Pick<RolloutRecord, 'alpha' | 'rules' | 'arms'>,
+  { weight }: RolloutRule,
+): number => (alpha * weight) / (rules.reduce((sum, one) => sum + one.weight, 0) * (arms.length - 1));
 
 /**
  * What a change of rules adds to the probability of a false rollback. A test that is new, or measures something else, begins again at E = 1, on units

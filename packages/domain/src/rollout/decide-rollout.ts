@@ -11,17 +11,18 @@ import type {
   RolloutRecord,
   RolloutStatus,
 } from './rollout-record.ts';
+import { isTerminalRollout } from './rollout-status.ts';
 import type { RuleRequest } from './rule-defaults.ts';
 import { routingSegments, stableParts } from './segments.ts';
 
 /**
- * What can be done to a rollout. `evidence` is that of the decision; it is kept in the record, also beyond its end.
+ * What can be done to a rollout. `evidence` is that of the decision; it is kept in the record, also beyond its end, but for that of `set_weight`.
  * `rule`: id of the rule that breached, named in the explanation.
  */
 export type RolloutCommand =
   /** draft: exposes the first units. A replay gate must have passed, unless `by.force`. */
   | { readonly type: 'activate' }
-  /** draft, active, paused: parts of all arms. Begins the step anew; the plan goes on from the last step that is not above this weight. */
+  /** draft, active, paused: parts of all arms. Begins the step anew, unless they are what they were; the plan goes on from the last step that is not above this weight. */
   | { readonly type: 'set_weight'; readonly parts: readonly number[]; readonly evidence?: EvidenceSummary }
   /** draft, active, paused. Rules replace all rules (defaults as at the start). */
   | {
@@ -153,7 +154,7 @@ const moveOf = (
 };
 
 const withEpoch = (before: RolloutRecord, after: RolloutRecord, raises: boolean, at: number): RolloutRecord => {
-  const isToggle = (before.status === 'paused') !== (after.status === 'paused') && !isOver(after);
+  const isToggle = (before.status === 'paused') !== (after.status === 'paused') && !isTerminalRollout(after.status);
   if (!isToggle && sameRouting(before, after)) return after;
   if (raises && after.epochs.length >= maxEpochs - reservedEpochs) {
     throw new DomainError('unprocessable', 'the weights were changed too often: start a new rollout', {
@@ -163,8 +164,6 @@ const withEpoch = (before: RolloutRecord, after: RolloutRecord, raises: boolean,
   const epoch = before.epoch + 1;
   return { ...after, epoch, epochs: [...after.epochs, { epoch, at, parts: routedParts(after) }] };
 };
-
-const isOver = ({ status }: RolloutRecord): boolean => allowed.cancel.every((one) => one !== status);
 
 const routedParts = (record: RolloutRecord): readonly number[] =>
   record.status === 'active' || record.status === 'completed'

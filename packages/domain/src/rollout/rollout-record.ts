@@ -94,7 +94,7 @@ export type Scorer =
 export interface RolloutStep {
   /** The candidate's share in this step, in parts. */
   readonly parts: number;
-  /** Candidate units with a value in this step before it may end; default 20. */
+  /** Candidate units of this step whose run must be over before it may end, and which must have a value of each metric of the gate; default 20. */
   readonly minUnits: number;
   readonly minDurationMs: number;
   readonly gate: 'auto' | 'approval';
@@ -230,7 +230,7 @@ export interface RolloutRecord {
   readonly runDeadlineMs: number;
   /** `drop`: a missing value is left out in both arms. `zero`: it is x = 0 in both arms. */
   readonly onMissing: 'drop' | 'zero';
-  /** Undecided at this instant: inconclusive, pause. Default 30 days after the start. */
+  /** Undecided at this instant: inconclusive, pause. Default 30 days after the start; moves on with the time that was spent paused. */
   readonly horizonAt: number;
   readonly forced: readonly ForcedUnit[];
   readonly memory: RolloutMemory;
@@ -329,7 +329,7 @@ export interface RolloutUnit {
   readonly at: number;
   /** The root run. */
   readonly runId: RunId;
-  /** `void`: no step of the agent started after all; its unit may be counted another time, its place in the order stays. */
+  /** `void`: no step of the agent started after all, or its run was migrated; its unit may be counted another time, its place in the order stays. */
   readonly state: 'open' | 'ended' | 'void';
   readonly endedAt?: number;
   /** Raw values by metric; null: missing, its deadline passed. Written once each. */

@@ -67,7 +67,6 @@ export const stepWaits = (input: JudgeInput, summary: EvidenceSummary): Waits =>
   for (const rule of rules) {
     const sample = record.scorers.find(({ id }) => id === scorerOfMetric(rule.metric))?.sample ?? 1;
     const least = Math.ceil(step.minUnits * Math.min(1, sample));
-    // With all of the traffic there is nothing to compare with any more.
     if (valued(rule) < least) {
       waits.push({
         code: 'values',
@@ -76,6 +75,7 @@ export const stepWaits = (input: JudgeInput, summary: EvidenceSummary): Waits =>
     }
     const test = summary.tests.find((one) => one.rule === rule.id && one.arm === 1);
     if (test === undefined) continue;
+    // With all of the traffic there is nothing to compare with any more.
     if (step.parts < totalParts && test.harmUpper >= step.maxHarm) {
       waits.push({
         code: 'harm',

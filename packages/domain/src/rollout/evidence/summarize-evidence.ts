@@ -1,3 +1,4 @@
+import { alphaOf } from '../alpha-account.ts';
 import type { Evidence } from '../evidence.ts';
 import type { EvidenceSummary, RolloutRecord, RolloutRule, TestSummary } from '../rollout-record.ts';
 import type { BlockTests } from './block-tests.ts';
@@ -7,11 +8,9 @@ import { lnHarmAlphaOf } from './run-streams.ts';
 import { lnSampleRatios, srmThreshold } from './sample-ratio.ts';
 import { type FloorStream, type Streams, streamKey, streamsOf } from './streams.ts';
 
-/** 1/alpha_r of a rule: alpha is split by weight over the rules of every candidate arm (Bonferroni), valid however they depend on each other. */
-export const thresholdOf = (record: Pick<RolloutRecord, 'alpha' | 'rules' | 'arms'>, rule: RolloutRule): number => {
-  const weights = record.rules.reduce((sum, { weight }) => sum + weight, 0) * (record.arms.length - 1);
-  return weights / (record.alpha * rule.weight);
-};
+/** 1/alpha_r of a rule: what its E must reach. Splitting alpha (Bonferroni) is valid however the rules depend on each other. */
+export const thresholdOf = (record: Pick<RolloutRecord, 'alpha' | 'rules' | 'arms'>, rule: RolloutRule): number =>
+  1 / alphaOf(record, rule);
 
 /** Counted units of an arm whose run is over. */
 export const unitsOf = ({ core }: Streams, arm: number): number =>
