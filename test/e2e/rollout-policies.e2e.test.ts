@@ -1,5 +1,5 @@
 import type { RunView } from '@skein/domain';
-import type { StartRolloutInput } from '@skein/sdk';
+import type { RolloutInfo, StartRolloutInput } from '@skein/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Ledger } from './ledger.ts';
 import { RolloutFleet, sorter, sortParams, sortStep, words } from './rollout-fleet.ts';
@@ -162,6 +162,32 @@ describe('who may meet the candidate', () => {
       return page.items.length > 0 ? page : undefined;
     });
     expect(items.map(({ runId }) => runId)).toEqual([free.runId]);
+  });
+
+  it('is changed from the command line: pins join those that are there, and nobody faster is run over', async () => {
+    const change = (...options: string[]) => skein(fleet.stack, 'rollout', 'change', 'letters', ...options);
+    const before = (await fleet.client.rollouts.get('letters')) ?? expect.fail();
+    const added = await change('--pin', 'guest=candidate@2h', '--run-policy', 'abort', '--json');
+    expect([added.exitCode, added.stderr]).toEqual([0, '']);
+    const after = JSON.parse(added.stdout) as RolloutInfo;
+    expect(after).toMatchObject({ revision: before.revision + 1, runPolicy: 'abort', onNoData: before.onNoData });
+    expect(after.forced).toEqual([
+      { unit: 'tester', arm: 1 },
+      { unit: 'guest', arm: 1, until: expect.any(Number) },
+    ]);
+    const unfree = { resourceId: 'guest', plan: 'paid' };
+    const guest = await fleet.run('letters', 'guest', { routingContext: unfree });
+    expect(decision(guest)).toMatchObject({ source: 'forced', versionId: blind });
+    const late = await change('--pin', 'other=stable', '--revision', String(before.revision));
+    expect([late.exitCode, late.stdout]).toEqual([1, '']);
+    expect(late.stderr).toContain(`it is active at revision ${after.revision} now`);
+    const unknown = await change('--pin', 'other=candidat');
+    expect([unknown.exitCode, unknown.stderr]).toEqual([2, expect.stringContaining('candidate')]);
+    expect((await change('--unpin', 'guest')).exitCode).toBe(0);
+    const { forced } = (await fleet.client.rollouts.get('letters')) ?? expect.fail();
+    expect(forced).toEqual([{ unit: 'tester', arm: 1 }]);
+    const again = await fleet.run('letters', 'guest', { routingContext: unfree });
+    expect(decision(again)).toMatchObject({ source: 'stable', because: 'ineligible', versionId: stable });
   });
 
   it('is nobody while the agent is frozen', async () => {
