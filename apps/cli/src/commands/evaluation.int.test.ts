@@ -134,3 +134,24 @@ test('a run carries its keys, a retry can keep its versions, a score is given an
     expect((await runCommand(['score', run, ...args])).code, args.join(' ')).toBe(2);
   }
 });
+
+test('activates a draft whose replay has not passed by force, with a reason only', async () => {
+  const api = await serve({ ['POST /api/agents/writer/rollout/activate']: rolloutInfo() });
+  const refused = await api.skein('rollout', 'activate', 'writer', '--force');
+  expect([refused.code, api.asked.length]).toEqual([2, 0]);
+  expect(refused.err).toContain('--force needs a --reason');
+  await api.skein('rollout', 'activate', 'writer', '--rollout', 'rol_1', '--force', '--reason', 'x');
+  expect(api.asked.at(-1)?.body).toEqual({ reason: 'x', rolloutId: 'rol_1', force: true });
+});
+
+test('a rollout waits for a replay of as many pairs as somebody wants', async () => {
+  const api = await serve({
+    'POST /api/agents/writer/rollout': { ...rolloutInfo(), forecast: { unitsPerDay: 9, steps: [], warnings: [] } },
+  });
+  const start = ['rollout', 'start', 'writer', 'v2', '--min-pairs', '7'];
+  const refused = await api.skein(...start);
+  expect([refused.code, api.asked.length]).toEqual([2, 0]);
+  expect(refused.err).toContain('--min-pairs goes with --replay');
+  await api.skein(...start, '--replay', 'sample:50');
+  expect(api.asked.at(-1)?.body).toMatchObject({ replay: { runs: { kind: 'sample' }, limit: 50, minPairs: 7 } });
+});

@@ -45,8 +45,6 @@ test('starts a canary as it was asked to, and prints the forecast and the senten
     'forked',
   ];
   const last = [
-    '--min-pairs',
-    '7',
     '--replay',
     'sample:50',
     '--shadow',
@@ -83,7 +81,7 @@ test('starts a canary as it was asked to, and prints the forecast and the senten
     onNoData: 'ignore',
     memory: 'forked',
     horizonMs: 2_592_000_000,
-    replay: { runs: { kind: 'sample' }, limit: 50, minPairs: 7 },
+    replay: { runs: { kind: 'sample' }, limit: 50 },
     shadow: '0.1',
     draft: true,
     force: true,
@@ -255,15 +253,6 @@ test('promotes with what it saw, and takes back, pauses, resumes, approves and c
       verb,
     ).toEqual([{ reason: 'y' }]);
   }
-});
-
-test('activates a draft whose replay has not passed by force, with a reason only', async () => {
-  const api = await serve({ [`POST ${path}/activate`]: rolloutInfo() });
-  const refused = await api.skein('rollout', 'activate', 'writer', '--force');
-  expect([refused.code, api.asked.length]).toEqual([2, 0]);
-  expect(refused.err).toContain('--force needs a --reason');
-  await api.skein('rollout', 'activate', 'writer', '--rollout', 'rol_1', '--force', '--reason', 'x');
-  expect(api.asked.at(-1)?.body).toEqual({ reason: 'x', rolloutId: 'rol_1', force: true });
 });
 
 test('shows the live rollout, or the last one when there is none, or says that there was none', async () => {
