@@ -21,8 +21,8 @@ const sum = (reports: readonly RolloutSimulationReport[], outcome: string): numb
   reports.reduce((all, { outcomes }) => all + (outcomes[outcome] ?? 0), 0);
 
 describe('[g12.14] people, two evaluators, crashes, pauses, clocks and a failing disk in any order', () => {
-  test.each([1, 11, 21, 31, 41])(
-    'keep I1 to I9, O2, O4 and O6 at every commit, seeds from %i on [g12.13] [g12.16]',
+  test.each([1, 11, 21])(
+    'keep I1 to I9, O2, O4 and O6 at every commit, seeds from %i on',
     { timeout: 300_000 },
     async (from) => {
       const reports = await play(from, 10);

@@ -65,6 +65,21 @@ describe('an evaluator', () => {
     expect(evidence?.units).toEqual([40, 40]);
   });
 
+  it('settles what is left of a rollout that another one ended, when that one is gone for good', async () => {
+    scene = await createRolloutScene();
+    const { id } = await scene.start({ runDeadlineMs: 120_000 });
+    const other = await scene.another();
+    await scene.deal(id, { stable: 2, candidate: 2, open: true });
+    await scene.ticks(1);
+    await scene.rollouts.cancel(defaultTenant, 'scout', {}, ann);
+    await scene.scene.coordinator.stop();
+    await scene.ticks(2);
+    expect((await scene.units(id)).map(({ state }) => state)).toEqual(['open', 'open', 'open', 'open']);
+    await scene.scene.clock.advance(130_000);
+    expect((await scene.units(id)).map(({ state }) => state)).toEqual(['ended', 'ended', 'ended', 'ended']);
+    await other.stop();
+  });
+
   it('never takes an equal version back because two look at it', async () => {
     scene = await createRolloutScene();
     const { id } = await scene.start({ candidateVersionId: scene.versions.good });

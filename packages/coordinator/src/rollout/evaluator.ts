@@ -34,6 +34,8 @@ interface Tended {
   readonly id: RolloutId;
   busy: boolean;
   again: boolean;
+  /** No list names it any more. */
+  isEnded: boolean;
   /** The last look lost a race. */
   lost: boolean;
   failures: number;
@@ -122,6 +124,7 @@ export class Evaluator {
         id,
         busy: false,
         again: false,
+        isEnded: false,
         lost: false,
         failures: 0,
         notBefore: 0,
@@ -170,7 +173,13 @@ export class Evaluator {
     if (!this.#running) return;
     const named = new Set(records.map(({ id }) => id));
     for (const [tenant, rollouts] of this.#tended) {
-      for (const tended of rollouts.values()) if (!named.has(tended.id) && !tended.busy) rollouts.delete(tended.id);
+      for (const tended of rollouts.values()) {
+        if (named.has(tended.id) || tended.busy) continue;
+        // Somebody else ended it, and may be gone: one look finds what the end left to do, and `held` keeps it.
+        if (tended.isEnded) rollouts.delete(tended.id);
+        else this.wake(tenant, tended.id);
+        tended.isEnded = true;
+      }
       if (rollouts.size === 0) this.#tended.delete(tenant);
     }
     this.breaker.retain(named);
