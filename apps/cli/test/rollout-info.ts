@@ -58,7 +58,6 @@ export const rolloutInfo = (more: Partial<RolloutInfo> = {}): RolloutInfo => ({
   forced: [],
   memory: { mode: 'frozen', revision: 0 },
   shadow: '0',
-  salt: 'salt',
   revision: 3,
   epoch: 1,
   createdBy: 'admin',
