@@ -167,10 +167,10 @@ test('errors say what to do next', async () => {
     [`POST ${path}`]: [
       problem(409, 'already_exists', 'the agent writer has a live rollout', { rolloutId: 'rol_1' }),
       problem(409, 'illegal_transition', 'not tried again before noon', { reason: 'cooldown', rolloutId: 'rol_0' }),
-      problem(400, 'invalid_argument', 'arms: an ab_test has 2 to 8 arms (and 1 more)', {
+      problem(400, 'invalid_argument', 'arms: an ab_test has 2 to 8 arms; arms: one must be the active version', {
         problems: [
           { message: 'an ab_test has 2 to 8 arms', field: 'arms' },
-          { message: 'one arm must be the active version', field: 'arms' },
+          { message: 'one must be the active version', field: 'arms' },
         ],
       }),
     ],
@@ -181,8 +181,9 @@ test('errors say what to do next', async () => {
   expect(await start()).toContain('has a live rollout (rol_1): look at it with "skein rollout show writer"');
   expect(await start()).toContain('before noon: add --force --reason TEXT to try it all the same');
   const arms = await start();
-  expect(arms).toContain('an ab_test has 2 to 8 arms');
-  expect(arms).toContain('one arm must be the active version');
+  expect(arms).toBe(
+    'error arms: an ab_test has 2 to 8 arms; arms: one must be the active version (invalid_argument)\n',
+  );
   const { code, err } = await api.skein('rollout', 'set-weight', 'writer', '5%');
   expect([code, err]).toEqual([2, expect.stringContaining('no live rollout; the last one, rol_1, is completed')]);
   expect((await api.skein('rollout', 'freeze', 'writer')).err).toContain('a freeze needs a --reason: it is recorded');

@@ -52,7 +52,7 @@ export const renderResults = (colors: Colors, results: RolloutResults): string =
     ...shadowLines(colors, results),
     '',
     `${colors.dim('SRM'.padEnd(9))} ${paintRatio(ratioText(srm))}, chi-square ${figure(srm.chiSquare)}, p ${figure(srm.pValue)}`,
-    `${colors.dim('alpha'.padEnd(9))} ${alphaText(results)}, ${results.epochs} epochs`,
+    `${colors.dim('alpha'.padEnd(9))} ${alphaText(results)}, ${results.epochs} ${results.epochs === 1 ? 'epoch' : 'epochs'}`,
     `${colors.dim('counted'.padEnd(9))} ${[...counted, `unrouted ${results.unrouted}`, `missing ${results.missing}`].filter((text, at, all) => all.indexOf(text) === at).join(', ')}`,
     '',
     ...explanationLines(results.explanation),

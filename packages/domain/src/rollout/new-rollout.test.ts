@@ -296,3 +296,18 @@ describe('a request that is not what it should be', () => {
     );
   });
 });
+
+test('a refusal tells up to three problems, and counts those beyond', () => {
+  const told = (input: NewRollout): string => {
+    try {
+      newRollout(input);
+    } catch (error) {
+      if (isDomainError(error)) return error.message;
+    }
+    throw new Error('it was not refused');
+  };
+  expect(told(canary({ alpha: 7, promoteAlpha: 7 }))).toMatch(/^alpha: [^;]+; promoteAlpha: [^;(]+$/);
+  expect(told(canary({ alpha: 7, promoteAlpha: 7, valueDeadlineMs: -1, runDeadlineMs: -1 }))).toMatch(
+    /^(?:\w+: [^;]+; ){2}\w+: [^;]+ \(and 1 more\)$/,
+  );
+});

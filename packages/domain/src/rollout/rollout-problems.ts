@@ -6,13 +6,16 @@ export const shapeProblem = (field: string, message: string): Problem => ({ mess
 /** A problem of sense: well formed, but it can never do what it is for (422). */
 export const senseProblem = (field: string, message: string): Problem => ({ message, field, code: 'unprocessable' });
 
+/** Problems that a message tells; more are counted in it. */
+const maxTold = 3;
+
 /**
  * Throws when there are problems: `invalid_argument` if one is of shape, else `unprocessable`; all of them are in `details.problems`.
  */
 export const refuseProblems = (problems: readonly Problem[]): void => {
-  const [first] = problems;
-  if (first === undefined) return;
+  if (problems.length === 0) return;
   const code = problems.some((problem) => problem.code === undefined) ? 'invalid_argument' : 'unprocessable';
-  const more = problems.length === 1 ? '' : ` (and ${problems.length - 1} more)`;
-  throw new DomainError(code, `${first.field}: ${first.message}${more}`, { problems });
+  const told = problems.slice(0, maxTold).map(({ field, message }) => `${field}: ${message}`);
+  const more = problems.length > maxTold ? ` (and ${problems.length - maxTold} more)` : '';
+  throw new DomainError(code, `${told.join('; ')}${more}`, { problems });
 };
