@@ -2,7 +2,7 @@ import type {
   EvidenceSummary,
   Explanation,
   ForcedUnit,
-  Metric,
+  MetricNumbers,
   RolloutId,
   RolloutMemory,
   RolloutReason,
@@ -106,21 +106,7 @@ export interface RolloutInfo {
 }
 
 /** One arm's numbers of one metric. */
-export interface MetricResult {
-  readonly metric: Metric;
-  readonly count: number;
-  readonly missing: number;
-  readonly mean: number;
-  readonly sd: number;
-  readonly min: number;
-  readonly max: number;
-  readonly quantiles: { readonly p10: number; readonly p50: number; readonly p90: number; readonly p99: number };
-  /** Difference of means to stable in raw units, with its two-sided anytime-valid band; absent for stable and below 2 values. */
-  readonly difference?: { readonly mean: number; readonly lower: number; readonly upper: number };
-  readonly eValue?: number;
-  /** Adjusted over the arms of an experiment, for display only (Benjamini-Hochberg). */
-  readonly adjusted?: number;
-}
+export type MetricResult = MetricNumbers;
 
 /** What was measured, also after the end. */
 export interface RolloutResults {

@@ -1,23 +1,10 @@
-import type { Metric, MetricScale, RolloutId, RolloutMemory, RolloutType } from '@skein/domain';
+import type { RolloutId, RolloutMemory, RolloutType, RuleRequest } from '@skein/domain';
 
 /** A weight: a fraction 0 … 1 as a number or a decimal string. */
 export type Weight = number | string;
 
-/** A rule as it is asked for; what is left out has the defaults of its metric (`completeRule`). */
-export interface RuleInput {
-  readonly id?: string;
-  readonly metric: Metric;
-  readonly kind?: 'regression' | 'floor';
-  readonly direction?: 'higher_is_better' | 'lower_is_better';
-  readonly margin?: number;
-  readonly threshold?: number;
-  readonly scale?: MetricScale;
-  readonly weight?: number;
-  readonly action?: 'rollback' | 'pause' | 'notify';
-  readonly minUnits?: number;
-  /** false: no part of the promotion gate. */
-  readonly promoteMargin?: number | false;
-}
+/** A rule as it is asked for; what is left out has the defaults of its metric. */
+export type RuleInput = RuleRequest;
 
 /** A scorer as it is asked for. */
 export type ScorerInput =
