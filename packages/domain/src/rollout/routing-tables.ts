@@ -32,7 +32,7 @@ export interface RolloutExposure {
   readonly runId: RunId;
 }
 
-/** A switch over an agent that sends every run to its stable version, whatever a rollout says; not counted. */
+/** A switch over an agent that sends every run to its active version, whatever a rollout says; such runs are no evidence, and tallied as `frozen`. */
 export interface AgentFreeze {
   readonly agentId: string;
   readonly by: string;
