@@ -21,7 +21,7 @@ export interface ChangeOptions {
 }
 
 /** The same of a rollout that may be named: one of several drafts, or a draft beside a live one. */
-export interface NamedOptions extends ChangeOptions {
+interface NamedOptions extends ChangeOptions {
   readonly rolloutId?: RolloutId;
 }
 
