@@ -1,5 +1,4 @@
 import type { AgentDecision, RolloutEvent, RolloutRecord, RolloutUnit, RunFact } from '@skein/domain';
-import { advanceEvidence, createEvidence, newRollout } from '@skein/domain';
 import { describe, expect, test } from 'vitest';
 import { dagOf, stepOf } from '../fixtures/dag-fixtures.ts';
 import { assertRollouts } from './assert-rollouts.ts';
@@ -162,7 +161,15 @@ const unit = (seq: number, runId: string, arm: number, fields: Partial<RolloutUn
   ...fields,
 });
 
-const look = stepOf('look', { action: { kind: 'agent', agent: 'scout', prompt: 'Look.', limits: {} } });
+const look = stepOf('look', {
+  action: {
+    kind: 'agent',
+    agent: 'scout',
+    prompt: 'Look.',
+    limits: {},
+    memory: { read: true, propose: true },
+  },
+});
 
 /** A history with these units at its end; each run has one step of the agent. */
 const observed = (commits: readonly StoreCommit[], units: readonly RolloutUnit[]): RolloutHistory => {
@@ -260,50 +267,6 @@ describe('the oracle of units', () => {
     ],
   ])('sees %s', (_name, telltale, changed, held) => {
     expect(() => assertRollouts(observed(changed, held))).toThrow(telltale);
-  });
-});
-
-describe('the oracle of evidence', () => {
-  const begun = newRollout({
-    tenant: 'default',
-    id: 'rol_1',
-    agentId: 'scout',
-    type: 'canary',
-    stableVersionId: 'good',
-    candidateVersionId: 'bad',
-    weight: 0.5,
-    salt: 'salt',
-    by: { actor: 'ann' },
-    at: 0,
-    memoryRevision: 0,
-  });
-  const units = Array.from({ length: 40 }, (_, index) => {
-    const failed = index % 2;
-    const values = { error: failed, run_failed: failed, run_partial: 0 };
-    return unit(index + 1, `run_${index}`, index % 2, { endedAt: index + 1, values });
-  });
-  const all = advanceEvidence(begun.record, createEvidence(begun.record), units, () => true);
-  const historyWith = (evidence: typeof all): RolloutHistory => {
-    const commits: readonly StoreCommit[] = [{ order: 1, kind: 'written', ...begun }];
-    return { ...historyOf(commits), rollouts: [{ record: begun.record, units, evidence }] };
-  };
-  const problemsOf = (evidence: typeof all): readonly string[] => {
-    const problems: string[] = [];
-    assertRollouts(historyWith(evidence), (problem) => problems.push(problem));
-    return problems.filter((problem) => problem.includes('is not that of its rows'));
-  };
-
-  test('says nothing of evidence that is that of its rows, of all or of the first of them', () => {
-    expect(problemsOf(all)).toEqual([]);
-    const some = advanceEvidence(begun.record, createEvidence(begun.record), units.slice(0, 17), () => true);
-    expect(problemsOf(some)).toEqual([]);
-  });
-
-  test('sees evidence that forgot, and evidence that counted a row twice', () => {
-    expect(problemsOf({ ...createEvidence(begun.record), settledSeq: all.settledSeq })).toHaveLength(1);
-    const again = units.map((one) => ({ ...one, seq: one.seq + 40 }));
-    const twice = advanceEvidence(begun.record, all, again, () => true);
-    expect(problemsOf({ ...twice, settledSeq: all.settledSeq })).toHaveLength(1);
   });
 });
 
