@@ -38,7 +38,9 @@ test('[g12.9] each rule of counting is needed: without it the bound breaks', { t
   const few = 1_000;
   const rates = await measureFalseRates(brokenRules, few);
   brokenRules.forEach(({ name }, at) => {
-    say(`A/A with ${name}: ${alphas.map((alpha, level) => `${rates[at]?.[level]?.toFixed(4)} at ${alpha}`).join(', ')}`);
+    say(
+      `A/A with ${name}: ${alphas.map((alpha, level) => `${rates[at]?.[level]?.toFixed(4)} at ${alpha}`).join(', ')}`,
+    );
     alphas.forEach((alpha, level) => expect(rates[at]?.[level]).toBeGreaterThan(boundOf(alpha, few)));
   });
 });
