@@ -2,3 +2,4 @@
 import './crash-matrix.mjs';
 import './generate-dag-schema.mjs';
 import './generate-proto.mjs';
+import './rollout-proof.mjs';

@@ -1,3 +1,16 @@
+import { sorter, sortStep } from '../e2e/rollout-fleet.ts';
+
+/** Agents that have a live rollout, each with a DAG of its name: a version that is no worse, and one that is. */
+export const rolledOut = { good: 'steady', bad: 'hasty' } as const;
+
+const sorting = (agent: string): Readonly<Record<string, string>> => ({
+  ...sorter(agent),
+  [`dags/${agent}.yaml`]: `name: ${agent}
+params: { ledger: "", pause: "", text: my invoice, expected: billing }
+steps:
+${sortStep(agent)}`,
+});
+
 /** Every step appends its begin and its end to the ledger. Shell only, so that a small machine runs many. */
 const step = (body: string): string => `
       echo "begin $SKEIN_RUN_ID $SKEIN_STEP $SKEIN_ATTEMPT $PPID" >> "$LEDGER"
@@ -76,6 +89,8 @@ steps:
       ${errand}
       \`\`\`
 `,
+  ...sorting(rolledOut.good),
+  ...sorting(rolledOut.bad),
   'dags/gate.yaml': `${head('gate')}
   - id: begin
     script: |${step(pause)}
@@ -102,5 +117,16 @@ steps:
 `,
 };
 
+/** DAGs whose steps are of agents: they write nothing into the ledger. */
+export const agentDags: readonly string[] = ['talk', rolledOut.good, rolledOut.bad];
+
 /** Steps that workers carry out in a finished run of each DAG, items counted one by one. */
-export const stepsOf: Readonly<Record<string, number>> = { chain: 4, fan: 12, retries: 2, talk: 1, gate: 2 };
+export const stepsOf: Readonly<Record<string, number>> = {
+  chain: 4,
+  fan: 12,
+  retries: 2,
+  talk: 1,
+  gate: 2,
+  steady: 1,
+  hasty: 1,
+};

@@ -29,6 +29,12 @@ export interface ChaosReport {
     readonly consumed: number;
     readonly ended: number;
   };
+  /** How the two rollouts ended, and the units that were counted by arm. */
+  readonly rollouts: readonly {
+    readonly agentId: string;
+    readonly status: string;
+    readonly units: readonly number[];
+  }[];
   readonly approvals: { readonly approved: number; readonly pushedBack: number };
   /** How many steps (and items) began once, twice, and so on; a retry of a failed attempt begins the step again, too. */
   readonly executions: Readonly<Record<string, number>>;
@@ -109,6 +115,12 @@ export const renderReport = (report: ChaosReport): string => {
       `${report.messages.accepted} accepted, ${report.messages.repeated} found again, ${report.messages.consumed} consumed, ${report.messages.ended} ended unread`,
     ],
     ['approvals', `${report.approvals.approved} approved, ${report.approvals.pushedBack} pushed back`],
+    [
+      'rollouts',
+      report.rollouts
+        .map(({ agentId, status, units }) => `${agentId} ${status} (${units.join(' and ')} units)`)
+        .join(', '),
+    ],
     ['completions without effect', String(report.unproved.length)],
     [
       'executions per step',

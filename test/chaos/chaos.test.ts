@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { problemsOf, renderReport } from './chaos-report.ts';
 import { runChaos } from './run-chaos.ts';
 
-it('three minutes of kills, stops and partitions lose no run and no message, do nothing twice and leave no process [crash 1, 3, 7, 13, 16, 21]', async () => {
+it('three minutes of kills, stops and partitions lose no run, no message and no value of a rollout, do nothing twice and leave no process [crash 1, 3, 7, 13, 16, 21]', async () => {
   const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
   const report = await runChaos({ seed, durationMs: 180_000 });
   console.log(renderReport(report));
@@ -13,5 +13,10 @@ it('three minutes of kills, stops and partitions lose no run and no message, do 
   expect(Object.values(report.faults).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(10);
   expect(report.messages.consumed).toBeGreaterThan(10);
   expect(report.approvals.approved).toBeGreaterThan(0);
+  // That the worse version was taken back once it had enough units is one of the problems that are looked for.
+  expect(report.rollouts.map(({ agentId, units }) => [agentId, units.every((count) => count > 0)])).toEqual([
+    ['steady', true],
+    ['hasty', true],
+  ]);
   expect(report.workerRecoveryMs.length).toBeGreaterThan(0);
 });

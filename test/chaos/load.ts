@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Random } from '@skein/ports';
 import type { RunJson, Stack } from '../e2e/stack.ts';
-import { stepsOf } from './chaos-project.ts';
+import { rolledOut, stepsOf } from './chaos-project.ts';
 
 /** A run that the coordinator said it took. */
 export interface AcceptedRun {
@@ -11,7 +11,7 @@ export interface AcceptedRun {
 
 const ended = (run: RunJson): boolean => ['succeeded', 'failed', 'cancelled'].includes(run.status);
 
-/** Keeps a number of runs under way. A submit without an answer is repeated with its key until there is one. */
+/** Keeps a number of runs under way, and as many of the agents that have a rollout. A submit without an answer is repeated with its key until there is one. */
 export class Load {
   readonly accepted: AcceptedRun[] = [];
   readonly ends = new Map<string, RunJson>();
@@ -38,8 +38,15 @@ export class Load {
 
   /** Submits until enough is under way, or `stop` says that it is over. */
   async fill(stop: () => boolean): Promise<void> {
-    while (!stop() && this.open.length < this.#width) {
-      const dags = Object.keys(stepsOf);
+    const routed: readonly string[] = Object.values(rolledOut);
+    const others = Object.keys(stepsOf).filter((dag) => !routed.includes(dag));
+    await this.#keep(others, stop);
+    await this.#keep(routed, stop);
+  }
+
+  /** Of these DAGs as many runs as the width says. */
+  async #keep(dags: readonly string[], stop: () => boolean): Promise<void> {
+    while (!stop() && this.open.filter(({ dag }) => dags.includes(dag)).length < this.#width) {
       const dag = dags[Math.floor(this.#random.next() * dags.length)] ?? 'chain';
       const pause = (this.#random.next() * 1.5).toFixed(2);
       await this.#submit(dag, { ledger: this.#ledger, pause });
@@ -57,8 +64,10 @@ export class Load {
 
   async #submit(dag: string, params: Readonly<Record<string, string>>): Promise<void> {
     const headers = { 'idempotency-key': randomUUID() };
+    // Each run is a customer's own: rollouts count it as a unit.
+    const body = { dag, params, routingContext: { resourceId: randomUUID() } };
     for (;;) {
-      const answer = await this.call<RunJson>('POST', '/api/runs', { dag, params }, headers);
+      const answer = await this.call<RunJson>('POST', '/api/runs', body, headers);
       if (answer?.status === 200 || answer?.status === 201) {
         this.accepted.push({ runId: answer.body.runId, dag });
         return;

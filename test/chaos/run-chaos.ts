@@ -9,6 +9,7 @@ import { FaultMaker } from './faults.ts';
 import { judgeRuns } from './judge.ts';
 import { Ledger } from './ledger.ts';
 import { Load } from './load.ts';
+import { ChaosRollouts } from './rollouts.ts';
 import { Talk } from './talk.ts';
 
 /** How long and how. */
@@ -34,6 +35,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
   const ledger = new Ledger(join(ledgerFolder, 'ledger'));
   const stack = await Stack.start(project, { workers: 0 });
   const workers = await LinkedWorkers.start(stack, options.workers ?? 3);
+  const rollouts = await ChaosRollouts.start(stack, project);
   const beganAt = performance.now();
   const faults = new FaultMaker(stack, workers, random.fork('faults'));
   const load = new Load(stack, random.fork('load'), ledger.path, options.width ?? 12);
@@ -68,6 +70,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
     ledger.read();
     const seconds = (performance.now() - beganAt) / 1_000;
     const judged = await judgeRuns(stack, load, talk, ledger);
+    const { ends, problems } = await rollouts.judge(load);
     await workers.stop();
     const stopped = await stack.stop();
     const left = [...(await stack.leftovers())].filter(isAlive);
@@ -85,6 +88,8 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
       completed: load.ends.size,
       approvals: talk.answers,
       ...judged,
+      rollouts: ends,
+      broken: [...judged.broken, ...problems],
       executions: countExecutions(ledger.lines),
       workerRecoveryMs: workerRecoveries(ledger.lines, faults.faults),
       outagesMs: load.outagesMs,

@@ -32,9 +32,8 @@ afterAll(async () => {
 });
 
 test('the pages of all tasks are run', () => {
-  const tasks = 'agents approvals dead-letters durable-agents memory messages secrets skills snapshots souls'.split(
-    ' ',
-  );
+  const tasks =
+    'agents approvals dead-letters durable-agents memory messages rollouts secrets skills snapshots souls'.split(' ');
   expect(pages.map(({ path }) => path)).toEqual(expect.arrayContaining(tasks.map((task) => `docs/${task}.md`)));
 });
 

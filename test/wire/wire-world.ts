@@ -4,7 +4,14 @@ import { createGrpcGateway, serveGateway } from '@skein/grpc';
 import type { CoordinatorGateway, ExecutionContext, PartRequest, SecretSource, TaskRunner } from '@skein/ports';
 import { createSnapshotOpener, type SnapshotFormat } from '@skein/snapshot';
 import { createHasher, createIdSource, createSecrets, createSystemClock, createSystemRandom } from '@skein/telemetry';
-import { createMemoryLog, createMemoryStores, type LoggedLine, type MemoryStores, SimProcess } from '@skein/testkit';
+import {
+  createFakeExpressions,
+  createMemoryLog,
+  createMemoryStores,
+  type LoggedLine,
+  type MemoryStores,
+  SimProcess,
+} from '@skein/testkit';
 import { createTaskRunner, createWorkerEndpoint, type WorkerEndpoint } from '@skein/worker';
 import { type CutProxy, openCutProxy } from './cut-proxy.ts';
 
@@ -79,6 +86,7 @@ export class WireWorld {
         log,
         meter,
         projectReader: { read: () => ({ ok: false, error: [{ message: 'no files here' }] }) },
+        expressions: createFakeExpressions(),
       },
       { coordinatorId: 'coordinator', ...config },
     );

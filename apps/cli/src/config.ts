@@ -5,7 +5,7 @@ export interface CliConfig {
   readonly url?: string;
   readonly token?: string;
   readonly dataDir?: string;
-  /** Colours and live output are off (https://no-color.org). */
+  /** Colours are off (https://no-color.org); live output is not. */
   readonly plain: boolean;
   readonly autoModel: AutoModelChoice;
   /** All of it, for the processes that `skein up` starts. */

@@ -8,7 +8,7 @@ export interface Asked {
   readonly body: unknown;
 }
 
-/** An answer: a value with 200, or a problem. */
+/** An answer: a value with 200, or a problem, or (as `events`) a stream of server-sent events. */
 export type Answer = object | ((asked: Asked) => object);
 
 /** A problem answer. */
@@ -38,7 +38,12 @@ export const scriptedApi = async (answers: { readonly [call: string]: Answer | r
       turns.set(key, turn + 1);
       const given = all[Math.min(turn, all.length - 1)] as Answer;
       const value = typeof given === 'function' ? (given as (asked: Asked) => object)(entry) : given;
-      const { problem: failed } = value as { problem?: { status: number } };
+      const { problem: failed, events } = value as { problem?: { status: number }; events?: readonly object[] };
+      if (events !== undefined) {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.end(events.map((event, at) => `id: x.${at}\ndata: ${JSON.stringify(event)}\n\n`).join(''));
+        return;
+      }
       response.writeHead(failed?.status ?? 200, { 'content-type': 'application/json' });
       const { text: plain } = value as { text?: string };
       response.end(request.url?.includes('/log') && plain !== undefined ? plain : JSON.stringify(failed ?? value));

@@ -3,7 +3,7 @@ import { type Coordinator, createCoordinator, defaultCoordinatorConfig } from '@
 import { DomainError, defaultTenant } from '@skein/domain';
 import { serveGateway } from '@skein/grpc';
 import { createHttpServer } from '@skein/http';
-import { createProjectReader } from '@skein/language';
+import { createExpressions, createProjectReader } from '@skein/language';
 import type { Log } from '@skein/ports';
 import { readProjectFolder } from '@skein/sdk';
 import { openSqlStores } from '@skein/store-sql';
@@ -20,6 +20,7 @@ import type { Config } from './config.ts';
 import { ensureToken } from './first-tokens.ts';
 import type { HealthReport } from './health/health-messages.ts';
 import { serveHealth } from './health/health-server.ts';
+import { createWebhookSender } from './webhooks/create-webhook-sender.ts';
 
 /** A coordinator that serves. */
 export interface RunningCoordinator {
@@ -69,6 +70,8 @@ export const composeCoordinator = async (config: Config, log: Log): Promise<Runn
         meter,
         ...stores,
         projectReader: createProjectReader({ hasher }),
+        expressions: createExpressions(),
+        ...(config.webhooks === undefined ? {} : { webhooks: createWebhookSender(config.webhooks) }),
         secretValues: createSecretSource(config.secrets.values, config.secrets.folder),
       },
       {

@@ -7,6 +7,7 @@ import { type AutoModelChoice, autoModelFrom } from '@skein/sdk';
 import { environmentSecrets, type SecretValues } from '@skein/telemetry';
 import { z } from 'zod';
 import { type Address, isLoopback, parseAddress } from './address.ts';
+import { readWebhooks, type WebhookConfig } from './webhooks/webhook-config.ts';
 
 /** Settings of the coordinator process. */
 export interface Config {
@@ -38,6 +39,8 @@ export interface Config {
   readonly maxEvents: number;
   /** Addresses of coordinators that workers are told to try when they lose this one. */
   readonly advertise: readonly string[];
+  /** Who is told of rollouts. */
+  readonly webhooks?: WebhookConfig;
   /** Put the files of a damaged database aside; the start is refused all the same, and the next begins with an empty store. */
   readonly setAsideDamaged: boolean;
 }
@@ -95,6 +98,9 @@ const variables = z.object({
   SKEIN_MAX_EVENTS: z.coerce.number().int().min(100).max(100_000_000).default(100_000),
   SKEIN_ADVERTISE: addresses.optional(),
   SKEIN_SET_ASIDE_DAMAGED: flag.default(false),
+  SKEIN_WEBHOOK_URLS: z.string().optional(),
+  SKEIN_WEBHOOK_SECRET: z.string().min(1).optional(),
+  SKEIN_WEBHOOK_SECRET_FILE: z.string().min(1).optional(),
   SKEIN_TLS_CERT_FILE: z.string().min(1).optional(),
   SKEIN_TLS_KEY_FILE: z.string().min(1).optional(),
   SKEIN_TLS_CLIENT_CA_FILE: z.string().min(1).optional(),
@@ -144,14 +150,20 @@ export const readConfig = (
   if (!parsed.success) return err(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   const read = parsed.data;
   const tls = readTls(read);
+  const webhooks = readWebhooks({
+    urls: read.SKEIN_WEBHOOK_URLS,
+    secret: read.SKEIN_WEBHOOK_SECRET,
+    secretFile: read.SKEIN_WEBHOOK_SECRET_FILE,
+  });
   const problems = [
     ...(tls.ok ? [] : tls.error),
+    ...(webhooks.ok ? [] : webhooks.error),
     ...(read.SKEIN_INSECURE ? [] : exposed(read, tls.ok && tls.value !== undefined)),
     ...(read.SKEIN_LEASE_MS < 2 * read.SKEIN_HEARTBEAT_MS
       ? ['SKEIN_LEASE_MS: must be at least twice SKEIN_HEARTBEAT_MS']
       : []),
   ];
-  if (problems.length > 0 || !tls.ok) return err(problems);
+  if (problems.length > 0 || !tls.ok || !webhooks.ok) return err(problems);
   const dataDir = resolve(read.SKEIN_DATA);
   return ok(
     Object.freeze({
@@ -183,6 +195,7 @@ export const readConfig = (
       eventRetentionMs: Math.round(read.SKEIN_EVENT_RETENTION_DAYS * 86_400_000),
       maxEvents: read.SKEIN_MAX_EVENTS,
       advertise: read.SKEIN_ADVERTISE ?? [],
+      ...(webhooks.value === undefined ? {} : { webhooks: webhooks.value }),
       setAsideDamaged: read.SKEIN_SET_ASIDE_DAMAGED,
     }),
   );

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createCoordinator } from '@skein/coordinator';
 import { openSqlStores } from '@skein/store-sql';
 import { createHasher, createIdSource, createSecrets, createSystemClock } from '@skein/telemetry';
-import { createMemoryLog, creating, proposing } from '@skein/testkit';
+import { createFakeExpressions, createMemoryLog, creating, proposing } from '@skein/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 
 const clock = createSystemClock();
@@ -27,6 +27,7 @@ const open = async (dataDir: string) => {
         meter: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
         ...stores,
         projectReader: { read: () => ({ ok: false, error: [] }) },
+        expressions: createFakeExpressions(),
       },
       { coordinatorId },
     ),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Coordinator } from '@skein/coordinator';
 import { createCoordinator } from '@skein/coordinator';
 import type { RunView } from '@skein/domain';
-import { createProjectReader } from '@skein/language';
+import { createExpressions, createProjectReader } from '@skein/language';
 import { openSqlStores } from '@skein/store-sql';
 import { createHasher, createIdSource, createSecrets, createSystemClock } from '@skein/telemetry';
 import { createMemoryLog } from '@skein/testkit';
@@ -49,6 +49,7 @@ const open = async (dataDir: string) => {
       meter: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
       ...stores,
       projectReader: createProjectReader({ hasher }),
+      expressions: createExpressions(),
     },
     { coordinatorId: 'coordinator', sweepMs: 50 },
   );

@@ -1,7 +1,7 @@
 import { mkdirSync, openSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { snapshotFormatVersions, type WorkerInfo } from '@skein/domain';
+import { snapshotFormatVersions, type WorkerInfo, workerFeatures } from '@skein/domain';
 import {
   clearAbandonedWorkFolders,
   createLeaseWatch,
@@ -100,6 +100,7 @@ const workerInfo = (config: WorkerConfig, workerId: string): WorkerInfo => ({
   kinds: ['shell', 'script', 'exec', 'noop', 'agent'],
   isolation: 'none',
   snapshotFormats: snapshotFormatVersions,
+  features: workerFeatures,
   version,
   hostname: config.hostname,
   pid: process.pid,

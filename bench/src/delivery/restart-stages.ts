@@ -1,6 +1,6 @@
 import { createCoordinator, defaultCoordinatorConfig } from '@skein/coordinator';
 import { shardCount } from '@skein/domain';
-import { createProjectReader } from '@skein/language';
+import { createExpressions, createProjectReader } from '@skein/language';
 import { openSqlStores } from '@skein/store-sql';
 import {
   createHasher,
@@ -31,7 +31,13 @@ const measure = async (): Promise<void> => {
   const open = await stores.runs.listOpen(Array.from({ length: shardCount }, (_, shard) => shard));
   const listed = nowMs();
   const coordinator = createCoordinator(
-    { ...common, ...stores, secrets: createSecrets(), projectReader: createProjectReader({ hasher }) },
+    {
+      ...common,
+      ...stores,
+      secrets: createSecrets(),
+      projectReader: createProjectReader({ hasher }),
+      expressions: createExpressions(),
+    },
     { ...defaultCoordinatorConfig, coordinatorId: 'coordinator' },
   );
   await coordinator.start();

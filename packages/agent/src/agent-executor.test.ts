@@ -63,7 +63,15 @@ describe('an answer', () => {
     expect(await run()).toEqual({
       outcome: { status: 'succeeded' },
       outputs: { text: 'All good.' },
-      usage: { turns: 1, toolCalls: 0, inputTokens: 10, outputTokens: 5, schemaRepairs: 0, model: 'offline/rules-1' },
+      usage: {
+        turns: 1,
+        toolCalls: 0,
+        inputTokens: 10,
+        outputTokens: 5,
+        schemaRepairs: 0,
+        toolErrors: 0,
+        model: 'offline/rules-1',
+      },
     });
     expect(context.startedCount()).toBe(1);
     expect(context.logged()).toBe('All good.\n');

@@ -1,4 +1,11 @@
-import { DomainError, isDomainError, type TaskOutcome, type ToolsContent, toErrorData } from '@skein/domain';
+import {
+  DomainError,
+  isDomainError,
+  type TaskOutcome,
+  type ToolsContent,
+  toErrorData,
+  type Usage,
+} from '@skein/domain';
 import type { ExecutionContext, ExecutionResult, Log, StepExecutor } from '@skein/ports';
 import type { AgentExecutorDeps, Attempt, Member } from './attempt/attempt.ts';
 import { converse } from './attempt/converse.ts';
@@ -6,6 +13,7 @@ import { createDeadline } from './attempt/deadline.ts';
 import { createJournal, type Journal } from './attempt/journal.ts';
 import { type AgentAction, openStepSession } from './attempt/open-session.ts';
 import { renderPrompt } from './context/render-prompt.ts';
+import { createPlayer, type Player } from './playback/player.ts';
 import type { History } from './resume/history.ts';
 import { openHistory } from './resume/open-history.ts';
 import { plainPatterns } from './tools/plain-patterns.ts';
@@ -34,6 +42,7 @@ const executeAgent = async (
   const stepLog = createStepLog(context.sink, context.redact);
   let budget: Budget | undefined;
   let journal: Journal | undefined;
+  let player: Player | undefined;
   let hasStarted = false;
   try {
     signal.throwIfAborted();
@@ -49,7 +58,16 @@ const executeAgent = async (
       journal = createJournal({ context, checkpoints, history, log: deps.log, signal: deadline.signal });
     const prompt = await promptOf(deps, context, action, history);
     const proposals = createProposals();
-    const attempt: Attempt = { deps, context, action, patterns, skillFolders: new Map(), restarted: new Set() };
+    player = context.playback === undefined ? undefined : createPlayer(context.playback);
+    const attempt: Attempt = {
+      deps,
+      context,
+      action,
+      patterns,
+      skillFolders: new Map(),
+      restarted: new Set(),
+      ...(player === undefined ? {} : { player }),
+    };
     const member: Member = {
       session,
       depth: 0,
@@ -63,11 +81,12 @@ const executeAgent = async (
     hasStarted = true;
     context.sink.started();
     const outputs = await converse(attempt, member, prompt, deadline.signal);
-    const proposed = proposals.all();
+    // What is tried out leaves nothing behind.
+    const proposed = player === undefined ? proposals.all() : [];
     return {
       outcome: { status: 'succeeded' },
       outputs,
-      usage: budget.usage(),
+      usage: usageOf(budget, player),
       ...(proposed.length === 0 ? {} : { proposals: proposed }),
     };
   } catch (thrown) {
@@ -81,13 +100,17 @@ const executeAgent = async (
       if (outcome.error.code === 'internal')
         deps.log.error('agent step broke', { cause: context.redact(stackOf(thrown)) });
     }
-    return { outcome, outputs: {}, ...(budget === undefined ? {} : { usage: budget.usage() }) };
+    return { outcome, outputs: {}, ...(budget === undefined ? {} : { usage: usageOf(budget, player) }) };
   } finally {
     // Handed over before the result is: what is on the stream first is recorded first. Nothing depends on the answer any more.
     journal?.flush().catch(() => {});
     deadline.clear();
   }
 };
+
+/** With a playback, how often it had no answer too. */
+const usageOf = (budget: Budget, player: Player | undefined): Usage =>
+  player === undefined ? budget.usage() : { ...budget.usage(), divergedCalls: player.diverged };
 
 /** What the attempt goes on from cannot be had at the moment. */
 const isAway = (thrown: unknown): boolean =>

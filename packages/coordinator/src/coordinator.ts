@@ -46,6 +46,7 @@ import type {
 } from './memory/memory-views.ts';
 import type { ApplyPlan } from './project/apply-plan.ts';
 import type { InspectedSnapshot, SnapshotDiff } from './project/snapshot-views.ts';
+import type { Rollouts } from './rollout/rollout-api.ts';
 
 /** A run to be started. */
 export interface SubmitRun {
@@ -84,6 +85,8 @@ export interface ApplyProject {
   readonly candidate?: boolean;
   /** Validate and say what would change; change nothing. */
   readonly dryRun: boolean;
+  /** Who is named as having ended the rollouts of agents that get another active version. */
+  readonly by?: string;
 }
 
 /** What an apply did, or would do. */
@@ -176,11 +179,16 @@ export interface Coordinator {
   submitRun(tenant: TenantId, submit: SubmitRun): Promise<{ readonly run: RunView; readonly created: boolean }>;
   /** Idempotent while the run is open; `illegal_transition` for a finished one. */
   cancelRun(tenant: TenantId, runId: RunId, by: string, message?: string): Promise<RunView>;
-  /** A new run that keeps what succeeded (R1). `illegal_transition` unless the run failed or was cancelled, and for a called run. `latest` takes today's versions. */
+  /** A new run that keeps what succeeded (R1). `illegal_transition` unless the run failed or was cancelled, and for a called run. `latest` takes today's versions; without it, a version that was rolled back meanwhile gives way to the active one, unless `sameVersions` is set. The same `idempotencyKey` gives the same new run. */
   retryRun(
     tenant: TenantId,
     runId: RunId,
-    options: { readonly latest?: boolean; readonly by: string },
+    options: {
+      readonly latest?: boolean;
+      readonly sameVersions?: boolean;
+      readonly by: string;
+      readonly idempotencyKey?: string;
+    },
   ): Promise<RunView>;
   getRun(tenant: TenantId, runId: RunId): Promise<RunView>;
   /** The run as soon as it is finished, or as it is after `waitMs` or when the signal aborts. */
@@ -300,9 +308,10 @@ export interface Coordinator {
   listVersions(tenant: TenantId, agentId: string): Promise<readonly AgentVersion[]>;
   /**
    * A version is named by its id, its alias, or at least 6 hex digits with which its id begins. Throws `not_found`, and
-   * `invalid_argument` with `details.candidates` when more than one begins so.
+   * `invalid_argument` with `details.candidates` when more than one begins so. A live rollout of the agent ends in the same transaction,
+   * cancelled by `by`, when another version becomes active (I6).
    */
-  activateVersion(tenant: TenantId, agentId: string, version: string): Promise<AgentVersion>;
+  activateVersion(tenant: TenantId, agentId: string, version: string, by?: string): Promise<AgentVersion>;
   /** Versions are named as for `activateVersion`. */
   diffAgentVersions(tenant: TenantId, agentId: string, from: string, to: string): Promise<AgentVersionDiff>;
   /** By digest, or by at least 6 hex digits with which it begins. Throws like `activateVersion`. */
@@ -359,6 +368,8 @@ export interface Coordinator {
     token: string,
     kind: TokenKind,
   ): Promise<{ readonly tenant: TenantId; readonly tokenId: string; readonly name: string }>;
+
+  readonly rollouts: Rollouts;
 
   readiness(): Readiness;
 }

@@ -41,11 +41,15 @@ import { RunWatchers } from './query/run-watchers.ts';
 import { listItems, listRuns, readLog, readOutput, viewOfRun } from './query/view-of-run.ts';
 import { waitRun } from './query/wait-run.ts';
 import { watchRun } from './query/watch-run.ts';
+import { createRollouts } from './rollout/create-rollouts.ts';
+import { Evaluator } from './rollout/evaluator.ts';
+import { WebhookLoop } from './rollout/webhook-loop.ts';
 import { OpenCalls } from './run/open-calls.ts';
 import { RunTable } from './run/run-table.ts';
 import { wakeRun } from './run/run-turn.ts';
 import { lookAtCall } from './run/tend-call.ts';
 import { TreeSizes } from './run/tree-sizes.ts';
+import { Scoring } from './scoring/scoring.ts';
 import { AdmissionWindow } from './submit/admission-window.ts';
 import { cancelRun } from './submit/cancel-run.ts';
 import { fillWindow } from './submit/fill-window.ts';
@@ -65,6 +69,9 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
   const fleet = new Fleet();
   const sealed = new SealedSnapshots(deps.snapshots, pauseOf(deps.clock));
   const wake: Engine['wake'] = (actor) => wakeRun(engine, actor);
+  let evaluator: Evaluator | undefined;
+  let scoring: Scoring | undefined;
+  let webhooks: WebhookLoop | undefined;
   const engine: Engine = {
     deps,
     config,
@@ -94,6 +101,18 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
       for (const actor of engine.runs.actors) wake(actor);
       fillWindow(engine);
     }),
+    get evaluator(): Evaluator {
+      evaluator ??= new Evaluator(engine);
+      return evaluator;
+    },
+    get scoring(): Scoring {
+      scoring ??= new Scoring(engine);
+      return scoring;
+    },
+    get webhooks(): WebhookLoop {
+      webhooks ??= new WebhookLoop(engine);
+      return webhooks;
+    },
     values: new LRUCache<string, NonNullable<JsonValue>>({ maxSize: maxValueBytes }),
     wake,
     phase: 'new',
@@ -144,7 +163,7 @@ export const createCoordinator = (deps: CoordinatorDeps, settings: Partial<Coord
     listSchedules: (tenant, dag) => listSchedules(engine, tenant, dag),
     listAgents: (tenant) => deps.projects.listAgents(tenant),
     listVersions: (tenant, agentId) => listVersions(engine, tenant, agentId),
-    activateVersion: (tenant, agentId, version) => activateVersion(engine, tenant, agentId, version),
+    activateVersion: (tenant, agentId, version, by) => activateVersion(engine, tenant, agentId, version, by),
     diffAgentVersions: (tenant, agentId, from, to) => diffAgentVersions(engine, tenant, agentId, from, to),
     inspectSnapshot: (tenant, digest) => inspectSnapshot(engine, tenant, digest),
     exportSnapshot: (tenant, digest) => exportSnapshot(engine, tenant, digest),
@@ -163,6 +182,7 @@ export const createCoordinator = (deps: CoordinatorDeps, settings: Partial<Coord
     listTokens: (tenant) => listTokens(engine, tenant),
     revokeToken: (tenant, tokenId) => revokeToken(engine, tenant, tokenId),
     authenticate: (token, kind) => engine.tokens.authenticate(token, kind),
+    rollouts: createRollouts(engine),
     readiness: () => readinessOf(engine),
   };
 };

@@ -34,5 +34,27 @@ export type {
   PlannedPart,
 } from './project/apply-plan.ts';
 export type { InspectedSnapshot, SnapshotDiff } from './project/snapshot-views.ts';
+export type { Rollouts } from './rollout/rollout-api.ts';
+export type {
+  By,
+  PatchRollout,
+  PostScore,
+  ReplayInput,
+  RuleInput,
+  ScorerInput,
+  StartRollout,
+  StepInput,
+  Weight,
+} from './rollout/rollout-requests.ts';
+export type {
+  ArmView,
+  MetricResult,
+  ReplayView,
+  RolloutForecast,
+  RolloutResults,
+  RolloutView,
+  ShadowResults,
+  WebhookBody,
+} from './rollout/rollout-views.ts';
 export type { FireSchedulesDeps, Scheduler, ScheduleSource } from './schedule/fire-schedules.ts';
 export { createScheduler } from './schedule/fire-schedules.ts';

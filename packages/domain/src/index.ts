@@ -12,6 +12,7 @@ export type {
   ToolsContent,
 } from './agent/agent-content.ts';
 export { defaultAgentLimits } from './agent/agent-content.ts';
+export type { AgentSettings, DeclaredScorer } from './agent/agent-settings.ts';
 export type { ExpandedAgent, VersionChange } from './agent/diff-agents.ts';
 export { diffAgents } from './agent/diff-agents.ts';
 export type { LineDiff } from './agent/diff-lines.ts';
@@ -40,6 +41,8 @@ export type {
   ToolCallView,
   TurnView,
 } from './checkpoint/effect-view.ts';
+export type { Playback } from './checkpoint/playback.ts';
+export { maxPlaybackBytes, parsePlayback, unrecordedTools } from './checkpoint/playback.ts';
 export type { BodyReader } from './checkpoint/step-detail.ts';
 export { stepDetailOf } from './checkpoint/step-detail.ts';
 export { calledNamesOf, isChosenCall, outputNamesOfDag } from './dag/called-dags.ts';
@@ -87,7 +90,8 @@ export { DomainError, fromErrorData, isDomainError, toErrorData } from './errors
 export type { ErrorCode, ErrorMapping, Retry } from './errors/error-catalog.ts';
 export { errorCatalog, errorCodes } from './errors/error-catalog.ts';
 export { commonFormat } from './fleet/common-format.ts';
-export type { WorkerInfo, WorkerLoad, WorkerView } from './fleet/worker-info.ts';
+export type { WorkerFeature, WorkerInfo, WorkerLoad, WorkerView } from './fleet/worker-info.ts';
+export { featureLabel, workerFeatures } from './fleet/worker-info.ts';
 export type { TextHasher } from './hashing/text-hasher.ts';
 export type {
   Digest,
@@ -105,6 +109,8 @@ export { canonicalBytes, canonicalJson, maxCanonicalDepth } from './json/canonic
 export type { JsonObject, JsonSchema, JsonValue } from './json/json-value.ts';
 export type { FoldableProposal, FoldedMemory, FoldOutcome } from './memory/fold-memory.ts';
 export { cleanMemoryText, foldMemory } from './memory/fold-memory.ts';
+export type { ForkScope } from './memory/fork-scope.ts';
+export { forkScope, parseForkScope } from './memory/fork-scope.ts';
 export type {
   MemoryOperation,
   MemoryPolicy,
@@ -143,14 +149,77 @@ export { referenceText, renderTemplate } from './reference/render-template.ts';
 export { renderValue, wholeReference } from './reference/render-value.ts';
 export type { Result } from './result/result.ts';
 export { err, ok } from './result/result.ts';
-export type { VersionChoices } from './rollout/decide-version.ts';
+export type { RolloutCommand } from './rollout/decide-rollout.ts';
+export { decideRollout } from './rollout/decide-rollout.ts';
+export type { VersionChoices, VersionDecision } from './rollout/decide-version.ts';
 export { decideVersion } from './rollout/decide-version.ts';
+export { advanceEvidence, createEvidence } from './rollout/evidence/advance-evidence.ts';
+export { createEProcess, eOf, lnEOf, updateEProcess } from './rollout/evidence/e-process.ts';
+export type { MetricNumbers, ResultNumbers, UnitSampler } from './rollout/evidence/evidence-types.ts';
+export { judgeRollout } from './rollout/evidence/judge-rollout.ts';
+export { mergeEvidence } from './rollout/evidence/merge-evidence.ts';
+export type { ResultsState } from './rollout/evidence/results.ts';
+export { addToResults, createResults, resultsOf } from './rollout/evidence/results.ts';
+export { summarizeEvidence } from './rollout/evidence/summarize-evidence.ts';
+export type { Evidence, JudgeInput, Verdict } from './rollout/evidence.ts';
+export { explainEvent, explainRollout } from './rollout/explain-rollout.ts';
+export type { ForcedRequest, NewRollout, StepRequest } from './rollout/new-rollout.ts';
+export { newRollout } from './rollout/new-rollout.ts';
 export { positionCount, rolloutPosition } from './rollout/rollout-position.ts';
+export type {
+  BuiltinMetric,
+  EvidenceSummary,
+  Explanation,
+  ForcedUnit,
+  Metric,
+  MetricScale,
+  RolloutActor,
+  RolloutArm,
+  RolloutEvent,
+  RolloutEventType,
+  RolloutId,
+  RolloutMemory,
+  RolloutReason,
+  RolloutRecord,
+  RolloutRule,
+  RolloutStatus,
+  RolloutStep,
+  RolloutType,
+  RolloutUnit,
+  Scorer,
+  Segment,
+  TestSummary,
+} from './rollout/rollout-record.ts';
+export { totalParts } from './rollout/rollout-record.ts';
+export { isLive, isTerminalRollout } from './rollout/rollout-status.ts';
+export type {
+  AgentFreeze,
+  RolloutExposure,
+  RolloutTally,
+  RolloutValue,
+  Score,
+  TallyKind,
+} from './rollout/routing-tables.ts';
+export type { RuleRequest } from './rollout/rule-defaults.ts';
+export { completeRule, completeRules, defaultRules, metricKind, scorerOfMetric } from './rollout/rule-defaults.ts';
+export {
+  canarySegments,
+  initialSegments,
+  maxArms,
+  maxSegments,
+  pickArm,
+  retarget,
+  routingSegments,
+} from './rollout/segments.ts';
+export type { Sha256, UnitPlace } from './rollout/unit-place.ts';
+export { isSampled, isUnit, placeUnit, unitOf } from './rollout/unit-place.ts';
+export { formatPercent, formatWeight, parseWeight, partsOf, weightProblem } from './rollout/weights.ts';
 export { checkAppend } from './run/append-shape.ts';
 export { createRunState, findTarget } from './run/create-run-state.ts';
 export { decide } from './run/decide.ts';
 export { maxCallDepth } from './run/decide-call.ts';
 export { maxCheckpointBytes } from './run/decide-checkpoint.ts';
+export { heldSnapshots, versionsOfStep } from './run/decide-migrate.ts';
 export { evolve, evolveAll } from './run/evolve.ts';
 export { encodeFact, maxFactBytes } from './run/fact-text.ts';
 export { currentHandler, isStopping } from './run/handler-phase.ts';
@@ -162,6 +231,7 @@ export type { KeptStep, RunCommand } from './run/run-command.ts';
 export type {
   AgentDecision,
   CallTargets,
+  DecisionSource,
   LossReason,
   RecordedResult,
   RunFact,
@@ -170,7 +240,15 @@ export type {
 } from './run/run-fact.ts';
 export { runFieldValue } from './run/run-field.ts';
 export type { CallToCancel, ReadyTask, RunPlan, TaskToCancel } from './run/run-plan.ts';
-export type { CallState, CancelState, FanoutState, LeaseState, RunState, StepState } from './run/run-state.ts';
+export type {
+  CallState,
+  CancelState,
+  FanoutState,
+  LeaseState,
+  Migration,
+  RunState,
+  StepState,
+} from './run/run-state.ts';
 export type { RunStatus, SkipReason, StepStatus, WaitReason } from './run/run-status.ts';
 export { isSettledStep, isTerminalRun } from './run/run-status.ts';
 export type { RunView, StepView } from './run/run-view.ts';
@@ -180,6 +258,12 @@ export { maxInlineValueBytes, maxOutputsBytes } from './run/value-ref.ts';
 export type { ViewHints } from './run/view-run.ts';
 export { viewRun, viewStep } from './run/view-run.ts';
 export { maxSharedLosses, maxUnstartedLosses, maxWorkerLosses } from './run/worker-loss.ts';
+export { foldTreeFact } from './scoring/fold-fact.ts';
+export type { BuiltinValues, MeasuredStep, TreeMeasure } from './scoring/measure-tree.ts';
+export { builtinMetrics, isInfrastructureFailure, measureTree, treeMeasureOf } from './scoring/measure-tree.ts';
+export { meanScore, scoreValue } from './scoring/score-value.ts';
+export type { RunFold, TreeFold } from './scoring/tree-fold.ts';
+export { createTreeFold, keptOutputs, openRunFold } from './scoring/tree-fold.ts';
 export { compileShellText } from './shell/compile-shell-text.ts';
 export type { ShellProgram, ShellVariable } from './shell/shell-program.ts';
 export { isShellInteger } from './shell/shell-program.ts';

@@ -1,6 +1,7 @@
 import type { Coordinator, ListProposals, MemoryDocument, ProposalView, RunEvent, SubmitRun } from '@skein/coordinator';
 import { DomainError, type RunStatus, type RunView } from '@skein/domain';
 import { FakeDelivery } from './fake-delivery.ts';
+import { FakeRollouts } from './fake-rollouts.ts';
 
 /** The API token that the fake accepts. */
 export const apiToken = 'skein_test-api-token';
@@ -22,6 +23,7 @@ export class FakeCoordinator implements Coordinator {
   readonly applied: Parameters<Coordinator['applyProject']>[1][] = [];
   readonly log: { bytes: Uint8Array; complete: boolean } = { bytes: new Uint8Array(), complete: false };
   readonly memory = new Map<string, MemoryDocument>();
+  readonly rollouts = new FakeRollouts();
   readonly delivery = new FakeDelivery((runId) => this.#run(runId).view);
   readonly proposals: ProposalView[] = [
     {
@@ -117,8 +119,11 @@ export class FakeCoordinator implements Coordinator {
     this.finish(runId, 'cancelled');
     return this.#run(runId).view;
   }
-  async retryRun(tenant: string, runId: string) {
+  /** Options of `retryRun`. */
+  readonly retried: Parameters<Coordinator['retryRun']>[2][] = [];
+  async retryRun(tenant: string, runId: string, options: Parameters<Coordinator['retryRun']>[2]) {
     const { view } = this.#run(runId);
+    this.retried.push(options);
     return { ...(await this.submitRun(tenant, { dag: view.dag, params: view.params })).run, retryOf: runId };
   }
   async getRun(_tenant: string, runId: string) {

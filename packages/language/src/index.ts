@@ -1,3 +1,4 @@
+export { createExpressions } from './cel/create-expressions.ts';
 export { createCron } from './cron/create-cron.ts';
 export { dagJsonSchema } from './dag/dag-json-schema.ts';
 export type { ParsedDag } from './dag/parse-dag.ts';

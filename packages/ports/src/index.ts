@@ -44,6 +44,16 @@ export type {
   StoredPart,
 } from './project-store.ts';
 export type { Hasher, IdSource, Random } from './random.ts';
+export type {
+  Expression,
+  Expressions,
+  Observation,
+  RolloutChange,
+  RolloutEventPage,
+  RolloutStore,
+  StoredEvidence,
+  WebhookCursor,
+} from './rollout-store.ts';
 export type { ClaimedHint, RunHint, RunQueue } from './run-queue.ts';
 export type {
   AppendOutcome,
@@ -71,4 +81,5 @@ export type { TextPattern, TextPatterns } from './text-pattern.ts';
 export type { TokenKind, TokenRecord, TokenStore } from './token-store.ts';
 export type { BashRequest, BashResult, ReadFile, ToolHost } from './tool-host.ts';
 export type { ServerToolResult, ToolServer, ToolServerContext, ToolServers } from './tool-servers.ts';
+export type { WebhookMessage, WebhookSender } from './webhook-sender.ts';
 export type { WorkDirs } from './work-dirs.ts';

@@ -69,4 +69,6 @@ export interface MemoryStore {
    * A new revision raises the tenant's project revision in the same transaction.
    */
   commit(commit: MemoryCommit): Promise<'committed' | 'conflict'>;
+  /** Removes a scope with all of its revisions; proposals stay as they are. Does nothing for one that is not there. */
+  drop(tenant: TenantId, scope: string): Promise<void>;
 }

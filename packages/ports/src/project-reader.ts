@@ -1,4 +1,13 @@
-import type { AgentContent, Dag, Digest, ModelProvider, Problem, Result, VersionId } from '@skein/domain';
+import type {
+  AgentContent,
+  AgentSettings,
+  Dag,
+  Digest,
+  ModelProvider,
+  Problem,
+  Result,
+  VersionId,
+} from '@skein/domain';
 import type { StoredPart } from './project-store.ts';
 
 /** One file of a project tree; `path` is relative, with `/`. */
@@ -30,6 +39,10 @@ export interface ReadProject {
   readonly parts: readonly StoredPart[];
   readonly agents: readonly { readonly versionId: VersionId; readonly content: AgentContent }[];
   readonly memory: readonly { readonly scope: string; readonly text: string }[];
+  /** What is said of each agent beside its version. */
+  readonly settings?: readonly AgentSettings[];
+  /** Agents that judge and are not in the project: each must be in the store, else `problem` is one. */
+  readonly judges?: readonly { readonly agentId: string; readonly problem: Problem }[];
   /** Things that are legal but probably not meant. */
   readonly warnings: readonly Problem[];
 }

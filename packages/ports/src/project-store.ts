@@ -1,4 +1,14 @@
-import type { AgentContent, AgentVersion, Dag, Digest, PartKind, TenantId, VersionId } from '@skein/domain';
+import type {
+  AgentContent,
+  AgentSettings,
+  AgentVersion,
+  Dag,
+  Digest,
+  PartKind,
+  TenantId,
+  VersionId,
+} from '@skein/domain';
+import type { RolloutChange } from './rollout-store.ts';
 
 /** A DAG as it is stored: by digest, and current under its name. */
 export interface StoredDag {
@@ -36,6 +46,13 @@ export interface Publication {
   readonly candidates: readonly string[];
   /** Inline sub-DAGs: found by digest only, current under no name. */
   readonly subDags: readonly StoredDag[];
+  /**
+   * Rollouts that end because this publication activates another version of their agent, cancelled in the same transaction. A live rollout of an
+   * agent that gets another active version and is not here, at this revision: `version_conflict`, and nothing is published (I6).
+   */
+  readonly endsRollouts?: readonly RolloutChange[];
+  /** What is said of agents beside their versions; the newest word holds. */
+  readonly settings?: readonly AgentSettings[];
   /** Seeds: written only where the scope does not exist yet. */
   readonly memory: readonly { readonly scope: string; readonly text: string }[];
   /** ms since the epoch. */
@@ -84,8 +101,15 @@ export interface ProjectStore {
   activeVersion(tenant: TenantId, agentId: string): Promise<AgentVersion | undefined>;
   /** By version id or alias. */
   findVersion(tenant: TenantId, agentId: string, version: string): Promise<AgentVersion | undefined>;
-  /** `not_found` for an unknown version. */
-  activate(tenant: TenantId, agentId: string, versionId: VersionId): Promise<void>;
+  /**
+   * `not_found` for an unknown version. When another version was active, `ends` is the agent's live rollout, cancelled in the same transaction;
+   * `version_conflict` when one is live that is not `ends` at its revision (I6).
+   */
+  activate(tenant: TenantId, agentId: string, versionId: VersionId, ends?: RolloutChange): Promise<void>;
+  /** Undefined for an agent of which nothing was said. */
+  agentSettings(tenant: TenantId, agentId: string): Promise<AgentSettings | undefined>;
+  /** Keeps DAGs that are current under no name, found by digest; raises no revision. Idempotent. */
+  keepDags(tenant: TenantId, dags: readonly StoredDag[]): Promise<void>;
   readPart(tenant: TenantId, digest: Digest): Promise<Uint8Array | undefined>;
   /** Only the scopes that exist. */
   readMemory(tenant: TenantId, scopes: readonly string[]): Promise<readonly MemoryView[]>;

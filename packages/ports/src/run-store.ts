@@ -3,6 +3,8 @@ import type {
   DeliveryEvent,
   Digest,
   JsonObject,
+  RolloutExposure,
+  RolloutTally,
   RunFact,
   RunId,
   RunSource,
@@ -72,6 +74,16 @@ export interface AppendRequest {
   readonly deadLetters?: readonly DeadLetter[];
   /** Numbered and inserted in the same commit. */
   readonly events?: readonly DeliveryEvent[];
+  /** Units that this append exposes to an arm; numbered in order of assignment, each unit once per rollout. */
+  readonly exposures?: readonly RolloutExposure[];
+  /**
+   * Snapshots beside the head's that the run begins, or ceases, to refer to with this append: what begun steps of a migrated run work with.
+   * Each `take` is refused with `version_conflict` if it is no longer stored. What is taken is released by a later append, at the latest by that
+   * which ends the run.
+   */
+  readonly holds?: { readonly take: readonly Digest[]; readonly release: readonly Digest[] };
+  /** How this admission stood to the live rollouts of its agents: counted. */
+  readonly tallies?: readonly RolloutTally[];
 }
 
 /** Outcome of one append. Losing a race is an answer, not an exception. */

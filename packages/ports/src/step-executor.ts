@@ -4,6 +4,7 @@ import type {
   Digest,
   JsonValue,
   MemoryProposal,
+  Playback,
   StepKind,
   TaskOffer,
   TaskOutcome,
@@ -44,6 +45,8 @@ export interface ExecutionContext {
   readonly checkpoints?: Checkpoints;
   readonly mailbox?: Mailbox;
   readonly workTree?: WorkTree;
+  /** Recorded tool results that take the place of calls; verified. */
+  readonly playback?: Playback;
   /** For names that the step or its agent declares. */
   readonly readSecret: SecretReader;
   /** Takes every secret that the task has read out of a value: for what goes to someone else before the result does, such as a model. */

@@ -6,11 +6,20 @@ import {
   type DeadLettersClient,
   type DeliveryEventsClient,
 } from './delivery-client.ts';
+import {
+  createFreezesClient,
+  createReplaysClient,
+  createScoresClient,
+  type FreezesClient,
+  type ReplaysClient,
+  type ScoresClient,
+} from './evaluation-clients.ts';
 import { createListAll } from './list-all.ts';
 import { segment } from './list-page.ts';
 import { createMemoryClient, type MemoryClient } from './memory-client.ts';
 import { createMessagesClient, type MessagesClient } from './messages-client.ts';
 import type { AgentDiff, SnapshotDiffInfo, SnapshotInfo } from './plan-wire.ts';
+import { createRolloutsClient, type RolloutsClient } from './rollouts-client.ts';
 import { createRunsClient, type RunsClient } from './runs-client.ts';
 import { createTransport, type TransportOptions } from './transport.ts';
 import type {
@@ -34,6 +43,10 @@ export interface SkeinClient {
   readonly approvals: ApprovalsClient;
   readonly deadLetters: DeadLettersClient;
   readonly deliveryEvents: DeliveryEventsClient;
+  readonly rollouts: RolloutsClient;
+  readonly freezes: FreezesClient;
+  readonly replays: ReplaysClient;
+  readonly scores: ScoresClient;
   /** Publishes a project, or (with `dryRun`) says what would change. */
   apply(input: ApplyInput): Promise<ApplyOutcome>;
   readonly dags: { list(): Promise<readonly DagListItem[]>; get(name: string): Promise<DagDocument> };
@@ -83,6 +96,10 @@ export const createClient = (options: TransportOptions): SkeinClient => {
     approvals: createApprovalsClient(transport, all),
     deadLetters: createDeadLettersClient(transport),
     deliveryEvents: createDeliveryEventsClient(transport),
+    rollouts: createRolloutsClient(transport),
+    freezes: createFreezesClient(transport),
+    replays: createReplaysClient(transport),
+    scores: createScoresClient(transport),
     apply: ({ files, signal, ...rest }) => post('/api/apply', { ...rest, files: files.map(toWireFile) }, true, signal),
     dags: { list: () => all('/api/dags'), get: (name) => get(`/api/dags/${segment(name)}`) },
     schedules: { list: () => all('/api/schedules') },

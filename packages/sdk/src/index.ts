@@ -15,6 +15,7 @@ export type {
   SendMessageInput,
   StepInfo,
 } from './delivery-wire.ts';
+export type { FreezesClient, ReplaysClient, ScoresClient } from './evaluation-clients.ts';
 export type { MemoryClient } from './memory-client.ts';
 export type {
   FoldInfo,
@@ -38,6 +39,37 @@ export type {
 export type { AutoModelChoice } from './project/auto-model.ts';
 export { autoModelFrom, offlineModel } from './project/auto-model.ts';
 export { readProjectFolder } from './project/read-project-folder.ts';
+export type {
+  PatchRolloutInput,
+  PostScoreInput,
+  ReplayInput,
+  RuleInput,
+  ScorerInput,
+  StartRolloutInput,
+  StepInput,
+  Weight,
+} from './rollout-input-wire.ts';
+export type {
+  FreezeInfo,
+  ObservationInfo,
+  ObservationPage,
+  PostedScore,
+  ReplayInfo,
+  RolloutEventInfo,
+  RolloutEvents,
+  ScoreInfo,
+} from './rollout-log-wire.ts';
+export type {
+  ArmInfo,
+  MetricResult,
+  RolloutForecast,
+  RolloutInfo,
+  RolloutPage,
+  RolloutResults,
+  ShadowResults,
+  StartedRollout,
+} from './rollout-wire.ts';
+export type { ChangeRolloutInput, RolloutsClient } from './rollouts-client.ts';
 export type { RunsClient } from './runs-client.ts';
 export type { RetryOptions, TransportOptions } from './transport.ts';
 export type {

@@ -21,6 +21,12 @@ export interface ApplyPlan {
     readonly candidate: AliasChange;
     /** Values are shortened. */
     readonly changes: readonly VersionChange[];
+    /** Ids of scorers that differ; they are no part of a version. Absent when none does. */
+    readonly scorers?: {
+      readonly added: readonly string[];
+      readonly removed: readonly string[];
+      readonly changed: readonly string[];
+    };
   }[];
   readonly dags: readonly {
     readonly name: string;

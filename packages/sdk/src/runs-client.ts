@@ -2,8 +2,9 @@ import type { JsonValue, RunView, StepView } from '@skein/domain';
 import type { EffectInfo, StepInfo } from './delivery-wire.ts';
 import type { ListAll } from './list-all.ts';
 import { listPage, segment, type WirePage } from './list-page.ts';
+import { readBytes } from './read-server-events.ts';
 import type { Transport } from './transport.ts';
-import { readBytes, watchRun } from './watch-run.ts';
+import { watchRun } from './watch-run.ts';
 import type { ListPage, ListRunsInput, LogInput, LogPage, RunListItem, SubmitRunInput, WatchedEvent } from './wire.ts';
 
 /** Runs over HTTP. */
@@ -17,8 +18,11 @@ export interface RunsClient {
   get(runId: string, options?: { readonly waitMs?: number; readonly signal?: AbortSignal }): Promise<RunView>;
   list(input?: ListRunsInput): Promise<ListPage<RunListItem>>;
   cancel(runId: string, message?: string): Promise<RunView>;
-  /** Not repeated by itself: two calls start two runs. */
-  retry(runId: string, options?: { readonly latest?: boolean }): Promise<RunView>;
+  /**
+   * Not repeated by itself: two calls start two runs. Versions that were rolled back meanwhile give way to the active ones, unless
+   * `sameVersions` is set; `latest` takes today's DAG and versions. Not both.
+   */
+  retry(runId: string, options?: { readonly latest?: boolean; readonly sameVersions?: boolean }): Promise<RunView>;
   items(
     runId: string,
     stepId: string,

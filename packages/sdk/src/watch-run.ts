@@ -1,7 +1,7 @@
-import { DomainError, isDomainError, isTerminalRun, type RunView } from '@skein/domain';
-import { createParser } from 'eventsource-parser';
-import { parseProblem } from './problem-error.ts';
-import { backoffMs, mayPass, pause, type Transport, unreachable } from './transport.ts';
+import { isTerminalRun, type RunView } from '@skein/domain';
+import { segment } from './list-page.ts';
+import { readServerEvents } from './read-server-events.ts';
+import { backoffMs, mayPass, pause, type Transport } from './transport.ts';
 import type { WatchedEvent } from './wire.ts';
 
 /**
@@ -13,10 +13,12 @@ export async function* watchRun(
   runId: string,
   options: { readonly after?: number; readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<WatchedEvent> {
+  const path = `/api/runs/${segment(runId)}/events`;
   let after = options.after ?? 0;
   for (let failures = 0; ; ) {
     try {
-      for await (const event of readEvents(transport, runId, after, options.signal)) {
+      for await (const { data } of readServerEvents(transport, path, String(after), options.signal)) {
+        const event = JSON.parse(data) as WatchedEvent;
         if (event.seq <= after) continue;
         after = event.seq;
         failures = 0;
@@ -38,54 +40,3 @@ const hasEnded = async (transport: Transport, runId: string): Promise<boolean> =
   const run = await transport.json<RunView>({ method: 'GET', path: `/api/runs/${runId}`, idempotent: true });
   return isTerminalRun(run.status);
 };
-
-async function* readEvents(
-  transport: Transport,
-  runId: string,
-  after: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<WatchedEvent> {
-  const response = await transport.send({
-    method: 'GET',
-    path: `/api/runs/${encodeURIComponent(runId)}/events`,
-    headers: { 'last-event-id': String(after), accept: 'text/event-stream' },
-    idempotent: false,
-    stream: true,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const ready: (WatchedEvent | DomainError)[] = [];
-  const parser = createParser({
-    onEvent: (event) => {
-      if (event.event === 'problem') {
-        ready.push(parseProblem(event.data) ?? new DomainError('internal', 'the event stream failed'));
-      } else ready.push(JSON.parse(event.data) as WatchedEvent);
-    },
-  });
-  const decoder = new TextDecoder();
-  for await (const bytes of readBytes(response, signal)) {
-    parser.feed(decoder.decode(bytes, { stream: true }));
-    for (const event of ready.splice(0)) {
-      if (isDomainError(event)) throw event;
-      yield event;
-    }
-  }
-}
-
-/** The bytes of an answer; a connection that breaks is `unavailable`, an abort `cancelled`. */
-export async function* readBytes(response: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return;
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value as Uint8Array;
-    }
-  } catch (error) {
-    if (isDomainError(error)) throw error;
-    if (signal?.aborted) throw new DomainError('cancelled', 'the call was given up', undefined, error);
-    throw unreachable('the given address', error);
-  } finally {
-    await reader.cancel().catch(() => undefined);
-  }
-}

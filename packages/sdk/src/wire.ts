@@ -21,6 +21,7 @@ export interface ListPage<T> {
 export interface SubmitRunInput {
   readonly dag: string;
   readonly params?: { readonly [name: string]: JsonValue };
+  /** What rollouts choose by, for example `{ resourceId, threadId }`; at most 16 KiB as JSON. */
   readonly routingContext?: JsonObject;
   /** Higher runs first; default 0. */
   readonly priority?: number;

@@ -82,7 +82,7 @@ test('a damaged page fails the reads that meet it, typed, and the process lives'
   const path = join(dataDir, 'skein.db');
   const bytes = await readFile(path);
   // All but the first pages, which hold the schema.
-  bytes.fill(0xa5, 4_096 * 80);
+  bytes.fill(0xa5, 4_096 * 140);
   await writeFile(path, bytes);
   const again = await open();
   const page = await again.runs.listRuns({ tenant: defaultTenant, limit: 1_000 }).catch((error: unknown) => error);

@@ -12,6 +12,7 @@ import type {
   MemoryStore,
   Meter,
   ProjectStore,
+  RolloutStore,
   RunQueue,
   RunStore,
   ShardStore,
@@ -31,6 +32,7 @@ import { SqlTokenStore } from './fleet/sql-token-store.ts';
 import { SqlMemoryStore } from './memory/sql-memory-store.ts';
 import { SqlProjectStore } from './project/sql-project-store.ts';
 import { SqlSnapshotStore } from './project/sql-snapshot-store.ts';
+import { createSqlRolloutStore } from './rollout/sql-rollout-store.ts';
 import { nextWriter } from './run-log/next-writer.ts';
 import { SqlRunStore } from './run-log/sql-run-store.ts';
 import { type OpenDatabase, openDatabase } from './sql/open-database.ts';
@@ -61,6 +63,7 @@ export interface SqlStores {
   readonly memory: MemoryStore;
   readonly snapshots: SnapshotStore;
   readonly delivery: DeliveryStore;
+  readonly rollouts: RolloutStore;
   readonly blobs: BlobStore;
   readonly logs: LogStore;
   readonly tokens: TokenStore;
@@ -117,6 +120,7 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
       memory: new SqlMemoryStore({ committer, queries, writer }),
       snapshots: new SqlSnapshotStore({ committer, queries, parts, hasher }),
       delivery: new SqlDeliveryStore({ committer, queries, writer }),
+      rollouts: createSqlRolloutStore({ committer, queries, writer }),
       blobs,
       logs,
       tokens: new SqlTokenStore({ committer, queries }),

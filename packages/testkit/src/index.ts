@@ -28,6 +28,7 @@ export { describeLogStore } from './conformance/describe-log-store.ts';
 export { describeMemoryStore } from './conformance/describe-memory-store.ts';
 export { describeProjectStore } from './conformance/describe-project-store.ts';
 export { describeRetention } from './conformance/describe-retention.ts';
+export { describeRolloutStore } from './conformance/describe-rollout-store.ts';
 export { describeRunQueue } from './conformance/describe-run-queue.ts';
 export { describeRunStore } from './conformance/describe-run-store.ts';
 export { describeShardStore } from './conformance/describe-shard-store.ts';
@@ -35,6 +36,17 @@ export { describeSnapshotStore } from './conformance/describe-snapshot-store.ts'
 export { describeStores } from './conformance/describe-stores.ts';
 export { describeTokenStore } from './conformance/describe-token-store.ts';
 export { createFolderHarness } from './conformance/folder-harness.ts';
+export {
+  changeTo,
+  ending,
+  exposing,
+  nextRevision,
+  publishTwo,
+  rolloutEvent,
+  rolloutOf,
+  rolloutRecord,
+  valueOf,
+} from './conformance/rollout-fixtures.ts';
 export type { RunSketch } from './conformance/run-fixtures.ts';
 export {
   creating,
@@ -50,6 +62,7 @@ export type { SealedSnapshot } from './conformance/snapshot-fixtures.ts';
 export { sealed } from './conformance/snapshot-fixtures.ts';
 export type { MakeHarness, StoreHarness, StoresUnderTest } from './conformance/store-harness.ts';
 export { FakeClock } from './fake-clock.ts';
+export { createFakeExpressions } from './fake-expressions.ts';
 export { callOf, dagOf, stepOf } from './fixtures/dag-fixtures.ts';
 export type { AgentsToPublish } from './fixtures/publish-agent.ts';
 export { publishAgents } from './fixtures/publish-agent.ts';
@@ -77,6 +90,7 @@ export { MemoryDeliveryStore } from './memory/memory-delivery-store.ts';
 export { MemoryLogStore } from './memory/memory-log-store.ts';
 export { MemoryMemoryStore } from './memory/memory-memory-store.ts';
 export { MemoryProjectStore } from './memory/memory-project-store.ts';
+export { MemoryRolloutStore } from './memory/memory-rollout-store.ts';
 export { MemoryRunQueue } from './memory/memory-run-queue.ts';
 export { MemoryRunStore } from './memory/memory-run-store.ts';
 export { MemoryShardStore } from './memory/memory-shard-store.ts';
@@ -94,13 +108,18 @@ export { assertNoDuplicateEffects } from './world/assert-effects.ts';
 export { assertFenced } from './world/assert-fenced.ts';
 export { assertConsumedOnce, assertOrderPerKey } from './world/assert-messages.ts';
 export { assertEventsReplayToState } from './world/assert-replay.ts';
+export { assertRollouts } from './world/assert-rollouts.ts';
 export type { AskedRun } from './world/check-world.ts';
 export { checkWorld } from './world/check-world.ts';
+export type { StoreCommit } from './world/commit-log.ts';
 export type { SimWorker, WorldOptions } from './world/create-world.ts';
 export { createWorld, World } from './world/create-world.ts';
 export type { History, Report, RunHistory } from './world/history.ts';
 export { factOfEvent } from './world/history.ts';
 export { publishProject, randomDag } from './world/random-project.ts';
+export type { PlayedStep, RolloutEnd, RolloutHistory } from './world/rollout-history.ts';
+export type { RolloutMutant } from './world/rollout-mutant.ts';
+export { rolloutMutants } from './world/rollout-mutant.ts';
 export type { SceneOptions } from './world/scene.ts';
 export { createScene, Scene, ScriptedWorker, taskOf } from './world/scene.ts';
 export type { SideEffect } from './world/side-effects.ts';
@@ -109,3 +128,5 @@ export { simMutants } from './world/sim-mutant.ts';
 export { SimProcess } from './world/sim-process.ts';
 export type { SimulationOptions, SimulationReport } from './world/simulate.ts';
 export { simulate } from './world/simulate.ts';
+export type { RolloutSimulationOptions, RolloutSimulationReport } from './world/simulate-rollouts.ts';
+export { simulateRollouts } from './world/simulate-rollouts.ts';

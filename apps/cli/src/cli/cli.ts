@@ -13,6 +13,8 @@ export interface Cli {
   readonly live: boolean;
   /** Somebody looks at stdout, so nothing may steer what shows it. */
   readonly terminal: boolean;
+  /** Columns and rows of the terminal, as they are now. */
+  size(): { readonly columns: number; readonly rows: number };
   /** `--json` was given: errors are written as JSON too. */
   json: boolean;
   /** One line, or several, of the answer. */
@@ -34,7 +36,12 @@ export interface CliOptions {
   readonly config: CliConfig;
   readonly cwd: string;
   readonly interactive: boolean;
-  readonly stdout: { readonly isTTY?: boolean; write(chunk: string | Uint8Array): unknown };
+  readonly stdout: {
+    readonly isTTY?: boolean;
+    readonly columns?: number;
+    readonly rows?: number;
+    write(chunk: string | Uint8Array): unknown;
+  };
   readonly stderr: { write(chunk: string): unknown };
   readonly signal: AbortSignal;
 }
@@ -46,6 +53,7 @@ export const createCli = (options: CliOptions): Cli => ({
   colors: picocolors.createColors(!options.config.plain),
   json: false,
   terminal: options.stdout.isTTY === true,
+  size: () => ({ columns: options.stdout.columns ?? 80, rows: options.stdout.rows ?? 24 }),
   live: options.interactive && options.config.env['TERM'] !== 'dumb',
   out: (text) => void options.stdout.write(`${text}\n`),
   note: (text) => void options.stderr.write(`${text}\n`),

@@ -51,6 +51,8 @@ const places: readonly Place[] = [
     },
   },
   { names: ['diff'], load: async () => [(await import('../commands/diff.ts')).addDiffCommand] },
+  { names: ['rollout'], load: async () => [(await import('../commands/rollout.ts')).addRolloutCommand] },
+  { names: ['score'], load: async () => [(await import('../commands/score.ts')).addScoreCommand] },
   { names: ['memory'], load: async () => [(await import('../commands/memory.ts')).addMemoryCommand] },
   { names: ['workers'], load: async () => [(await import('../commands/workers.ts')).addWorkersCommand] },
   { names: ['snapshot'], load: async () => [(await import('../commands/snapshot.ts')).addSnapshotCommand] },

@@ -35,10 +35,14 @@ export const problemsOf = (error: DomainError): readonly Problem[] => problemsIn
 const problemsIn = (details: DomainError['details']): readonly Problem[] =>
   (details as { readonly problems?: readonly Problem[] } | undefined)?.problems ?? [];
 
-/** The problems; of one that the error itself tells only what it adds. */
+/** The problems, unless the error itself tells them all; of one that it tells only what it adds. */
 const problemLines = (message: string, details: DomainError['details']): readonly string[] => {
   const problems = problemsIn(details);
   const [only] = problems;
+  const isPlain = ({ file, expected, suggestion }: Problem): boolean =>
+    [file, expected, suggestion].every((part) => part === undefined);
+  if (problems.length > 1 && problems.every((problem) => isPlain(problem) && message.includes(problem.message)))
+    return [];
   const isTold =
     only !== undefined && problems.length === 1 && only.file === undefined && message.endsWith(only.message);
   if (!isTold) return problems.map(renderProblem);

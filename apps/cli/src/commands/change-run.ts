@@ -1,4 +1,4 @@
-import { isTerminalRun, type RunView } from '@skein/domain';
+import { DomainError, isTerminalRun, type RunView } from '@skein/domain';
 import { answer, type Cli } from '../cli/cli.ts';
 import { type AddCommand, type AnswerOptions, remoteCommand, runText } from '../cli/command.ts';
 import { exitCodes } from '../cli/exit-code.ts';
@@ -41,15 +41,24 @@ export const addRetryCommand: AddCommand = (program, cli) => {
     remoteCommand('retry', 'start a new run that keeps what succeeded in this one')
       .argument('<run>', runText)
       .option('--latest', "take today's DAG and agent versions")
+      .option('--same-versions', 'keep the agent versions of the run, also those that were rolled back meanwhile')
       .option('--wait', 'wait until the new run has ended')
       .option('--follow', 'wait, and show how it goes')
-      .action(async (text: string, options: WaitOptions & { readonly latest?: boolean }) => {
-        const client = await connect(cli, options);
-        const from = await resolveRun(client, text);
-        const run = await client.runs.retry(from, { latest: options.latest === true });
-        await warnOfUnknown(cli, client, from);
-        if (options.wait === true || options.follow === true) await waitForRun(cli, client, run.runId, options);
-        else answer(cli, options.json, run, () => run.runId);
-      }),
+      .action(
+        async (text: string, options: WaitOptions & { readonly latest?: boolean; readonly sameVersions?: boolean }) => {
+          if (options.latest === true && options.sameVersions === true) {
+            throw new DomainError('invalid_argument', '--latest and --same-versions exclude each other');
+          }
+          const client = await connect(cli, options);
+          const from = await resolveRun(client, text);
+          const run = await client.runs.retry(from, {
+            latest: options.latest === true,
+            ...(options.sameVersions === true ? { sameVersions: true } : {}),
+          });
+          await warnOfUnknown(cli, client, from);
+          if (options.wait === true || options.follow === true) await waitForRun(cli, client, run.runId, options);
+          else answer(cli, options.json, run, () => run.runId);
+        },
+      ),
   );
 };

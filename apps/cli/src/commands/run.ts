@@ -14,6 +14,8 @@ interface Options extends WaitOptions {
   readonly priority?: number;
   readonly idempotencyKey?: string;
   readonly untrustedInput?: boolean;
+  readonly key: readonly string[];
+  readonly routingContext?: string;
 }
 
 const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value];
@@ -26,6 +28,13 @@ export const addRunCommand: AddCommand = (program, cli) => {
       .argument('[name=value...]', 'parameters')
       .option('-p, --param <name=value>', 'a parameter; may be repeated', collect, [])
       .option('--params <json>', 'parameters as a JSON object')
+      .option(
+        '--key <name=value>',
+        'a field that rollouts choose by, like resourceId=tenant-9; may be repeated',
+        collect,
+        [],
+      )
+      .option('--routing-context <json>', 'such fields as a JSON object')
       .option('--wait', 'wait until the run has ended')
       .option('--follow', 'wait, and show how it goes')
       .addOption(new Option('--priority <n>', 'higher runs first').argParser(wholeNumber(0, 1_000_000)))
@@ -34,9 +43,11 @@ export const addRunCommand: AddCommand = (program, cli) => {
       .action(async (dag: string, pairs: readonly string[], options: Options) => {
         const client = await connect(cli, options);
         const params = parseParams(options.params, [...options.param, ...pairs]);
+        const routingContext = parseParams(options.routingContext, options.key, '--routing-context');
         const submit = {
           dag,
           params,
+          ...(Object.keys(routingContext).length === 0 ? {} : { routingContext }),
           ...(options.priority === undefined ? {} : { priority: options.priority }),
           ...(options.untrustedInput === true ? { untrustedInput: true } : {}),
         };

@@ -5,6 +5,7 @@ import { type AddCommand, type AnswerOptions, remoteCommand, runText, wholeNumbe
 import { connect } from '../cli/find-endpoint.ts';
 import { resolveRun } from '../cli/resolve-run.ts';
 import { withStepSuggestion } from '../cli/with-suggestion.ts';
+import { agentNamesOf } from '../follow/agent-names-of.ts';
 import { formatDuration, formatInstant } from '../render/format.ts';
 import { paintStatus, renderRun } from '../render/render-run.ts';
 import { renderStep } from '../render/render-step.ts';
@@ -57,7 +58,8 @@ export const addRunsCommand: AddCommand = (program, cli) => {
       }
       if (transcript) throw new DomainError('invalid_argument', '--transcript is of one step: give --step STEP too');
       const run = await client.runs.get(runId);
-      answer(cli, options.json, run, () => renderRun(cli.colors, run, Date.now()));
+      const names = options.json === true ? {} : await agentNamesOf(client, run);
+      answer(cli, options.json, run, () => renderRun(cli.colors, run, Date.now(), names));
     });
   const runs = program.command('runs').summary('list and show runs').description('list and show runs');
   runs.addCommand(list(), { isDefault: true }).addCommand(show);

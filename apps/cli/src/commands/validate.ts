@@ -53,6 +53,8 @@ const judge = async (cli: Cli, path: string): Promise<Verdict> => {
     cli.config.autoModel,
   );
   if (!read.ok) return { dags: 0, agents: 0, problems: read.error, warnings: [] };
-  const { dags, agents, warnings } = read.value;
-  return { dags: dags.length, agents: agents.length, problems: [], warnings };
+  const { dags, agents, warnings, judges = [] } = read.value;
+  // They may be published already; only an apply can tell.
+  const doubts = judges.map(({ problem }) => problem);
+  return { dags: dags.length, agents: agents.length, problems: [], warnings: [...warnings, ...doubts] };
 };

@@ -9,7 +9,7 @@ export const parseParams = (
   const params: { [name: string]: JsonValue } = { ...(json === undefined ? {} : parseObject(json, flag)) };
   for (const pair of pairs) {
     const at = pair.indexOf('=');
-    if (at < 1) throw new DomainError('invalid_argument', `a parameter is written name=value, not "${pair}"`);
+    if (at < 1) throw notAPair(pair, flag);
     Object.defineProperty(params, pair.slice(0, at), {
       value: pair.slice(at + 1),
       enumerable: true,
@@ -19,6 +19,14 @@ export const parseParams = (
   }
   return params;
 };
+
+const notAPair = (pair: string, flag: string): DomainError =>
+  new DomainError(
+    'invalid_argument',
+    flag === '--routing-context'
+      ? `--key is written name=value, not "${pair}"; for example --key resourceId=customer-1`
+      : `a parameter is written name=value, not "${pair}"`,
+  );
 
 const parseObject = (json: string, flag: string): { readonly [name: string]: JsonValue } => {
   let value: unknown;

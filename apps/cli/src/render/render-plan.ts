@@ -46,7 +46,8 @@ const dagLines = (colors: Colors, dag: DagPlan): readonly string[] => {
 
 const agentLines = (colors: Colors, agent: AgentPlan): readonly string[] => {
   const moved = roleChange('active', agent.active) ?? roleChange('candidate', agent.candidate);
-  if (agent.change === 'unchanged' && moved === undefined) return [];
+  const scorers = scorerLines(colors, agent);
+  if (agent.change === 'unchanged' && moved === undefined && scorers.length === 0) return [];
   const aliases = [agent.version.before, agent.version.after].filter((alias) => alias !== undefined);
   const versions = [...new Set(aliases)].join(' -> ');
   const head = `${marks(colors)[agent.change]} agent ${cell(agent.agentId)} ${versions} ${colors.dim(shortDigest(agent.versionId))}`;
@@ -58,6 +59,17 @@ const agentLines = (colors: Colors, agent: AgentPlan): readonly string[] => {
     head,
     ...roles.map((text) => `    ${text}`),
     ...changes.filter((line) => line !== '').map((line) => `    ${line}`),
+    ...scorers,
+  ];
+};
+
+/** Scorers are said of an agent beside its versions. */
+const scorerLines = (colors: Colors, { scorers }: AgentPlan): readonly string[] => {
+  const { added = [], removed = [], changed = [] } = scorers ?? {};
+  return [
+    ...added.map((id) => `    ${colors.green('+')} scorer ${cell(id)}`),
+    ...removed.map((id) => `    ${colors.red('-')} scorer ${cell(id)}`),
+    ...changed.map((id) => `    ${colors.yellow('~')} scorer ${cell(id)}`),
   ];
 };
 
@@ -79,6 +91,6 @@ const waitingLines = (colors: Colors, plan: ApplyPlan): readonly string[] =>
   plan.agents
     .filter(({ version, active }) => version.after !== undefined && active.after !== version.after)
     .map(
-      ({ agentId, version, active }) =>
-        `${colors.yellow('note')} ${cell(agentId)} ${version.after} is not active; runs use ${active.after ?? 'none'} ${colors.dim(`(skein versions activate ${cell(agentId)} ${version.after})`)}`,
+      ({ agentId, version, active, candidate }) =>
+        `${colors.yellow('note')} ${cell(agentId)} ${version.after} is not active; runs use ${active.after ?? 'none'} ${colors.dim(`(skein ${candidate.after === version.after && active.after !== undefined ? 'rollout start' : 'versions activate'} ${cell(agentId)} ${version.after})`)}`,
     );

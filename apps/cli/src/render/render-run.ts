@@ -98,11 +98,24 @@ const renderOutputs = (colors: Colors, steps: readonly StepView[]): readonly str
   return rows.length === 0 ? [] : ['', renderTable(colors, ['output', 'value'], rows)];
 };
 
+/** What people call the versions of a run's agents, and the arms that it got, by agent id. */
+export interface AgentNames {
+  readonly [agentId: string]: { readonly alias?: string; readonly arm?: string };
+}
+
+/** One agent of a run: `writer v2 sha256:… (segments, candidate of rol_…12345678)`, and why it was not left to the weights. */
+const agentText = (agentId: string, agent: RunView['agents'][string], names: AgentNames): string => {
+  const { versionId, source, rolloutId, arm, because } = agent;
+  const { alias, arm: label = arm === undefined ? undefined : `arm ${arm}` } = names[agentId] ?? {};
+  const rollout =
+    rolloutId === undefined ? '' : `, ${label === undefined ? '' : `${cell(label)} of `}${shortId(rolloutId)}`;
+  const version = [alias, shortDigest(versionId)].filter((text) => text !== undefined && text !== '').map(cell);
+  return `${cell(agentId)} ${version.join(' ')} (${source}${rollout}${because === undefined ? '' : `: ${because}`})`;
+};
+
 /** A run with its steps, for people. */
-export const renderRun = (colors: Colors, run: RunView, now: number): string => {
-  const agents = Object.entries(run.agents).map(
-    ([agentId, { versionId, source }]) => `${agentId} ${shortDigest(versionId)} (${source})`,
-  );
+export const renderRun = (colors: Colors, run: RunView, now: number, names: AgentNames = {}): string => {
+  const agents = Object.entries(run.agents).map(([agentId, agent]) => agentText(agentId, agent, names));
   const memory = Object.entries(run.memory ?? {}).map(([scope, revision]) => `${cell(scope)} r${revision}`);
   const params = Object.entries(run.params).map(([name, value]) => `${cell(name)}=${valueText(value)}`);
   const facts: readonly (readonly [string, string])[] = [

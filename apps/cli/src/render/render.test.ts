@@ -156,7 +156,7 @@ test('an apply reads like a diff: what is new, how it changed, what stays, and w
     '        +Be [2Jexact.',
     '  memory global kept: the store owns it since it was written first',
     '  unchanged: 1 agent',
-    'note triager v2 is not active; runs use v1 (skein versions activate triager v2)',
+    'note triager v2 is not active; runs use v1 (skein rollout start triager v2)',
     'dry run: nothing was changed',
   ]);
 });
@@ -175,6 +175,19 @@ test('an apply that makes a version active says so, and has nothing to note', ()
   expect(
     renderApply(plain, { dryRun: false, agents: [], dags: [], memory: [], warnings: [], plan }).split('\n'),
   ).toEqual(['+ agent triager v1 sha256:bbbbbbbbbbbb', '    active: none -> v1']);
+});
+
+test('a run says which version and which arm of which rollout it got, and why', () => {
+  const versionId = `sha256:${'b'.repeat(64)}`;
+  const rolloutId = 'rol_01a1fbca-4cf7-73cd-9cfd-319d468805d3';
+  const agents = {
+    writer: { versionId, source: 'segments', rolloutId, arm: 1 },
+    triager: { versionId, source: 'stable', rolloutId, arm: 0, because: 'unrouted' },
+  };
+  const named = { writer: { alias: 'v2', arm: 'candidate' } };
+  expect(renderRun(plain, { ...run(step('fetch')), agents }, 0, named)).toMatch(
+    /^agents\s+writer v2 sha256:b{12} \(segments, candidate of rol_…468805d3\), triager sha256:b{12} \(stable, arm 0 of rol_…468805d3: unrouted\)$/m,
+  );
 });
 
 test('a run shows its handlers, the runs that it called, and the memory that it sees', () => {

@@ -22,10 +22,11 @@ const tlsVariables = new Set(
   ['SKEIN_TLS', 'SKEIN_TLS_CA', 'SKEIN_TLS_CERT', 'SKEIN_TLS_KEY'].flatMap((name) => [name, `${name}_FILE`]),
 );
 
-/** Settings of the coordinator that concern what it keeps. */
+/** Settings of the coordinator that concern what it keeps, and whom it tells. */
 const isCoordinatorSetting = (name: string): boolean =>
   name.startsWith('SKEIN_MEMORY_') ||
   /^SKEIN_(?:SNAPSHOT|RUN|EVENT)_RETENTION_/.test(name) ||
+  name.startsWith('SKEIN_WEBHOOK_') ||
   name === 'SKEIN_MAX_EVENTS' ||
   name === 'SKEIN_SET_ASIDE_DAMAGED';
 

@@ -38,13 +38,15 @@ test('children get the environment without what is meant for others; keys go to 
   expect(credentialVariables(env)).toEqual(['OPENAI_API_KEY', 'SKEIN_SECRET_DB', 'GITHUB_TOKEN']);
 });
 
-test('what the coordinator is to keep, and for how long, goes on to it alone', () => {
+test('what the coordinator is to keep, for how long, and whom it tells, goes on to it alone', () => {
   const kept = {
     SKEIN_SNAPSHOT_RETENTION_HOURS: '1',
     SKEIN_RUN_RETENTION_DAYS: '2',
     SKEIN_EVENT_RETENTION_DAYS: '3',
     SKEIN_MAX_EVENTS: '400',
     SKEIN_SET_ASIDE_DAMAGED: '1',
+    SKEIN_WEBHOOK_URLS: 'http://127.0.0.1:1',
+    SKEIN_WEBHOOK_SECRET_FILE: '/secret',
   };
   const of = (program: ChildProgram) => childEnv(kept, {}, { program, secretsAt: 'coordinator' });
   expect(of('coordinator')).toEqual(kept);

@@ -10,6 +10,7 @@ import type {
   ToolHost,
   ToolServers,
 } from '@skein/ports';
+import type { Player } from '../playback/player.ts';
 import type { Proposals } from '../tools/proposals.ts';
 import type { Budget } from '../turn/budget.ts';
 import type { Inbox } from '../turn/inbox.ts';
@@ -40,6 +41,8 @@ export interface Attempt {
   readonly patterns: TextPatterns;
   /** Folders below the private directory that hold a skill, with its digest. */
   readonly skillFolders: Map<string, Digest>;
+  /** Present exactly when tool calls are answered from a record. */
+  readonly player?: Player;
   /** MCP servers that were started a second time. */
   readonly restarted: Set<string>;
 }

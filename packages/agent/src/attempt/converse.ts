@@ -6,6 +6,7 @@ import { DomainError, isDomainError, type JsonObject, type JsonValue, type Versi
 import { assembleSystem } from '../context/assemble-system.ts';
 import { feedbackFacts } from '../context/feedback-facts.ts';
 import { messagesFact } from '../context/quote-message.ts';
+import { openRecordedServers } from '../playback/recorded-servers.ts';
 import type { RecordedResult } from '../resume/history.ts';
 import { replayAll } from '../resume/replay-calls.ts';
 import { replayConversation } from '../resume/replay-conversation.ts';
@@ -33,24 +34,25 @@ export const converse = async (
   prompt: string,
   signal: AbortSignal,
 ): Promise<JsonObject> => {
-  const { deps, context, action } = attempt;
+  const { deps, context, action, player } = attempt;
   const { session, stepLog, budget, journal, inbox } = member;
   let opening: Promise<ServerTools> | undefined;
   // A conversation that is recorded to its end needs none.
   const openServers = (): Promise<ServerTools> => {
-    opening ??= openServerTools(
-      {
-        ...deps,
-        root: context.workDir,
-        readSecret: context.readSecret,
-        redact: context.redact,
-        stepLog,
-        restarted: attempt.restarted,
-      },
-      session.agent.agentId,
-      session.tools.servers,
-      signal,
-    );
+    if (opening !== undefined) return opening;
+    const serverDeps = {
+      ...deps,
+      root: context.workDir,
+      readSecret: context.readSecret,
+      redact: context.redact,
+      stepLog,
+      restarted: attempt.restarted,
+    };
+    const { servers } = session.tools;
+    opening =
+      player === undefined
+        ? openServerTools(serverDeps, session.agent.agentId, servers, signal)
+        : Promise.resolve(openRecordedServers(serverDeps, session.agent.agentId, servers, player, signal));
     return opening;
   };
   try {
@@ -68,6 +70,7 @@ export const converse = async (
       effects: session.tools.effects,
       ...(mayPropose ? { proposals: member.proposals } : {}),
       scopes: scopesOf(attempt),
+      ...(player === undefined ? {} : { player }),
       ...(subAgents.length === 0
         ? {}
         : {
@@ -246,6 +249,7 @@ const replayDelegate = (
       loadedSkills: new Set<string>(),
       ...(mayRemember(attempt.action, session) ? { proposals } : {}),
       scopes: scopesOf(attempt),
+      ...(attempt.player === undefined ? {} : { player: attempt.player }),
       replayDelegate: (...inner) => replayDelegate(attempt, member, ...inner),
     },
     journal,

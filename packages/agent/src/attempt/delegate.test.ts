@@ -126,6 +126,7 @@ test('its turns, tokens, calls and cost are in the usage', async () => {
     inputTokens: 40,
     outputTokens: 20,
     schemaRepairs: 0,
+    toolErrors: 0,
     costUsd: 0.033,
     model: 'offline/rules-1',
   });

@@ -1,6 +1,7 @@
 import { isDomainError, type JsonValue } from '@skein/domain';
 import type { PlacedCall } from '../attempt/journal.ts';
 import type { HeldSkill } from '../attempt/open-session.ts';
+import type { Player } from '../playback/player.ts';
 import { objectOf } from '../tools/input-fields.ts';
 import type { SkillPlaces } from '../tools/load-skill.ts';
 import { type ProposalScopes, type Proposals, performRemember } from '../tools/proposals.ts';
@@ -12,11 +13,13 @@ export interface ReplayPlaces extends Pick<SkillPlaces, 'skillFolders' | 'loaded
   readonly skills: ReadonlyMap<string, HeldSkill>;
   readonly proposals?: Proposals;
   readonly scopes: ProposalScopes;
+  readonly player?: Player;
   readonly replayDelegate?: (turn: number, call: PlacedCall, result: RecordedResult) => void;
 }
 
 /** Brings back what a recorded call left in memory: a proposal, a loaded skill, what a sub-agent used. Nothing is executed. */
 export const replayCall = (places: ReplayPlaces, turn: number, call: PlacedCall, result: RecordedResult): void => {
+  places.player?.passOver(call.tool, call.input, result);
   switch (call.tool) {
     case 'remember':
       if (!result.isError && places.proposals !== undefined) rememberAgain(places.proposals, places.scopes, call.input);

@@ -13,6 +13,7 @@ export const replayConversation = (places: ReplayPlaces, journal: Journal, budge
     unlessLimited(() => budget.afterTurn(turn, true));
     unlessLimited(() => budget.beforeToolCalls(classes.size));
     if (isRepair) budget.repaired();
+    budget.toolsFailed([...results.values()].filter(({ isError }) => isError).length);
     for (const [index, call] of turn.toolCalls.entries()) {
       const result = results.get(index);
       const kind = classes.get(index);

@@ -52,21 +52,19 @@ export const performCall = async (
   }
 };
 
+/** Whether nothing at all would be done for a call of a tool that is none of a server's. */
+export const refusesTool = (bench: ToolBench, tool: string): boolean => {
+  if (tool === 'load_skill') return bench.skills.size === 0;
+  return tool === 'reply' ? bench.inbox?.tool() === undefined : !mayUse(bench, tool);
+};
+
 /** Class of a call of this agent. */
-export const classOf = (bench: ToolBench, tool: string): ToolCallClass =>
-  toolClassOf(
-    {
-      refuses: (name) =>
-        name === 'load_skill'
-          ? bench.skills.size === 0
-          : name === 'reply'
-            ? bench.inbox?.tool() === undefined
-            : !mayUse(bench, name),
-      isServers: (name) => bench.servers.has(name),
-      effects: bench.effects,
-    },
-    tool,
-  );
+export const classOf = (bench: ToolBench, tool: string): ToolCallClass => {
+  const isServers = (name: string) => bench.servers.has(name);
+  // With a playback what may have an effect is answered from the record, or does nothing.
+  if (bench.player !== undefined && (tool === 'bash' || isServers(tool))) return 'read_only';
+  return toolClassOf({ refuses: (name) => refusesTool(bench, name), isServers, effects: bench.effects }, tool);
+};
 
 /** The policy, and for some tools what the step and the agent must have besides. */
 const mayUse = ({ policy, proposals, delegate }: ToolBench, tool: string): boolean => {

@@ -2,6 +2,7 @@
 import { isDomainError, type JsonValue } from '@skein/domain';
 import type { ServerToolResult, ToolCall } from '@skein/ports';
 import type { DoneCall, PlacedCall } from '../attempt/journal.ts';
+import { playCall } from '../playback/play-call.ts';
 import type { RecordedResult } from '../resume/history.ts';
 import { replayCall } from '../resume/replay-calls.ts';
 import { settleUnknown } from '../resume/settle-unknown.ts';
@@ -106,9 +107,10 @@ const runOne = async (bench: ToolBench, turn: number, call: PlacedCall, signal: 
   const startedAtMs = clock.monotonicMs();
   // A thought is a line of its own.
   if (call.tool !== 'think') stepLog.call(call.tool, call.input);
-  let result: { readonly output: JsonValue; readonly isError: boolean };
+  let result: RecordedResult | undefined;
   try {
-    result = isServers
+    result = bench.player === undefined ? undefined : await playCall(bench, bench.player, turn, call, signal);
+    result ??= isServers
       ? await bench.servers.call(call.tool, call.input, signal, journal?.keyOf(turn, call.index))
       : { output: await performCall(bench, turn, call, signal), isError: false };
   } catch (thrown) {

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue, ToolsContent } from '@skein/domain';
 import type { Clock, Log, Meter, ToolHost } from '@skein/ports';
 import type { Journal, PlacedCall } from '../attempt/journal.ts';
 import type { HeldSkill } from '../attempt/open-session.ts';
+import type { Player } from '../playback/player.ts';
 import type { ReplayPlaces } from '../resume/replay-calls.ts';
 import type { Inbox } from '../turn/inbox.ts';
 import type { StepLog } from '../turn/step-log.ts';
@@ -27,6 +28,8 @@ export interface ToolBench extends SkillPlaces, ReplayPlaces {
   readonly effects: ToolsContent['effects'];
   /** Present exactly when the attempt is recorded. */
   readonly journal?: Journal;
+  /** Present exactly when calls are answered from a record. */
+  readonly player?: Player;
   /** Present exactly when the agent can be sent messages. */
   readonly inbox?: Inbox;
   /** See `ExecutionContext.redact`: what the model gets to see goes to its provider. */

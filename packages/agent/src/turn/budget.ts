@@ -35,6 +35,8 @@ export interface Budget {
   beforeToolCalls(count: number): void;
   beforeOutput(bytes: number): void;
   repaired(): void;
+  /** Calls of one turn that ended in an error, recorded ones among them. */
+  toolsFailed(count: number): void;
   /** What was used until now, sub-agents included; complete also after a failure. */
   usage(): Usage;
   /** Without sub-agents, and without what attempts before this one have used. */
@@ -53,9 +55,17 @@ interface Counts {
   inputTokens: number;
   outputTokens: number;
   schemaRepairs: number;
+  toolErrors: number;
 }
 
-const noCounts = (): Counts => ({ turns: 0, toolCalls: 0, inputTokens: 0, outputTokens: 0, schemaRepairs: 0 });
+const noCounts = (): Counts => ({
+  turns: 0,
+  toolCalls: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  schemaRepairs: 0,
+  toolErrors: 0,
+});
 
 const addTurn = (counts: Counts, { usage }: Turn): void => {
   counts.turns += 1;
@@ -119,6 +129,10 @@ class CountingBudget implements Budget {
     this.#own.schemaRepairs += 1;
   }
 
+  toolsFailed(calls: number): void {
+    this.#own.toolErrors += calls;
+  }
+
   paidUsage(): Usage {
     return this.priced(this.#paid);
   }
@@ -155,6 +169,7 @@ const sum = ({ costUsd, ...one }: Usage, other: Usage): Usage => ({
   inputTokens: one.inputTokens + other.inputTokens,
   outputTokens: one.outputTokens + other.outputTokens,
   schemaRepairs: one.schemaRepairs + other.schemaRepairs,
+  toolErrors: (one.toolErrors ?? 0) + (other.toolErrors ?? 0),
   ...(costUsd === undefined || other.costUsd === undefined ? {} : { costUsd: nanoDollars(costUsd + other.costUsd) }),
 });
 

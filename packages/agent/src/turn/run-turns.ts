@@ -69,6 +69,7 @@ export const runTurns = async (talk: Conversation, signal: AbortSignal): Promise
     if (refusal !== undefined) throw refusal.thrown;
     const known = recorded === undefined ? {} : { recorded: recorded.results };
     const results = calls.length === 0 ? [] : await talk.runTools({ turn: number, calls, ...known }, signal);
+    budget.toolsFailed(results.filter(({ isError }) => isError).length);
     said = [];
     isRepair = false;
     isAfterTools = calls.length > 0;

@@ -1,5 +1,5 @@
-import type { TaskOffer, VersionId } from '@skein/domain';
-import { findTarget } from '@skein/domain';
+import type { RunState, TaskOffer, VersionId } from '@skein/domain';
+import { findTarget, versionsOfStep } from '@skein/domain';
 import { sendUnread } from '../delivery/deliver-messages.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
@@ -13,8 +13,8 @@ import { attachSnapshot } from './send-snapshot.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-const versionsOf = (actor: RunActor): { readonly [agentId: string]: VersionId } =>
-  Object.fromEntries(Object.entries(actor.state.agents).map(([agentId, { versionId }]) => [agentId, versionId]));
+const versionsOf = ({ agents }: Pick<RunState, 'agents'>): { readonly [agentId: string]: VersionId } =>
+  Object.fromEntries(Object.entries(agents).map(([agentId, { versionId }]) => [agentId, versionId]));
 
 /** Sends the offer of a task whose lease is durable, and notes who holds it. */
 export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): void => {
@@ -41,7 +41,9 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
   }
   session.tasks.set(key, held);
   const isAgent = definition.action.kind === 'agent';
-  const digest = state.snapshotDigest;
+  // What had begun before a migration goes on with what it began with.
+  const own = versionsOfStep(state, task.step);
+  const digest = own.snapshotDigest;
   const sealed = digest === undefined || !isAgent ? undefined : engine.sealed.find(digest);
   // Plain properties first: a literal that begins with a spread costs more than all the rest of an offer.
   const offer: Writable<TaskOffer> = {
@@ -55,13 +57,15 @@ export const offerTask = (engine: Engine, actor: RunActor, leased: LeasedTask): 
     definition: offeredDefinition(definition).definition,
     refs: inputs.refs,
     upstreamEnv: inputs.upstreamEnv,
-    agents: isAgent ? versionsOf(actor) : {},
+    agents: isAgent ? versionsOf(own) : {},
     leaseMs: engine.config.leaseMs,
     // Params that the step refers to are in `refs`; all of them with every task could fill the frame.
     run: { id: actor.runId, createdAt: new Date(state.createdAt).toISOString(), params: {} },
   };
   if (inputs.item !== undefined) offer.item = inputs.item;
   if (inputs.resume !== undefined) offer.resume = inputs.resume;
+  if (isAgent && state.source.kind === 'evaluation' && state.source.playback !== undefined)
+    offer.playback = state.source.playback;
   const target = findTarget(state, task.step)?.target;
   const round = target?.round ?? 0;
   if (round > 0) offer.round = round;

@@ -82,7 +82,8 @@ const fetchMissing = async (engine: Engine, actor: RunActor, path: StepPath, wan
       // The state may be ahead of the log: the entries are read once they are there.
       await Promise.resolve();
       while (actor.inFlight !== undefined) await actor.inFlight;
-      if (actor.dropped) return;
+      // Read again meanwhile: these numbers are of a state that never came to the log.
+      if (actor.dropped || actor.preparations.get(path) !== preparation) return;
       const stored = await storeResume(engine, actor.tenant, actor.runId, wanted.resume);
       preparation.resume = { key: resumeKey(wanted.resume), stored };
     }

@@ -1,5 +1,5 @@
 import type { Digest, JsonValue, Step, StepPath, ValueRef } from '@skein/domain';
-import { DomainError, findTarget, parseStepPath } from '@skein/domain';
+import { DomainError, findTarget, parseStepPath, versionsOfStep } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import { boundInputs } from './bound-inputs.ts';
@@ -38,8 +38,8 @@ const itemOf = (actor: RunActor, path: StepPath, known: KnownValues): CurrentIte
 };
 
 /** The snapshot that an agent step needs and that is not in memory, as after a restart: with it the bytes can travel in the offer. */
-const missingSnapshot = (engine: Engine, actor: RunActor, step: Step): Digest | undefined => {
-  const digest = step.action.kind === 'agent' ? actor.state.snapshotDigest : undefined;
+const missingSnapshot = (engine: Engine, actor: RunActor, path: StepPath, step: Step): Digest | undefined => {
+  const digest = step.action.kind === 'agent' ? versionsOfStep(actor.state, path).snapshotDigest : undefined;
   return digest === undefined || engine.sealed.find(digest) !== undefined ? undefined : digest;
 };
 
@@ -56,7 +56,7 @@ const resumeOf = (actor: RunActor, path: StepPath, step: Step): WantedResume | u
  */
 export const prepareTask = (engine: Engine, actor: RunActor, path: StepPath, step: Step): Prepared<PreparedInputs> => {
   const needs = needsOf(actor.state.graph, step);
-  const lacking = missingSnapshot(engine, actor, step);
+  const lacking = missingSnapshot(engine, actor, path, step);
   const resume = resumeOf(actor, path, step);
   const needsNothing = step.foreach === undefined && needs.references.length === 0 && needs.upstream.length === 0;
   const plain = needsNothing && actor.state.feedback === undefined;

@@ -3,6 +3,7 @@ import type {
   BlobStore,
   Clock,
   DeliveryStore,
+  Expressions,
   Hasher,
   IdSource,
   Log,
@@ -11,6 +12,7 @@ import type {
   Meter,
   ProjectReader,
   ProjectStore,
+  RolloutStore,
   RunQueue,
   RunStore,
   SecretSource,
@@ -18,6 +20,7 @@ import type {
   ShardStore,
   SnapshotStore,
   TokenStore,
+  WebhookSender,
 } from '@skein/ports';
 import type { SnapshotFormat } from '@skein/snapshot';
 import { snapshotFormats } from '@skein/snapshot';
@@ -41,6 +44,10 @@ export interface CoordinatorDeps {
   readonly projectReader: ProjectReader;
   readonly memory: MemoryStore;
   readonly delivery: DeliveryStore;
+  readonly rollouts: RolloutStore;
+  readonly expressions: Expressions;
+  /** Sends one webhook; without it, none are sent. */
+  readonly webhooks?: WebhookSender;
   /** Values of the secrets that tasks ask for; without it this coordinator has none, and workers bring their own. */
   readonly secretValues?: SecretSource;
 }
@@ -67,6 +74,17 @@ export interface RetentionConfig {
   readonly eventMs: number;
   readonly maxEvents: number;
   readonly sweepMs: number;
+}
+
+/** How rollouts are tended; times in ms. */
+export interface RolloutConfig {
+  /** Evaluators look at every live rollout at least so often, and after each batch of values. */
+  readonly tickMs: number;
+  /** The same candidate is not started again on its agent for so long after a rollback. */
+  readonly cooldownMs: number;
+  /** Consecutive infrastructure failures on the candidate that pause it, while stable succeeded within `breakerWindowMs`. */
+  readonly breakerFailures: number;
+  readonly breakerWindowMs: number;
 }
 
 /** Settings of a coordinator; times in ms, sizes in bytes. */
@@ -109,6 +127,7 @@ export interface CoordinatorConfig {
    */
   readonly redelivery: { readonly share: number; readonly minPerSecond: number };
   readonly retention: RetentionConfig;
+  readonly rollouts: RolloutConfig;
 }
 
 /** Defaults of `CoordinatorConfig`. */
@@ -135,5 +154,6 @@ export const defaultCoordinatorConfig: CoordinatorConfig = {
   snapshotSweepMs: 60_000,
   advertise: [],
   redelivery: { share: 0.1, minPerSecond: 5 },
+  rollouts: { tickMs: 1_000, cooldownMs: 86_400_000, breakerFailures: 5, breakerWindowMs: 60_000 },
   retention: { runMs: 90 * 86_400_000, eventMs: 30 * 86_400_000, maxEvents: 100_000, sweepMs: 60_000 },
 };

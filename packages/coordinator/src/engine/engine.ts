@@ -8,10 +8,13 @@ import type { TaskClasses } from '../dispatch/task-class.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { DagCache } from '../project/dag-cache.ts';
 import type { RunWatchers } from '../query/run-watchers.ts';
+import type { Evaluator } from '../rollout/evaluator.ts';
+import type { WebhookLoop } from '../rollout/webhook-loop.ts';
 import type { OpenCalls } from '../run/open-calls.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import type { RunTable } from '../run/run-table.ts';
 import type { TreeSizes } from '../run/tree-sizes.ts';
+import type { Scoring } from '../scoring/scoring.ts';
 import type { AdmissionWindow } from '../submit/admission-window.ts';
 import type { SealedSnapshots } from '../submit/sealed-snapshots.ts';
 import type { TokenCache } from '../token/token-cache.ts';
@@ -41,6 +44,9 @@ export interface Engine {
   readonly tokens: TokenCache;
   readonly health: Health;
   readonly store: StoreGate;
+  readonly evaluator: Evaluator;
+  readonly scoring: Scoring;
+  readonly webhooks: WebhookLoop;
   /** Parsed values of blobs, by tenant and digest. */
   readonly values: LRUCache<string, NonNullable<JsonValue>>;
   /** Gives the run a turn at the end of the current callback. */

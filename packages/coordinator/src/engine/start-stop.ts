@@ -35,6 +35,8 @@ export const startCoordinator = async (engine: Engine): Promise<void> => {
   const stopFolds = startFolds(engine);
   const stopCollecting = startCollecting(engine);
   const stopRetention = startRetention(engine);
+  engine.evaluator.start();
+  engine.webhooks.start();
   const unsubscribe = engine.deps.queue.onAvailable(() => {
     if (engine.window.room > 0) fillWindow(engine);
   });
@@ -43,6 +45,8 @@ export const startCoordinator = async (engine: Engine): Promise<void> => {
     stopFolds();
     stopCollecting();
     stopRetention();
+    engine.evaluator.stop();
+    engine.webhooks.stop();
     engine.store.close();
     unsubscribe();
     engine.health.stop();

@@ -14,7 +14,7 @@ export const listWorkers = (engine: Engine): readonly WorkerView[] =>
     .map((session) => ({
       workerId: session.workerId,
       state: stateOf(session),
-      labels: session.labels,
+      labels: session.info?.labels ?? {},
       slots: session.slots,
       running: session.tasks.size,
       pid: session.info?.pid ?? 0,

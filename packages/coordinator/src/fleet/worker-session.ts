@@ -9,6 +9,7 @@ import type {
   WorkerInfo,
   WorkerLoad,
 } from '@skein/domain';
+import { featureLabel, workerFeatures } from '@skein/domain';
 import type { CoordinatorMessage, StreamLink, WorkerMessage } from '@skein/ports';
 import type { SnapshotFormat } from '@skein/snapshot';
 import { formatOf, snapshotFormats } from '@skein/snapshot';
@@ -87,6 +88,8 @@ export class WorkerSession implements WorkerLoad {
   reserved = 0;
   offered = 0;
 
+  #labels: { readonly info: WorkerInfo; readonly labels: { readonly [name: string]: string } } | undefined;
+
   constructor(workerId: WorkerId, tenant: TenantId, sessionId: SessionId, heardAt: number) {
     this.workerId = workerId;
     this.tenant = tenant;
@@ -94,8 +97,17 @@ export class WorkerSession implements WorkerLoad {
     this.lastHeardAt = heardAt;
   }
 
+  /** Those of the worker, and of what it can do. */
   get labels(): { readonly [name: string]: string } {
-    return this.info?.labels ?? {};
+    const { info } = this;
+    if (info === undefined) return {};
+    if (info.features === undefined) return info.labels;
+    if (this.#labels?.info !== info) {
+      const features = workerFeatures.filter((feature) => info.features?.includes(feature));
+      const labels = Object.fromEntries(features.map((feature) => [featureLabel(feature), 'yes']));
+      this.#labels = { info, labels: { ...info.labels, ...labels } };
+    }
+    return this.#labels.labels;
   }
 
   get kinds(): readonly StepKind[] {

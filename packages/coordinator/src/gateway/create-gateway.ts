@@ -1,5 +1,5 @@
 import type { Digest, SessionId, TaskRef } from '@skein/domain';
-import { DomainError, maxOutputsBytes } from '@skein/domain';
+import { DomainError, maxOutputsBytes, versionsOfStep } from '@skein/domain';
 import type { CoordinatorGateway, JoinCredentials, PartRequest } from '@skein/ports';
 import type { FencedWrite } from '../delivery/fenced-writes.ts';
 import { countFenced } from '../delivery/fenced-writes.ts';
@@ -39,7 +39,7 @@ const snapshotOf = async (
   { task, digest }: Pick<PartRequest, 'task' | 'digest'>,
 ): Promise<SealedSnapshot> => {
   const actor = engine.runs.find(task.runId);
-  if (actor?.state.snapshotDigest !== digest) {
+  if (actor === undefined || versionsOfStep(actor.state, task.step).snapshotDigest !== digest) {
     throw new DomainError('not_found', 'the run has no such snapshot', { digest });
   }
   return engine.sealed.load(session.tenant, digest);

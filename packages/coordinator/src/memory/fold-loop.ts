@@ -31,11 +31,16 @@ export const foldDueScopes = async (engine: Engine): Promise<void> => {
 /** Folds of one scope, and looks for scopes, that one call does at most: what comes meanwhile waits for the next. */
 const maxRounds = 256;
 
-/** One scope until nothing waits in it. */
-const drain = async (engine: Engine, tenant: TenantId, scope: string): Promise<FoldResult | undefined> => {
+/** Folds one scope until nothing waits in it. `settles`: see `holdingOf`. Throws `unavailable`. */
+export const drainScope = async (
+  engine: Engine,
+  tenant: TenantId,
+  scope: string,
+  settles?: string,
+): Promise<FoldResult | undefined> => {
   let sum: FoldResult | undefined;
   for (let round = 0; round < maxRounds; round += 1) {
-    const result = await foldScope(engine, tenant, scope);
+    const result = await foldScope(engine, tenant, scope, settles);
     if (result === undefined) break;
     sum = {
       scope,
@@ -53,7 +58,7 @@ const drain = async (engine: Engine, tenant: TenantId, scope: string): Promise<F
 export const foldNow = async (engine: Engine, tenant: TenantId, scope?: string): Promise<readonly FoldResult[]> => {
   if (scope !== undefined) {
     requireScope(scope);
-    const result = await drain(engine, tenant, scope);
+    const result = await drainScope(engine, tenant, scope);
     return result === undefined ? [] : [result];
   }
   const results = new Map<string, FoldResult>();
@@ -61,7 +66,7 @@ export const foldNow = async (engine: Engine, tenant: TenantId, scope?: string):
     const waiting = await engine.deps.memory.pendingScopes(maxScopes, tenant);
     const fresh = waiting.filter((one) => !results.has(one.scope));
     for (const one of fresh) {
-      const result = await drain(engine, tenant, one.scope);
+      const result = await drainScope(engine, tenant, one.scope);
       if (result !== undefined) results.set(one.scope, result);
     }
     if (waiting.length < maxScopes || fresh.length === 0) break;

@@ -1,8 +1,10 @@
 import type { FoldOutcome, MemoryPolicy, StoredProposal, TenantId } from '@skein/domain';
-import { DomainError, foldMemory, maxMemoryBytes, parseMemoryScope } from '@skein/domain';
+import { DomainError, foldMemory, maxMemoryBytes, parseForkScope, parseMemoryScope } from '@skein/domain';
 import type { MemoryCommit } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
+import { beginCopy } from './begin-copy.ts';
+import { holdingOf } from './held-scopes.ts';
 import type { FoldResult } from './memory-views.ts';
 import { withCurrentScope } from './scope-commit.ts';
 import { readProposals } from './stored-proposals.ts';
@@ -28,7 +30,8 @@ const judge = async (
   proposal: StoredProposal,
 ): Promise<Exclude<Outcome, { readonly to: 'folded' }> | undefined> => {
   const { proposalId, scope, agentId, runId, reason } = proposal;
-  const parsed = parseMemoryScope(scope);
+  const fork = parseForkScope(scope);
+  const parsed = fork === undefined ? parseMemoryScope(scope) : ({ kind: 'agent', name: fork.agentId } as const);
   if (parsed === undefined) return { proposalId, to: 'dropped', reason: 'there is no scope of this name' };
   const policy: MemoryPolicy = engine.config.memory.policies[parsed.kind];
   if (policy === 'off') return { proposalId, to: 'dropped', reason: `the memory of this kind takes no proposals` };
@@ -58,6 +61,14 @@ const judgeAll = async (
   return { outcomes, foldable };
 };
 
+const dropAll = (
+  waiting: readonly StoredProposal[],
+  reason: string,
+): { readonly outcomes: Outcome[]; readonly foldable: StoredProposal[] } => ({
+  outcomes: waiting.map(({ proposalId }) => ({ proposalId, to: 'dropped', reason })),
+  foldable: [],
+});
+
 /** The commit of a fold: a revision only when the text changed, and every proposal's new status. */
 export const foldCommit = (
   base: Pick<MemoryCommit, 'tenant' | 'scope' | 'expectedRevision' | 'at'>,
@@ -85,11 +96,24 @@ export const foldCommit = (
  * Folds what waits in a scope into at most one new revision. Undefined when nothing waited, or another coordinator was faster.
  * Throws `unavailable`.
  */
-export const foldScope = async (engine: Engine, tenant: TenantId, scope: string): Promise<FoldResult | undefined> => {
+export const foldScope = async (
+  engine: Engine,
+  tenant: TenantId,
+  scope: string,
+  settles?: string,
+): Promise<FoldResult | undefined> => {
+  const holding = await holdingOf(engine, tenant, scope, settles);
+  if (holding.kind === 'waits') return undefined;
+  if (holding.kind === 'copy') {
+    const [waiting] = await readProposals(engine, { tenant, scope, status: 'pending' }, 1);
+    if (waiting === undefined) return undefined;
+    await beginCopy(engine, tenant, scope, holding);
+  }
   const done = await withCurrentScope(engine, tenant, scope, async (view) => {
     const waiting = await readProposals(engine, { tenant, scope, status: 'pending' }, maxFoldProposals);
     if (waiting.length === 0) return undefined;
-    const { outcomes, foldable } = await judgeAll(engine, tenant, waiting);
+    const { outcomes, foldable } =
+      holding.kind === 'over' ? dropAll(waiting, holding.reason) : await judgeAll(engine, tenant, waiting);
     const folded = foldMemory(view.text, foldable, { maxBytes: maxMemoryBytes });
     const all = [...outcomes, ...folded.outcomes];
     const base = { tenant, scope, expectedRevision: view.revision, at: engine.deps.clock.now() };
@@ -109,7 +133,7 @@ export const foldScope = async (engine: Engine, tenant: TenantId, scope: string)
 
 /** Each proposal that did not become memory is said, by id and reason; its text is not, because it may hold anything. */
 export const report = (engine: Engine, tenant: TenantId, scope: string, outcomes: readonly Outcome[]): void => {
-  const kind = parseMemoryScope(scope)?.kind ?? 'unknown';
+  const kind = parseForkScope(scope) === undefined ? (parseMemoryScope(scope)?.kind ?? 'unknown') : 'agent';
   for (const outcome of outcomes) {
     engine.deps.meter.count(metric.memoryProposals, 1, { outcome: outcome.to, kind });
     if (outcome.to === 'folded') continue;
@@ -124,7 +148,7 @@ export const report = (engine: Engine, tenant: TenantId, scope: string, outcomes
 
 /** The error of a scope that nobody could name. */
 export const requireScope = (scope: string): void => {
-  if (parseMemoryScope(scope) !== undefined) return;
+  if (parseMemoryScope(scope) !== undefined || parseForkScope(scope) !== undefined) return;
   throw new DomainError('invalid_argument', 'a memory scope is global, dag/NAME or agent/ID', {
     problems: [{ message: 'not a memory scope', field: 'scope', expected: 'global, dag/NAME or agent/ID' }],
   });

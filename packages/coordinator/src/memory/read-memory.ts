@@ -1,5 +1,5 @@
 import type { StoredProposal, TenantId } from '@skein/domain';
-import { DomainError, utf8Length } from '@skein/domain';
+import { DomainError, parseForkScope, utf8Length } from '@skein/domain';
 import type { MemoryRevision, Page } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { requireScope } from './fold-scope.ts';
@@ -25,9 +25,10 @@ export const proposalView = ({ at, ...rest }: StoredProposal): ProposalView => (
 
 const inOrder = ({ scope: a }: MemorySummary, { scope: b }: MemorySummary): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Every scope of a tenant, sorted. */
+/** Every scope of a tenant, sorted; the copies of a rollout's arms are shown only to who asks for one. */
 export const listMemory = async (engine: Engine, tenant: TenantId): Promise<readonly MemorySummary[]> =>
   (await engine.deps.memory.listScopes(tenant))
+    .filter(({ scope }) => parseForkScope(scope) === undefined)
     .map(({ scope, revision, text }) => ({ scope, revision, bytes: utf8Length(text) }))
     .toSorted(inOrder);
 

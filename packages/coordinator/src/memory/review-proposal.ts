@@ -1,7 +1,9 @@
 import type { TenantId } from '@skein/domain';
 import { DomainError, foldMemory, maxMemoryBytes } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
+import { beginCopy } from './begin-copy.ts';
 import { foldCommit, report } from './fold-scope.ts';
+import { holdingOf } from './held-scopes.ts';
 import type { ProposalView } from './memory-views.ts';
 import { proposalView } from './read-memory.ts';
 import { withCurrentScope } from './scope-commit.ts';
@@ -23,6 +25,10 @@ export const reviewProposal = async (
     return found;
   };
   const { scope } = await find();
+  const holding = await holdingOf(engine, tenant, scope);
+  if (holding.kind === 'copy') await beginCopy(engine, tenant, scope, holding);
+  if (holding.kind === 'over' && verdict === 'approve')
+    throw new DomainError('illegal_transition', `the proposal cannot be folded: ${holding.reason}`, { proposalId });
   const done = await withCurrentScope(engine, tenant, scope, async (view) => {
     const proposal = await find();
     const { status } = proposal;

@@ -1,5 +1,5 @@
 import type { TenantId } from '@skein/domain';
-import { cleanMemoryText, DomainError, maxMemoryBytes, utf8Length } from '@skein/domain';
+import { cleanMemoryText, DomainError, maxMemoryBytes, parseForkScope, utf8Length } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { requireScope } from './fold-scope.ts';
 import type { MemoryDocument } from './memory-views.ts';
@@ -15,6 +15,8 @@ export const setMemory = async (
   options: { readonly by: string; readonly expectedRevision?: number },
 ): Promise<MemoryDocument> => {
   requireScope(scope);
+  if (parseForkScope(scope) !== undefined)
+    throw new DomainError('read_only', 'the copy of a rollout’s arm is written by its runs only', { scope });
   const { by, expectedRevision } = options;
   const clean = cleanMemoryText(text);
   const actual = utf8Length(clean);

@@ -2,6 +2,7 @@ import type { AgentVersion, TenantId, VersionId } from '@skein/domain';
 import { DomainError, diffAgents } from '@skein/domain';
 import type { AgentVersionDiff } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
+import { endsOf, withEnds } from '../rollout/superseded.ts';
 import { ambiguous, digestPrefix } from './digest-prefix.ts';
 import { createExpand, storedParts } from './expand-agent.ts';
 import { published } from './published.ts';
@@ -44,16 +45,24 @@ export const findAgentVersion = async (
   return only;
 };
 
-/** Makes a published version the active one. Throws like `findAgentVersion`. */
+/** Makes a published version the active one; a live rollout of the agent ends in the same transaction. Throws like `findAgentVersion`. */
 export const activateVersion = async (
   engine: Engine,
   tenant: TenantId,
   agentId: string,
   version: string,
+  by = 'operator',
 ): Promise<AgentVersion> => {
   const found = await findAgentVersion(engine, tenant, agentId, version);
-  await engine.deps.projects.activate(tenant, agentId, found.versionId);
+  const { projects } = engine.deps;
+  const ended = await withEnds(async () => {
+    const isActive = (await projects.activeVersion(tenant, agentId))?.versionId === found.versionId;
+    const [ends] = isActive ? [] : await endsOf(engine, tenant, [agentId], by);
+    await projects.activate(tenant, agentId, found.versionId, ends);
+    return ends;
+  });
   published(engine, tenant);
+  if (ended !== undefined) engine.evaluator.wake(tenant, ended.record.id);
   return found;
 };
 

@@ -20,6 +20,12 @@ export interface PlannedAgent {
   readonly candidate: AliasChange;
   /** Values are shortened. */
   readonly changes: readonly VersionChange[];
+  /** Ids of the scorers that differ: no part of a version, and of no effect on a rollout that has begun. Absent when none does. */
+  readonly scorers?: {
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+    readonly changed: readonly string[];
+  };
 }
 
 /** What becomes of one DAG. */

@@ -1,8 +1,9 @@
 import type { Dag, Digest, Problem, TenantId } from '@skein/domain';
 import { cleanMemoryText, DomainError, maxMemoryBytes, utf8Length } from '@skein/domain';
-import type { Publication } from '@skein/ports';
+import type { Publication, ReadProject } from '@skein/ports';
 import type { ApplyProject, ApplyResult, ScheduleView } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
+import { endsOf, withEnds } from '../rollout/superseded.ts';
 import { agentsToActivate } from './agents-to-activate.ts';
 import { planApply } from './plan-apply.ts';
 import { published } from './published.ts';
@@ -22,6 +23,16 @@ const candidatesOf = async (
     .map(({ content }) => content.agentId);
 };
 
+/** Agents that have an active version and get another one. */
+const changing = async (engine: Engine, { tenant, agents, activate }: Publication): Promise<readonly string[]> => {
+  const active = new Map(
+    (await engine.deps.projects.listAgents(tenant)).map((one) => [one.agentId, one.activeVersionId]),
+  );
+  return agents
+    .filter(({ versionId, content: { agentId } }) => activate.includes(agentId) && active.get(agentId) !== versionId)
+    .map(({ content }) => content.agentId);
+};
+
 /** Seeds as memory keeps texts. Throws `invalid_argument` with those that no memory may be as large as. */
 const seedsOf = (memory: Publication['memory']): Publication['memory'] => {
   const seeds = memory.map(({ scope, text }) => ({ scope, text: cleanMemoryText(text) }));
@@ -33,6 +44,14 @@ const seedsOf = (memory: Publication['memory']): Publication['memory'] => {
     });
   if (problems.length === 0) return seeds;
   throw new DomainError('invalid_argument', problems[0]?.message ?? '', { problems });
+};
+
+/** Throws `invalid_argument` for agents that judge and are neither in the project nor published before. */
+const checkJudges = async (engine: Engine, tenant: TenantId, { judges = [] }: ReadProject): Promise<void> => {
+  if (judges.length === 0) return;
+  const stored = new Set((await engine.deps.projects.listAgents(tenant)).map(({ agentId }) => agentId));
+  const problems = judges.filter(({ agentId }) => !stored.has(agentId)).map(({ problem }) => problem);
+  if (problems.length > 0) throw new DomainError('invalid_argument', problems[0]?.message ?? '', { problems });
 };
 
 /** Publishes a project in one transaction, or says what that would do. See `Coordinator.applyProject`. */
@@ -49,7 +68,8 @@ export const applyProject = async (engine: Engine, tenant: TenantId, apply: Appl
     const message = count === 1 ? first : `${count} problems in the project; first: ${first}`;
     throw new DomainError('invalid_argument', message, { problems: read.error });
   }
-  const { dags, subDags, parts, agents, warnings } = read.value;
+  const { dags, subDags, parts, agents, warnings, settings = [] } = read.value;
+  await checkJudges(engine, tenant, read.value);
   const memory = seedsOf(read.value.memory);
   const activate = await agentsToActivate(engine.deps.projects, tenant, agents, apply.activate);
   const publication: Publication = {
@@ -61,12 +81,20 @@ export const applyProject = async (engine: Engine, tenant: TenantId, apply: Appl
     candidates: apply.candidate === true ? await candidatesOf(engine, tenant, agents, activate) : [],
     subDags,
     memory,
+    ...(settings.length === 0 ? {} : { settings }),
     at: engine.deps.clock.now(),
   };
   const { plan, result: expected } = await planApply(engine, publication);
   if (apply.dryRun) return { ...expected, dryRun: true, warnings, plan };
-  const result = await engine.deps.projects.publish(publication);
+  const { ended, result } = await withEnds(async () => {
+    const endsRollouts = await endsOf(engine, tenant, await changing(engine, publication), apply.by ?? 'operator');
+    const done = await engine.deps.projects.publish(
+      endsRollouts.length === 0 ? publication : { ...publication, endsRollouts },
+    );
+    return { ended: endsRollouts, result: done };
+  });
   published(engine, tenant);
+  for (const { record } of ended) engine.evaluator.wake(tenant, record.id);
   return { ...result, dryRun: false, warnings, plan };
 };
 

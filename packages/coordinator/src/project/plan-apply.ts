@@ -15,6 +15,7 @@ import type { ApplyPlan, PlannedAgent } from './apply-plan.ts';
 import { createExpand, type Expand, type PartReader, storedParts } from './expand-agent.ts';
 import { planDag } from './plan-dag.ts';
 import { type ComparedAgent, planParts } from './plan-parts.ts';
+import { planScorers } from './plan-scorers.ts';
 
 /** Characters of one value, and lines of one text, that a plan shows. */
 const maxShown = 120;
@@ -105,6 +106,7 @@ const planAgent = async (
   const named = publication.candidates.includes(agentId) ? after : summary?.candidateAlias;
   // The candidate that becomes the active version is a candidate no more.
   const candidateAfter = named === activeAfter ? undefined : named;
+  const scorers = await planScorers(engine, publication, agentId);
   const planned: PlannedAgent = {
     agentId,
     change: before === undefined ? 'created' : isUpdate ? 'updated' : 'unchanged',
@@ -113,6 +115,7 @@ const planAgent = async (
     active: alias(summary?.activeAlias, activeAfter),
     candidate: alias(summary?.candidateAlias, candidateAfter),
     changes: compared === undefined ? [] : diffAgents(compared.before, compared.after, tools.lineDiff).map(shortened),
+    ...(scorers === undefined ? {} : { scorers }),
   };
   return { planned, created: known === undefined, compared };
 };

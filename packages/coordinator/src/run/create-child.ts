@@ -36,7 +36,7 @@ const sourceOf = (parent: RunState, { step, attempt }: OpenCall): RunSource => (
  */
 export const createChild = async (engine: Engine, parent: RunState, child: NewChild): Promise<void> => {
   const { open, definition, dag, params, cancelled } = child;
-  const { tenant, routingContext, priority, agents, snapshotDigest, calls, memory, untrustedInput } = parent;
+  const { tenant, routingContext, priority, untrustedInput } = parent;
   const { childRunId } = open.call;
   const paramsRef = await storeLargeParams(engine, { tenant, params, routingContext });
   const shard = shardOf(childRunId);
@@ -62,6 +62,8 @@ export const createChild = async (engine: Engine, parent: RunState, child: NewCh
   if (cancelled) {
     void askRun(engine, actor, { type: 'cancel', by: cancelledBy(parent.runId), reason: 'requested' });
   } else {
+    // As the root is now: it may have been migrated while the params were stored.
+    const { agents, snapshotDigest, calls, memory } = parent;
     actor.pins = snapshotDigest;
     void askRun(engine, actor, {
       type: 'admit',

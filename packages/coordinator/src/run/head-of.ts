@@ -19,5 +19,9 @@ export const headOf = (state: RunState, shard: number, dueAt: number | undefined
   ...(state.snapshotDigest === undefined ? {} : { snapshotDigest: state.snapshotDigest }),
   ...(state.source.kind === 'retry' ? { retryOf: state.source.retryOf } : {}),
   ...(state.source.kind === 'call' ? { parentRunId: state.source.parentRunId, rootRunId: state.source.rootRunId } : {}),
+  // Shown under the run that it is about.
+  ...(state.source.kind === 'evaluation'
+    ? { parentRunId: state.source.ofRunId, rootRunId: state.source.rootRunId }
+    : {}),
   ...(dueAt === undefined || isTerminalRun(state.status) ? {} : { dueAt }),
 });

@@ -4,6 +4,7 @@ import type { RunFact, RunFactType } from '@skein/domain';
 const versions = {
   run_submitted: 1,
   run_admitted: 1,
+  run_migrated: 1,
   step_kept: 1,
   fanout_expanded: 1,
   step_leased: 1,

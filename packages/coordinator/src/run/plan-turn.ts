@@ -1,5 +1,6 @@
 import type {
   CallToCancel,
+  Digest,
   ReadyTask,
   RunCommand,
   RunFact,
@@ -11,7 +12,16 @@ import type {
   TaskToCancel,
   WaitReason,
 } from '@skein/domain';
-import { DomainError, decide, evolve, isDomainError, isTerminalRun, planRun } from '@skein/domain';
+import {
+  DomainError,
+  decide,
+  evolve,
+  heldSnapshots,
+  isDomainError,
+  isTerminalRun,
+  planRun,
+  versionsOfStep,
+} from '@skein/domain';
 import type { PreparedCall } from '../dispatch/prepare-call.ts';
 import { isCall, prepareCall } from '../dispatch/prepare-call.ts';
 import type { PreparedInputs } from '../dispatch/prepare-task.ts';
@@ -45,6 +55,8 @@ export interface BegunCall {
 /** What one turn of a run decided; nothing of it may be seen outside before its facts are durable. */
 export interface TurnDraft {
   readonly expectedSeq: number;
+  /** See `heldSnapshots`: before the turn. */
+  readonly held: readonly Digest[];
   readonly batch: readonly PendingCommand[];
   readonly settlements: Settlement[];
   readonly facts: RunFact[];
@@ -75,8 +87,8 @@ const apply = (actor: RunActor, draft: TurnDraft, given: RunCommand, now: number
   const decision = decide(actor.state, command, now);
   if (!decision.ok) return refused(decision.error);
   for (const fact of decision.value) evolve(actor.state, fact);
-  // Values that were prepared for steps of the round before are not those of the next.
-  if (command.type === 'push_back') actor.preparations.clear();
+  // Values that were prepared for steps of the round before are not those of the next; nor is the snapshot that was.
+  if (command.type === 'push_back' || command.type === 'migrate') actor.preparations.clear();
   if (command.type === 'submit' && actor.largeParams !== undefined) actor.state.params = actor.largeParams;
   draft.facts.push(...decision.value);
   if (command.type === 'finish') draft.proposals.push(...storedProposals(actor.state, decision.value, command.result));
@@ -183,7 +195,7 @@ const placeReady = (engine: Engine, actor: RunActor, draft: TurnDraft, task: Rea
     draft.redeliverAt = Math.min(draft.redeliverAt ?? redeliverAt, redeliverAt);
     return 'waits';
   }
-  const snapshot = step.action.kind === 'agent' ? actor.state.snapshotDigest : undefined;
+  const snapshot = step.action.kind === 'agent' ? versionsOfStep(actor.state, task.step).snapshotDigest : undefined;
   const slot = engine.dispatcher.take(actor, taskClass, snapshot);
   if (!slot.ok) {
     draft.waits.set(taskClass, slot.error);
@@ -230,6 +242,7 @@ export const openDraft = (actor: RunActor): TurnDraft => {
   actor.mailbox = [];
   return {
     expectedSeq: actor.state.seq,
+    held: heldSnapshots(actor.state),
     batch,
     settlements: [],
     facts: [],

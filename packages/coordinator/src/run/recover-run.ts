@@ -77,6 +77,8 @@ export const recoverRun = async (
   actor.creation = undefined;
   actor.pins = undefined;
   actor.expectsRevision = undefined;
+  actor.tallies = [];
+  actor.exposed.clear();
   actor.preparations.clear();
   actor.called.clear();
   engine.trees.forget(rootOf(actor.state));

@@ -1,4 +1,14 @@
-import type { Digest, DomainError, RunCommand, RunId, RunState, StepPath, TenantId, WaitReason } from '@skein/domain';
+import type {
+  Digest,
+  DomainError,
+  RolloutTally,
+  RunCommand,
+  RunId,
+  RunState,
+  StepPath,
+  TenantId,
+  WaitReason,
+} from '@skein/domain';
 import type { RunCreation } from '@skein/ports';
 import type { Preparation } from '../dispatch/preparation.ts';
 import type { PreparedCall } from '../dispatch/prepare-call.ts';
@@ -49,6 +59,10 @@ export class RunActor {
   pins: Digest | undefined;
   /** The project's revision that the next append must still find. */
   expectsRevision: number | undefined;
+  /** How the admission in the next append stands to live rollouts. */
+  tallies: readonly RolloutTally[] = [];
+  /** Agents whose unit was exposed by an append of this run; after a restart a repetition changes nothing. */
+  readonly exposed = new Set<string>();
   grants: Grant[] = [];
   readonly preparations = new Map<StepPath, Preparation>();
   /** Why ready tasks of a class hold no lease. */

@@ -1,4 +1,5 @@
-import { DomainError, encodeRunState, isDomainError, isTerminalRun } from '@skein/domain';
+import type { StepPath } from '@skein/domain';
+import { DomainError, encodeRunState, heldSnapshots, isDomainError, isTerminalRun } from '@skein/domain';
 import type { AppendOutcome, AppendRequest } from '@skein/ports';
 import { deliverMessages } from '../delivery/deliver-messages.ts';
 import { recordsOf } from '../delivery/records-of-turn.ts';
@@ -6,6 +7,9 @@ import { offerTask } from '../dispatch/offer-task.ts';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { cancelHeldTask } from '../fleet/cancel-held-task.ts';
+import { onAgentStepFinished, onRunFinished } from '../rollout/on-run-finished.ts';
+import type { NewExposure } from './exposures-of.ts';
+import { exposuresOf } from './exposures-of.ts';
 import { headOf } from './head-of.ts';
 import type { TurnDraft } from './plan-turn.ts';
 import { openDraft, planTurn } from './plan-turn.ts';
@@ -87,7 +91,16 @@ const wakeIfNeeded = (engine: Engine, actor: RunActor): void => {
   if (actor.mailbox.length > 0 || actor.grants.length > 0 || actor.preparations.size > 0) wakeRun(engine, actor);
 };
 
-const requestOf = (actor: RunActor, draft: TurnDraft): AppendRequest => ({
+/** What of the snapshots beside the head's changes with this turn. */
+const holdsOf = (actor: RunActor, { held }: TurnDraft): Pick<AppendRequest, 'holds'> => {
+  const after = heldSnapshots(actor.state);
+  if (held.length === 0 && after.length === 0) return {};
+  const take = after.filter((digest) => !held.includes(digest));
+  const release = held.filter((digest) => !after.includes(digest));
+  return take.length + release.length === 0 ? {} : { holds: { take, release } };
+};
+
+const requestOf = (actor: RunActor, draft: TurnDraft, exposures: readonly NewExposure[]): AppendRequest => ({
   tenant: actor.tenant,
   runId: actor.runId,
   expectedSeq: draft.expectedSeq,
@@ -97,6 +110,9 @@ const requestOf = (actor: RunActor, draft: TurnDraft): AppendRequest => ({
   ...(actor.pins === undefined ? {} : { pinsSnapshot: actor.pins }),
   ...(actor.expectsRevision === undefined ? {} : { expectsRevision: actor.expectsRevision }),
   ...(draft.proposals.length === 0 ? {} : { proposals: draft.proposals }),
+  ...(exposures.length === 0 ? {} : { exposures: exposures.map(({ exposure }) => exposure) }),
+  ...(actor.tallies.length === 0 ? {} : { tallies: actor.tallies }),
+  ...holdsOf(actor, draft),
   ...recordsOf(actor.state, draft.facts),
 });
 
@@ -113,7 +129,8 @@ const endOf = (
 const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promise<void> => {
   const { health, deps } = engine;
   const beganAt = health.appendBegins();
-  const request = requestOf(actor, draft);
+  const exposures = exposuresOf(actor, draft.facts);
+  const request = requestOf(actor, draft, exposures);
   let outcome: AppendOutcome | { readonly status: 'unknown'; readonly error: DomainError };
   try {
     outcome = await deps.runs.append(request);
@@ -137,6 +154,8 @@ const commit = async (engine: Engine, actor: RunActor, draft: TurnDraft): Promis
       actor.creation = undefined;
       actor.pins = undefined;
       actor.expectsRevision = undefined;
+      actor.tallies = [];
+      for (const { agentId } of exposures) actor.exposed.add(agentId);
       actor.largeParams = undefined;
       actor.bugs = 0;
       actor.doubts = 0;
@@ -243,6 +262,11 @@ const followCalls = (engine: Engine, actor: RunActor, draft: TurnDraft): void =>
   }
 };
 
+const isAgentStep = ({ state }: RunActor, path: StepPath): boolean => {
+  const bracket = path.endsWith(']') ? path.lastIndexOf('[') : path.length;
+  return state.graph.byId.get(path.slice(0, bracket))?.action.kind === 'agent';
+};
+
 /** T3: what the world may see of a turn. */
 const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
   giveBackSlots(engine, draft);
@@ -261,6 +285,11 @@ const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
   if (draft.facts.at(-1)?.type === 'run_finished') {
     engine.deps.meter.count(metric.runsFinished, 1, { status: actor.state.status });
     tendCaller(engine, actor.state);
+    onRunFinished(engine, actor.state);
+  }
+  for (const fact of draft.facts) {
+    if (fact.type === 'step_finished' && isAgentStep(actor, fact.step))
+      onAgentStepFinished(engine, actor.state, fact.step);
   }
   if (actor.state.status === 'running' && !actor.counted) engine.window.entered(actor);
   // Runs that wait for a person, perhaps for weeks, keep no other run from beginning.

@@ -1,5 +1,6 @@
 import { callOf, createScene, dagOf, stepOf } from '@skein/testkit';
 import { expect, test } from 'vitest';
+import { evaluationPriority } from '../evaluation/evaluation-priority.ts';
 import { maxItems } from './plan-turn.ts';
 import { maxTreeRuns } from './tree-sizes.ts';
 
@@ -38,5 +39,22 @@ test.each([
   expect((await scene.view(runId)).steps[1]?.items).toEqual({ count: 3, ...items });
   const [last] = (await scene.coordinator.listItems('default', runId, 'go', 1, '2')).items;
   expect(last?.error).toMatchObject({ code: 'resource_exhausted', details: { limit: maxTreeRuns } });
+  await scene.close();
+});
+
+test('evaluation runs are none of the tree that they are about, however many there are', async () => {
+  const scene = await createScene({ dags: [outer, inner] });
+  const worker = await scene.join();
+  const runId = await scene.submit('outer');
+  const { runs } = scene.stores;
+  const head = await runs.readHead('default', runId);
+  const listRuns = runs.listRuns.bind(runs);
+  runs.listRuns = async (filter) => {
+    if (filter.parentRunId !== runId) return listRuns(filter);
+    const about = (at: number) => ({ ...head!, runId: `run_${at}`, priority: evaluationPriority });
+    return { items: Array.from({ length: maxTreeRuns }, (_, at) => about(at)) };
+  };
+  await scene.answer(worker, 0);
+  expect((await scene.view(runId)).steps[1]?.items).toEqual({ count: 3, waiting: 3 });
   await scene.close();
 });

@@ -1,6 +1,7 @@
 import type { RunId, RunState, TenantId } from '@skein/domain';
 import { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
+import { evaluationPriority } from '../evaluation/evaluation-priority.ts';
 import { callsDags } from './call-steps.ts';
 
 /** Most runs in one tree, the root included: a DAG that calls itself must come to an end. A fan-out of the largest size fits twice. */
@@ -61,8 +62,10 @@ const countTree = async (engine: Engine, tenant: TenantId, root: RunId): Promise
     do {
       const filter = { tenant, parentRunId: parent, limit: pageRuns };
       const page = await engine.deps.runs.listRuns(cursor === undefined ? filter : { ...filter, cursor });
-      size += page.items.length;
-      for (const child of page.items) {
+      // Those that are only about a run of the tree are none of it.
+      const called = page.items.filter(({ priority }) => priority !== evaluationPriority);
+      size += called.length;
+      for (const child of called) {
         const { dag } = await engine.dags.byDigest(tenant, child.dagDigest);
         if (callsDags(dag)) open.push(child.runId);
       }

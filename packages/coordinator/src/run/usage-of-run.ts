@@ -8,8 +8,13 @@ const sumOf = (a: Usage, b: Usage): Usage => {
     outputTokens: a.outputTokens + b.outputTokens,
     schemaRepairs: a.schemaRepairs + b.schemaRepairs,
   };
+  const toolErrors =
+    a.toolErrors === undefined && b.toolErrors === undefined
+      ? {}
+      : { toolErrors: (a.toolErrors ?? 0) + (b.toolErrors ?? 0) };
   return {
     ...sum,
+    ...toolErrors,
     ...(a.costUsd === undefined && b.costUsd === undefined ? {} : { costUsd: (a.costUsd ?? 0) + (b.costUsd ?? 0) }),
     ...(a.model === undefined || a.model !== b.model ? {} : { model: a.model }),
   };

@@ -1,5 +1,5 @@
 import type { RunState, Step, TaskRef } from '@skein/domain';
-import { DomainError, isDomainError, parseStepPath, utf8Length } from '@skein/domain';
+import { DomainError, isDomainError, parseStepPath, utf8Length, versionsOfStep } from '@skein/domain';
 import { maxSecretBytes } from '@skein/ports';
 import { declaredSecrets } from '@skein/snapshot';
 import type { Engine } from '../engine/engine.ts';
@@ -30,8 +30,8 @@ const declaredBy = async (
   const step = stepOf(state, task.step);
   if (step === undefined) return [];
   if (step.action.kind !== 'agent') return shellSecrets(step);
-  const { snapshotDigest } = state;
-  const agent = state.agents[step.action.agent];
+  const { snapshotDigest, agents } = versionsOfStep(state, task.step);
+  const agent = agents[step.action.agent];
   if (snapshotDigest === undefined || agent === undefined) return [];
   const sealed = await engine.sealed.load(actor.tenant, snapshotDigest);
   return [...declaredSecrets(sealed.parts, sealed.manifest, step.action.agent, agent.versionId)];

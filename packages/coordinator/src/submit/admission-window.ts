@@ -34,9 +34,13 @@ export class AdmissionWindow {
     };
   }
 
-  /** Called runs do not count: one that waited for its caller to end would wait for ever. */
+  /**
+   * Called runs do not count: one that waited for its caller to end would wait for ever. Nor do evaluation runs, which keep nobody's run
+   * waiting; those who start them bound their number.
+   */
   entered(actor: RunActor): void {
-    if (actor.counted || actor.state.source.kind === 'call') return;
+    const { kind } = actor.state.source;
+    if (actor.counted || kind === 'call' || kind === 'evaluation') return;
     actor.counted = true;
     this.#open += 1;
   }

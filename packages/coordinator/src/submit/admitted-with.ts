@@ -1,5 +1,5 @@
 import type { RunState } from '@skein/domain';
-import type { AdmittedWith } from './prepare-admission.ts';
+import type { AdmittedWith } from './admission.ts';
 
 /** What a run was admitted with; undefined for one that never was, such as a rejected one. */
 export const admittedWith = (state: RunState): AdmittedWith | undefined => {

@@ -4,9 +4,9 @@ import { FairQueue } from '../dispatch/fair-queue.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { askRun } from '../run/run-turn.ts';
+import type { AdmittedWith } from './admission.ts';
 import { AdmissionBackoff } from './admission-backoff.ts';
 import { admittedWith } from './admitted-with.ts';
-import type { AdmittedWith } from './prepare-admission.ts';
 import { admissionCommand, forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
 
 /** How long a claimed hint stays away from others, in ms; a crash hands it out again. */
@@ -50,10 +50,19 @@ const admitClaimed = async (engine: Engine, hint: ClaimedHint): Promise<Admitted
     if (head?.status !== 'queued' || engine.runs.isUndrivable(hint.runId)) return 'settled';
     const actor = await engine.runs.open(engine, hint.tenant, hint.runId);
     const dag = await engine.dags.byDigest(hint.tenant, head.dagDigest);
-    const admission = await prepareAdmission(engine, hint.tenant, dag, await earlierOf(engine, hint));
+    const earlier = await earlierOf(engine, hint);
+    const { routingContext, source } = actor.state;
+    const admission = await prepareAdmission(engine, {
+      tenant: hint.tenant,
+      runId: hint.runId,
+      dag,
+      routingContext,
+      source,
+      ...(earlier === undefined ? {} : { earlier }),
+    });
     if (actor.state.status !== 'queued') return 'settled';
     const current = actor.dropped ? await engine.runs.open(engine, hint.tenant, hint.runId) : actor;
-    const settlement = await askRun(engine, current, admissionCommand(current, admission));
+    const settlement = await askRun(engine, current, admissionCommand(engine, current, admission));
     if (settlement.status === 'failed' && settlement.error.code === 'version_conflict')
       forgetAdmissions(engine, hint.tenant);
     return settlement.status === 'failed' ? 'later' : 'settled';

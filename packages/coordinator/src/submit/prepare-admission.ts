@@ -1,235 +1,177 @@
 import type {
   AgentDecision,
-  CallTargets,
-  Digest,
+  DomainError,
   Problem,
-  RequiredAgent,
+  RolloutRecord,
+  RolloutTally,
   RunCommand,
   SnapshotRequirements,
   TenantId,
+  VersionDecision,
 } from '@skein/domain';
-import {
-  DomainError,
-  decideVersion,
-  defaultSnapshotLimits,
-  isDomainError,
-  maxFactBytes,
-  toErrorData,
-  utf8Length,
-} from '@skein/domain';
-import { buildSnapshot } from '@skein/snapshot';
+import { isDomainError, toErrorData } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
-import { pauseOf } from '../engine/pause-of.ts';
-import type { IndexedDag } from '../project/dag-cache.ts';
-import { boundError, boundProblems, messageOf } from '../run/bound-error.ts';
+import { metric } from '../engine/metric-names.ts';
+import { boundError } from '../run/bound-error.ts';
 import type { RunActor } from '../run/run-actor.ts';
-import { needsNothing, requirementsAsBefore, requirementsOf } from './tree-requirements.ts';
+import type { Admission, AdmittedWith, RunToAdmit } from './admission.ts';
+import { admittedBy, rejected } from './admission.ts';
+import { cachedFor, forgetPlans } from './admission-cache.ts';
+import type { AdmissionPlan } from './admission-plan.ts';
+import { buildAhead, planAdmission } from './admission-plan.ts';
+import type { Routes } from './agent-routes.ts';
+import { routeAgent } from './agent-routes.ts';
+import { prepareRetry } from './prepare-retry.ts';
+import type { StoredSnapshot } from './run-snapshots.ts';
+import { storeSnapshot } from './run-snapshots.ts';
+import { needsNothing } from './tree-requirements.ts';
+import { inItsPlace, unbuildableArms } from './unbuildable-arms.ts';
 
-type Agents = { readonly [agentId: string]: AgentDecision };
+type Agents = AdmittedWith['agents'];
 
-/** What a run that was let in is recorded with. */
-export interface AdmittedWith {
-  readonly agents: Agents;
-  readonly snapshotDigest?: Digest;
-  /** Targets of all calls of the tree; absent when nothing is called. */
-  readonly calls?: CallTargets;
-  /** Revision of each memory scope in the snapshot. */
-  readonly memory?: { readonly [scope: string]: number };
-}
-
-/** How a run is let in, or why it can never be. */
-export type Admission =
-  | {
-      readonly kind: 'admit';
-      readonly with: AdmittedWith;
-      /** The project's revision that this was decided by; absent when the project has no say. */
-      readonly revision?: number;
-    }
-  | { readonly kind: 'reject'; readonly command: Extract<RunCommand, { readonly type: 'reject' }> };
-
-const rejected = (problems: readonly Problem[]): Admission => {
-  const error = new DomainError('invalid_argument', messageOf(problems), boundProblems(problems));
-  return { kind: 'reject', command: { type: 'reject', error: toErrorData(error) } };
-};
-
-/** Explicit, or the active version; a problem when a pinned one does not exist, undefined when none is active. */
-const decideAgent = async (
-  engine: Engine,
-  tenant: TenantId,
-  { agentId, version, askedBy }: RequiredAgent,
-): Promise<AgentDecision | Problem | undefined> => {
-  const { projects } = engine.deps;
-  if (version === undefined) {
-    const active = await projects.activeVersion(tenant, agentId);
-    return active === undefined ? undefined : decideVersion({ active: active.versionId });
-  }
-  const explicit = await projects.findVersion(tenant, agentId, version);
-  return explicit === undefined
-    ? { message: `${askedBy} asks for the agent "${agentId}" in version ${version}, which does not exist` }
-    : decideVersion({ explicit: explicit.versionId });
-};
-
-const decideAgents = async (
-  engine: Engine,
-  tenant: TenantId,
-  required: readonly RequiredAgent[],
-): Promise<{ readonly agents: Agents; readonly problems: readonly Problem[] }> => {
-  const agents: { [agentId: string]: AgentDecision } = {};
-  const problems: Problem[] = [];
-  for (const agent of required) {
-    const decided = await decideAgent(engine, tenant, agent);
-    if (decided === undefined) continue;
-    if ('message' in decided) problems.push(decided);
-    else agents[agent.agentId] = decided;
-  }
-  return { agents, problems };
-};
-
-/** A snapshot as it was built: to be stored before the append that pins it. */
-type Built = Awaited<ReturnType<typeof buildSnapshot>>;
-
-const build = (
-  { deps }: Engine,
-  tenant: TenantId,
-  requirements: SnapshotRequirements,
-  agents: Agents,
-): Promise<Built> => {
-  const { projects, hasher } = deps;
-  const versions = Object.fromEntries(Object.entries(agents).map(([id, { versionId }]) => [id, versionId]));
-  return buildSnapshot(
-    { projects, hasher, limits: defaultSnapshotLimits, pause: pauseOf(deps.clock) },
-    { tenant, requirements, versions },
-  );
-};
-
-const store = async (engine: Engine, tenant: TenantId, built: Built): Promise<void> => {
-  await engine.deps.snapshots.save(tenant, built.digest, built.manifest, built.parts, engine.deps.clock.now());
-  engine.sealed.keep(built);
-};
+/** Characters of a problem that the explanation of a pause repeats. */
+const maxWords = 500;
 
 const problemsOf = (thrown: DomainError): readonly Problem[] => {
   const problems = (thrown.details as { readonly problems?: readonly Problem[] } | undefined)?.problems;
   return problems ?? [{ message: thrown.message, code: thrown.code }];
 };
 
-/** Bytes that an admission may take beside what every fact has. */
-const maxAdmissionBytes = maxFactBytes - 1024;
+const nameOf = (agentId: string, { versionId }: AgentDecision): string => `${agentId} ${versionId}`;
 
-/** What no fact can hold could never be recorded, however often it is tried. */
-const checkSize = (admission: AdmittedWith): AdmittedWith => {
-  const actual = utf8Length(JSON.stringify(admission));
-  if (actual <= maxAdmissionBytes) return admission;
-  const calls = Object.values(admission.calls ?? {}).reduce((sum, names) => sum + Object.keys(names).length, 0);
-  const agents = Object.keys(admission.agents).length;
-  const message = `the tree of the run is too large to be recorded: ${calls} calls of other DAGs and ${agents} agents`;
-  throw new DomainError('too_large', message, { limit: maxAdmissionBytes, actual });
+/** The stable version in the place of a candidate that is known not to be built. */
+const withoutUnbuildable = (
+  found: VersionDecision,
+  { stableVersionId }: RolloutRecord,
+  agentId: string,
+  unbuildable: ReadonlySet<string>,
+): VersionDecision =>
+  (found.decision.arm ?? 0) > 0 && unbuildable.has(nameOf(agentId, found.decision))
+    ? { decision: inItsPlace(found.decision, stableVersionId), tally: 'unbuildable' }
+    : found;
+
+/** The versions of all agents for one run, and how each live rollout counts it. */
+const decideAgents = (
+  engine: Engine,
+  { agents, unbuildable }: AdmissionPlan,
+  routes: Routes,
+  run: RunToAdmit | undefined,
+): { readonly agents: Agents; readonly tallies: readonly RolloutTally[] } => {
+  const decided: { [agentId: string]: AgentDecision } = {};
+  const tallies: RolloutTally[] = [];
+  const keys = run?.dag.dag.routing?.keys;
+  for (const choices of agents) {
+    const { agentId } = choices;
+    const routed = routeAgent(engine, choices, routes, run, keys);
+    if (routed === undefined) continue;
+    const rollout = routes.rollouts.get(agentId);
+    const found = rollout === undefined ? routed : withoutUnbuildable(routed, rollout, agentId, unbuildable);
+    decided[agentId] = found.decision;
+    if (found.tally === undefined || rollout === undefined) continue;
+    tallies.push({ rolloutId: rollout.id, kind: found.tally });
+    const { arm } = found.decision;
+    if (found.tally === 'routed' && arm !== undefined) tallies.push({ rolloutId: rollout.id, kind: `arm:${arm}` });
+  }
+  return { agents: decided, tallies };
 };
 
-/** Throws `too_large`. */
-const admitted = (agents: Agents, calls: CallTargets, built: Built | undefined): AdmittedWith =>
-  checkSize({
-    agents,
-    ...(built === undefined ? {} : { snapshotDigest: built.digest }),
-    ...(Object.keys(calls).length === 0 ? {} : { calls }),
-    ...(built === undefined || Object.keys(built.memory).length === 0 ? {} : { memory: built.memory }),
-  });
+const snapshotOf = (
+  engine: Engine,
+  { tenant, dag, routes, snapshots }: AdmissionPlan,
+  requirements: SnapshotRequirements,
+  agents: Agents,
+): Promise<StoredSnapshot> =>
+  snapshots.get(dag.digest, agents, () => storeSnapshot(engine, tenant, requirements, agents, routes));
 
-/** Decides everything by the project as it is now, or finds all that is missing. */
-const prepareNew = async (engine: Engine, tenant: TenantId, indexed: IndexedDag): Promise<AdmittedWith | Admission> => {
-  const tree = await requirementsOf(engine, tenant, indexed);
-  const { requirements } = tree;
-  if (requirements === undefined) return rejected(tree.problems);
-  const { agents, problems: unknown } = await decideAgents(engine, tenant, requirements.agents);
-  const problems = [...tree.problems, ...unknown];
+/**
+ * Notes candidates that keep a snapshot from being built, so that nobody gets them, and has their rollouts paused. False when it is no candidate that
+ * does. Throws what passes.
+ */
+const noteUnbuildable = async (
+  engine: Engine,
+  plan: AdmissionPlan,
+  requirements: SnapshotRequirements,
+  agents: Agents,
+  error: DomainError,
+): Promise<boolean> => {
+  const { rollouts } = plan.routes;
+  const found = await unbuildableArms(
+    agents,
+    error,
+    (agentId) => rollouts.get(agentId)?.stableVersionId,
+    (chosen) => snapshotOf(engine, plan, requirements, chosen),
+  );
+  for (const { agentId, decision, error: problem } of found) {
+    const rollout = rollouts.get(agentId);
+    const name = nameOf(agentId, decision);
+    if (rollout === undefined || plan.unbuildable.has(name)) continue;
+    plan.unbuildable.add(name);
+    const label = rollout.arms[decision.arm ?? 0]?.label ?? 'candidate';
+    const why = `The snapshot of ${label} cannot be built for the DAG ${plan.dag.dag.name}: ${problem.message.slice(0, maxWords)}.`;
+    engine.deps.log.error('the candidate of a rollout cannot be built: its runs get the stable version', {
+      tenant: plan.tenant,
+      rolloutId: rollout.id,
+      agentId,
+      versionId: decision.versionId,
+      error: problem,
+    });
+    engine.evaluator.breaker.cannotBuild(rollout, why);
+    engine.evaluator.wake(plan.tenant, rollout.id);
+  }
+  return found.length > 0;
+};
+
+/** Decides by the project as it is now, or finds all that is missing. */
+const admitBy = async (engine: Engine, plan: AdmissionPlan, run: RunToAdmit | undefined): Promise<Admission> => {
+  const { requirements } = plan;
+  if (requirements === undefined) return rejected(plan.problems);
+  const { agents, tallies } = decideAgents(engine, plan, plan.routes, run);
+  const problems = [...plan.problems];
   // An agent whose pinned version does not exist has its problem already.
   const known = requirements.agents.filter(({ agentId, version }) => version === undefined || agentId in agents);
-  let built: Built | undefined;
+  let stored: StoredSnapshot | undefined;
   try {
-    if (known.length > 0) built = await build(engine, tenant, { ...requirements, agents: known }, agents);
+    if (known.length > 0) stored = await snapshotOf(engine, plan, { ...requirements, agents: known }, agents);
   } catch (thrown) {
     if (isPassing(thrown) || !isDomainError(thrown)) throw thrown;
+    const needed = { ...requirements, agents: known };
+    if (problems.length === 0 && (await noteUnbuildable(engine, plan, needed, agents, thrown)))
+      return admitBy(engine, plan, run);
     if (problems.length === 0 && thrown.code !== 'not_found') throw thrown;
     problems.push(...problemsOf(thrown));
   }
   if (problems.length > 0) return rejected(problems);
-  if (built !== undefined) await store(engine, tenant, built);
-  return admitted(agents, requirements.calls, built);
+  const admission = { kind: 'admit', with: admittedBy(agents, requirements.calls, stored) } as const;
+  if (needsNothing(plan.dag)) return admission;
+  const counted = run !== undefined && run.source.kind !== 'evaluation' && tallies.length > 0 ? { tallies } : {};
+  return { ...admission, revision: plan.revision, ...counted };
 };
 
-const asRetried = (agents: Agents): Agents =>
-  Object.fromEntries(
-    Object.entries(agents).map(([agentId, earlier]) => [
-      agentId,
-      earlier.source === 'explicit' ? earlier : (decideVersion({ earlier }) ?? earlier),
-    ]),
-  );
-
-/** What the run that is retried had (R4). A snapshot that was collected meanwhile is sealed again, from the same versions. */
-const prepareAgain = async (
-  engine: Engine,
-  tenant: TenantId,
-  indexed: IndexedDag,
-  earlier: AdmittedWith,
-): Promise<AdmittedWith | Admission> => {
-  const agents = asRetried(earlier.agents);
-  const { snapshotDigest, calls = {} } = earlier;
-  if (snapshotDigest === undefined) return { ...earlier, agents };
-  if ((await engine.deps.snapshots.find(tenant, snapshotDigest)) !== undefined) return { ...earlier, agents };
-  const { requirements, problems } = await requirementsAsBefore(engine, tenant, indexed, calls);
-  if (requirements === undefined || problems.length > 0) return rejected(problems);
-  const built = await build(engine, tenant, requirements, agents);
-  await store(engine, tenant, built);
-  return admitted(agents, calls, built);
-};
-
-/** Cached admissions of one tenant, for one revision of its project. */
-interface CachedAdmissions {
-  readonly revision: number;
-  readonly byDag: Map<Digest, Admission>;
-}
-
-const cacheOf = new WeakMap<Engine, Map<TenantId, CachedAdmissions>>();
-
-/** Forgets what was decided before a publication or an activation. */
-export const forgetAdmissions = (engine: Engine, tenant: TenantId): void => {
-  cacheOf.get(engine)?.delete(tenant);
-};
-
-const cachedFor = (engine: Engine, tenant: TenantId, revision: number): CachedAdmissions => {
-  let tenants = cacheOf.get(engine);
-  if (tenants === undefined) {
-    tenants = new Map();
-    cacheOf.set(engine, tenants);
-  }
-  let cached = tenants.get(tenant);
-  if (cached?.revision !== revision) {
-    cached = { revision, byDag: new Map() };
-    tenants.set(tenant, cached);
-  }
-  return cached;
-};
-
-const prepare = async (
-  engine: Engine,
-  tenant: TenantId,
-  indexed: IndexedDag,
-  earlier: AdmittedWith | undefined,
-): Promise<Admission> => {
-  if (earlier !== undefined) {
-    const again = await prepareAgain(engine, tenant, indexed, earlier);
-    return 'kind' in again ? again : { kind: 'admit', with: again };
-  }
+const prepare = async (engine: Engine, run: RunToAdmit): Promise<Admission> => {
+  const { tenant, dag, earlier } = run;
+  if (earlier !== undefined) return prepareRetry(engine, run, earlier);
   const revision = await engine.deps.projects.revision(tenant);
   const cached = cachedFor(engine, tenant, revision);
-  const known = cached.byDag.get(indexed.digest);
+  const known = cached.admissions.get(dag.digest);
   if (known !== undefined) return known;
-  const fresh = await prepareNew(engine, tenant, indexed);
-  if ('kind' in fresh) return fresh;
-  const admission: Admission = needsNothing(indexed)
-    ? { kind: 'admit', with: fresh }
-    : { kind: 'admit', with: fresh, revision };
-  cached.byDag.set(indexed.digest, admission);
+  const plan = await planAdmission(engine, cached, tenant, dag);
+  if (plan.isRouted) {
+    const admission = await admitBy(engine, plan, run);
+    if (admission.kind === 'admit')
+      buildAhead(engine, plan, async (requirements, agents) => {
+        try {
+          await snapshotOf(engine, plan, requirements, agents);
+        } catch (thrown) {
+          if (isPassing(thrown) || !isDomainError(thrown)) throw thrown;
+          if (!(await noteUnbuildable(engine, plan, requirements, agents, thrown))) throw thrown;
+        }
+      });
+    return admission;
+  }
+  // Nothing of it depends on the run.
+  const admission = await admitBy(engine, plan, undefined);
+  if (admission.kind === 'admit') cached.admissions.set(dag.digest, admission);
   return admission;
 };
 
@@ -237,28 +179,33 @@ const nothingNeeded: Admission = { kind: 'admit', with: { agents: {} } };
 
 /**
  * Decides the agent versions and called DAGs of a run's whole tree and seals its snapshot, before the transaction that admits it and
- * that checks that the project is still the same. What can never work is an answer (`reject`) that names every problem. Throws
- * `unavailable` when a store does not answer. Cached by the DAG and the project's revision, which moves with DAGs, agent versions and memory.
+ * that checks that the project is still the same: no run that was prepared before a rollout changed is let in after it (I7). What can never
+ * work is an answer (`reject`) that names every problem. Throws `unavailable` when a store does not answer. Cached by the DAG and the project's
+ * revision, which moves with DAGs, agent versions, memory, rollouts and freezes; only what a live rollout decides is decided for each run.
  */
-export const prepareAdmission = async (
-  engine: Engine,
-  tenant: TenantId,
-  indexed: IndexedDag,
-  earlier?: AdmittedWith,
-): Promise<Admission> => {
-  if (earlier === undefined && needsNothing(indexed)) return nothingNeeded;
+export const prepareAdmission = async (engine: Engine, run: RunToAdmit): Promise<Admission> => {
+  if (run.earlier === undefined && needsNothing(run.dag)) return nothingNeeded;
   try {
-    return await prepare(engine, tenant, indexed, earlier);
+    return await prepare(engine, run);
   } catch (thrown) {
     if (isPassing(thrown) || !isDomainError(thrown)) throw thrown;
     return { kind: 'reject', command: { type: 'reject', error: boundError(toErrorData(thrown)) } };
   }
 };
 
-/** The command that lets a run in, or ends it; what its append must find is noted on the actor. */
-export const admissionCommand = (actor: RunActor, admission: Admission): RunCommand => {
+/** Forgets what was decided before a publication, an activation or a change of a rollout. */
+export const forgetAdmissions = (engine: Engine, tenant: TenantId): void => {
+  forgetPlans(engine, tenant);
+};
+
+/** The command that lets a run in, or ends it; what its append must find, and counts, is noted on the actor. */
+export const admissionCommand = (engine: Engine, actor: RunActor, admission: Admission): RunCommand => {
   if (admission.kind === 'reject') return admission.command;
   actor.pins = admission.with.snapshotDigest;
   actor.expectsRevision = admission.revision;
+  actor.tallies = admission.tallies ?? [];
+  for (const { kind } of actor.tallies) {
+    if (!kind.startsWith('arm:')) engine.deps.meter.count(metric.rolloutDecisions, 1, { kind });
+  }
   return { type: 'admit', ...admission.with };
 };

@@ -36,13 +36,23 @@ export const retryRun = async (
   engine: Engine,
   tenant: TenantId,
   runId: RunId,
-  options: { readonly latest?: boolean; readonly by: string; readonly idempotencyKey?: string },
+  options: {
+    readonly latest?: boolean;
+    readonly sameVersions?: boolean;
+    readonly by: string;
+    readonly idempotencyKey?: string;
+  },
 ): Promise<RunView> => {
   const state = await engine.runs.read(engine, tenant, runId, (current) => {
     if (current.source.kind === 'call') {
       const { rootRunId } = current.source;
       const message = `a called run belongs to its caller and is not retried by itself: retry the root run ${rootRunId}`;
       throw new DomainError('illegal_transition', message, { runId, rootRunId });
+    }
+    if (current.source.kind === 'evaluation') {
+      const { ofRunId } = current.source;
+      const message = `an evaluation run is about the run ${ofRunId} and is not retried by itself`;
+      throw new DomainError('illegal_transition', message, { runId, ofRunId });
     }
     if (current.status === 'failed' || current.status === 'cancelled') return current;
     throw new DomainError('illegal_transition', 'only a failed or cancelled run can be retried', {
@@ -53,6 +63,7 @@ export const retryRun = async (
   const dag = await engine.dags.byDigest(tenant, state.dagDigest);
   const { idempotencyKey } = options;
   const latest = options.latest === true;
+  const sameVersions = options.sameVersions === true;
   const { timeoutMs, untrustedInput } = state;
   const earlier = latest ? undefined : admittedWith(state);
   engine.deps.log.info('run is retried', { runId, by: options.by, latest });
@@ -62,7 +73,12 @@ export const retryRun = async (
     params: state.params,
     routingContext: state.routingContext,
     priority: state.priority,
-    source: latest ? { kind: 'retry', retryOf: runId, latest: true } : { kind: 'retry', retryOf: runId },
+    source: {
+      kind: 'retry',
+      retryOf: runId,
+      ...(latest ? { latest } : {}),
+      ...(sameVersions && !latest ? { sameVersions } : {}),
+    },
     kept: keptSteps(state),
     ...(idempotencyKey === undefined
       ? {}

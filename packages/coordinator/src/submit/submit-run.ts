@@ -1,4 +1,4 @@
-import type { JsonValue, KeptStep, RunSource, RunView, TenantId } from '@skein/domain';
+import type { JsonValue, KeptStep, RunId, RunSource, RunView, TenantId } from '@skein/domain';
 import { canonicalJson, createRunState, DomainError, resolveParams, shardOf, utf8Length, viewRun } from '@skein/domain';
 import type { RunCreation } from '@skein/ports';
 import type { SubmitRun } from '../coordinator.ts';
@@ -11,10 +11,11 @@ import { newRunId } from '../run/new-run-id.ts';
 import type { Settlement } from '../run/run-actor.ts';
 import { RunActor } from '../run/run-actor.ts';
 import { askRun } from '../run/run-turn.ts';
+import type { Admission, AdmittedWith } from './admission.ts';
 import { fillWindow } from './fill-window.ts';
 import { storeLargeParams } from './large-params.ts';
-import type { Admission, AdmittedWith } from './prepare-admission.ts';
 import { admissionCommand, forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
+import { requireUnits, routingContextOf } from './routing-context.ts';
 
 /** A run that is to be created, whatever the surface. */
 export interface NewRun {
@@ -37,10 +38,15 @@ export interface NewRun {
 const maxSealings = 3;
 
 /** The admission, when the window has room and nobody waits; undefined leaves the run queued, as `mayWait` asks for. */
-const admissionNow = async (engine: Engine, run: NewRun, mayWait: boolean): Promise<Admission | undefined> => {
+const admissionNow = async (
+  engine: Engine,
+  runId: RunId,
+  run: NewRun,
+  mayWait: boolean,
+): Promise<Admission | undefined> => {
   if (mayWait || engine.window.backlog || engine.window.room === 0) return undefined;
   try {
-    return await prepareAdmission(engine, run.tenant, run.dag, run.earlier);
+    return await prepareAdmission(engine, { ...run, runId });
   } catch (thrown) {
     if (!isPassing(thrown)) throw thrown;
     engine.deps.log.warn('run is queued because its admission cannot be prepared now', {
@@ -59,9 +65,9 @@ const tryCreate = async (
   const { tenant, dag } = run;
   const release = engine.window.reserve();
   try {
-    const admission = await admissionNow(engine, run, mayWait);
-    const paramsRef = await storeLargeParams(engine, run);
     const runId = newRunId(engine);
+    const admission = await admissionNow(engine, runId, run, mayWait);
+    const paramsRef = await storeLargeParams(engine, run);
     const shard = shardOf(runId);
     if (!engine.runs.shards.has(shard) || engine.phase !== 'running') {
       throw new DomainError('unavailable', 'this coordinator is not ready to take runs');
@@ -88,7 +94,7 @@ const tryCreate = async (
       ...(run.timeoutMs === undefined ? {} : { timeoutMs: run.timeoutMs }),
       ...(run.untrustedInput === undefined ? {} : { untrustedInput: run.untrustedInput }),
     });
-    if (admission !== undefined) void askRun(engine, actor, admissionCommand(actor, admission));
+    if (admission !== undefined) void askRun(engine, actor, admissionCommand(engine, actor, admission));
     const settlement = await submitted;
     if (settlement.status === 'recorded' && admission === undefined) engine.window.backlog = true;
     return { settlement, actor };
@@ -143,6 +149,7 @@ const checkSubmit = (engine: Engine, submit: SubmitRun): void => {
   if (idempotencyKey !== undefined && (idempotencyKey.length === 0 || idempotencyKey.length > 255)) {
     throw new DomainError('invalid_argument', 'an idempotency key has 1 to 255 characters');
   }
+  requireUnits(submit.routingContext ?? {});
   const { maxParamsBytes, maxRoutingContextBytes } = engine.config;
   checkSize('params', (submit.params ?? {}) as JsonValue, maxParamsBytes);
   checkSize('routing context', submit.routingContext ?? {}, maxRoutingContextBytes);
@@ -167,13 +174,15 @@ export const submitRun = async (
     throw new DomainError('invalid_argument', message, { problems: params.error });
   }
   const { fire, idempotencyKey, priority = 0, routingContext = {} } = submit;
+  const context = routingContextOf(dag.dag, params.value, routingContext);
+  checkSize('routing context', context, engine.config.maxRoutingContextBytes);
   const trust = submit.untrustedInput === true ? ({ untrustedInput: true } as const) : {};
   const body = { dag: submit.dag, params: submit.params ?? {}, routingContext, priority, ...trust } as JsonValue;
   return createRun(engine, {
     tenant,
     dag,
     params: params.value,
-    routingContext,
+    routingContext: context,
     priority,
     source:
       fire === undefined

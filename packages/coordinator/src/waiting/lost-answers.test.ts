@@ -1,5 +1,5 @@
 import { DomainError, defaultTenant, type Step } from '@skein/domain';
-import { createMemoryLog, createScene, dagOf, type Scene, stepOf } from '@skein/testkit';
+import { createFakeExpressions, createMemoryLog, createScene, dagOf, type Scene, stepOf } from '@skein/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { createCoordinator } from '../create-coordinator.ts';
 
@@ -107,6 +107,7 @@ test('a coordinator that is not home to the runs does not say that nobody waits 
       meter: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
       ...stores,
       projectReader: { read: () => ({ ok: false, error: [] }) },
+      expressions: createFakeExpressions(),
     },
     { coordinatorId: 'standby' },
   );

@@ -36,6 +36,11 @@ export interface Dag {
   readonly name: string;
   readonly description?: string;
   readonly labels: { readonly [name: string]: string };
+  /**
+   * Fields of the routing context by whose first text a rollout chooses; absent: `resourceId`, then `threadId`. A field that the request leaves out
+   * is taken from the param of that name.
+   */
+  readonly routing?: { readonly keys: readonly string[] };
   readonly type: 'graph' | 'chain';
   readonly params: readonly ParamDef[];
   readonly env: readonly EnvEntry[];

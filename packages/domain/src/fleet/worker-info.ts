@@ -1,6 +1,15 @@
 import type { StepKind } from '../dag/step.ts';
 import type { WorkerId } from '../identity/ids.ts';
 
+/** What a worker can do that those of an older version cannot. `playback`: answer tool calls from a record, and make none of them. */
+export type WorkerFeature = 'playback';
+
+/** The features of a worker of this version. */
+export const workerFeatures: readonly WorkerFeature[] = ['playback'];
+
+/** The label by which a task asks for a feature; the coordinator gives it to those that have the feature. */
+export const featureLabel = (feature: WorkerFeature): string => `skein.feature/${feature}`;
+
 /** What a worker says of itself when it joins. */
 export interface WorkerInfo {
   readonly workerId: WorkerId;
@@ -12,6 +21,8 @@ export interface WorkerInfo {
   readonly kinds: readonly StepKind[];
   readonly isolation: 'none' | 'uid' | 'sandbox';
   readonly snapshotFormats: readonly number[];
+  /** Absent from workers that know none; unknown ones mean nothing. */
+  readonly features?: readonly string[];
   readonly version: string;
   readonly hostname: string;
   readonly pid: number;

@@ -6,6 +6,7 @@ import { findTarget } from './create-run-state.ts';
 import { decideCall, decideReleaseSecret, decideReturn } from './decide-call.ts';
 import { decideCheckpoint } from './decide-checkpoint.ts';
 import { closeMailboxes, decideSendMessage, hasToBeRead } from './decide-message.ts';
+import { decideMigrate } from './decide-migrate.ts';
 import { decideAnswer, decidePushBack, decideWait } from './decide-wait.ts';
 import type { CommandOf, Decision } from './decision.ts';
 import { illegal, itemLimitReached, nothing, retryAtOf } from './decision.ts';
@@ -237,6 +238,8 @@ export const decide = (state: RunState, command: RunCommand, now: number): Decis
       return submit(state, command, now);
     case 'admit':
       return admit(state, command, now);
+    case 'migrate':
+      return decideMigrate(state, command, now);
     case 'expand':
       return expand(state, command, now);
     case 'lease':

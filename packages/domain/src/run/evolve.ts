@@ -4,6 +4,7 @@ import { refreshWaiting } from '../wait/hold-wait.ts';
 import { createStepState, findTarget } from './create-run-state.ts';
 import { evolveCheckpoint } from './decide-checkpoint.ts';
 import { evolveMessage } from './decide-message.ts';
+import { evolveMigrated } from './decide-migrate.ts';
 import { evolveWait } from './decide-wait.ts';
 import { currentHandler, initId, isInitOpen, isStopping } from './handler-phase.ts';
 import { applyResult, giveSlotBack, keepResult, requeue, settleTarget, takeSlot } from './hold-target.ts';
@@ -215,6 +216,9 @@ export const evolve = (state: RunState, fact: RunFact): RunState => {
       break;
     case 'run_admitted':
       onAdmitted(state, fact);
+      break;
+    case 'run_migrated':
+      evolveMigrated(state, fact);
       break;
     case 'step_kept':
       onKept(state, fact);

@@ -40,6 +40,15 @@ export type RunCommand =
       readonly calls?: CallTargets;
       readonly memory?: { readonly [scope: string]: number };
     }
+  /** See `run_migrated`. Changes nothing in a run that is over, or was migrated for this rollout before. */
+  | {
+      readonly type: 'migrate';
+      readonly rolloutId: string;
+      readonly agentId: string;
+      readonly agents: { readonly [agentId: string]: AgentDecision };
+      readonly snapshotDigest: Digest;
+      readonly memory?: { readonly [scope: string]: number };
+    }
   /** Begins a `call` step or item; `childRunId` is fresh. */
   | {
       readonly type: 'call';
@@ -133,7 +142,7 @@ export type RunCommand =
   | {
       readonly type: 'cancel';
       readonly by: string;
-      readonly reason: 'requested' | 'timeout';
+      readonly reason: 'requested' | 'timeout' | 'rolled_back';
       readonly message?: string;
     }
   /** Admission failed for good (an agent is missing): the run ends `failed` with this error. */

@@ -18,6 +18,8 @@ export type RunSource =
       readonly retryOf: RunId;
       /** Decide the agent versions anew, instead of taking those of the retried run. */
       readonly latest?: true;
+      /** Take them even where they were rolled back meanwhile; without it a version that was rolled back gives way to the active one. */
+      readonly sameVersions?: true;
     }
   /** A step of another run calls this run's DAG; agents and snapshot are those of the root. */
   | {
@@ -28,6 +30,22 @@ export type RunSource =
       readonly rootRunId: RunId;
       /** Calls between the root and this run; 1 for a call by the root. */
       readonly depth: number;
+    }
+  /**
+   * A run that Skein started to judge an output, to replay a recorded step on another version, or to shadow a live one: one agent step,
+   * whose version is explicit. It is shown under the run that it is about, which it never changes, and counts in no rollout.
+   */
+  | {
+      readonly kind: 'evaluation';
+      readonly purpose: 'judge' | 'replay' | 'shadow';
+      readonly ofRunId: RunId;
+      /** The root of that run's tree. */
+      readonly rootRunId: RunId;
+      readonly step: StepPath;
+      /** The scorer, replay or rollout that it is for. */
+      readonly for: string;
+      /** Recorded tool results that take the place of calls: a `Playback` in the blob store. */
+      readonly playback?: { readonly digest: Digest; readonly bytes: number };
     };
 
 /** The DAGs that a run's tree may call, fixed at admission (R4): by the digest of the calling DAG, then by name. */
@@ -35,11 +53,30 @@ export interface CallTargets {
   readonly [callerDigest: Digest]: { readonly [name: string]: Digest };
 }
 
-/** One agent's routing decision, made at admission and never changed (R4). */
+/**
+ * How a version was chosen, in the order in which it is tried (g.3): named in the DAG or request; kept from the run that is retried; the agent is
+ * frozen; the unit is forced to an arm; the segments of the rollout (only these count as evidence); or the stable version, `active` where no
+ * rollout is live, and `stable` where one is but the run is not eligible, has no routing key, or the rollout is paused.
+ */
+export type DecisionSource = 'explicit' | 'active' | 'retry' | 'frozen' | 'forced' | 'segments' | 'stable';
+
+/** One agent's routing decision, made at admission and never changed (R4), except by a rollout's `migrate` (`run_migrated`). */
 export interface AgentDecision {
   readonly versionId: VersionId;
-  readonly source: 'explicit' | 'active' | 'retry';
+  readonly source: DecisionSource;
   readonly rolloutId?: string;
+  /** The rollout's revision and epoch that decided. */
+  readonly revision?: number;
+  readonly epoch?: number;
+  /** Index in the rollout's `arms`. */
+  readonly arm?: number;
+  /** Position of the unit, and its hash: see `unitHash`. Only where a routing key was found. */
+  readonly position?: number;
+  readonly unit?: string;
+  /** Why `stable`; `unbuildable`: the snapshot of its arm cannot be built; `migrated` by the run policy of a rollback. */
+  readonly because?: 'unrouted' | 'ineligible' | 'paused' | 'unbuildable' | 'migrated';
+  /** The memory scope that stands for the agent's own in this run: its arm's copy (`forkScope`). Absent: its own. */
+  readonly memory?: string;
 }
 
 /** The result of an attempt in the form in which it is recorded. */
@@ -105,6 +142,21 @@ export type RunFact =
       readonly calls?: CallTargets;
       /** Revision of each memory scope that the snapshot holds. */
       readonly memory?: { readonly [scope: string]: number };
+    }
+  /**
+   * A rollback with the run policy `migrate`: steps that have not begun use these versions and this snapshot; those in `begun` keep what they
+   * began with. Recorded once per run of the tree.
+   */
+  | {
+      readonly type: 'run_migrated';
+      readonly v: 1;
+      readonly at: number;
+      readonly rolloutId: string;
+      readonly agentId: string;
+      readonly agents: { readonly [agentId: string]: AgentDecision };
+      readonly snapshotDigest: Digest;
+      readonly memory?: { readonly [scope: string]: number };
+      readonly begun: readonly StepPath[];
     }
   /** A result copied from the run that this one retries; the step is settled from the start. */
   | {
@@ -331,7 +383,7 @@ export type RunFact =
       readonly v: 1;
       readonly at: number;
       readonly by: string;
-      readonly reason: 'requested' | 'timeout';
+      readonly reason: 'requested' | 'timeout' | 'rolled_back';
       readonly message?: string;
     }
   | {

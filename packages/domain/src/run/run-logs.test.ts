@@ -104,6 +104,7 @@ describe.each(names)('the golden log %s', (name) => {
 const types: { readonly [type in RunFactType]: 1 } = {
   run_submitted: 1,
   run_admitted: 1,
+  run_migrated: 1,
   step_kept: 1,
   fanout_expanded: 1,
   step_leased: 1,

@@ -27,8 +27,20 @@ export interface LeaseState {
 export interface CancelState {
   readonly at: number;
   readonly by: string;
-  readonly reason: 'requested' | 'timeout';
+  readonly reason: 'requested' | 'timeout' | 'rolled_back';
   readonly message?: string;
+}
+
+/** What a run used before a rollback with the run policy `migrate`, and which steps go on with it. */
+export interface Migration {
+  readonly rolloutId: string;
+  readonly before: {
+    readonly agents: { readonly [agentId: string]: AgentDecision };
+    readonly snapshotDigest?: Digest;
+    readonly memory?: { readonly [scope: string]: number };
+  };
+  /** Steps, items or whole fan-outs that had begun, with their round: a later round uses what the run uses then. */
+  readonly begun: { readonly [path: StepPath]: number };
 }
 
 /** A child run under way: its step is `waiting`. */
@@ -135,6 +147,8 @@ export interface RunState {
   snapshotDigest?: Digest;
   calls?: CallTargets;
   memory?: { readonly [scope: string]: number };
+  /** Oldest first; absent while there is none. `agents`, `snapshotDigest` and `memory` are those of the newest. See `versionsOfStep`. */
+  migrations?: readonly Migration[];
   /** Milliseconds from admission: the smaller of what was asked for at submit and what the DAG says. */
   timeoutMs?: number;
   untrustedInput?: true;

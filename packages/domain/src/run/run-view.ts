@@ -59,7 +59,16 @@ export interface RunView {
   readonly finishedAt?: string;
   readonly snapshotDigest?: Digest;
   readonly agents: {
-    readonly [agentId: string]: { readonly versionId: VersionId; readonly source: string; readonly rolloutId?: string };
+    readonly [agentId: string]: {
+      readonly versionId: VersionId;
+      readonly source: string;
+      readonly rolloutId?: string;
+      /** Revision of the rollout that decided, index of its arm, and the unit's position in [0, 2^32). */
+      readonly revision?: number;
+      readonly arm?: number;
+      readonly position?: number;
+      readonly because?: string;
+    };
   };
   readonly steps: readonly StepView[];
   /** Handlers that began or were passed over; absent when the DAG has none. */

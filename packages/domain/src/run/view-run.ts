@@ -102,6 +102,24 @@ const dagsOf = ({ calls, dag, dagDigest }: RunState): { readonly [name: string]:
   return Object.fromEntries(dags);
 };
 
+/** What each agent uses now: after a migration the new version, whatever steps go on with. */
+const shownAgents = ({ agents }: RunState): RunView['agents'] => {
+  const shown: { [agentId: string]: RunView['agents'][string] } = {};
+  for (const [agentId, decision] of Object.entries(agents)) {
+    const { versionId, source, rolloutId, revision, arm, position, because } = decision;
+    shown[agentId] = {
+      versionId,
+      source,
+      ...(rolloutId === undefined ? {} : { rolloutId }),
+      ...(revision === undefined ? {} : { revision }),
+      ...(arm === undefined ? {} : { arm }),
+      ...(position === undefined ? {} : { position }),
+      ...(because === undefined ? {} : { because }),
+    };
+  }
+  return shown;
+};
+
 /** The machine-readable run. Items of fan-outs are counted here and read page by page. */
 export const viewRun = (state: RunState, hints: ViewHints = {}): RunView => {
   const startedAt = iso(state.startedAt);
@@ -119,11 +137,12 @@ export const viewRun = (state: RunState, hints: ViewHints = {}): RunView => {
     routingContext: state.routingContext,
     ...(source.kind === 'retry' ? { retryOf: source.retryOf } : {}),
     ...(source.kind === 'call' ? { parentRunId: source.parentRunId, rootRunId: source.rootRunId } : {}),
+    ...(source.kind === 'evaluation' ? { parentRunId: source.ofRunId, rootRunId: source.rootRunId } : {}),
     createdAt: new Date(state.createdAt).toISOString(),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(finishedAt === undefined ? {} : { finishedAt }),
     ...(state.snapshotDigest === undefined ? {} : { snapshotDigest: state.snapshotDigest }),
-    agents: state.agents,
+    agents: shownAgents(state),
     steps: views.filter(({ id }) => !isHandlerId(id)),
     ...(handlers.length === 0 ? {} : { handlers: handlers.filter(({ status }) => status !== 'pending') }),
     ...(state.feedback === undefined ? {} : { feedback: state.feedback }),

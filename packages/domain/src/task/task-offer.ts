@@ -33,6 +33,8 @@ export interface TaskOffer extends TaskRef {
   readonly round?: number;
   /** What the attempt goes on from: a `ResumePoint` in the blob store; absent at turn 0. */
   readonly resume?: { readonly digest: Digest; readonly bytes: number; readonly entries: number };
+  /** Recorded tool results that take the place of calls: a `Playback` in the blob store. */
+  readonly playback?: { readonly digest: Digest; readonly bytes: number };
   /** How many messages of its mailbox follow the offer on the stream: its agent begins with them. */
   readonly unread?: number;
   /** Milliseconds that the lease lasts without a heartbeat. */

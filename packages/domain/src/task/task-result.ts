@@ -10,6 +10,10 @@ export interface Usage {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly schemaRepairs: number;
+  /** Tool calls that ended in an error; absent from workers that do not count them. */
+  readonly toolErrors?: number;
+  /** Tool calls that its playback did not hold; absent without a playback. */
+  readonly divergedCalls?: number;
   readonly costUsd?: number;
   /** `provider/model` that answered. */
   readonly model?: string;

@@ -26,6 +26,7 @@ import type { Log as _skein_worker_v1_Log, Log__Output as _skein_worker_v1_Log__
 import type { MemoryProposal as _skein_worker_v1_MemoryProposal, MemoryProposal__Output as _skein_worker_v1_MemoryProposal__Output } from './skein/worker/v1/MemoryProposal.ts';
 import type { MessagesPresented as _skein_worker_v1_MessagesPresented, MessagesPresented__Output as _skein_worker_v1_MessagesPresented__Output } from './skein/worker/v1/MessagesPresented.ts';
 import type { MessagesReceived as _skein_worker_v1_MessagesReceived, MessagesReceived__Output as _skein_worker_v1_MessagesReceived__Output } from './skein/worker/v1/MessagesReceived.ts';
+import type { Playback as _skein_worker_v1_Playback, Playback__Output as _skein_worker_v1_Playback__Output } from './skein/worker/v1/Playback.ts';
 import type { ReadSecretRequest as _skein_worker_v1_ReadSecretRequest, ReadSecretRequest__Output as _skein_worker_v1_ReadSecretRequest__Output } from './skein/worker/v1/ReadSecretRequest.ts';
 import type { ReadSecretResponse as _skein_worker_v1_ReadSecretResponse, ReadSecretResponse__Output as _skein_worker_v1_ReadSecretResponse__Output } from './skein/worker/v1/ReadSecretResponse.ts';
 import type { Received as _skein_worker_v1_Received, Received__Output as _skein_worker_v1_Received__Output } from './skein/worker/v1/Received.ts';
@@ -85,6 +86,7 @@ export interface ProtoGrpcType {
         MemoryProposal: MessageTypeDefinition<_skein_worker_v1_MemoryProposal, _skein_worker_v1_MemoryProposal__Output>
         MessagesPresented: MessageTypeDefinition<_skein_worker_v1_MessagesPresented, _skein_worker_v1_MessagesPresented__Output>
         MessagesReceived: MessageTypeDefinition<_skein_worker_v1_MessagesReceived, _skein_worker_v1_MessagesReceived__Output>
+        Playback: MessageTypeDefinition<_skein_worker_v1_Playback, _skein_worker_v1_Playback__Output>
         ReadSecretRequest: MessageTypeDefinition<_skein_worker_v1_ReadSecretRequest, _skein_worker_v1_ReadSecretRequest__Output>
         ReadSecretResponse: MessageTypeDefinition<_skein_worker_v1_ReadSecretResponse, _skein_worker_v1_ReadSecretResponse__Output>
         Received: MessageTypeDefinition<_skein_worker_v1_Received, _skein_worker_v1_Received__Output>

@@ -1,4 +1,5 @@
 import type { SnapshotAttachment, Step, TaskOffer } from '@skein/domain';
+import type { Playback__Output } from '../generated/skein/worker/v1/Playback.ts';
 import type { Resume__Output } from '../generated/skein/worker/v1/Resume.ts';
 import type { Snapshot__Output } from '../generated/skein/worker/v1/Snapshot.ts';
 import type { TaskOffer__Output, TaskOffer as WireOffer } from '../generated/skein/worker/v1/TaskOffer.ts';
@@ -43,6 +44,7 @@ export const encodeTaskOffer = (offer: TaskOffer, slotOf: (step: Step) => StepSl
   if (offer.round !== undefined) wire.round = offer.round;
   if (offer.unread !== undefined) wire.unread = offer.unread;
   if (offer.resume !== undefined) wire.resume = offer.resume;
+  if (offer.playback !== undefined) wire.playback = offer.playback;
   return wire;
 };
 
@@ -75,6 +77,7 @@ export const decodeTaskOffer = (wire: TaskOffer__Output, stepOf: (slot: unknown,
   const unread = integerField(wire.unread, 'offer.unread');
   if (unread > 0) offer.unread = unread;
   if (wire.resume) offer.resume = decodeResume(wire.resume);
+  if (wire.playback) offer.playback = decodePlayback(wire.playback);
   return offer;
 };
 
@@ -82,6 +85,11 @@ const decodeResume = (resume: Resume__Output): NonNullable<TaskOffer['resume']> 
   digest: digestField(resume.digest, 'offer.resume.digest'),
   bytes: integerField(resume.bytes, 'offer.resume.bytes', 1),
   entries: integerField(resume.entries, 'offer.resume.entries', 1),
+});
+
+const decodePlayback = (playback: Playback__Output): NonNullable<TaskOffer['playback']> => ({
+  digest: digestField(playback.digest, 'offer.playback.digest'),
+  bytes: integerField(playback.bytes, 'offer.playback.bytes', 1),
 });
 
 type Writable<T> = { -readonly [key in keyof T]: T[key] };

@@ -106,4 +106,8 @@ const decodeUsage = (usage: Usage__Output): Usage => ({
   schemaRepairs: integerField(usage.schemaRepairs, 'result.usage.schema_repairs'),
   ...(usage.costUsd === undefined ? {} : { costUsd: amountField(usage.costUsd, 'result.usage.cost_usd') }),
   ...(usage.model === undefined ? {} : { model: nameField(usage.model, 'result.usage.model', true) }),
+  ...(usage.toolErrors === undefined ? {} : { toolErrors: integerField(usage.toolErrors, 'result.usage.tool_errors') }),
+  ...(usage.divergedCalls === undefined
+    ? {}
+    : { divergedCalls: integerField(usage.divergedCalls, 'result.usage.diverged_calls') }),
 });

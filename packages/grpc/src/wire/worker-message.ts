@@ -37,6 +37,7 @@ export const encodeWorkerMessage = (message: WorkerMessage): WireMessage => {
             ...message.worker,
             kinds: [...message.worker.kinds],
             snapshotFormats: [...message.worker.snapshotFormats],
+            features: [...(message.worker.features ?? [])],
           },
           held: message.held as string[],
           running: message.running.map((task) => ({ task: encodeTaskRef(task), started: task.started })),
@@ -145,6 +146,14 @@ const decodeHello = (hello: Hello__Output): WorkerMessage => ({
     : { gaveUp: hello.gaveUp.tasks.map((task) => decodeTaskRef(task, 'hello.gave_up')) }),
 });
 
+/** More than any version has. */
+const maxFeatures = 64;
+
+const featuresOf = (features: readonly string[]): readonly string[] => {
+  if (features.length > maxFeatures) throw bad('hello.worker.features', `at most ${maxFeatures} names`);
+  return features.map((feature) => nameField(feature, 'hello.worker.features'));
+};
+
 const decodeWorkerInfo = (worker: WorkerInfo__Output): WorkerInfo => ({
   workerId: idField(worker.workerId, 'hello.worker.worker_id'),
   incarnation: idField(worker.incarnation, 'hello.worker.incarnation'),
@@ -156,4 +165,5 @@ const decodeWorkerInfo = (worker: WorkerInfo__Output): WorkerInfo => ({
   version: nameField(worker.version, 'hello.worker.version', true),
   hostname: nameField(worker.hostname, 'hello.worker.hostname', true),
   pid: integerField(worker.pid, 'hello.worker.pid'),
+  ...(worker.features.length === 0 ? {} : { features: featuresOf(worker.features) }),
 });

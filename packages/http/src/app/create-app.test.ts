@@ -139,16 +139,20 @@ test('describes itself as OpenAPI 3.1 with every route', async () => {
   }
 });
 
-test('tells later features from wrong paths', async () => {
-  const { send } = startApi();
-  for (const [method, path] of [
-    ['GET', '/api/agents/writer/rollout'],
-    ['POST', '/api/agents/writer/rollout/promote'],
-    ['POST', '/api/runs/run_1/scores'],
-  ] as const) {
-    expect(await problemOf(await send(method, path))).toMatchObject({ status: 501, code: 'unimplemented' });
-  }
-  expect(await problemOf(await send('GET', '/api/nothing'))).toMatchObject({ status: 404, code: 'not_found' });
+test('a path that nobody knows is not found', async () => {
+  expect(await problemOf(await startApi().send('GET', '/api/nothing'))).toMatchObject({
+    status: 404,
+    code: 'not_found',
+  });
+});
+
+test('a retry can ask for the same versions, but not for those and the latest', async () => {
+  const { send, coordinator } = startApi();
+  await send('POST', '/api/runs', { body: { dag: 'hello' } });
+  expect((await send('POST', '/api/runs/run_1/retry', { body: { sameVersions: true } })).status).toBe(201);
+  expect(coordinator.retried).toEqual([{ by: 'admin', sameVersions: true }]);
+  const both = await send('POST', '/api/runs/run_1/retry', { body: { sameVersions: true, latest: true } });
+  expect(await problemOf(both)).toMatchObject({ status: 400, body: { problems: [{ field: 'sameVersions' }] } });
 });
 
 test('health needs no token, all else does; what a check found is said only to who has one', async () => {

@@ -22,12 +22,20 @@ export const problemContentType = 'application/problem+json';
 export const toProblemDetails = (thrown: unknown): ProblemDetails => {
   if (!isDomainError(thrown) || thrown.code === 'internal') return describe('internal', 'internal error');
   const { problems, rest: said } = splitDetails(thrown);
-  const rest = thrown.code === 'mailbox_full' ? { retryAfterMs: mailboxPauseMs, ...said } : said;
+  const rest = thrown.code === 'mailbox_full' ? { retryAfterMs: mailboxPauseMs, ...said } : withRevision(said);
   return {
     ...describe(thrown.code, thrown.message),
     ...(problems === undefined ? {} : { problems }),
     ...(Object.keys(rest).length === 0 ? {} : { details: rest }),
   };
+};
+
+/** A conflict that says what there is now also says its revision, which is what the caller needs to try again. */
+const withRevision = (said: { readonly [key: string]: unknown }): { readonly [key: string]: unknown } => {
+  const current = said['current'];
+  const revision =
+    typeof current === 'object' && current !== null && 'revision' in current ? current.revision : undefined;
+  return typeof revision === 'number' ? { revision, ...said } : said;
 };
 
 /** When the sender to a full mailbox may try again and nothing else is said, in ms: an agent's turn takes a while. */

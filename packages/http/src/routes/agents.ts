@@ -54,8 +54,8 @@ export const addAgentRoutes = (app: ApiApp, deps: RouteDeps): void => {
       body: z.strictObject({}).optional(),
       answers: { 200: { description: 'The active version.', schema: agentVersionSchema } },
     },
-    async ({ tenant, params, context }) =>
-      jsonResponse(context, await coordinator.activateVersion(tenant, params.agentId, params.versionId)),
+    async ({ tenant, by, params, context }) =>
+      jsonResponse(context, await coordinator.activateVersion(tenant, params.agentId, params.versionId, by)),
   );
   addRoute(
     app,

@@ -1,9 +1,10 @@
 import { z } from '@hono/zod-openapi';
-import { DomainError } from '@skein/domain';
+import { DomainError, type JsonObject } from '@skein/domain';
 import { type ApiApp, addRoute, jsonResponse } from '../app/api.ts';
 import type { RouteDeps } from '../app/http-deps.ts';
 import { toPage } from '../app/page.ts';
 import { readIdempotencyKey } from '../app/read-idempotency-key.ts';
+import { readRoutingContext } from '../app/read-routing-context.ts';
 import { maxWaitMs, withWait } from '../app/with-wait.ts';
 import { cancelRunBody, retryRunBody, runSchema, runStatus, runSummarySchema, submitRunBody } from '../schemas/run.ts';
 import { limitUpTo, pageOf, queryInteger, runId, runIdPattern } from '../schemas/values.ts';
@@ -29,7 +30,8 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       method: 'post',
       path: '/api/runs',
       operationId: 'submitRun',
-      summary: 'Start a run. With an Idempotency-Key header, sending it twice starts one run.',
+      summary:
+        'Start a run. With an Idempotency-Key header, sending it twice starts one run. The headers Skein-Routing-Context (a JSON object), Skein-Resource-Id and Skein-Thread-Id lie under the fields of routingContext.',
       tag,
       query: waitQuery,
       body: submitRunBody,
@@ -39,9 +41,10 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       },
     },
     async ({ tenant, query, body, context }) => {
-      const { fire, params, ...rest } = body;
+      const { fire, params, routingContext: inBody, ...rest } = body;
       refuseLargeParams(params, deps.limits.maxParamsBytes);
       const idempotencyKey = readIdempotencyKey(context);
+      const routingContext = readRoutingContext(context, inBody as JsonObject | undefined);
       return withWait(deps, context, query.waitMs, async (wait) => {
         const { run, created } = await coordinator.submitRun(tenant, {
           ...(rest as { dag: string }),
@@ -49,6 +52,7 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
           ...(fire === undefined
             ? {}
             : { fire: { scheduleId: fire.scheduleId, nominalAt: Date.parse(fire.nominalAt) } }),
+          ...(routingContext === undefined ? {} : { routingContext }),
           ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         });
         context.header('Location', `/api/runs/${run.runId}`);
@@ -143,8 +147,12 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       answers: { 201: { description: 'The new run.', schema: runSchema } },
     },
     async ({ tenant, params, body, by, context }) => {
-      const latest = body?.latest;
-      const run = await coordinator.retryRun(tenant, params.runId, { by, ...(latest === undefined ? {} : { latest }) });
+      const { latest, sameVersions } = body ?? {};
+      const run = await coordinator.retryRun(tenant, params.runId, {
+        by,
+        ...(latest === undefined ? {} : { latest }),
+        ...(sameVersions === undefined ? {} : { sameVersions }),
+      });
       context.header('Location', `/api/runs/${run.runId}`);
       return jsonResponse(context, run, 201);
     },

@@ -73,6 +73,10 @@ const applyPlanSchema = z
         active: alias,
         candidate: alias,
         changes: z.array(versionChange),
+        scorers: z
+          .object({ added: z.array(z.string()), removed: z.array(z.string()), changed: z.array(z.string()) })
+          .optional()
+          .openapi({ description: 'Ids of scorers that differ: no part of a version. Absent when none does.' }),
       }),
     ),
     dags: z.array(

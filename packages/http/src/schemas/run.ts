@@ -93,7 +93,20 @@ export const runSchema = z
     snapshotDigest: digest.optional(),
     agents: z.record(
       z.string(),
-      z.object({ versionId: z.string(), source: z.string(), rolloutId: z.string().optional() }),
+      z
+        .object({
+          versionId: z.string(),
+          source: z.string(),
+          rolloutId: z.string().optional(),
+          revision: z.number().int().optional(),
+          epoch: z.number().int().optional(),
+          arm: z.number().int().optional(),
+          position: z.number().int().optional(),
+          unit: z.string().optional(),
+          because: z.string().optional().openapi({ description: 'Why the stable version, when it is that.' }),
+          memory: z.string().optional(),
+        })
+        .openapi('AgentDecision', { description: 'Which version a run got, and what decided it.' }),
     ),
     steps: z.array(stepSchema),
     handlers: z
@@ -161,4 +174,16 @@ export const cancelRunBody = z
   .openapi('CancelRun');
 
 /** Body of `POST …/retry`. */
-export const retryRunBody = z.strictObject({ latest: z.boolean().optional() }).optional().openapi('RetryRun');
+export const retryRunBody = z
+  .strictObject({
+    latest: z.boolean().optional().openapi({ description: "Take today's DAG and agent versions." }),
+    sameVersions: z.boolean().optional().openapi({
+      description: 'Keep the versions of the run also where one was rolled back meanwhile.',
+    }),
+  })
+  .refine(({ latest, sameVersions }) => !(latest === true && sameVersions === true), {
+    path: ['sameVersions'],
+    message: 'contradicts latest: give one of them',
+  })
+  .optional()
+  .openapi('RetryRun');

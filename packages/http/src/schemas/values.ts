@@ -25,6 +25,9 @@ export const stepPath = z.string().refine((path) => parseStepPath(path) !== unde
 /** A version id, a digest or an alias like `v3`. */
 export const version = z.string().regex(/^[A-Za-z0-9:._-]{1,128}$/);
 
+/** A rollout's id. */
+export const rolloutId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+
 /** An opaque id in a path. */
 export const opaqueId = z.string().regex(/^[A-Za-z0-9._:-]{1,128}$/);
 

@@ -43,6 +43,7 @@ export const buildDag = (fields: DagFields, fallbackName: string, source: Source
     name: values.name ?? fallbackName,
     ...(values.description === undefined ? {} : { description: values.description }),
     labels: Object.fromEntries(values.labels ?? []),
+    ...(values.routing === undefined ? {} : { routing: values.routing }),
     type,
     params: (values.params ?? []).map(({ param }) => param),
     env: (values.env ?? []).map(({ entry }) => entry),

@@ -6,6 +6,7 @@ import { envShape } from './env-fields.ts';
 import { handlersShape } from './handler-fields.ts';
 import { laterDagFields } from './later-words.ts';
 import { paramsShape } from './param-fields.ts';
+import { routingShape } from './routing-fields.ts';
 import { scheduleShape } from './schedule-fields.ts';
 import { secretsShape } from './secret-fields.ts';
 import { defaultsRecord, selectorShape, shellShape } from './step-fields.ts';
@@ -48,6 +49,7 @@ const dagFields = {
   schedule: { shape: scheduleShape, about: 'When runs start by themselves.' },
   working_dir: { shape: text('a folder'), about: 'Folder in which steps run.' },
   shell: { shape: shellShape, about: 'Program that runs commands and scripts.' },
+  routing: { shape: routingShape, about: 'By what a rollout chooses the version of an agent for a run.' },
   timeout_sec: { shape: seconds(), about: 'Seconds that a run may take; 0 is no limit.' },
   worker_selector: { shape: selectorShape, about: 'Labels that workers must have.' },
   secrets: { shape: secretsShape, about: 'Secrets of all steps that run programs.' },

@@ -18,7 +18,6 @@ export const laterDagFields = [
   'artifacts',
   'dependencies',
   'agents',
-  'routing',
   'stdout',
   'stderr',
   'container',

@@ -21,6 +21,8 @@ export interface SourceText {
   /** Two findings with one message at one place count as one. Past `maxProblems` they are dropped. */
   report(spot: Spot, finding: Finding): void;
   warn(spot: Spot, finding: Finding): void;
+  /** Where a spot is, as problems say it. */
+  placeOf(spot: Spot): Pick<Problem, 'file' | 'line' | 'column' | 'field'>;
   /** True if a problem starts at the same place. */
   hasProblemAt(spot: Spot): boolean;
 }
@@ -38,13 +40,16 @@ export const createSourceText = (file: string, text: string): SourceText => {
   const warnings: Problem[] = [];
   const seen = new Set<string>();
   const starts = new Set<number>();
+  const placeOf: SourceText['placeOf'] = (spot) => {
+    const { line, col } = lines.linePos(spot.start);
+    const field = spot.path === '' ? {} : { field: spot.path };
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1), ...field };
+  };
   const add = (list: Problem[], spot: Spot, finding: Finding): void => {
     const key = `${spot.start} ${finding.message}`;
     if (seen.has(key) || list.length >= maxProblems) return;
     seen.add(key);
-    const { line, col } = lines.linePos(spot.start);
-    const field = spot.path === '' ? {} : { field: spot.path };
-    list.push({ ...finding, file, line: Math.max(line, 1), column: Math.max(col, 1), ...field });
+    list.push({ ...finding, ...placeOf(spot) });
   };
   return {
     file,
@@ -57,6 +62,7 @@ export const createSourceText = (file: string, text: string): SourceText => {
       starts.add(spot.start);
     },
     warn: (spot, finding) => add(warnings, spot, finding),
+    placeOf,
     hasProblemAt: (spot) => starts.has(spot.start),
   };
 };

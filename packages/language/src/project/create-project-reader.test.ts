@@ -287,7 +287,7 @@ describe('the rest', () => {
   test('words of features to come are known in agent files too', () => {
     const tree = {
       'agents/a/agent.yaml':
-        'sub_agents: [b@v2, { agent: a, floating: true }]\nenvironment: {}\nscorers: []\ntools: [read, ask, raed]\n',
+        'sub_agents: [b@v2, { agent: a, floating: true }]\nenvironment: {}\nname: x\ntools: [read, ask, raed]\n',
       'agents/a/INSTRUCTIONS.md': 'x',
     };
     const read = reader.read(filesOf(tree), offline);
@@ -331,7 +331,7 @@ describe('the rest', () => {
   test('an empty project is a valid project', () => {
     expect(reader.read([], offline)).toEqual({
       ok: true,
-      value: { dags: [], subDags: [], agents: [], memory: [], parts: [], warnings: [] },
+      value: { dags: [], subDags: [], agents: [], memory: [], settings: [], judges: [], parts: [], warnings: [] },
     });
   });
 

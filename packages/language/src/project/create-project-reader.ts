@@ -7,6 +7,7 @@ import type { YamlNode } from '../yaml/yaml-node.ts';
 import { checkId, createFindings, type Findings } from './findings.ts';
 import { createPartBook } from './part-book.ts';
 import { type ProjectFiles, sortFiles, type TextFile } from './project-files.ts';
+import { readAgentSettings } from './read-agent-settings.ts';
 import { readAgents } from './read-agents.ts';
 import { readDags } from './read-dags.ts';
 import { readModel } from './read-model.ts';
@@ -37,8 +38,10 @@ export const createProjectReader = (deps: { readonly hasher: Hasher }): Language
     findings.problems.push(...book.problems);
     warnAboutMemory(sorted, dags, findings);
     if (findings.problems.length > 0) return err(sortProblems(findings.problems));
+    const { settings, judges } = readAgentSettings(readings, known);
     const memory = [...sorted.memory].map(([scope, { text }]) => ({ scope, text }));
-    return ok({ dags, subDags, agents, memory, parts: book.parts(), warnings: sortProblems(findings.warnings) });
+    const warnings = sortProblems(findings.warnings);
+    return ok({ dags, subDags, agents, memory, settings, judges, parts: book.parts(), warnings });
   },
 });
 

@@ -9,6 +9,7 @@ import { byKind, mapped, type Shape } from '../shape/shape.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { mcpShape } from './mcp-shape.ts';
 import { readModel } from './read-model.ts';
+import { type ScorerUse, scorersShape } from './scorers-shape.ts';
 import { type SubAgentUse, subAgentsShape } from './sub-agents-shape.ts';
 import { checkEffectServers } from './tool-effects-shape.ts';
 import { noTools, toolPolicyShape } from './tool-policy-shape.ts';
@@ -28,6 +29,8 @@ export interface AgentReading {
   readonly skills: readonly NamedUse[];
   readonly tools: ToolsContent;
   readonly subAgents: readonly SubAgentUse[];
+  /** No part of a version. */
+  readonly scorers: readonly ScorerUse[];
   readonly content: Pick<AgentContent, 'agentId' | 'description' | 'outputSchema' | 'limits'>;
 }
 
@@ -53,9 +56,10 @@ const agentRecord = record({
     sub_agents: { shape: subAgentsShape, about: 'Ids of agents that this one may delegate to.' },
     limits: { shape: limitsShape, about: 'Limits; those of a step win.' },
     output_schema: { shape: outputSchemaShape, about: 'JSON Schema of what the agent gives.' },
+    scorers: { shape: scorersShape, about: 'What judges its outputs; no part of a version.' },
     memory: { shape: memoryShape, about: 'Memory is opted into by the step.' },
   },
-  later: ['scorers', 'environment', 'name', 'instructions'],
+  later: ['environment', 'name', 'instructions'],
 });
 
 function skillList(): Shape<readonly NamedUse[]> {
@@ -93,6 +97,7 @@ export const readAgent = (
     skills: values.skills ?? [],
     tools: { ...(values.tools ?? noTools), servers: values.mcp ?? {} },
     subAgents: values.sub_agents ?? [],
+    scorers: values.scorers ?? [],
     content: {
       agentId,
       description: values.description ?? '',

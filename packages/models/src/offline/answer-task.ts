@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '@skein/domain';
 import { classifyItems } from './classify-items.ts';
 import type { DeclaredTask } from './declared-task.ts';
 import { extractFields } from './extract-fields.ts';
+import { judgeOutput } from './judge-output.ts';
 import { rankSentences } from './rank-sentences.ts';
 import { selectValues, textOf } from './select-values.ts';
 import { summariseItems } from './summarise-items.ts';
@@ -21,6 +22,8 @@ export const answerTask = (
       return { [into(task, schema, 'string', 'summary')]: summarise(task) };
     case 'call':
       return { [into(task, schema, undefined, 'result')]: called ?? null };
+    case 'judge':
+      return judgeOutput(task.settings, task.data as JsonObject, task.rubric);
     case undefined:
       return undefined;
   }

@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '@skein/domain';
 import { fencedBlocks } from './fenced-blocks.ts';
 
 /** The kinds of task that the rules know. */
-type TaskKind = 'classify' | 'extract' | 'summarise' | 'call';
+type TaskKind = 'classify' | 'extract' | 'summarise' | 'call' | 'judge';
 
 /** A tool call that the task asks for before its answer. */
 interface DeclaredCall {
@@ -17,6 +17,8 @@ export interface DeclaredTask {
   readonly settings: JsonObject;
   readonly data: { readonly [name: string]: JsonValue };
   readonly calls: readonly DeclaredCall[];
+  /** Of a judge: the prompt from its task up to its first data. */
+  readonly rubric: string;
   /** Why the ```task block could not be used. */
   readonly problem?: string;
 }
@@ -29,7 +31,7 @@ export interface ToolResult {
   readonly isError: boolean;
 }
 
-const kinds: ReadonlySet<string> = new Set<TaskKind>(['classify', 'extract', 'summarise', 'call']);
+const kinds: ReadonlySet<string> = new Set<TaskKind>(['classify', 'extract', 'summarise', 'call', 'judge']);
 
 /**
  * Reads the declared task. Only the first ```task block of the first user message counts, so text that arrives as data below it
@@ -45,16 +47,24 @@ export const readTask = (system: string, prompt: string, results: readonly ToolR
     if (!(name in data)) data[name] = parseJson(block.text) ?? block.text;
   }
   const declared = blocks.find((block) => block.language === 'task');
-  if (declared === undefined) return { settings: {}, data, calls: spokenCalls(prompt) };
+  if (declared === undefined) return { settings: {}, data, calls: spokenCalls(prompt), rubric: '' };
   const task = asObject(parseJson(declared.text));
-  if (task === undefined) return { settings: {}, data, calls: [], problem: 'it is not a JSON object' };
+  if (task === undefined) return { settings: {}, data, calls: [], rubric: '', problem: 'it is not a JSON object' };
   const kind = task['task'] === 'summarize' ? 'summarise' : task['task'];
-  const settings = { ...rulesOf(system), ...skillRules(results), ...task };
+  const rubric = kind === 'judge' ? rubricOf(prompt) : '';
+  const settings = { ...rulesOf(system), ...skillRules(results), ...rulesOf(rubric), ...task };
   const calls = [...skillCalls(task), ...declaredCalls(task)];
   if (typeof kind !== 'string' || !kinds.has(kind)) {
-    return { settings, data, calls, problem: `unknown task ${JSON.stringify(kind ?? null)}` };
+    return { settings, data, calls, rubric, problem: `unknown task ${JSON.stringify(kind ?? null)}` };
   }
-  return { kind: kind as TaskKind, settings, data, calls };
+  return { kind: kind as TaskKind, settings, data, calls, rubric };
+};
+
+/** What is judged stands below the first data and gives no rules. */
+const rubricOf = (prompt: string): string => {
+  const [, below = ''] = prompt.split(/^```task[ \t]*$/m);
+  const afterTask = below.slice(below.search(/^`{3,}[ \t]*$/m)).replace(/^`+[ \t]*\n/, '');
+  return afterTask.split(/^`{3,}data\b/m)[0] ?? '';
 };
 
 const rulesOf = (text: string): JsonObject =>

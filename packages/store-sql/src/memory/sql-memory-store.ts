@@ -9,6 +9,7 @@ import type {
   ProposalFilter,
 } from '@skein/ports';
 import { sql } from 'kysely';
+import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Committer } from '../sql/write-unit.ts';
 import { createMemoryUnits } from './memory-unit.ts';
@@ -122,6 +123,14 @@ export class SqlMemoryStore implements MemoryStore {
     this.#count += 1;
     const { unit, outcomeOf } = this.#unitOf(commit, `${this.#writer}.m${this.#count.toString(36)}`);
     return outcomeOf(await this.#committer.commit(unit));
+  }
+
+  async drop(tenant: TenantId, scope: string): Promise<void> {
+    const of = { tenant, scope };
+    const writes = (['memory', 'memory_history'] as const).map((table) =>
+      bound(this.#queries.deleteFrom(table).where('tenant', '=', of.tenant).where('scope', '=', of.scope)),
+    );
+    await this.#committer.commit({ key: `${tenant}\u0000${scope}`, guards: [], writes });
   }
 
   #revisions(tenant: TenantId, scope: string) {

@@ -4,12 +4,14 @@ import type { Queries } from '../sql/schema.ts';
 import { firstTables } from './0001-first-tables.ts';
 import { memoryCallsReferences } from './0002-memory-calls-references.ts';
 import { deliveryAndChecksums } from './0003-delivery-and-checksums.ts';
+import { rollouts } from './0004-rollouts.ts';
 
 /** In this order, for ever; a migration that was released never changes. */
 const migrationsAt = (now: number): { readonly [name: string]: Migration } => ({
   '0001-first-tables': firstTables,
   '0002-memory-calls-references': memoryCallsReferences(now),
   '0003-delivery-and-checksums': deliveryAndChecksums,
+  '0004-rollouts': rollouts,
 });
 
 /**

@@ -1,4 +1,4 @@
-import type { TenantId } from '@skein/domain';
+import type { AgentSettings, TenantId } from '@skein/domain';
 import type { Publication, StoredDag } from '@skein/ports';
 import { sql } from 'kysely';
 import { bound } from '../sql/prepared.ts';
@@ -54,16 +54,51 @@ export const numberOfVersion = (queries: Queries, tenant: TenantId, agentId: str
   );
 
 /** Changes a row exactly when another version was active, or none. */
-export const activateVersion = (queries: Queries, tenant: TenantId, agentId: string, versionId: string): Bound =>
+export const activateVersion = (
+  queries: Queries,
+  tenant: TenantId,
+  agentId: string,
+  versionId: string,
+  commitId: string,
+): Bound =>
   bound(
     queries
       .insertInto('agent_active')
-      .values({ tenant, agent_id: agentId, version_id: versionId })
+      .values({ tenant, agent_id: agentId, version_id: versionId, commit_id: commitId })
       .onConflict((conflict) =>
         conflict
           .columns(['tenant', 'agent_id'])
-          .doUpdateSet((eb) => ({ version_id: eb.ref('excluded.version_id') }))
+          .doUpdateSet((eb) => ({ version_id: eb.ref('excluded.version_id'), commit_id: eb.ref('excluded.commit_id') }))
           .whereRef('agent_active.version_id', '<>', 'excluded.version_id'),
+      ),
+  );
+
+/** A row when this commit made the version active. */
+export const activatedBy = (
+  queries: Queries,
+  tenant: TenantId,
+  agentId: string,
+  versionId: string,
+  commitId: string,
+): Bound =>
+  bound(
+    queries
+      .selectFrom('agent_active')
+      .select('agent_id')
+      .where('tenant', '=', tenant)
+      .where('agent_id', '=', agentId)
+      .where('version_id', '=', versionId)
+      .where('commit_id', '=', commitId),
+  );
+
+/** What is said of an agent beside its versions; the newest word holds. */
+export const sayOfAgent = (queries: Queries, tenant: TenantId, settings: AgentSettings): Bound =>
+  bound(
+    queries
+      .insertInto('agent_settings')
+      .values({ tenant, agent_id: settings.agentId, settings: JSON.stringify(settings) })
+      .onConflict((conflict) =>
+        conflict.columns(['tenant', 'agent_id']).doUpdateSet((eb) => ({ settings: eb.ref('excluded.settings') })),
       ),
   );
 

@@ -1,31 +1,35 @@
-import { DomainError } from '@skein/domain';
 import type { Publication, PublicationResult } from '@skein/ports';
 import { seededBy, seedHistory, seedMemory } from '../memory/seed-statements.ts';
+import { activationGuards } from '../rollout/activation-guards.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
 import type { SqlRow } from '../thread/sql-thread-messages.ts';
 import { clearCandidate, findCandidate, nameCandidate } from './candidate-statements.ts';
 import {
-  activateVersion,
+  activatedBy,
   currentDigest,
   insertVersion,
   keepDag,
   makeCurrent,
   numberOfVersion,
   raiseRevision,
+  sayOfAgent,
   upsertDag,
 } from './publish-statements.ts';
 
 type Results = readonly (readonly SqlRow[] | number)[];
 
-/** A publication as one unit, and how to read what it did. `commitId` is unique for ever. */
+/** A publication as one unit, and how to read what it did; that throws `version_conflict` (I6). `commitId` is unique for ever. */
 export const createPublishUnit = (
   queries: Queries,
   publication: Publication,
   commitId: string,
 ): { readonly unit: WriteUnit; readonly resultOf: (outcome: UnitOutcome) => PublicationResult } => {
-  const { tenant, at } = publication;
-  const writes: Write[] = [];
+  const { tenant, at, endsRollouts = [], settings = [] } = publication;
+  const activated = publication.agents.filter(({ content }) => publication.activate.includes(content.agentId));
+  const active = activated.map(({ versionId, content }) => ({ agentId: content.agentId, versionId }));
+  const { guards, refuse, ...ends } = activationGuards(queries, tenant, active, endsRollouts, commitId);
+  const writes: Write[] = [...ends.writes];
   /** Adds a statement; answers where its result will be. */
   const add = (write: Write): number => writes.push(write) - 1;
   const agents = publication.agents.map((agent) => {
@@ -34,7 +38,9 @@ export const createPublishUnit = (
     const created = add(insertVersion(queries, tenant, agent, at));
     const number = add({ ...numberOfVersion(queries, tenant, agentId, versionId), answers: 'rows' });
     const active = publication.activate.includes(agentId);
-    const activated = active ? add(activateVersion(queries, tenant, agentId, versionId)) : undefined;
+    const activated = active
+      ? add({ ...activatedBy(queries, tenant, agentId, versionId, commitId), answers: 'rows' })
+      : undefined;
     if (active) add(clearCandidate(queries, tenant, agentId, versionId));
     const wanted = publication.candidates.includes(agentId);
     if (wanted) add(nameCandidate(queries, tenant, agentId, versionId));
@@ -44,7 +50,7 @@ export const createPublishUnit = (
       versionId,
       alias: `v${Number(rowOf(results, number)?.['number'])}`,
       created: changed(results, created),
-      activated: activated !== undefined && changed(results, activated),
+      activated: activated !== undefined && rowOf(results, activated) !== undefined,
       candidate: wanted && rowOf(results, candidate) !== undefined,
     });
   });
@@ -66,11 +72,12 @@ export const createPublishUnit = (
     const seeded = add({ ...seededBy(queries, tenant, scope, commitId), answers: 'rows' });
     return (results: Results) => ({ scope, seeded: rowOf(results, seeded) !== undefined });
   });
+  for (const one of settings) add(sayOfAgent(queries, tenant, one));
   add(raiseRevision(queries, tenant));
   return {
-    unit: { key: tenant, guards: [], writes, wantsResults: true },
+    unit: { key: tenant, guards, writes, wantsResults: true },
     resultOf: (outcome) => {
-      if (outcome.status !== 'done') throw new DomainError('internal', 'a publication has no guard');
+      if (outcome.status !== 'done') return refuse(outcome.guard, outcome.rows);
       const { results } = outcome;
       return {
         agents: agents.map((read) => read(results)),

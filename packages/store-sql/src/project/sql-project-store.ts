@@ -1,4 +1,12 @@
-import { type AgentVersion, type Dag, type Digest, DomainError, type TenantId, type VersionId } from '@skein/domain';
+import {
+  type AgentSettings,
+  type AgentVersion,
+  type Dag,
+  type Digest,
+  DomainError,
+  type TenantId,
+  type VersionId,
+} from '@skein/domain';
 import type {
   AgentSummary,
   BlobStore,
@@ -7,15 +15,17 @@ import type {
   ProjectStore,
   Publication,
   PublicationResult,
+  RolloutChange,
   StoredDag,
 } from '@skein/ports';
 import { sql } from 'kysely';
 import { readStoredPart } from '../files/read-stored-part.ts';
+import { activationGuards } from '../rollout/activation-guards.ts';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Committer } from '../sql/write-unit.ts';
 import { clearCandidate } from './candidate-statements.ts';
-import { raiseRevision } from './publish-statements.ts';
+import { keepDag, raiseRevision } from './publish-statements.ts';
 import { createPublishUnit } from './publish-unit.ts';
 
 /** What the project store works with. */
@@ -44,9 +54,7 @@ export class SqlProjectStore implements ProjectStore {
     const { tenant, parts } = publication;
     // Bytes first: a row never names bytes that are not on disk. Bytes without a row are only garbage.
     await Promise.all(parts.map((part) => this.#deps.blobs.put(tenant, part.bytes)));
-    this.#count += 1;
-    const commitId = `${this.#deps.writer}.p${this.#count.toString(36)}`;
-    const { unit, resultOf } = createPublishUnit(this.#queries, publication, commitId);
+    const { unit, resultOf } = createPublishUnit(this.#queries, publication, this.#nextCommitId());
     return resultOf(await this.#deps.committer.commit(unit));
   }
 
@@ -127,25 +135,43 @@ export class SqlProjectStore implements ProjectStore {
     return row === undefined ? undefined : versionOf(row);
   }
 
-  async activate(tenant: TenantId, agentId: string, versionId: VersionId): Promise<void> {
+  async activate(tenant: TenantId, agentId: string, versionId: VersionId, ends?: RolloutChange): Promise<void> {
     const known = this.#versions(tenant, agentId).where('version_id', '=', versionId);
-    const activate = this.#queries
-      .insertInto('agent_active')
-      .values({ tenant, agent_id: agentId, version_id: versionId })
-      .onConflict((conflict) =>
-        conflict.columns(['tenant', 'agent_id']).doUpdateSet((eb) => ({ version_id: eb.ref('excluded.version_id') })),
-      );
+    const activation = activationGuards(
+      this.#queries,
+      tenant,
+      [{ agentId, versionId }],
+      ends === undefined ? [] : [ends],
+      this.#nextCommitId(),
+    );
     const outcome = await this.#deps.committer.commit({
       key: tenant,
-      guards: [{ must: 'exist', ...bound(known) }],
+      guards: [{ must: 'exist', ...bound(known) }, ...activation.guards],
       writes: [
-        bound(activate),
+        ...activation.writes,
         clearCandidate(this.#queries, tenant, agentId, versionId),
         raiseRevision(this.#queries, tenant),
       ],
     });
     if (outcome.status === 'done') return;
+    if (outcome.guard > 0) activation.refuse(outcome.guard - 1, outcome.rows);
     throw new DomainError('not_found', 'unknown agent version', { agentId, versionId });
+  }
+
+  async agentSettings(tenant: TenantId, agentId: string): Promise<AgentSettings | undefined> {
+    const row = await this.#queries
+      .selectFrom('agent_settings')
+      .select('settings')
+      .where('tenant', '=', tenant)
+      .where('agent_id', '=', agentId)
+      .executeTakeFirst();
+    return row === undefined ? undefined : (JSON.parse(row.settings) as AgentSettings);
+  }
+
+  async keepDags(tenant: TenantId, dags: readonly StoredDag[]): Promise<void> {
+    if (dags.length === 0) return;
+    const writes = dags.map((dag) => keepDag(this.#queries, tenant, dag));
+    await this.#deps.committer.commit({ key: tenant, guards: [], writes });
   }
 
   readPart(tenant: TenantId, digest: Digest): Promise<Uint8Array | undefined> {
@@ -165,6 +191,11 @@ export class SqlProjectStore implements ProjectStore {
   async revision(tenant: TenantId): Promise<number> {
     const project = this.#queries.selectFrom('project').select('revision').where('tenant', '=', tenant);
     return Number((await project.executeTakeFirst())?.revision ?? 0);
+  }
+
+  #nextCommitId(): string {
+    this.#count += 1;
+    return `${this.#deps.writer}.p${this.#count.toString(36)}`;
   }
 
   #versions(tenant: TenantId, agentId: string) {

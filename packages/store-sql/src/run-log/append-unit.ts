@@ -3,6 +3,7 @@ import type { AppendOutcome, AppendRequest, RunHead } from '@skein/ports';
 import { createDeadLetterInsert } from '../delivery/dead-letter-row.ts';
 import { createEventInsert } from '../delivery/delivery-event-row.ts';
 import { createProposalInsert } from '../memory/proposal-row.ts';
+import { createExposureInsert, createTallyCount } from '../rollout/exposure-statements.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Guard, UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
 import type { SqlRow } from '../thread/sql-thread-messages.ts';
@@ -41,6 +42,8 @@ export const createAppendUnits = (queries: Queries): AppendUnitBuilder => {
   const insertProposal = createProposalInsert(queries);
   const insertDeadLetter = createDeadLetterInsert(queries);
   const insertEvent = createEventInsert(queries);
+  const insertExposure = createExposureInsert(queries);
+  const countTally = createTallyCount(queries);
 
   /** The guards that move the head, or take its keys and create it. */
   const headGuards = (
@@ -74,7 +77,7 @@ export const createAppendUnits = (queries: Queries): AppendUnitBuilder => {
   return (request, commitId, known) => {
     checkAppend(request);
     const { tenant, runId, expectedSeq, pinsSnapshot, expectsRevision } = request;
-    const { proposals = [], deadLetters = [], events = [] } = request;
+    const { proposals = [], deadLetters = [], events = [], exposures = [], tallies = [] } = request;
     const facts = `[${request.facts.map(encodeFact).join(',')}]`;
     const mark: Mark = { tenant, runId, first: expectedSeq + 1, commitId };
     const guards: Guard[] = [];
@@ -87,6 +90,7 @@ export const createAppendUnits = (queries: Queries): AppendUnitBuilder => {
     for (const guard of references.before) add(guard, lostRace);
     for (const guard of headGuards(request, mark, known)) add(guard, lostRace);
     for (const guard of references.takes) add(guard, () => refuse(request.head.snapshotDigest));
+    for (const { digest, guard } of references.holds) add(guard, () => refuse(digest));
     if (pinsSnapshot !== undefined && !(references.takes.length > 0 && pinsSnapshot === request.head.snapshotDigest)) {
       const find = statements.findSnapshot({ tenant, digest: pinsSnapshot });
       add({ must: 'exist', ...find }, () => refuse(pinsSnapshot));
@@ -103,6 +107,8 @@ export const createAppendUnits = (queries: Queries): AppendUnitBuilder => {
     for (const letter of deadLetters) writes.push(insertDeadLetter(letter));
     // The guard on the head keeps a repeated unit from storing them again.
     for (const event of events) writes.push(insertEvent(event, null));
+    for (const exposure of exposures) writes.push(insertExposure(tenant, exposure));
+    for (const tally of tallies) writes.push(countTally(tenant, tally));
     writes.push(...references.releases);
     return {
       unit: { key: `${tenant}\u0000${runId}`, guards, writes },

@@ -20,9 +20,11 @@ export interface ReferenceChanges {
   /** Guards that a snapshot which is not stored does not pass. */
   readonly takes: readonly Guard[];
   readonly releases: readonly Write[];
+  /** The same for what an append holds beside its head, by digest. */
+  readonly holds: readonly { readonly digest: Digest; readonly guard: Guard }[];
 }
 
-const nothing: ReferenceChanges = { before: [], takes: [], releases: [] };
+const nothing = { before: [], takes: [], releases: [] };
 
 /** The snapshot that a head refers to; one that has ended lets go of it. */
 const heldBy = (head: RunHead): Digest | undefined => (isTerminalRun(head.status) ? undefined : head.snapshotDigest);
@@ -32,7 +34,10 @@ export const createReferenceChanges = (
   queries: Queries,
 ): ((request: AppendRequest, known: RunHead | undefined) => ReferenceChanges) => {
   const statements = createStatements(queries);
-  return ({ tenant, runId, expectedSeq, facts, head }, known) => {
+  const ofHead = (
+    { tenant, runId, expectedSeq, facts, head }: AppendRequest,
+    known: RunHead | undefined,
+  ): Omit<ReferenceChanges, 'holds'> => {
     const after = heldBy(head);
     const at = head.finishedAt ?? facts.at(-1)?.at ?? 0;
     const take = (digest: Digest): readonly Guard[] => [{ must: 'change', ...statements.take({ tenant, digest }) }];
@@ -48,6 +53,21 @@ export const createReferenceChanges = (
     const guards: Guard[] = [{ must: 'run', ...statements.releaseStored({ ...stored, at }) }];
     if (after !== undefined) guards.push({ must: 'run', ...statements.takeStored(stored) });
     return { before: guards, takes: [], releases: [] };
+  };
+  return (request, known) => {
+    const changes = ofHead(request, known);
+    if (request.holds === undefined) return { ...changes, holds: [] };
+    const { tenant, holds, head, facts } = request;
+    const at = head.finishedAt ?? facts.at(-1)?.at ?? 0;
+    const released = holds.release.map((digest) => statements.release({ tenant, digest, at }));
+    return {
+      ...changes,
+      releases: [...changes.releases, ...released],
+      holds: holds.take.map((digest) => ({
+        digest,
+        guard: { must: 'change', ...statements.take({ tenant, digest }) },
+      })),
+    };
   };
 };
 

@@ -9,6 +9,7 @@ import {
   deadLetter,
   deliveryEvent,
   digestOf,
+  exposing,
   going,
   note,
   proposing,
@@ -85,6 +86,13 @@ test('a dead letter and an event cost one statement each, in the commit of their
   expect(await costOf(create)).toBe(2);
   const [deadLetters, events] = [[deadLetter(runId, 0)], [deliveryEvent('a'), deliveryEvent('b')]];
   expect(await costOf({ ...going(create.head, [note('a')]), deadLetters, events })).toBe(5);
+});
+
+test('an exposure and a tally cost one statement each, in the commit of their facts', async () => {
+  const create = creating(ids.next('run'), { status: 'running' });
+  expect(await costOf({ ...create, tallies: [{ rolloutId: 'rol_1', kind: 'routed' }] })).toBe(3);
+  expect(await costOf({ ...going(create.head, [note('a')]), exposures: [exposing(0)] })).toBe(3);
+  expect(await costOf({ ...going({ ...create.head, seq: 2 }, [note('b')]), exposures: [], tallies: [] })).toBe(2);
 });
 
 test('a batch asks once whether a tenant’s project has moved', async () => {

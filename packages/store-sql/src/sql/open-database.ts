@@ -1,6 +1,7 @@
 import { DomainError } from '@skein/domain';
 import { Kysely } from 'kysely';
 import { migrate } from '../migrations/migrate.ts';
+import { requireLiveIndex } from '../rollout/live-index.ts';
 import { GroupCommit } from '../thread/group-commit.ts';
 import { ReaderThread } from '../thread/reader-thread.ts';
 import { SqlThread, type SqlThreadOptions } from '../thread/sql-thread.ts';
@@ -20,7 +21,7 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
-/** Opens the file with a writer and a reader thread and brings it up to this version. Throws `unavailable`, and `data_corrupt` for what is not ours. */
+/** Opens the file with a writer and a reader thread and brings it up to this version. Throws `unavailable`, `data_corrupt` for what is not ours, and what `requireLiveIndex` says. */
 export const openDatabase = async (options: {
   readonly path: string;
   /** ms since the epoch, for rows of an earlier version that have no instant. */
@@ -44,6 +45,7 @@ export const openDatabase = async (options: {
     await refuseForeign(reader, options.expectsTables ?? false);
     writer = await SqlThread.open(writerOptions);
     await migrate(new Kysely<Schema>({ dialect: createThreadDialect(writer) }), now);
+    await requireLiveIndex(reader);
   } catch (error) {
     await writer?.terminate();
     await reader.close();

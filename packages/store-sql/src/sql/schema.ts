@@ -7,6 +7,7 @@ import type {
   RunStatus,
 } from '@skein/domain';
 import type { ColumnType, Kysely } from 'kysely';
+import type { RolloutSchema } from './rollout-schema.ts';
 
 /** Heads of runs: the list rows, and the timers. */
 export interface RunHeadTable {
@@ -156,6 +157,8 @@ export interface AgentActiveTable {
   tenant: string;
   agent_id: string;
   version_id: string;
+  /** Names the commit that made it active; null for rows of an earlier version. */
+  commit_id: string | null;
 }
 
 /** The version of each agent that is tried out next. */
@@ -267,8 +270,8 @@ export interface WriterTable {
   openings: number;
 }
 
-/** All tables. Instants are ms since the epoch; booleans are 0 and 1. */
-export interface Schema {
+/** All tables. Those of rollouts are in `rollout-schema.ts`. Instants are ms since the epoch; booleans are 0 and 1. */
+export interface Schema extends RolloutSchema {
   run_head: RunHeadTable;
   run_log: RunLogTable;
   run_key: RunKeyTable;

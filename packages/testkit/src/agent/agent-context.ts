@@ -1,4 +1,4 @@
-import { DomainError, type JsonValue, type Step, type StepAction, type TaskOffer } from '@skein/domain';
+import { DomainError, type JsonValue, type Playback, type Step, type StepAction, type TaskOffer } from '@skein/domain';
 import type { AgentStores, Checkpoints, ExecutionContext, Mailbox, WorkTree } from '@skein/ports';
 import { stepOf } from '../fixtures/dag-fixtures.ts';
 
@@ -23,6 +23,7 @@ export interface AgentContextChanges {
   readonly checkpoints?: Checkpoints;
   readonly mailbox?: Mailbox;
   readonly workTree?: WorkTree;
+  readonly playback?: Playback;
   readonly feedback?: TaskOffer['run']['feedback'];
 }
 
@@ -75,6 +76,7 @@ export const agentContextOf = (changes: AgentContextChanges = {}): AgentContext 
     ...(changes.checkpoints === undefined ? {} : { checkpoints: changes.checkpoints }),
     ...(changes.mailbox === undefined ? {} : { mailbox: changes.mailbox }),
     ...(changes.workTree === undefined ? {} : { workTree: changes.workTree }),
+    ...(changes.playback === undefined ? {} : { playback: changes.playback }),
     sink: {
       started: () => {
         started += 1;

@@ -73,6 +73,19 @@ const describeRevisions = (make: MakeHarness): void => {
     expect(await memory.readRevision('other', 'global', 1)).toBeUndefined();
   });
 
+  test('a scope that is dropped is gone with its history, and nothing else is; it may begin again', async () => {
+    const { memory } = await harness.open();
+    for (const each of ['agent/a', 'agent/a@rol_1.1']) await memory.commit(commitOf(0, { scope: each }));
+    await memory.commit(commitOf(1, { scope: 'agent/a@rol_1.1' }));
+    await memory.commit(commitOf(0, { tenant: 'other', scope: 'agent/a@rol_1.1' }));
+    for (let times = 0; times < 2; times += 1) await memory.drop(tenant, 'agent/a@rol_1.1');
+    expect((await memory.listScopes(tenant)).map((one) => one.scope)).toEqual(['agent/a']);
+    expect(await memory.history(tenant, 'agent/a@rol_1.1', 9)).toEqual({ items: [] });
+    expect((await memory.history(tenant, 'agent/a', 9)).items).toHaveLength(1);
+    expect(await memory.listScopes('other')).toHaveLength(1);
+    expect(await memory.commit(commitOf(0, { scope: 'agent/a@rol_1.1' }))).toBe('committed');
+  });
+
   test('a commit from another revision is a conflict that writes nothing', async () => {
     const { memory, projects } = await harness.open();
     expect(await memory.commit(commitOf(1))).toBe('conflict');

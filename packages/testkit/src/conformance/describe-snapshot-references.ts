@@ -94,6 +94,28 @@ export const describeSnapshotReferences = (harness: StoreHarness): void => {
     });
   });
 
+  test('a run that turns to another snapshot holds the old one beside it until an append lets go of it', async () => {
+    for (const reopens of [false, true]) {
+      let stores = await harness.open();
+      const [before, after] = [sealed('before'), sealed('after')];
+      for (const snapshot of [before, after]) await save(stores, snapshot);
+      const create = creating(ids.next('run'), { status: 'running', snapshotDigest: before.digest });
+      await stores.runs.append({ ...create, pinsSnapshot: before.digest });
+      // A store that was opened again does not know the head that goes before.
+      if (reopens && harness.reopen !== undefined) stores = await harness.reopen();
+      const turn = going(create.head, [note('turn')], { snapshotDigest: after.digest });
+      const gone = { take: [digestOf(5)], release: [] };
+      await expect(stores.runs.append({ ...turn, holds: gone })).rejects.toMatchObject({ code: 'version_conflict' });
+      await stores.runs.append({ ...turn, holds: { take: [before.digest], release: [] } });
+      expect((await stores.snapshots.collect(always, 10)).snapshots).toEqual([]);
+      const on = going(turn.head, [note('on')]);
+      await stores.runs.append({ ...on, holds: { take: [], release: [before.digest] } });
+      expect((await stores.snapshots.collect(always, 10)).snapshots).toEqual([{ tenant, digest: before.digest }]);
+      await stores.runs.append(going(on.head, [note('end')], { status: 'succeeded' }));
+      expect((await stores.snapshots.collect(always, 10)).snapshots).toEqual([{ tenant, digest: after.digest }]);
+    }
+  });
+
   test('an append that is refused leaves the references as they were', async () => {
     const stores = await harness.open();
     const snapshot = sealed('one');

@@ -4,6 +4,7 @@ import { describeLogStore } from './describe-log-store.ts';
 import { describeMemoryStore } from './describe-memory-store.ts';
 import { describeProjectStore } from './describe-project-store.ts';
 import { describeRetention } from './describe-retention.ts';
+import { describeRolloutStore } from './describe-rollout-store.ts';
 import { describeRunQueue } from './describe-run-queue.ts';
 import { describeRunStore } from './describe-run-store.ts';
 import { describeShardStore } from './describe-shard-store.ts';
@@ -18,6 +19,7 @@ export const describeStores = (name: string, make: MakeHarness): void => {
   describeDeliveryStore(name, make);
   describeProjectStore(name, make);
   describeMemoryStore(name, make);
+  describeRolloutStore(name, make);
   describeSnapshotStore(name, make);
   describeBlobStore(name, make);
   describeLogStore(name, make);

@@ -4,6 +4,7 @@ import type {
   LogStore,
   MemoryStore,
   ProjectStore,
+  RolloutStore,
   RunQueue,
   RunStore,
   ShardStore,
@@ -20,6 +21,7 @@ export interface StoresUnderTest {
   readonly memory: MemoryStore;
   readonly snapshots: SnapshotStore;
   readonly delivery: DeliveryStore;
+  readonly rollouts: RolloutStore;
   readonly blobs: BlobStore;
   readonly logs: LogStore;
   readonly tokens: TokenStore;

@@ -106,6 +106,10 @@ export class MemoryMemoryStore implements MemoryStore {
     return found.toSorted((a, b) => a.oldestAt - b.oldestAt || (name(a) < name(b) ? -1 : 1)).slice(0, limit);
   }
 
+  async drop(tenant: TenantId, scope: string): Promise<void> {
+    this.#notes(tenant).scopes.delete(scope);
+  }
+
   async listProposals({ tenant, scope, status, runId, limit, cursor }: ProposalFilter): Promise<Page<StoredProposal>> {
     const split = cursor?.indexOf(':') ?? 0;
     const [at, id] = cursor === undefined ? [-1, ''] : [numberOf(cursor.slice(0, split)), cursor.slice(split + 1)];

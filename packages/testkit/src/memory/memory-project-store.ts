@@ -1,4 +1,12 @@
-import { type AgentVersion, type Digest, DomainError, type TenantId, type VersionId } from '@skein/domain';
+import {
+  type AgentSettings,
+  type AgentVersion,
+  type Digest,
+  DomainError,
+  isLive,
+  type TenantId,
+  type VersionId,
+} from '@skein/domain';
 import type {
   AgentSummary,
   Hasher,
@@ -6,17 +14,19 @@ import type {
   ProjectStore,
   Publication,
   PublicationResult,
+  RolloutChange,
   StoredDag,
 } from '@skein/ports';
+import { MemoryAgentPointers } from './memory-agent-pointers.ts';
 import type { MemoryMemoryStore } from './memory-memory-store.ts';
+import type { MemoryRolloutStore } from './memory-rollout-store.ts';
 
 interface Project {
   readonly dags: Map<Digest, StoredDag>;
   readonly currentDags: Map<string, Digest>;
   readonly parts: Map<Digest, Uint8Array>;
   readonly versions: Map<string, AgentVersion[]>;
-  readonly active: Map<string, VersionId>;
-  readonly candidates: Map<string, VersionId>;
+  readonly settings: Map<string, AgentSettings>;
 }
 
 const emptyProject = (): Project => ({
@@ -24,29 +34,41 @@ const emptyProject = (): Project => ({
   currentDags: new Map(),
   parts: new Map(),
   versions: new Map(),
-  active: new Map(),
-  candidates: new Map(),
+  settings: new Map(),
 });
 
 /** DAGs, agent versions and parts, in memory; memory and the project's revision are kept by the memory store. */
 export class MemoryProjectStore implements ProjectStore {
   readonly #hasher: Hasher;
   readonly #memory: MemoryMemoryStore;
+  readonly #pointers: MemoryAgentPointers;
+  readonly #rollouts: MemoryRolloutStore | undefined;
   readonly #projects = new Map<TenantId, Project>();
 
-  constructor(deps: { readonly hasher: Hasher; readonly memory: MemoryMemoryStore }) {
+  constructor(deps: {
+    readonly hasher: Hasher;
+    readonly memory: MemoryMemoryStore;
+    /** Shared with the store of rollouts, which has a say in what becomes active. */
+    readonly pointers?: MemoryAgentPointers;
+    readonly rollouts?: MemoryRolloutStore;
+  }) {
     this.#hasher = deps.hasher;
     this.#memory = deps.memory;
+    this.#pointers = deps.pointers ?? new MemoryAgentPointers();
+    this.#rollouts = deps.rollouts;
   }
 
   async publish(publication: Publication): Promise<PublicationResult> {
     this.#check(publication);
+    const { endsRollouts = [], settings = [] } = publication;
     const project = this.#project(publication.tenant);
+    const activated = publication.agents.filter(({ content }) => publication.activate.includes(content.agentId));
+    const active = activated.map(({ versionId, content }) => ({ agentId: content.agentId, versionId }));
+    this.#endRollouts(publication.tenant, active, endsRollouts);
+    for (const one of settings) project.settings.set(one.agentId, structuredClone(one));
     for (const part of publication.parts) project.parts.set(part.digest, part.bytes.slice());
     const agents = publication.agents.map((agent) => this.#publishAgent(project, agent, publication));
-    for (const dag of publication.subDags) {
-      if (!project.dags.has(dag.digest)) project.dags.set(dag.digest, structuredClone(dag));
-    }
+    this.#keep(project, publication.subDags);
     const dags = publication.dags.map((dag) => this.#publishDag(project, dag));
     const memory = publication.memory.map((seed) => ({
       scope: seed.scope,
@@ -76,13 +98,13 @@ export class MemoryProjectStore implements ProjectStore {
   }
 
   async listAgents(tenant: TenantId): Promise<readonly AgentSummary[]> {
-    const { versions, active, candidates } = this.#project(tenant);
+    const { versions } = this.#project(tenant);
     return [...versions]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([agentId, list]) => {
-        const current = list.find((version) => version.versionId === active.get(agentId));
+        const current = list.find((version) => version.versionId === this.#pointers.active(tenant, agentId));
         const shown = current === undefined ? {} : { activeVersionId: current.versionId, activeAlias: current.alias };
-        const next = list.find((version) => version.versionId === candidates.get(agentId));
+        const next = list.find((version) => version.versionId === this.#pointers.candidate(tenant, agentId));
         const tried = next === undefined ? {} : { candidateVersionId: next.versionId, candidateAlias: next.alias };
         return { agentId, ...shown, ...tried, versions: list.length };
       });
@@ -93,7 +115,7 @@ export class MemoryProjectStore implements ProjectStore {
   }
 
   async activeVersion(tenant: TenantId, agentId: string): Promise<AgentVersion | undefined> {
-    const active = this.#project(tenant).active.get(agentId);
+    const active = this.#pointers.active(tenant, agentId);
     return active === undefined ? undefined : this.findVersion(tenant, agentId, active);
   }
 
@@ -102,14 +124,22 @@ export class MemoryProjectStore implements ProjectStore {
     return versions.find((known) => known.versionId === version || known.alias === version);
   }
 
-  async activate(tenant: TenantId, agentId: string, versionId: VersionId): Promise<void> {
+  async activate(tenant: TenantId, agentId: string, versionId: VersionId, ends?: RolloutChange): Promise<void> {
     const project = this.#project(tenant);
     if (!project.versions.get(agentId)?.some((known) => known.versionId === versionId)) {
       throw new DomainError('not_found', 'unknown agent version', { agentId, versionId });
     }
-    project.active.set(agentId, versionId);
-    if (project.candidates.get(agentId) === versionId) project.candidates.delete(agentId);
+    this.#endRollouts(tenant, [{ agentId, versionId }], ends === undefined ? [] : [ends]);
+    this.#pointers.activate(tenant, agentId, versionId);
     this.#memory.raiseRevision(tenant);
+  }
+
+  async agentSettings(tenant: TenantId, agentId: string): Promise<AgentSettings | undefined> {
+    return structuredClone(this.#project(tenant).settings.get(agentId));
+  }
+
+  async keepDags(tenant: TenantId, dags: readonly StoredDag[]): Promise<void> {
+    this.#keep(this.#project(tenant), dags);
   }
 
   async readPart(tenant: TenantId, digest: Digest): Promise<Uint8Array | undefined> {
@@ -128,6 +158,36 @@ export class MemoryProjectStore implements ProjectStore {
     const project = this.#projects.get(tenant) ?? emptyProject();
     this.#projects.set(tenant, project);
     return project;
+  }
+
+  #keep({ dags }: Project, kept: readonly StoredDag[]): void {
+    for (const dag of kept) if (!dags.has(dag.digest)) dags.set(dag.digest, structuredClone(dag));
+  }
+
+  /** I6: an agent that gets another active version has no live rollout afterwards; nothing is changed when one would be left. */
+  #endRollouts(
+    tenant: TenantId,
+    activated: readonly { readonly agentId: string; readonly versionId: VersionId }[],
+    ends: readonly RolloutChange[],
+  ): void {
+    const rollouts = this.#rollouts;
+    if (rollouts === undefined) return;
+    const left = activated.flatMap(({ agentId, versionId }) => {
+      if (this.#pointers.active(tenant, agentId) === versionId) return [];
+      const live = rollouts.liveOf(tenant, agentId);
+      const written = ends.filter(({ record }) => record.agentId === agentId).map(({ record }) => record);
+      return [
+        ...(live === undefined || written.some(({ id }) => id === live.id) ? [] : [live]),
+        ...written.filter(({ status }) => isLive(status)),
+      ];
+    });
+    const stale = ends.filter((change) => !rollouts.mayReplace(change)).map(({ record }) => record);
+    const [conflict] = [...left, ...stale];
+    if (conflict !== undefined) {
+      const { agentId, id: rolloutId } = conflict;
+      throw new DomainError('version_conflict', 'a rollout of the agent is live', { agentId, rolloutId });
+    }
+    for (const change of ends) rollouts.write(change);
   }
 
   /** Everything that can be wrong is found before anything is changed. */
@@ -154,7 +214,7 @@ export class MemoryProjectStore implements ProjectStore {
   #publishAgent(
     project: Project,
     { versionId, content }: Publication['agents'][number],
-    { activate, candidates, at }: Publication,
+    { tenant, activate, candidates, at }: Publication,
   ): PublicationResult['agents'][number] {
     const { agentId } = content;
     const versions = project.versions.get(agentId) ?? [];
@@ -165,12 +225,11 @@ export class MemoryProjectStore implements ProjectStore {
       const publishedAt = new Date(at).toISOString();
       versions.push({ agentId, versionId, alias, content: structuredClone(content), publishedAt });
     }
-    const activated = activate.includes(agentId) && project.active.get(agentId) !== versionId;
-    if (activated) project.active.set(agentId, versionId);
-    if (activate.includes(agentId) && project.candidates.get(agentId) === versionId) project.candidates.delete(agentId);
+    const activated = activate.includes(agentId) && this.#pointers.active(tenant, agentId) !== versionId;
+    if (activate.includes(agentId)) this.#pointers.activate(tenant, agentId, versionId);
     const wanted = candidates.includes(agentId);
-    if (wanted && project.active.get(agentId) !== versionId) project.candidates.set(agentId, versionId);
-    const candidate = wanted && project.candidates.get(agentId) === versionId;
+    if (wanted) this.#pointers.nameCandidate(tenant, agentId, versionId);
+    const candidate = wanted && this.#pointers.candidate(tenant, agentId) === versionId;
     return { agentId, versionId, alias, created: known === undefined, activated, candidate };
   }
 

@@ -12,6 +12,7 @@ import {
 import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
 import type { MemoryDeliveryStore } from './memory-delivery-store.ts';
 import type { MemoryMemoryStore } from './memory-memory-store.ts';
+import type { MemoryRolloutUnits } from './memory-rollout-units.ts';
 import type { MemorySnapshotStore } from './memory-snapshot-store.ts';
 
 interface StoredRun {
@@ -34,6 +35,7 @@ export class MemoryRunStore implements RunStore {
   readonly #snapshots: MemorySnapshotStore;
   readonly #memory: MemoryMemoryStore;
   readonly #delivery: MemoryDeliveryStore;
+  readonly #units: Pick<MemoryRolloutUnits, 'expose' | 'tally'> | undefined;
   readonly #runs = new Map<string, StoredRun>();
   readonly #requests = new Map<string, { readonly runId: RunId; readonly bodyDigest: string }>();
   readonly #fires = new Map<string, RunId>();
@@ -42,10 +44,12 @@ export class MemoryRunStore implements RunStore {
     readonly snapshots: MemorySnapshotStore;
     readonly memory: MemoryMemoryStore;
     readonly delivery: MemoryDeliveryStore;
+    readonly units?: Pick<MemoryRolloutUnits, 'expose' | 'tally'>;
   }) {
     this.#snapshots = deps.snapshots;
     this.#memory = deps.memory;
     this.#delivery = deps.delivery;
+    this.#units = deps.units;
   }
 
   async append(request: AppendRequest): Promise<AppendOutcome> {
@@ -57,6 +61,8 @@ export class MemoryRunStore implements RunStore {
     this.#count(request, before);
     this.#memory.propose(request.tenant, request.proposals ?? []);
     this.#delivery.record(request.deadLetters ?? [], request.events ?? []);
+    this.#units?.expose(request.tenant, request.exposures ?? []);
+    this.#units?.tally(request.tenant, request.tallies ?? []);
     return outcome;
   }
 
@@ -156,10 +162,10 @@ export class MemoryRunStore implements RunStore {
   }
 
   /** Everything that an append which has won the race is still refused for. */
-  #check({ tenant, pinsSnapshot, expectsRevision, head }: AppendRequest, before: RunHead | undefined): void {
+  #check({ tenant, pinsSnapshot, expectsRevision, head, holds }: AppendRequest, before: RunHead | undefined): void {
     const after = heldBy(head);
     const taken = after === (before && heldBy(before)) ? undefined : after;
-    for (const digest of [taken, pinsSnapshot]) {
+    for (const digest of [taken, pinsSnapshot, ...(holds?.take ?? [])]) {
       if (digest === undefined || this.#snapshots.holds(tenant, digest)) continue;
       throw new DomainError('version_conflict', 'the snapshot is no longer stored', { digest });
     }
@@ -169,11 +175,14 @@ export class MemoryRunStore implements RunStore {
   }
 
   /** Moves the references to snapshots along with the head. */
-  #count({ tenant, head, facts }: AppendRequest, before: RunHead | undefined): void {
+  #count({ tenant, head, facts, holds }: AppendRequest, before: RunHead | undefined): void {
+    const at = head.finishedAt ?? facts.at(-1)?.at ?? 0;
+    for (const digest of holds?.take ?? []) this.#snapshots.take(tenant, digest);
+    for (const digest of holds?.release ?? []) this.#snapshots.release(tenant, digest, at);
     const [from, to] = [before && heldBy(before), heldBy(head)];
     if (from === to) return;
     if (to !== undefined) this.#snapshots.take(tenant, to);
-    if (from !== undefined) this.#snapshots.release(tenant, from, head.finishedAt ?? facts.at(-1)?.at ?? 0);
+    if (from !== undefined) this.#snapshots.release(tenant, from, at);
   }
 
   #create(request: AppendRequest, texts: readonly string[]): AppendOutcome {

@@ -1,9 +1,11 @@
 import type { Clock, Hasher } from '@skein/ports';
+import { MemoryAgentPointers } from './memory-agent-pointers.ts';
 import { MemoryBlobStore } from './memory-blob-store.ts';
 import { MemoryDeliveryStore } from './memory-delivery-store.ts';
 import { MemoryLogStore } from './memory-log-store.ts';
 import { MemoryMemoryStore } from './memory-memory-store.ts';
 import { MemoryProjectStore } from './memory-project-store.ts';
+import { MemoryRolloutStore } from './memory-rollout-store.ts';
 import { MemoryRunQueue } from './memory-run-queue.ts';
 import { MemoryRunStore } from './memory-run-store.ts';
 import { MemoryShardStore } from './memory-shard-store.ts';
@@ -17,6 +19,7 @@ export interface MemoryStores {
   readonly memory: MemoryMemoryStore;
   readonly snapshots: MemorySnapshotStore;
   readonly delivery: MemoryDeliveryStore;
+  readonly rollouts: MemoryRolloutStore;
   readonly blobs: MemoryBlobStore;
   readonly logs: MemoryLogStore;
   readonly tokens: MemoryTokenStore;
@@ -30,13 +33,16 @@ export const createMemoryStores = (deps: { readonly clock: Clock; readonly hashe
   const snapshots = new MemorySnapshotStore(deps);
   const memory = new MemoryMemoryStore();
   const delivery = new MemoryDeliveryStore();
+  const pointers = new MemoryAgentPointers();
+  const rollouts = new MemoryRolloutStore({ memory, pointers });
   const queue = new MemoryRunQueue(deps);
   return {
-    runs: new MemoryRunStore({ snapshots, memory, delivery }),
-    projects: new MemoryProjectStore({ ...deps, memory }),
+    runs: new MemoryRunStore({ snapshots, memory, delivery, units: rollouts }),
+    projects: new MemoryProjectStore({ ...deps, memory, pointers, rollouts }),
     memory,
     snapshots,
     delivery,
+    rollouts,
     blobs: new MemoryBlobStore(deps),
     logs: new MemoryLogStore(),
     tokens: new MemoryTokenStore(),

@@ -80,8 +80,8 @@ const checkRepeated = (run: RunHistory, report: Report): void => {
   }
 };
 
-/** All that the world did, as the helpers of the oracle read it. */
-const historyOf = async (world: World, heads: readonly RunHead[], asked: Asked): Promise<History> => {
+/** Runs as the store and a coordinator show them. */
+export const runsOf = async (world: World, heads: readonly RunHead[]): Promise<readonly RunHistory[]> => {
   const runs: RunHistory[] = [];
   for (const head of heads) {
     const { tenant, runId } = head;
@@ -96,6 +96,12 @@ const historyOf = async (world: World, heads: readonly RunHead[], asked: Asked):
       ...(view === undefined ? {} : { view }),
     });
   }
+  return runs;
+};
+
+/** All that the world did, as the helpers of the oracle read it. */
+const historyOf = async (world: World, heads: readonly RunHead[], asked: Asked): Promise<History> => {
+  const runs = await runsOf(world, heads);
   const { items: events } = await world.stores.delivery.readEvents(defaultTenant, 0, 100_000);
   const { items: deadLetters } = await world.stores.delivery.listDeadLetters({ tenant: defaultTenant, limit: 10_000 });
   const accepted = asked.runs.flatMap(({ runId }) => (runId === undefined ? [] : [{ runId }]));
@@ -123,6 +129,9 @@ export const allRuns = async (world: World): Promise<readonly RunHead[]> => {
   }
   return heads;
 };
+
+/** Errors that are to be said: the store failed, and what was to be written is tried again. */
+const told = ['the store takes no writes', 'an action on a rollout could not be written'] as const;
 
 /** What was asked of a world, and what it took. */
 interface Asked {
@@ -178,7 +187,7 @@ export const checkWorld = async (
   }
   for (const line of world.lines) {
     // A disk that fails is said aloud; everything else is a bug.
-    const isTold = line.message.startsWith('the store takes no writes');
+    const isTold = told.some((message) => line.message.startsWith(message));
     if (line.level === 'error' && line.fields['process'] === 'coordinator' && !isTold) {
       const { error, ...fields } = line.fields;
       const cause =

@@ -1,10 +1,11 @@
-import type { CoordinatorDeps } from '@skein/coordinator';
-import type { Dag, ToolsContent, WorkerInfo } from '@skein/domain';
-import { defaultTenant } from '@skein/domain';
-import type { AppendOutcome, Hasher, IdSource, Meter, Random } from '@skein/ports';
+import type { CoordinatorConfig, CoordinatorDeps } from '@skein/coordinator';
+import type { Dag, RolloutId, ToolsContent, VersionId, WorkerInfo } from '@skein/domain';
+import { defaultTenant, workerFeatures } from '@skein/domain';
+import type { AppendOutcome, Hasher, IdSource, Meter, Random, WebhookMessage } from '@skein/ports';
 import type { WorkerEndpoint } from '@skein/worker';
 import { createWorkerEndpoint } from '@skein/worker';
 import { FakeClock } from '../fake-clock.ts';
+import { createFakeExpressions } from '../fake-expressions.ts';
 import type { Faults } from '../gateway/faulty-gateway.ts';
 import type { MemoryStores } from '../memory/memory-stores.ts';
 import { createMemoryStores } from '../memory/memory-stores.ts';
@@ -13,13 +14,17 @@ import { createMemoryLog } from '../memory-log.ts';
 import { createNodeHasher } from '../node-hasher.ts';
 import { createSeededRandom } from '../seeded-random.ts';
 import { createSequenceIds } from '../sequence-ids.ts';
+import type { AgentBehaviour } from './agent-behaviour.ts';
+import { CommitLog } from './commit-log.ts';
 import type { SimCoordinator } from './coordinator-places.ts';
 import { CoordinatorPlaces } from './coordinator-places.ts';
 import type { StoreFaults } from './faulty-port.ts';
 import { faultyPort } from './faulty-port.ts';
 import { guardGateway } from './guard-gateway.ts';
 import { LeaseMirror } from './lease-mirror.ts';
-import { publishProject } from './random-project.ts';
+import { publishVersions } from './random-project.ts';
+import type { RolloutMutant } from './rollout-mutant.ts';
+import { tamperMemory, tamperRollouts, tamperRoutedAppends } from './rollout-mutant.ts';
 import type { SideEffect } from './side-effects.ts';
 import type { SimMutant } from './sim-mutant.ts';
 import { tamperAppends, tamperLog } from './sim-mutant.ts';
@@ -48,8 +53,18 @@ export interface WorldOptions {
   readonly createAgentExecutor?: SimulatedAgentsDeps['createExecutor'];
   /** What the agents of the world declare of their tools. */
   readonly toolEffects?: ToolsContent['effects'];
+  /** Agents and versions of each that are published; one version of `scout` when not given. */
+  readonly agents?: readonly string[];
+  readonly versions?: number;
+  /** How agent steps end that no executor runs. */
+  readonly behaviour?: AgentBehaviour;
+  /** What commits say of rollouts is kept, and their events are sent to a receiver. */
+  readonly watchesRollouts?: true;
+  /** Settings of the coordinators beside those above. */
+  readonly config?: Partial<CoordinatorConfig>;
   /** A defect on purpose, to prove that the oracle sees it. */
   readonly mutant?: SimMutant;
+  readonly rolloutMutant?: RolloutMutant;
 }
 
 /** A worker of the world: its process, its endpoint and its own network. */
@@ -100,6 +115,11 @@ export class World {
   readonly options: WorldOptions;
   readonly coordinators: CoordinatorPlaces;
   readonly leases = new LeaseMirror();
+  readonly commits: CommitLog;
+  /** Versions of each agent, oldest first. */
+  versions: { readonly [agentId: string]: readonly VersionId[] } = {};
+  /** Events of rollouts, as the receiver of webhooks got them. */
+  readonly received: { readonly rolloutId: RolloutId; readonly seq: number }[] = [];
   /** Results that reached a coordinator: run, step and token. */
   readonly arrived = new Set<string>();
   /** Broken rules that only the moment showed. */
@@ -117,6 +137,7 @@ export class World {
     this.options = options;
     this.random = createSeededRandom(options.seed);
     this.stores = createMemoryStores({ clock: this.clock, hasher: this.hasher });
+    this.commits = new CommitLog(this.stores, options.agents ?? ['scout']);
     this.coordinators = new CoordinatorPlaces({
       clock: this.clock,
       count: options.coordinators ?? 1,
@@ -124,6 +145,7 @@ export class World {
         minWindow: options.minWindow ?? 4,
         checkpointFacts: options.checkpointFacts ?? 16,
         ...(options.shardLeaseMs === undefined ? {} : { shardLeaseMs: options.shardLeaseMs }),
+        ...options.config,
       },
       switchboard: {
         leases: this.leases,
@@ -142,14 +164,12 @@ export class World {
 
   /** Publishes the DAGs and starts everything without faults. */
   async start(): Promise<void> {
-    await publishProject(
-      this.stores.projects,
-      this.hasher,
-      defaultTenant,
-      this.options.dags,
-      this.clock.now(),
-      this.options.toolEffects,
-    );
+    const { dags, agents = ['scout'], versions: count = 1, toolEffects: effects } = this.options;
+    this.versions = await publishVersions(this.stores.projects, this.hasher, defaultTenant, dags, this.clock.now(), {
+      agents,
+      count,
+      ...(effects === undefined ? {} : { effects }),
+    });
     await this.#insertToken();
     await this.startCoordinator();
     for (let place = 0; place < (this.options.workers ?? 2); place += 1) this.startWorker(place);
@@ -194,6 +214,7 @@ export class World {
       kinds: ['shell', 'script', 'exec', 'noop', 'agent'],
       isolation: 'none',
       snapshotFormats: [1],
+      features: workerFeatures,
       version: '0.0.0',
       hostname: `host-${place}`,
       pid: 1_000 + this.#starts,
@@ -232,6 +253,7 @@ export class World {
       maxStepMs: this.options.maxStepMs ?? 1_500,
       failure: stepFailure,
       ...(agents === undefined ? {} : { agents }),
+      ...(this.options.behaviour === undefined ? {} : { behaviour: this.options.behaviour }),
     });
     const endpoint = createWorkerEndpoint(
       {
@@ -294,6 +316,12 @@ export class World {
     });
   }
 
+  /** The far end of a webhook: what comes is counted, whoever sent it. */
+  readonly #receive = async (_name: string, { body }: WebhookMessage): Promise<void> => {
+    const { data } = JSON.parse(body) as { readonly data: { readonly rolloutId: RolloutId; readonly seq: number } };
+    this.received.push({ rolloutId: data.rolloutId, seq: data.seq });
+  };
+
   #depsFor(process: SimProcess, coordinatorId: string): CoordinatorDeps {
     const { stores, hasher, ids, clock } = this;
     const { mutant } = this.options;
@@ -301,6 +329,13 @@ export class World {
     const random = this.random.fork(`store ${coordinatorId} ${this.coordinators.crashes}`);
     const deps = { clock, random, process, faults: this.storeFaults };
     const secrets = { secureToken: () => `secret-${this.random.integer(1_000_000_000)}` };
+    const { watchesRollouts, rolloutMutant } = this.options;
+    const isWatched = watchesRollouts === true;
+    const projects = isWatched ? this.commits.watchProjects(stores.projects) : stores.projects;
+    const rollouts = isWatched ? this.commits.watchRollouts(stores.rollouts) : stores.rollouts;
+    const runs = this.leases.watch(isWatched ? this.commits.watchRuns(stores.runs) : stores.runs, note);
+    const webhooks = { names: ['receiver'], send: this.#receive };
+    const faultyProjects = faultyPort(projects, deps);
     return {
       clock: process.clock,
       ids,
@@ -308,12 +343,15 @@ export class World {
       secrets,
       log: createMemoryLog(this.lines, { process: 'coordinator', coordinatorId }),
       meter: this.meter,
-      runs: faultyPort(tamperLog(mutant, tamperAppends(mutant, this.leases.watch(stores.runs, note))), deps),
+      runs: faultyPort(tamperLog(mutant, tamperRoutedAppends(rolloutMutant, tamperAppends(mutant, runs))), deps),
       queue: faultyPort(stores.queue, deps, ['onAvailable']),
-      projects: faultyPort(stores.projects, deps),
-      memory: faultyPort(stores.memory, deps),
+      projects: faultyProjects,
+      memory: tamperMemory(rolloutMutant, faultyPort(stores.memory, deps)),
       snapshots: faultyPort(stores.snapshots, deps),
       delivery: faultyPort(stores.delivery, deps),
+      rollouts: tamperRollouts(rolloutMutant, faultyPort(rollouts, deps), faultyProjects, process.clock),
+      ...(isWatched ? { webhooks: faultyPort(webhooks, deps) } : {}),
+      expressions: createFakeExpressions(),
       blobs: faultyPort(stores.blobs, deps),
       logs: faultyPort(stores.logs, deps, ['append']),
       tokens: faultyPort(stores.tokens, deps),

@@ -30,7 +30,21 @@ const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
 const unavailable = (method: string): DomainError =>
   new DomainError('unavailable', `the store did not answer ${method}`);
 
-const writes: ReadonlySet<string> = new Set(['append', 'probeWrite', 'appendEvents', 'settleDeadLetter']);
+const writes: ReadonlySet<string> = new Set([
+  'append',
+  'probeWrite',
+  'appendEvents',
+  'settleDeadLetter',
+  'insert',
+  'update',
+  'setFreeze',
+  'endUnits',
+  'recordValues',
+  'saveEvidence',
+  'saveCursor',
+  'recordScore',
+  'saveReplay',
+]);
 
 const refusal = (reason: NonNullable<StoreFaults['refuses']>, method: string): DomainError =>
   reason === 'unknown'

@@ -7,6 +7,7 @@ import type {
   StepAction,
   TenantId,
   ToolsContent,
+  VersionId,
 } from '@skein/domain';
 import { dagDigest, handlerStepId, versionIdOf } from '@skein/domain';
 import type { Hasher, ProjectStore, Publication, Random, StoredDag } from '@skein/ports';
@@ -190,31 +191,62 @@ export const publishProject = async (
   at: number,
   effects?: ToolsContent['effects'],
 ): Promise<void> => {
+  await publishVersions(projects, hasher, tenant, dags, at, {
+    agents: ['scout'],
+    count: 1,
+    ...(effects === undefined ? {} : { effects }),
+  });
+};
+
+/** Agents, how many versions of each there are, and what they declare of their tools. */
+export interface VersionsToPublish {
+  readonly agents: readonly string[];
+  readonly count: number;
+  readonly effects?: ToolsContent['effects'];
+}
+
+/** Publishes these DAGs and agents, `v1` of each active. Answers the versions of each agent, oldest first. */
+export const publishVersions = async (
+  projects: ProjectStore,
+  hasher: Hasher,
+  tenant: TenantId,
+  dags: readonly Dag[],
+  at: number,
+  { agents, count, effects }: VersionsToPublish,
+): Promise<{ readonly [agentId: string]: readonly VersionId[] }> => {
   const bytes = encodePart('model', model);
   const modelDigest = hasher.digest(bytes);
   const toolsBytes = encodePart('tools', effects === undefined ? tools : { ...tools, effects });
   const toolsDigest = hasher.digest(toolsBytes);
-  const content: AgentContent = {
-    agentId: 'scout',
-    description: 'Looks around.',
-    instructions: 'Look around and say what you see.',
-    model: modelDigest,
-    skills: {},
-    tools: toolsDigest,
-    limits: {},
-    subAgents: {},
-  };
-  await projects.publish({
-    tenant,
-    ...storedDags(dags, hasher),
-    parts: [
-      { kind: 'model', name: model.id, digest: modelDigest, bytes },
-      { kind: 'tools', name: 'tools', digest: toolsDigest, bytes: toolsBytes },
-    ],
-    agents: [{ versionId: versionIdOf(content, hasher), content }],
-    activate: ['scout'],
-    candidates: [],
-    memory: [{ scope: 'global', text: 'The sky is blue.' }],
-    at,
-  });
+  const versions: { [agentId: string]: VersionId[] } = {};
+  for (let number = 1; number <= count; number += 1) {
+    const contents = agents.map(
+      (agentId): AgentContent => ({
+        agentId,
+        description: 'Looks around.',
+        instructions: `Look around and say what you see${number === 1 ? '' : `, ${number} times`}.`,
+        model: modelDigest,
+        skills: {},
+        tools: toolsDigest,
+        limits: {},
+        subAgents: {},
+      }),
+    );
+    const published = contents.map((content) => ({ versionId: versionIdOf(content, hasher), content }));
+    await projects.publish({
+      tenant,
+      ...storedDags(dags, hasher),
+      parts: [
+        { kind: 'model', name: model.id, digest: modelDigest, bytes },
+        { kind: 'tools', name: 'tools', digest: toolsDigest, bytes: toolsBytes },
+      ],
+      agents: published,
+      activate: number === 1 ? agents : [],
+      candidates: [],
+      memory: [{ scope: 'global', text: 'The sky is blue.' }],
+      at,
+    });
+    for (const { versionId, content } of published) (versions[content.agentId] ??= []).push(versionId);
+  }
+  return versions;
 };

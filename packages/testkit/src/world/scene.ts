@@ -4,6 +4,7 @@ import type { Dag, RunFact, TaskOffer, TaskOutcome, TaskRef, ValueRef, WorkerInf
 import { defaultTenant } from '@skein/domain';
 import type { AppendRequest, CoordinatorMessage, RunStore, StreamLink, WorkerMessage } from '@skein/ports';
 import { FakeClock } from '../fake-clock.ts';
+import { createFakeExpressions } from '../fake-expressions.ts';
 import type { MemoryStores } from '../memory/memory-stores.ts';
 import { createMemoryStores } from '../memory/memory-stores.ts';
 import type { LoggedLine } from '../memory-log.ts';
@@ -101,6 +102,8 @@ export interface SceneOptions {
   readonly config?: Partial<CoordinatorConfig>;
   /** In the place of the scene's own. */
   readonly deps?: Partial<CoordinatorDeps>;
+  /** Stores in the place of the scene's own, made of these. */
+  readonly wrap?: (stores: MemoryStores) => Partial<CoordinatorDeps>;
   /** Called before an append reaches the store; may reject instead, and is told how to do it. */
   readonly onAppend?: (request: AppendRequest, append: RunStore['append']) => ReturnType<RunStore['append']>;
 }
@@ -264,7 +267,9 @@ export class Scene {
       meter: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
       ...stores,
       runs,
+      expressions: createFakeExpressions(),
       projectReader: { read: () => ({ ok: false, error: [{ message: 'no files here' }] }) },
+      ...this.#options.wrap?.(stores),
       ...this.#options.deps,
     };
     return createCoordinator(deps, { coordinatorId: 'coordinator', ...this.#options.config });

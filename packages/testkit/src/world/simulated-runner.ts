@@ -1,7 +1,17 @@
-import type { Digest, JsonValue, TaskOffer, TaskOutcome, TaskResult, ValueRef, WorkerId } from '@skein/domain';
+import type {
+  Digest,
+  JsonValue,
+  Manifest,
+  TaskOffer,
+  TaskOutcome,
+  TaskResult,
+  ValueRef,
+  WorkerId,
+} from '@skein/domain';
 import { DomainError, defaultSnapshotLimits, isDomainError } from '@skein/domain';
 import type { Clock, Random, TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
-import { decodeEnvelope } from '@skein/snapshot';
+import { decodeEnvelope, decodePart } from '@skein/snapshot';
+import type { AgentBehaviour } from './agent-behaviour.ts';
 
 /** One thing that a worker did, for the oracle. */
 export interface Execution {
@@ -30,6 +40,8 @@ export interface SimulatedRunnerDeps {
   readonly failure: number;
   /** Runs agent steps; without it they are played like the others. */
   readonly agents?: TaskRunner;
+  /** How agent steps that are played end. */
+  readonly behaviour?: AgentBehaviour;
 }
 
 const largeText = 'x'.repeat(40_000);
@@ -48,6 +60,9 @@ const readInputs = async (offer: TaskOffer, transfers: TaskTransfers): Promise<v
 export class SimulatedRunner implements TaskRunner {
   readonly #deps: SimulatedRunnerDeps;
   readonly #held = new Set<Digest>();
+  readonly #manifests = new Map<Digest, Manifest>();
+  /** Texts of memory, by the digest of their part. */
+  readonly #texts = new Map<Digest, string>();
 
   constructor(deps: SimulatedRunnerDeps) {
     this.#deps = deps;
@@ -93,6 +108,14 @@ export class SimulatedRunner implements TaskRunner {
       sink.started();
       sink.log(new TextEncoder().encode(`${step} ${attempt}\n`));
       const random = this.#deps.random.fork(`${runId} ${step} ${token}`);
+      const { behaviour } = this.#deps;
+      if (behaviour !== undefined && offer.definition.action.kind === 'agent') {
+        const played = behaviour.play(offer, this.#memoryOf(offer, offer.definition.action.agent));
+        await clock.sleep(random.integer(played.maxMs), signal);
+        const { usage, proposals, error } = played;
+        if (error !== undefined) return { ...finish({ status: 'failed', error }), usage };
+        return { ...finish({ status: 'succeeded' }, await this.#outputs(offer, random, transfers)), usage, proposals };
+      }
       await clock.sleep(random.integer(this.#deps.maxStepMs), signal);
       if (random.next() < this.#deps.failure) {
         return finish({ status: 'failed', error: { code: 'internal', message: 'failed by chance' } });
@@ -143,7 +166,22 @@ export class SimulatedRunner implements TaskRunner {
         throw new DomainError('snapshot_invalid', `part ${part.name} is missing`, { reason: 'missing_part' });
       }
     }
-    for (const part of manifest.parts) this.#held.add(part.digest);
+    for (const part of manifest.parts) {
+      const bytes = parts.get(part.digest);
+      if (part.kind === 'memory' && bytes !== undefined)
+        this.#texts.set(part.digest, decodePart('memory', bytes, part.name, defaultSnapshotLimits).text);
+      this.#held.add(part.digest);
+    }
+    this.#manifests.set(digest, manifest);
     this.#held.add(digest);
+  }
+
+  /** What the snapshot holds of an agent's own memory, or of its arm's copy. */
+  #memoryOf({ snapshot }: TaskOffer, agentId: string): string {
+    const parts = this.#manifests.get(snapshot?.digest ?? '')?.parts ?? [];
+    const own = parts.filter(
+      ({ kind, name }) => kind === 'memory' && (name === `agent/${agentId}` || name.startsWith(`agent/${agentId}@`)),
+    );
+    return own.map(({ digest }) => this.#texts.get(digest) ?? '').join('\n');
   }
 }

@@ -12,6 +12,7 @@ import {
   type JsonValue,
   type MemoryProposal,
   maxProposalBytes,
+  type Playback,
   type StepKind,
   type TaskOffer,
   type TaskResult,
@@ -47,6 +48,7 @@ import { preconditionsHold } from './check-preconditions.ts';
 import { openCheckpoints } from './create-checkpoints.ts';
 import { createMailbox } from './create-mailbox.ts';
 import { matchesAnyOutput } from './match-text.ts';
+import { openPlayback } from './open-playback.ts';
 import { outcomeOfAbort } from './outcome-of-abort.ts';
 import { resolveInputs } from './resolve-inputs.ts';
 import { storeValues } from './store-values.ts';
@@ -170,6 +172,7 @@ interface AgentParts {
   readonly checkpoints: Checkpoints;
   readonly mailbox: ReturnType<typeof createMailbox>;
   readonly workTree?: WorkTree;
+  readonly playback?: Playback;
 }
 
 /** T6. */
@@ -180,6 +183,8 @@ const openAgentParts = async (
   note: (line: string) => void,
   root: string,
 ): Promise<AgentParts> => {
+  // Before anything is recorded: a task that cannot be played back does nothing.
+  const playback = await openPlayback(hasher, transfers, offer);
   const checkpoints = await openCheckpoints({ transfers, hasher, redactor, note }, offer);
   const workTree = workTrees?.({
     root,
@@ -191,7 +196,12 @@ const openAgentParts = async (
   const mailbox = createMailbox(clock, transfers);
   // What was sent before the step began is read in its first turn.
   await mailbox.arrived(offer.unread ?? 0, signal);
-  return { checkpoints, mailbox, ...(workTree === undefined ? {} : { workTree }) };
+  return {
+    checkpoints,
+    mailbox,
+    ...(workTree === undefined ? {} : { workTree }),
+    ...(playback === undefined ? {} : { playback }),
+  };
 };
 
 const execute = async (

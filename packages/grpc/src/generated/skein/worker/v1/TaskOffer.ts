@@ -3,6 +3,7 @@
 import type { TaskRef as _skein_worker_v1_TaskRef, TaskRef__Output as _skein_worker_v1_TaskRef__Output } from '../../../skein/worker/v1/TaskRef.ts';
 import type { Snapshot as _skein_worker_v1_Snapshot, Snapshot__Output as _skein_worker_v1_Snapshot__Output } from '../../../skein/worker/v1/Snapshot.ts';
 import type { Resume as _skein_worker_v1_Resume, Resume__Output as _skein_worker_v1_Resume__Output } from '../../../skein/worker/v1/Resume.ts';
+import type { Playback as _skein_worker_v1_Playback, Playback__Output as _skein_worker_v1_Playback__Output } from '../../../skein/worker/v1/Playback.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface TaskOffer {
@@ -20,6 +21,7 @@ export interface TaskOffer {
   'resume'?: (_skein_worker_v1_Resume | null);
   'round'?: (number);
   'unread'?: (number);
+  'playback'?: (_skein_worker_v1_Playback | null);
   '_definitionJson'?: "definitionJson";
   '_traceparent'?: "traceparent";
 }
@@ -39,6 +41,7 @@ export interface TaskOffer__Output {
   'resume': (_skein_worker_v1_Resume__Output | null);
   'round': (number);
   'unread': (number);
+  'playback': (_skein_worker_v1_Playback__Output | null);
   '_definitionJson'?: "definitionJson";
   '_traceparent'?: "traceparent";
 }

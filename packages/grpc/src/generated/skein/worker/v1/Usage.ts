@@ -10,8 +10,12 @@ export interface Usage {
   'schemaRepairs'?: (number | string | Long);
   'costUsd'?: (number | string);
   'model'?: (string);
+  'toolErrors'?: (number | string | Long);
+  'divergedCalls'?: (number | string | Long);
   '_costUsd'?: "costUsd";
   '_model'?: "model";
+  '_toolErrors'?: "toolErrors";
+  '_divergedCalls'?: "divergedCalls";
 }
 
 export interface Usage__Output {
@@ -22,6 +26,10 @@ export interface Usage__Output {
   'schemaRepairs': (number);
   'costUsd'?: (number);
   'model'?: (string);
+  'toolErrors'?: (number);
+  'divergedCalls'?: (number);
   '_costUsd'?: "costUsd";
   '_model'?: "model";
+  '_toolErrors'?: "toolErrors";
+  '_divergedCalls'?: "divergedCalls";
 }

@@ -13,6 +13,7 @@ export interface WorkerInfo {
   'version'?: (string);
   'hostname'?: (string);
   'pid'?: (number | string | Long);
+  'features'?: (string)[];
 }
 
 export interface WorkerInfo__Output {
@@ -26,4 +27,5 @@ export interface WorkerInfo__Output {
   'version': (string);
   'hostname': (string);
   'pid': (number);
+  'features': (string)[];
 }

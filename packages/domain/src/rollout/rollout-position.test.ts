@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { decideVersion } from './decide-version.ts';
 import { rolloutPosition } from './rollout-position.ts';
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
@@ -32,7 +31,7 @@ describe('the position of a unit in a rollout', () => {
     );
   });
 
-  test('is for ever what a thousand pairs say that were made without this code (O2)', () => {
+  test('[g12.1] [defect 11] is for ever what a thousand pairs say that were made without this code (O2)', () => {
     const file = new URL('../../test-data/rollout-positions.json', import.meta.url);
     const vectors = JSON.parse(readFileSync(file, 'utf8')) as { salt: string; unit: string; position: number }[];
     expect(vectors).toHaveLength(1_000);
@@ -48,24 +47,5 @@ describe('the position of a unit in a rollout', () => {
       expect(() => position(text, 'u')).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
       expect(() => position('s', text)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
     }
-  });
-});
-
-describe('the version of an agent', () => {
-  const earlier = { versionId: 'old', source: 'active' } as const;
-
-  test('is the explicit one, then that of the retried run, then the active one', () => {
-    expect(decideVersion({ explicit: 'asked', earlier, active: 'new' })).toEqual({
-      versionId: 'asked',
-      source: 'explicit',
-    });
-    expect(decideVersion({ earlier, active: 'new' })).toEqual({ versionId: 'old', source: 'retry' });
-    expect(decideVersion({ active: 'new' })).toEqual({ versionId: 'new', source: 'active' });
-    expect(decideVersion({})).toBeUndefined();
-  });
-
-  test('of a retry keeps the rollout that chose it', () => {
-    const routed = { versionId: 'old', source: 'active', rolloutId: 'rol_1' } as const;
-    expect(decideVersion({ earlier: routed })).toEqual({ versionId: 'old', source: 'retry', rolloutId: 'rol_1' });
   });
 });

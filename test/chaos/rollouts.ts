@@ -1,0 +1,162 @@
+import type { RolloutId, RunView, VersionId } from '@skein/domain';
+import type { RolloutInfo, SkeinClient } from '@skein/sdk';
+import { publishVersion, words } from '../e2e/rollout-fleet.ts';
+import { eventually, type Stack } from '../e2e/stack.ts';
+import { rolledOut } from './chaos-project.ts';
+import type { ChaosReport } from './chaos-report.ts';
+import type { Load } from './load.ts';
+
+/** How long values may take to be there after the last run has ended. */
+const settleMs = 60_000;
+
+/** Candidate units of a total failure after which the rollout must have been taken back: its block test needs at most so many. */
+const decisiveUnits = 40;
+
+interface Started {
+  readonly agentId: string;
+  readonly id: RolloutId;
+  readonly stable: VersionId;
+  readonly candidate: VersionId;
+}
+
+interface Observed {
+  readonly runId: string;
+  readonly arm: number;
+  readonly value: number | null;
+}
+
+/** Two live rollouts under trouble: a candidate that is no worse, and one that is. */
+export class ChaosRollouts {
+  readonly #client: SkeinClient;
+  readonly #started: readonly Started[];
+
+  private constructor(client: SkeinClient, started: readonly Started[]) {
+    this.#client = client;
+    this.#started = started;
+  }
+
+  static async start(stack: Stack, project: string): Promise<ChaosRollouts> {
+    const { client } = stack;
+    const started: Started[] = [];
+    // Few runs come through the trouble: a bold alpha lets about ten blocks decide.
+    for (const [agentId, keywords, alpha] of [
+      [rolledOut.good, words.wide, 0.01],
+      [rolledOut.bad, words.blind, 0.2],
+    ] as const) {
+      const candidate = await publishVersion(client, project, agentId, keywords);
+      const { id, stableVersionId } = await client.rollouts.start(agentId, {
+        type: 'canary',
+        candidateVersionId: candidate,
+        weight: 0.5,
+        steps: [],
+        rules: [{ metric: 'score:right' }],
+        alpha,
+        onNoData: 'ignore',
+        force: true,
+        reason: 'chaos',
+      });
+      started.push({ agentId, id, stable: stableVersionId, candidate });
+    }
+    return new ChaosRollouts(client, started);
+  }
+
+  /** After the last run has ended: what became of both, and what is wrong. */
+  async judge(load: Load): Promise<{ readonly ends: ChaosReport['rollouts']; readonly problems: readonly string[] }> {
+    const problems: string[] = [];
+    const ends: ChaosReport['rollouts'][number][] = [];
+    for (const started of this.#started) {
+      const { agentId, id } = started;
+      const runs: RunView[] = [];
+      for (const { runId, dag } of load.accepted) if (dag === agentId) runs.push(await this.#client.runs.get(runId));
+      const say = (problem: string): void => void problems.push(`rollout of ${agentId}: ${problem}`);
+      await this.#values(started, runs, say);
+      const record = await this.#client.rollouts.read(id);
+      await this.#life(started, record, say);
+      for (const run of runs) judgeRun(started, record, run, say);
+      const units = record.arms.map((arm) => arm.units);
+      const isBad = agentId === rolledOut.bad;
+      if (!isBad && record.status !== 'active') say(`it is ${record.status}: ${record.explanation.because}`);
+      if (isBad && record.status !== 'rolled_back' && (units[1] ?? 0) >= decisiveUnits)
+        say(`it is ${record.status} after ${units[1]} candidate units`);
+      ends.push({ agentId, status: record.status, units });
+    }
+    return { ends, problems };
+  }
+
+  /** No value is lost or doubled: every run that was a unit has one, of the arm that its own record names. */
+  async #values({ id, agentId }: Started, runs: readonly RunView[], say: (problem: string) => void): Promise<void> {
+    const routed = runs.filter(({ agents }) => agents[agentId]?.source === 'segments');
+    for (const metric of ['run_failed', 'score:right']) {
+      let observed: readonly Observed[] = [];
+      const settled = eventually(
+        'every unit has its values',
+        async () => {
+          observed = await this.#observed(agentId, id, metric);
+          const known = new Set(observed.map(({ runId }) => runId));
+          return routed.every(({ runId }) => known.has(runId));
+        },
+        settleMs,
+      );
+      await settled.catch(() => undefined);
+      const arms = new Map(routed.map((run) => [run.runId as string, run.agents[agentId]?.arm]));
+      for (const { runId, arm } of observed) {
+        if (!arms.has(runId)) say(`${metric} of ${runId}, which was no unit or has a value twice`);
+        else if (arms.get(runId) !== arm) say(`${metric} of ${runId} is counted for arm ${arm}`);
+        arms.delete(runId);
+      }
+      for (const runId of arms.keys()) say(`${metric} of ${runId} was lost`);
+    }
+  }
+
+  async #observed(agentId: string, rolloutId: RolloutId, metric: string): Promise<readonly Observed[]> {
+    const found: Observed[] = [];
+    for (let cursor: string | undefined; ; ) {
+      const page = await this.#client.rollouts.observations(agentId, {
+        rolloutId,
+        metric,
+        limit: 500,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      found.push(...page.items);
+      cursor = page.nextCursor;
+      if (cursor === undefined) return found;
+    }
+  }
+
+  /** I1 to I4: one live rollout, revisions without a gap, nothing after the end, and the active version as the record says. */
+  async #life({ agentId, id, stable }: Started, record: RolloutInfo, say: (problem: string) => void): Promise<void> {
+    const { rollouts } = await this.#client.rollouts.list({ agentId, perPage: false });
+    if (rollouts.length !== 1) say(`there are ${rollouts.length} of them (I1)`);
+    const { items } = await this.#client.rollouts.events({ limit: 1_000 });
+    const moves = items.filter(({ rolloutId }) => rolloutId === id);
+    const revisions = moves.map(({ revision }) => revision);
+    if (revisions.some((revision, index) => revision !== index + 1)) say(`revisions ${revisions.join(', ')} (I2)`);
+    if (revisions.at(-1) !== record.revision) say(`revision ${record.revision} has no event (I2)`);
+    const end = moves.findIndex(({ type }) => type === 'rolled_back');
+    if (end >= 0 && end !== moves.length - 1) say('it changed after its end (I3)');
+    const active = (await this.#client.agents.list()).find((agent) => agent.agentId === agentId)?.activeVersionId;
+    if (active !== stable) say(`the active version is ${active} (I4)`);
+  }
+}
+
+/** I7 and I8: what a run got, was allowed to get, and did. */
+const judgeRun = (
+  { agentId, id, stable, candidate }: Started,
+  { status, completedAt }: RolloutInfo,
+  run: RunView,
+  say: (problem: string) => void,
+): void => {
+  const decision = run.agents[agentId];
+  const version = decision?.versionId;
+  if (decision?.source === 'segments') {
+    if (decision.rolloutId !== id) say(`${run.runId} was decided by ${decision.rolloutId}`);
+    if (version !== (decision.arm === 1 ? candidate : stable)) say(`${run.runId} has another version than its arm`);
+    const isLate = completedAt !== null && Date.parse(run.startedAt ?? '') > Date.parse(completedAt);
+    if (isLate) say(`${run.runId} was routed after the rollout was ${status} (I7)`);
+  } else if (version !== stable) say(`${run.runId} has ${version} by ${decision?.source} (I7)`);
+  const [step] = run.steps;
+  if (step?.status !== 'succeeded') return;
+  const [letter] = (step.outputs['letters'] ?? []) as readonly { readonly topic?: string }[];
+  const isBlind = agentId === rolledOut.bad && version === candidate;
+  if (letter?.topic !== (isBlind ? 'question' : 'billing')) say(`${run.runId} did not run on its version (I8)`);
+};
