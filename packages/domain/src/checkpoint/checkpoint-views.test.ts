@@ -2,10 +2,12 @@ import { dagOf } from '@skein/testkit';
 import { describe, expect, it } from 'vitest';
 import { agentStep, effectCall, resultOf, startAgent, turnOf } from '../../test/agent-run.ts';
 import { failed } from '../../test/driven-run.ts';
-import type { JsonValue, PlannedCall, ValueRef } from '../index.ts';
+import type { JsonValue, PlannedCall, TaskOutcome, ValueRef } from '../index.ts';
 import { effectsOf, messageViewsOf, stepDetailOf } from '../index.ts';
 
 const retryPolicy = { limit: 3, intervalMs: 1, backoff: 1, exitCodes: [] };
+/** The outcome of an attempt after which the next one goes on from the last turn. */
+const away: TaskOutcome = { status: 'failed', error: { code: 'unavailable', message: 'the provider is away' } };
 const read: PlannedCall = { index: 1, callId: 'c1', tool: 'read', class: 'read_only' };
 const write: PlannedCall = { index: 2, callId: 'c2', tool: 'write', class: 'repeatable' };
 
@@ -161,6 +163,19 @@ describe('the detail of a step', () => {
     expect(totals).toMatchObject({ turns: 3, toolCalls: 0, costUsd: 0.75 });
   });
 
+  it('goes on from the last turn after something was away', () => {
+    const run = startAgent(dagOf([agentStep('a', { retryPolicy })]));
+    run.lease('a');
+    run.record('a', [turnOf(1, [effectCall(0)])]);
+    run.finish('a', away);
+    run.lease('a', 2_000);
+    run.record('a', [resultOf(1, 0), turnOf(2)], 2_000);
+    const { attempts, turns } = stepDetailOf(run.state, 'a', run.log);
+    expect(attempts[1]).toMatchObject({ outcome: 'running', resumedAtTurn: 1 });
+    expect(turns.map(({ dropped }) => dropped)).toEqual([undefined, undefined]);
+    expect(turns[0]?.calls[0]?.status).toBe('done');
+  });
+
   it('has texts, inputs and outputs when they are given', () => {
     const run = startAgent();
     run.lease('a');
@@ -217,6 +232,19 @@ describe('the messages of a step', () => {
       state: 'rejected',
       reply: { text: 'yes', at: new Date(1_010).toISOString() },
     });
+  });
+
+  it('stay read when the attempt after an outage goes on from the turn that read them', () => {
+    const run = startAgent(dagOf([agentStep('a', { retryPolicy })]));
+    run.send('a', 'm1');
+    run.lease('a');
+    run.record('a', [turnOf(1, [], { consumed: [1] })]);
+    run.finish('a', away);
+    run.lease('a', 2_000);
+    run.record('a', [turnOf(2)], 2_000);
+    run.finish('a', { status: 'succeeded' }, 2_000);
+    expect(run.states('a')).toEqual(['consumed']);
+    expect(messageViewsOf('run_1', 'a', run.log)).toMatchObject([{ messageId: 'm1', state: 'consumed', turn: 1 }]);
   });
 
   it('are delivered and presented as workers said, as long as nothing durable says more', () => {

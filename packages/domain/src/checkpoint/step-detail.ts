@@ -1,6 +1,7 @@
 import { DomainError } from '../errors/domain-error.ts';
 import type { FencingToken, StepPath } from '../identity/ids.ts';
 import type { JsonValue } from '../json/json-value.ts';
+import { beginsAnew } from '../run/begins-anew.ts';
 import { findTarget } from '../run/create-run-state.ts';
 import type { LossReason, RunFact } from '../run/run-fact.ts';
 import type { RunState } from '../run/run-state.ts';
@@ -120,7 +121,7 @@ const read = (reading: Reading, fact: RunFact, seq: number, body: BodyReader | u
       return onLeased(reading, fact, seq);
     case 'step_finished':
       endAttempt(reading, fact.token, fact.at, fact.result.outcome.status);
-      if (fact.retryAt !== undefined) dropTurns(reading);
+      if (beginsAnew(fact)) dropTurns(reading);
       return;
     case 'step_lost':
       return endAttempt(reading, fact.token, fact.at, lossOf(fact.reason));

@@ -1,5 +1,6 @@
 import type { RunId, StepPath } from '../identity/ids.ts';
 import { parseStepPath } from '../identity/ids.ts';
+import { beginsAnew } from '../run/begins-anew.ts';
 import type { RunFact } from '../run/run-fact.ts';
 import type { MailboxState, MessageRecord, MessageState, MessageView } from './agent-message.ts';
 import { acceptMessage, consumeMessages, createMailbox, endMessage, presentAgain, replyToMessage } from './mailbox.ts';
@@ -58,7 +59,7 @@ const apply = (mailbox: MailboxState, fact: RunFact): void => {
     case 'agent_restarted':
       return presentAgain(mailbox, fact.at);
     case 'step_finished':
-      return fact.retryAt === undefined ? undefined : presentAgain(mailbox, fact.at);
+      return beginsAnew(fact) ? presentAgain(mailbox, fact.at) : undefined;
     case 'step_answered':
       return fact.message === undefined ? undefined : consumeMessages(mailbox, [fact.message], undefined);
     default:

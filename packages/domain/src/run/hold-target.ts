@@ -1,3 +1,4 @@
+import { beginsAnew } from './begins-anew.ts';
 import { dropTranscript } from './decide-checkpoint.ts';
 import type { RecordedResult } from './run-fact.ts';
 import type { FanoutState, RunState, StepState } from './run-state.ts';
@@ -90,8 +91,7 @@ export const applyResult = (
       target.failures += 1;
       if (ended.retryAt !== undefined) {
         target.notBefore = ended.retryAt;
-        // What was away may be there again: an agent goes on from where it was. After any other failure it begins anew.
-        if (outcome.error.code !== 'unavailable') dropTranscript(state, target, ended.at);
+        if (beginsAnew(ended)) dropTranscript(state, target, ended.at);
         requeue(state, found, 'retrying');
         return;
       }

@@ -1,13 +1,12 @@
 import type { History, Report, RunHistory } from './history.ts';
 import { judge } from './history.ts';
+import { isOf } from './transcripts.ts';
 
 interface Lease {
   readonly token: number;
   readonly workerId: string;
   readonly attempt: number;
 }
-
-const isOf = (path: string, step: string): boolean => path === step || path.startsWith(`${step}[`);
 
 const checkRun = ({ runId, facts }: RunHistory, say: Report): void => {
   const live = new Map<string, Lease>();

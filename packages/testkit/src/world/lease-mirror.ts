@@ -1,5 +1,6 @@
 import type { RunFact, TaskRef } from '@skein/domain';
 import type { AppendOutcome, RunStore, WorkerMessage } from '@skein/ports';
+import { goesOn, isOf } from './transcripts.ts';
 
 interface Lease extends TaskRef {
   readonly workerId: string;
@@ -66,7 +67,7 @@ export class LeaseMirror {
         this.#live.set(`${runId} ${step}`, lease);
       }
       if (fact.type === 'step_finished' || fact.type === 'step_lost') this.#live.delete(`${runId} ${fact.step}`);
-      if (fact.type === 'step_finished' || fact.type === 'agent_restarted')
+      if ((fact.type === 'step_finished' && !goesOn(fact)) || fact.type === 'agent_restarted')
         this.#recorded.delete(`${runId} ${fact.step}`);
       if (fact.type === 'step_pushed_back') for (const step of fact.steps) this.#forget(`${runId} ${step}`);
       if (fact.type === 'turn_planned' || fact.type === 'tool_done' || fact.type === 'message_replied') {
@@ -78,7 +79,6 @@ export class LeaseMirror {
 
   /** A round begins anew: the step, and its items. */
   #forget(key: string): void {
-    for (const known of this.#recorded.keys())
-      if (known === key || known.startsWith(`${key}[`)) this.#recorded.delete(known);
+    for (const known of this.#recorded.keys()) if (isOf(known, key)) this.#recorded.delete(known);
   }
 }

@@ -1,5 +1,6 @@
 import type { MessageMode, RunFact } from '@skein/domain';
 import type { RunHistory } from './history.ts';
+import { goesOn, isOf } from './transcripts.ts';
 
 /** One message as the log tells of it. */
 export interface LoggedMessage {
@@ -31,8 +32,7 @@ export const messagesOf = ({ runId, facts }: RunHistory): readonly LoggedMessage
         const { messageId, number, mode, text } = fact.message;
         const message: LoggedMessage = { runId, step: fact.step, messageId, number, mode, text, ends: [] };
         all.push(message);
-        // Another round begins a mailbox of its own.
-        boxes.set(fact.step, number === 1 ? [message] : [...boxOf(fact.step), message]);
+        boxes.set(fact.step, [...boxOf(fact.step), message]);
         return;
       }
       case 'message_ended':
@@ -46,7 +46,11 @@ export const messagesOf = ({ runId, facts }: RunHistory): readonly LoggedMessage
       case 'agent_restarted':
         return drop(fact.step);
       case 'step_finished':
-        if (fact.retryAt !== undefined) drop(fact.step);
+        if (fact.retryAt !== undefined && !goesOn(fact)) drop(fact.step);
+        return;
+      case 'step_pushed_back':
+        // Another round begins a mailbox of its own, also when nobody writes to it: no attempt of it takes back what an earlier one had read.
+        for (const path of boxes.keys()) if (fact.steps.some((step) => isOf(path, step))) boxes.delete(path);
         return;
       default:
         return;

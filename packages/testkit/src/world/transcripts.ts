@@ -22,7 +22,15 @@ export interface Transcripts {
   readonly byToken: ReadonlyMap<string, Transcript>;
 }
 
-const isOf = (path: string, step: string): boolean => path === step || path.startsWith(`${step}[`);
+/** True for the step, and for its items. */
+export const isOf = (path: string, step: string): boolean => path === step || path.startsWith(`${step}[`);
+
+/** True when the attempt after this one goes on with the conversation: what was away may be there again. After any other failure it begins anew. */
+export const goesOn = ({
+  result: { outcome },
+  retryAt,
+}: Extract<RunFact, { readonly type: 'step_finished' }>): boolean =>
+  retryAt !== undefined && outcome.status === 'failed' && outcome.error.code === 'unavailable';
 
 /** Reads the conversations out of a log. A restart, another attempt after a failure, and another round begin a new one. */
 export const transcriptsOf = ({ runId, facts }: RunHistory): Transcripts => {
@@ -51,7 +59,7 @@ export const transcriptsOf = ({ runId, facts }: RunHistory): Transcripts => {
         (current.get(fact.step) ?? begin(fact.step)).entries.push({ token: fact.token, entry: fact.entry });
         return;
       case 'step_finished':
-        current.delete(fact.step);
+        if (!goesOn(fact)) current.delete(fact.step);
         return;
       case 'step_pushed_back':
         for (const step of fact.steps) {
