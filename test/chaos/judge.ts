@@ -1,4 +1,5 @@
 import type { RunFact } from '@skein/domain';
+import type { SkeinClient } from '@skein/sdk';
 import {
   assertConsumedOnce,
   assertFenced,
@@ -34,9 +35,10 @@ const all = async <T>(
   }
 };
 
-const factsOf = async (stack: Stack, runId: string): Promise<readonly RunFact[]> => {
+/** The log of a run that is over. */
+export const factsOf = async (client: SkeinClient, runId: string): Promise<readonly RunFact[]> => {
   const facts: RunFact[] = [];
-  for await (const event of stack.client.runs.watch(runId))
+  for await (const event of client.runs.watch(runId))
     facts.push(factOfEvent(event as unknown as Parameters<typeof factOfEvent>[0]));
   return facts;
 };
@@ -44,7 +46,7 @@ const factsOf = async (stack: Stack, runId: string): Promise<readonly RunFact[]>
 const historyOf = async (stack: Stack, load: Load, talk: Talk, ledger: Ledger): Promise<History> => {
   const runs: { runId: string; facts: readonly RunFact[] }[] = [];
   for (const { runId } of load.accepted)
-    if (load.ends.has(runId)) runs.push({ runId, facts: await factsOf(stack, runId) });
+    if (load.ends.has(runId)) runs.push({ runId, facts: await factsOf(stack.client, runId) });
   const events: History['events'][number][] = [];
   for (let after = 0; ; ) {
     const page = await stack.client.deliveryEvents.read({ after, limit: 1_000 });

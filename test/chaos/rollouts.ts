@@ -4,6 +4,8 @@ import { publishVersion, words } from '../e2e/rollout-fleet.ts';
 import { eventually, type Stack } from '../e2e/stack.ts';
 import { rolledOut } from './chaos-project.ts';
 import type { ChaosReport } from './chaos-report.ts';
+import { type CountedValue, type RoutedRun, valueProblems } from './counted-values.ts';
+import { factsOf } from './judge.ts';
 import type { Load } from './load.ts';
 
 /** How long values may take to be there after the last run has ended. */
@@ -17,12 +19,6 @@ interface Started {
   readonly id: RolloutId;
   readonly stable: VersionId;
   readonly candidate: VersionId;
-}
-
-interface Observed {
-  readonly runId: string;
-  readonly arm: number;
-  readonly value: number | null;
 }
 
 /** Two live rollouts under trouble: a candidate that is no worse, and one that is. */
@@ -85,31 +81,31 @@ export class ChaosRollouts {
 
   /** No value is lost or doubled: every run that was a unit has one, of the arm that its own record names. */
   async #values({ id, agentId }: Started, runs: readonly RunView[], say: (problem: string) => void): Promise<void> {
-    const routed = runs.filter(({ agents }) => agents[agentId]?.source === 'segments');
+    const routed: RoutedRun[] = [];
+    for (const { runId, agents } of runs) {
+      if (agents[agentId]?.source !== 'segments') continue;
+      const leased = (await factsOf(this.#client, runId)).find(({ type }) => type === 'step_leased');
+      routed.push({ runId, arm: agents[agentId].arm, leasedAt: leased?.at });
+    }
     for (const metric of ['run_failed', 'score:right']) {
-      let observed: readonly Observed[] = [];
+      let problems: readonly string[] = [];
       const settled = eventually(
         'every unit has its values',
         async () => {
-          observed = await this.#observed(agentId, id, metric);
-          const known = new Set(observed.map(({ runId }) => runId));
-          return routed.every(({ runId }) => known.has(runId));
+          const { completedAt } = await this.#client.rollouts.read(id);
+          const endedAt = completedAt === null ? undefined : Date.parse(completedAt);
+          problems = valueProblems(metric, routed, await this.#observed(agentId, id, metric), endedAt);
+          return problems.length === 0;
         },
         settleMs,
       );
       await settled.catch(() => undefined);
-      const arms = new Map(routed.map((run) => [run.runId as string, run.agents[agentId]?.arm]));
-      for (const { runId, arm } of observed) {
-        if (!arms.has(runId)) say(`${metric} of ${runId}, which was no unit or has a value twice`);
-        else if (arms.get(runId) !== arm) say(`${metric} of ${runId} is counted for arm ${arm}`);
-        arms.delete(runId);
-      }
-      for (const runId of arms.keys()) say(`${metric} of ${runId} was lost`);
+      problems.forEach(say);
     }
   }
 
-  async #observed(agentId: string, rolloutId: RolloutId, metric: string): Promise<readonly Observed[]> {
-    const found: Observed[] = [];
+  async #observed(agentId: string, rolloutId: RolloutId, metric: string): Promise<readonly CountedValue[]> {
+    const found: CountedValue[] = [];
     for (let cursor: string | undefined; ; ) {
       const page = await this.#client.rollouts.observations(agentId, {
         rolloutId,

@@ -1,7 +1,8 @@
 import { defaultTenant } from '@skein/domain';
-import { callOf, dagOf } from '@skein/testkit';
+import { callOf, dagOf, stepOf } from '@skein/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
 import { agentOf } from '../../test/agent-scene.ts';
+import { ann } from '../../test/rollout-scene.ts';
 import type { ScoringScene } from '../../test/scoring-scene.ts';
 import { createScoringScene } from '../../test/scoring-scene.ts';
 
@@ -112,6 +113,32 @@ describe('a crash', () => {
     await scene.restart();
     await scene.rollout.ticks(2);
     expect(await scene.units(id)).toMatchObject([{ state: 'ended', values: { error: 0, tokens: 15 } }]);
+  });
+
+  test('between the end of a run and its measuring loses no value of a rollout that was taken back either; a run that began after the end is no unit', async () => {
+    const later = dagOf([stepOf('first'), agentOf('a', { depends: ['first'] })], { name: 'later' });
+    let isDead = false;
+    scene = await createScoringScene({
+      dags: [later],
+      onCall: (name, _args, own) => (isDead && name === 'unitsOfRun' ? new Promise(() => {}) : own()),
+    });
+    const { id } = await scene.start();
+    const begun = await scene.submit('user-1');
+    const late = await scene.submit('user-2', 'later');
+    await scene.rollout.rollouts.rollback(defaultTenant, 'scout', {}, ann);
+    isDead = true;
+    while ((await scene.answer()) > 0) await scene.settle();
+    for (const runId of [begun, late])
+      expect(await scene.scene.view(runId)).toMatchObject({
+        status: 'succeeded',
+        agents: { scout: { rolloutId: id } },
+      });
+    expect(await scene.units(id)).toMatchObject([{ runId: begun, state: 'open', values: {} }]);
+    isDead = false;
+    await scene.restart();
+    await scene.rollout.ticks(2);
+    expect(await scene.units(id)).toMatchObject([{ runId: begun, state: 'ended', values: { error: 0, tokens: 15 } }]);
+    expect((await scene.rollout.record(id)).status).toBe('rolled_back');
   });
 
   test('between the values and the end of their unit makes no value twice', async () => {
