@@ -11,7 +11,7 @@ const realProcesses = { pool: 'forks', maxWorkers: 2 } as const;
 const alone = { pool: 'forks', fileParallelism: false, maxWorkers: 1 } as const;
 
 /** Small files with long tests, or with long waits. */
-const long = ['test/docs/run-pages.int', 'libsql-stores.int', 'start-fleet.int', 'runs.e2e'];
+const long = ['libsql-stores.int', 'start-fleet.int', 'runs.e2e'];
 
 /** Vitest begins with the largest files while it does not know how long each takes; these come before them, so that none is left for the end. */
 class LongFirst extends BaseSequencer {

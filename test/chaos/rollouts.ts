@@ -88,7 +88,8 @@ export class ChaosRollouts {
       routed.push({ runId, arm: agents[agentId].arm, leasedAt: leased?.at });
     }
     for (const metric of ['run_failed', 'score:right']) {
-      let problems: readonly string[] = [];
+      // Until the values could be read once, nothing is known to be right.
+      let problems: readonly string[] = [`${metric} of ${agentId} could not be read`];
       const settled = eventually(
         'every unit has its values',
         async () => {

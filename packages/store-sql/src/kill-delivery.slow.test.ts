@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createMemoryLog, createNodeHasher, createSeededRandom, createSequenceIds, FakeClock } from '@skein/testkit';
+import { createSeededRandom } from '@skein/testkit';
 import { expect, test } from 'vitest';
 import { type DoomedProcess, doomOneByOne, startDoomed } from '../test/doomed-process.ts';
+import { openAfterKill } from '../test/open-after-kill.ts';
 import { openSqlStores } from './open-sql-stores.ts';
 import { SqlThread } from './thread/sql-thread.ts';
 
@@ -85,13 +86,7 @@ test('after kill -9 at any moment events have no holes, letters came with their 
     const { signal, acknowledged } = await doomed.work(random.integer(150));
     expect(signal, place).toBe('SIGKILL');
     expect(acknowledged.size, place).toBeGreaterThan(0);
-    const stores = await openSqlStores({
-      dataDir,
-      clock: new FakeClock(),
-      ids: createSequenceIds(8_500 + round),
-      log: createMemoryLog(),
-      hasher: createNodeHasher(),
-    });
+    const stores = await openAfterKill(dataDir, 8_500 + round);
     const told = new Map<string, number>();
     let removed = 0;
     for (const tenant of tenants) {

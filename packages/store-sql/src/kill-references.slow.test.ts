@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultTenant as tenant } from '@skein/domain';
-import { createMemoryLog, createNodeHasher, createSeededRandom, createSequenceIds, FakeClock } from '@skein/testkit';
+import { createSeededRandom } from '@skein/testkit';
 import { expect, test } from 'vitest';
 import { type DoomedProcess, doomOneByOne, startDoomed } from '../test/doomed-process.ts';
+import { openAfterKill } from '../test/open-after-kill.ts';
 import { openSqlStores } from './open-sql-stores.ts';
 import { SqlThread } from './thread/sql-thread.ts';
 
@@ -90,13 +91,7 @@ test('after kill -9 at any moment references are exact, no part of an open run i
     const { signal, acknowledged } = await doomed.work(random.integer(150));
     expect(signal, place).toBe('SIGKILL');
     expect(acknowledged.size, place).toBeGreaterThan(0);
-    const stores = await openSqlStores({
-      dataDir,
-      clock: new FakeClock(),
-      ids: createSequenceIds(8_000 + round),
-      log: createMemoryLog(),
-      hasher: createNodeHasher(),
-    });
+    const stores = await openAfterKill(dataDir, 8_000 + round);
     for (const [runId, seq] of acknowledged) {
       expect((await stores.runs.readHead(tenant, runId))?.seq, `${runId} in ${place}`).toBeGreaterThanOrEqual(seq);
       const found = await stores.memory.findProposal(tenant, `${runId}:${seq}`);

@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultTenant as tenant } from '@skein/domain';
-import { createMemoryLog, createNodeHasher, createSeededRandom, createSequenceIds, FakeClock } from '@skein/testkit';
+import { createSeededRandom } from '@skein/testkit';
 import { expect, test } from 'vitest';
 import { type DoomedProcess, doomOneByOne, startDoomed } from '../test/doomed-process.ts';
+import { openAfterKill } from '../test/open-after-kill.ts';
 import { openSqlStores, type SqlStores } from './open-sql-stores.ts';
 
 const seed = 20_261_121;
@@ -145,13 +146,7 @@ test('after kill -9 at any moment active versions agree with the rollouts, revis
     const { signal, acknowledged } = await doomed.work(random.integer(150));
     expect(signal, place).toBe('SIGKILL');
     expect(acknowledged.size, place).toBeGreaterThan(0);
-    const stores = await openSqlStores({
-      dataDir,
-      clock: new FakeClock(),
-      ids: createSequenceIds(8_700 + round),
-      log: createMemoryLog(),
-      hasher: createNodeHasher(),
-    });
+    const stores = await openAfterKill(dataDir, 8_700 + round);
     await check(stores, acknowledged, place);
     await stores.close();
   };

@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultTenant } from '@skein/domain';
-import { createMemoryLog, createNodeHasher, createSeededRandom, createSequenceIds, FakeClock } from '@skein/testkit';
+import { createSeededRandom } from '@skein/testkit';
 import { expect, test } from 'vitest';
 import { doomOneByOne, startDoomed } from '../test/doomed-process.ts';
+import { openAfterKill } from '../test/open-after-kill.ts';
 import { openSqlStores, type SqlStores } from './open-sql-stores.ts';
 
 const seed = 20_261_120;
@@ -53,13 +54,7 @@ test('after kill -9 at any moment every acknowledged append is there and no log 
   const dataDir = await mkdtemp(join(tmpdir(), 'skein-kill-'));
   const promised = new Map<string, number>();
   const visitStores = async (round: number, visit: (stores: SqlStores) => Promise<void>): Promise<void> => {
-    const stores = await openSqlStores({
-      dataDir,
-      clock: new FakeClock(),
-      ids: createSequenceIds(9_000 + round),
-      log: createMemoryLog(),
-      hasher: createNodeHasher(),
-    });
+    const stores = await openAfterKill(dataDir, 9_000 + round);
     await visit(stores);
     await stores.close();
   };
