@@ -5,7 +5,6 @@ import { createSeededRandom } from '@skein/testkit';
 import { expect, test } from 'vitest';
 import { type DoomedProcess, doomOneByOne, startDoomed } from '../test/doomed-process.ts';
 import { openAfterKill } from '../test/open-after-kill.ts';
-import { openSqlStores } from './open-sql-stores.ts';
 import { SqlThread } from './thread/sql-thread.ts';
 
 const seed = 20_261_124;

@@ -6,7 +6,7 @@ import { createSeededRandom } from '@skein/testkit';
 import { expect, test } from 'vitest';
 import { doomOneByOne, startDoomed } from '../test/doomed-process.ts';
 import { openAfterKill } from '../test/open-after-kill.ts';
-import { openSqlStores, type SqlStores } from './open-sql-stores.ts';
+import type { SqlStores } from './open-sql-stores.ts';
 
 const seed = 20_261_120;
 const rounds = 20;

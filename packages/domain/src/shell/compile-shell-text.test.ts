@@ -131,6 +131,12 @@ describe('compiling any text', () => {
     );
   });
 
+  test('changes nothing where a backtick that was never closed ends in an escaped one', () => {
+    for (const text of ['`${X}\\`', '`$((\\))$${X.x}\\`', '`']) {
+      expect(compileShellText(text)).toEqual({ program: text, variables: [] });
+    }
+  });
+
   test('refuses nesting that would exhaust the stack', () => {
     expect(() => compileShellText('$('.repeat(100_000))).toThrow('nested too deeply');
     expect(() => compileShellText(`${'${A:-'.repeat(100_000)}`)).toThrow('nested too deeply');

@@ -223,19 +223,19 @@ export class ShellCompiler {
 
   /** The shell first removes one level of backslashes, then reads the rest as commands; so do we, and put the level back. */
   #backticks(context: Context, depth: number): void {
-    const piece = /`((?:[^`\\]|\\[^])*)`?/y;
+    const piece = /`((?:[^`\\]|\\[^])*)(`?)/y;
     piece.lastIndex = this.#at;
     const match = piece.exec(this.#text);
-    const raw = match?.[1] ?? '';
+    const [whole, raw, closing] = [match?.[0] ?? '`', match?.[1] ?? '', match?.[2] ?? ''];
     const inner = raw.replaceAll(context === 'quoted' ? /\\([\\`$"])/g : /\\([\\`$])/g, '$1');
     if (!inner.includes('${')) {
-      this.#copy(match?.[0].length ?? 1);
+      this.#copy(whole.length);
       return;
     }
     const compiled = new ShellCompiler(inner, this.#variables, depth + 1).program();
     const changed = compiled === inner ? raw : compiled.replaceAll(/[\\`]/g, '\\$&');
-    this.#out += `\`${changed}${match?.[0].endsWith('`') && match[0].length > 1 ? '`' : ''}`;
-    this.#at += match?.[0].length ?? 1;
+    this.#out += `\`${changed}${closing}`;
+    this.#at += whole.length;
   }
 
   #heredocOperator(): Heredoc | undefined {
