@@ -93,7 +93,17 @@ export interface TaskTransfers {
  * so that it can live in another thread than the work.
  */
 export interface TaskRunner {
-  run(offer: TaskOffer, sink: TaskSink, transfers: TaskTransfers, signal: AbortSignal): Promise<TaskResult>;
+  /**
+   * `handBack` asks for the task only if step code has not begun: then it ends as `released`, otherwise it goes on as if nobody had asked.
+   * `signal` ends it whatever it does.
+   */
+  run(
+    offer: TaskOffer,
+    sink: TaskSink,
+    transfers: TaskTransfers,
+    signal: AbortSignal,
+    handBack?: AbortSignal,
+  ): Promise<TaskResult>;
   /** Digests of snapshots and parts in the cache. */
   held(): readonly Digest[];
   /** Called when digests leave the cache. */

@@ -147,8 +147,8 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
     started: () => void (seen.started += 1),
     log: (bytes: Uint8Array) => void (seen.logged += new TextDecoder().decode(bytes)),
   };
-  const run = (task: TaskOffer, signal: AbortSignal = new AbortController().signal) =>
-    runner.run(task, sink, transfers, signal);
+  const run = (task: TaskOffer, signal: AbortSignal = new AbortController().signal, handBack?: AbortSignal) =>
+    runner.run(task, sink, transfers, signal, handBack);
   return { clock, log, blobs, seen, listeners, faults, runner, run, store: (value: JsonValue) => refOf(blobs, value) };
 };
 

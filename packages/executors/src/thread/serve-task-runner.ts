@@ -26,6 +26,7 @@ class RunnerServer {
   readonly #port: MessagePort;
   readonly #runner: TaskRunner;
   readonly #aborts = new Map<number, AbortController>();
+  readonly #handBacks = new Map<number, AbortController>();
   readonly #calls = new Map<number, { resolve(value: TransferValue): void; reject(error: DomainError): void }>();
   readonly #messages = new Map<number, TaskMessages>();
   #lastCall = 0;
@@ -49,6 +50,9 @@ class RunnerServer {
       case 'abort':
         this.#aborts.get(message.task)?.abort(fromErrorData(message.reason));
         return;
+      case 'hand_back':
+        this.#handBacks.get(message.task)?.abort(fromErrorData(message.reason));
+        return;
       case 'message':
         this.#messages.get(message.task)?.add(message.message);
         return;
@@ -70,8 +74,9 @@ class RunnerServer {
   }
 
   async #run({ task, offer }: Extract<ToThread, { type: 'run' }>): Promise<void> {
-    const controller = new AbortController();
+    const [controller, handBack] = [new AbortController(), new AbortController()];
     this.#aborts.set(task, controller);
+    this.#handBacks.set(task, handBack);
     this.#messages.set(task, new TaskMessages());
     const sink: TaskSink = {
       started: () => this.#post({ type: 'started', task }),
@@ -81,13 +86,14 @@ class RunnerServer {
       },
     };
     try {
-      const result = await this.#runner.run(offer, sink, this.#transfers(task), controller.signal);
+      const result = await this.#runner.run(offer, sink, this.#transfers(task), controller.signal, handBack.signal);
       this.#announceHeld();
       this.#post({ type: 'finished', task, result });
     } catch (error) {
       this.#post({ type: 'threw', task, error: toErrorData(error) });
     } finally {
       this.#aborts.delete(task);
+      this.#handBacks.delete(task);
       this.#messages.delete(task);
     }
   }

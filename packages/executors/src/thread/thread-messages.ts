@@ -16,6 +16,8 @@ export type TransferValue = Uint8Array | Digest | string | undefined;
 export type ToThread =
   | { readonly type: 'run'; readonly task: number; readonly offer: TaskOffer }
   | { readonly type: 'abort'; readonly task: number; readonly reason: ErrorData }
+  /** Asks for a task whose code has not begun. */
+  | { readonly type: 'hand_back'; readonly task: number; readonly reason: ErrorData }
   | { readonly type: 'transferred'; readonly call: number; readonly value: TransferValue }
   | { readonly type: 'transfer_failed'; readonly call: number; readonly error: ErrorData }
   | { readonly type: 'message'; readonly task: number; readonly message: AgentMessage }

@@ -30,6 +30,7 @@ interface RunningTask {
   readonly transfers: TaskTransfers;
   readonly offer: TaskOffer;
   readonly signal: AbortSignal;
+  readonly handBack: AbortSignal | undefined;
   readonly resolve: (result: TaskResult) => void;
   readonly reject: (error: DomainError) => void;
   graceTimer?: NodeJS.Timeout;
@@ -73,9 +74,15 @@ class ThreadTaskRunner implements TaskRunner {
     this.#thread = this.#start();
   }
 
-  run(offer: TaskOffer, sink: TaskSink, transfers: TaskTransfers, signal: AbortSignal): Promise<TaskResult> {
+  run(
+    offer: TaskOffer,
+    sink: TaskSink,
+    transfers: TaskTransfers,
+    signal: AbortSignal,
+    handBack?: AbortSignal,
+  ): Promise<TaskResult> {
     return new Promise((resolve, reject) => {
-      const task: RunningTask = { offer, sink, transfers, signal, resolve, reject };
+      const task: RunningTask = { offer, sink, transfers, signal, handBack, resolve, reject };
       if (this.#closing !== undefined) resolve(lost(offer, 'the executors are closed'));
       else if (this.#thread === undefined) this.#waiting.push(task);
       else this.#submit(this.#thread, task);
@@ -118,7 +125,15 @@ class ThreadTaskRunner implements TaskRunner {
     };
     if (task.signal.aborted) onAbort();
     else task.signal.addEventListener('abort', onAbort, { once: true });
-    task.stopListening = () => task.signal.removeEventListener('abort', onAbort);
+    // Only the thread knows whether the code has begun: nothing is done to one that goes on.
+    const { handBack } = task;
+    const onHandBack = (): void => post(thread, { type: 'hand_back', task: id, reason: toErrorData(handBack?.reason) });
+    if (handBack?.aborted === true) onHandBack();
+    else handBack?.addEventListener('abort', onHandBack, { once: true });
+    task.stopListening = () => {
+      task.signal.removeEventListener('abort', onAbort);
+      handBack?.removeEventListener('abort', onHandBack);
+    };
   }
 
   #graceMs(reason: unknown): number {

@@ -76,7 +76,13 @@ export class SimulatedRunner implements TaskRunner {
 
   async close(): Promise<void> {}
 
-  async run(offer: TaskOffer, sink: TaskSink, transfers: TaskTransfers, signal: AbortSignal): Promise<TaskResult> {
+  async run(
+    offer: TaskOffer,
+    sink: TaskSink,
+    transfers: TaskTransfers,
+    signal: AbortSignal,
+    handBack?: AbortSignal,
+  ): Promise<TaskResult> {
     const { clock, workerId, ledger } = this.#deps;
     const { runId, step, attempt, token } = offer;
     const execution: Execution = { workerId, runId, step, attempt, token, started: false };
@@ -87,7 +93,8 @@ export class SimulatedRunner implements TaskRunner {
         execution.started = true;
         sink.started();
       };
-      const result = await agents.run(offer, { ...sink, log: (bytes) => sink.log(bytes), started }, transfers, signal);
+      const watched = { ...sink, log: (bytes: Uint8Array) => sink.log(bytes), started };
+      const result = await agents.run(offer, watched, transfers, signal, handBack);
       execution.outcome = result.outcome.status;
       return result;
     }
@@ -103,7 +110,7 @@ export class SimulatedRunner implements TaskRunner {
     try {
       await this.#takeSnapshot(offer, transfers);
       await readInputs(offer, transfers);
-      if (signal.aborted) return finish({ status: 'released' });
+      if (signal.aborted || handBack?.aborted === true) return finish({ status: 'released' });
       execution.started = true;
       sink.started();
       sink.log(new TextEncoder().encode(`${step} ${attempt}\n`));

@@ -13,6 +13,8 @@ export type Fate = 'report' | 'release' | 'forget';
 export interface RunningTask {
   readonly ref: TaskRef;
   readonly abort: AbortController;
+  /** Asks for the task as long as its code has not begun. */
+  readonly handBack: AbortController;
   readonly inbox: TaskInbox;
   started: boolean;
   fate: Fate;
@@ -62,6 +64,7 @@ export class HeldTasks {
     const held: RunningTask = {
       ref: taskRef(task),
       abort: new AbortController(),
+      handBack: new AbortController(),
       inbox: new TaskInbox(),
       started: false,
       fate: 'report',

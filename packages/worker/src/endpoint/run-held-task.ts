@@ -52,7 +52,7 @@ export const runHeldTask = async (
     },
   };
   try {
-    return await deps.runner.run(offer, sink, transfers, signal);
+    return await deps.runner.run(offer, sink, transfers, signal, task.handBack.signal);
   } catch (error) {
     deps.log.error('the task runner threw', { ...task.ref, error });
     const failure = { code: 'internal', message: 'internal error' } as const;

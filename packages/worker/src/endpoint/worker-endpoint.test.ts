@@ -292,7 +292,8 @@ test('draining finishes what runs, hands back what did not start, refuses the re
   const drained = world.endpoint.drain('test');
   world.coordinator.offer(offerOf('c', 3));
   await world.clock.settle();
-  expect(waiting.signal.reason).toMatchObject({ code: 'unavailable' });
+  expect(waiting.handBack?.reason).toMatchObject({ code: 'unavailable' });
+  expect(waiting.signal.aborted).toBe(false);
   expect(statuses(world).toSorted()).toEqual(['b#2 released', 'c#3 released']);
   expect(world.coordinator.stream.of('credits').at(-1)?.free).toBe(0);
   running.finish();
@@ -305,17 +306,19 @@ test('draining finishes what runs, hands back what did not start, refuses the re
   expect(world.clock.pending).toBe(0);
 });
 
-test('a task that was handed back while its code began, and was cut short by that, is not reported', async () => {
+test('a task that was asked back while its code began goes on to its end, and its result is reported', async () => {
   const world = await joinedWorld();
   world.runner.endsWhenAborted = false;
   const task = await accept(world, 'a', 1);
   void world.endpoint.drain('test');
   await world.clock.settle();
   task.sink.started();
-  task.finish({ status: 'cancelled' });
+  await world.clock.settle();
+  expect([task.signal.aborted, world.endpoint.state().draining]).toEqual([false, true]);
+  task.finish();
   await world.clock.settle();
   expect(await world.endpoint.ended).toEqual({ reason: 'drained' });
-  expect(world.coordinator.results).toEqual([]);
+  expect(statuses(world)).toEqual(['a#1 succeeded']);
 });
 
 test('a drain ends at its deadline and reports nothing of what it had to abort', async () => {

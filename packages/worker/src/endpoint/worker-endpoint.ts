@@ -394,7 +394,7 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
     for (const task of this.#tasks.all()) {
       if (task.started || task.fate !== 'report') continue;
       task.fate = 'release';
-      task.abort.abort(new DomainError('unavailable', 'the worker is draining'));
+      task.handBack.abort(new DomainError('unavailable', 'the worker is draining'));
     }
   }
 }

@@ -260,6 +260,27 @@ test.each([
   expect((await running).outcome.status).toBe(status);
 });
 
+test('a task that is asked back before its code began is released, and afterwards it goes on to its end', async () => {
+  let end = (): void => undefined;
+  const { run, clock, seen } = createWorld(async () => {
+    await new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    return { outcome: { status: 'succeeded' }, outputs: {} };
+  });
+  const [early, late] = [new AbortController(), new AbortController()];
+  const why = new DomainError('unavailable', 'the worker is draining');
+  const waiting = run(offerOf(agentStep, { snapshot: { digest: 'sha256:slow' } }), undefined, early.signal);
+  const running = run(offerOf(), undefined, late.signal);
+  await clock.settle();
+  early.abort(why);
+  late.abort(why);
+  expect((await waiting).outcome.status).toBe('released');
+  end();
+  expect((await running).outcome.status).toBe('succeeded');
+  expect(seen.removed).toEqual(seen.created);
+});
+
 test('inputs that cannot be had now hand the task back uncharged', async () => {
   const { run, faults } = createWorld();
   faults.fetchBlob = new DomainError('unavailable', 'away');

@@ -80,7 +80,8 @@ export const createTaskRunner = (deps: TaskRunnerDeps): TaskRunner => {
     removals.add(removal);
   };
   return {
-    run: (offer, sink, transfers, signal) => runTask(deps, byKind, removeLater, { offer, sink, transfers, signal }),
+    run: (offer, sink, transfers, signal, handBack) =>
+      runTask(deps, byKind, removeLater, { offer, sink, transfers, signal, handBack }),
     held: () => deps.snapshots.held(),
     onEvicted: (listener) => deps.snapshots.onEvicted(listener),
     close: async () => {
@@ -94,6 +95,7 @@ interface Task {
   readonly sink: TaskSink;
   readonly transfers: TaskTransfers;
   readonly signal: AbortSignal;
+  readonly handBack: AbortSignal | undefined;
 }
 
 const runTask = async (
@@ -106,6 +108,12 @@ const runTask = async (
   const startedAtMs = deps.clock.monotonicMs();
   const scope = openAbortScope(deps.clock, task.signal, offer.definition.timeoutMs);
   let started = false;
+  const { handBack } = task;
+  const onHandBack = (): void => scope.abort(handBack?.reason);
+  /** From here on the task is not handed back any more: what its code has done would be done twice. */
+  const begin = (): void => handBack?.removeEventListener('abort', onHandBack);
+  if (handBack?.aborted === true) onHandBack();
+  else handBack?.addEventListener('abort', onHandBack, { once: true });
   const redactor = new Redactor();
   const log = openTaskLog(task.sink, redactor);
   const sink = {
@@ -141,7 +149,7 @@ const runTask = async (
       ...(stores === undefined ? {} : { stores }),
       ...agentParts,
     };
-    result = await execute(deps, executor, byKind.get('shell'), context, scope.signal);
+    result = await execute(deps, executor, byKind.get('shell'), context, scope.signal, begin);
   } catch (error) {
     result = failureOf(deps.log, redactor, task, error, scope.signal, started);
   }
@@ -149,6 +157,7 @@ const runTask = async (
   log.flush();
   const answer = await finish(deps, redactor, task, result, scope.signal, started, startedAtMs);
   scope.close();
+  begin();
   if (workDir !== undefined) removeLater(workDir); // T5
   return answer;
 };
@@ -210,6 +219,7 @@ const execute = async (
   shell: StepExecutor | undefined,
   context: ExecutionContext,
   signal: AbortSignal,
+  begin: () => void,
 ): Promise<ExecutionResult> => {
   if (
     context.offer.definition.preconditions.length > 0 &&
@@ -218,6 +228,7 @@ const execute = async (
     return { outcome: { status: 'skipped' }, outputs: {} };
   }
   signal.throwIfAborted();
+  begin();
   return executor.execute(context, signal);
 };
 
