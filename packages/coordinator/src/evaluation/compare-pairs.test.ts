@@ -128,6 +128,11 @@ test('x of an unbounded value is one half for the same, and stays within 0 and 1
   expect(relativeValue(100, 50).replayed).toBe(0.75);
   expect(relativeValue(100, 900).replayed).toBe(0);
   expect(relativeValue(0, 0)).toEqual({ recorded: 0.5, replayed: 0.5 });
+  for (const large of [Number.MAX_VALUE, Number.POSITIVE_INFINITY]) {
+    expect(relativeValue(large, large).replayed).toBe(0.5);
+    expect(relativeValue(Number.MAX_VALUE / 2, large).replayed).toBe(0);
+    expect(relativeValue(large, 1).replayed).toBe(1);
+  }
   fc.assert(
     fc.property(fc.double({ min: 0, noNaN: true }), fc.double({ min: 0, noNaN: true }), (a, b) => {
       const { replayed } = relativeValue(a, b);

@@ -55,7 +55,8 @@ export interface ComparePairs {
  */
 export const relativeValue = (recorded: number, replayed: number): PairValue => {
   if (recorded <= 0) return { recorded: 0.5, replayed: replayed <= 0 ? 0.5 : 0 };
-  return { recorded: 0.5, replayed: 1 - Math.min(replayed, 2 * recorded) / (2 * recorded) };
+  // In this order nothing overflows.
+  return { recorded: 0.5, replayed: replayed === recorded ? 0.5 : 1 - Math.min(replayed / recorded / 2, 1) };
 };
 
 /** x of the built-in metrics. What a failed attempt used says nothing beside one that did not fail. */
