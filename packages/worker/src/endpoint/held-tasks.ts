@@ -4,8 +4,8 @@ import { TaskInbox } from './task-inbox.ts';
 import { taskKey, taskRef } from './task-key.ts';
 
 /**
- * What becomes of a task's result: `report` it; `release` it (the task was handed back: report only if its code never began,
- * or it ended by itself); or `forget` it, because the lease is not ours any more.
+ * What becomes of a task's result: `report` it; `release` it (the task was asked back: it is handed back if its code had
+ * not begun, and goes on to its end otherwise); or `forget` it, because the lease is not ours any more.
  */
 export type Fate = 'report' | 'release' | 'forget';
 
@@ -108,7 +108,7 @@ export class HeldTasks {
   }
 }
 
-/** A task that was handed back while its code began anyway, and was cut short by that, has no result worth recording (E1). */
+/** One that was asked back and cut short all the same has no result worth recording (E1). */
 export const shallReport = (task: RunningTask, outcome: TaskOutcome): boolean => {
   if (task.fate === 'forget') return false;
   if (task.fate === 'report') return true;

@@ -281,6 +281,24 @@ test('a task that is asked back before its code began is released, and afterward
   expect(seen.removed).toEqual(seen.created);
 });
 
+test('a task that is asked back while its precondition runs goes on to its end', async () => {
+  let end = (): void => undefined;
+  const checked = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const { run, clock, seen } = createWorld(async (_context, signal) => {
+    await checked;
+    return { outcome: { status: signal.aborted ? 'cancelled' : 'succeeded' }, exitCode: 0, outputs: {} };
+  });
+  const handBack = new AbortController();
+  const running = run(offerOf({ preconditions: [{ condition: 'check', negate: false }] }), undefined, handBack.signal);
+  await clock.settle();
+  expect(seen.contexts).toHaveLength(1);
+  handBack.abort(new DomainError('unavailable', 'the worker is draining'));
+  end();
+  expect((await running).outcome.status).toBe('succeeded');
+});
+
 test('inputs that cannot be had now hand the task back uncharged', async () => {
   const { run, faults } = createWorld();
   faults.fetchBlob = new DomainError('unavailable', 'away');

@@ -221,6 +221,9 @@ const execute = async (
   signal: AbortSignal,
   begin: () => void,
 ): Promise<ExecutionResult> => {
+  signal.throwIfAborted();
+  // Preconditions run commands of the step too.
+  begin();
   if (
     context.offer.definition.preconditions.length > 0 &&
     !(await preconditionsHold(deps.patterns, shell, context, signal))
@@ -228,7 +231,6 @@ const execute = async (
     return { outcome: { status: 'skipped' }, outputs: {} };
   }
   signal.throwIfAborted();
-  begin();
   return executor.execute(context, signal);
 };
 
