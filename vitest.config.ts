@@ -4,14 +4,20 @@ import { sourceConditions } from './vitest.shared.ts';
 
 const ignored = ['**/node_modules/**', '**/dist/**', '**/tmp/**'];
 
-/** Tests that start servers or processes, and wait for them: two files at a time, also on two cores. */
-const realProcesses = { pool: 'forks', maxWorkers: 2 } as const;
+/** Starts real services for the tests that ask for them, and ends them after the last. */
+const services = { globalSetup: ['./packages/testkit/src/services/vitest-services.ts'] };
 
-/** Tests that need the machine for themselves: one file at a time. */
-const alone = { pool: 'forks', fileParallelism: false, maxWorkers: 1 } as const;
+/** Tests that start servers or processes, and wait for them: more files at a time than two cores could compute. */
+const realProcesses = { ...services, pool: 'forks', maxWorkers: 3 };
+
+/** The same with much to compute. */
+const heavyProcesses = { ...realProcesses, maxWorkers: 2 };
+
+/** Tests that need the machine for themselves: one file at a time; scripts/test.mjs has those of other tiers. */
+const alone = { ...services, pool: 'forks', fileParallelism: false, maxWorkers: 1 };
 
 /** Small files with long tests, or with long waits. */
-const long = ['libsql-stores.int', 'start-fleet.int', 'runs.e2e'];
+const long = ['persistence.e2e', 'quickstart.e2e', 'runs.e2e'];
 
 /** Vitest begins with the largest files while it does not know how long each takes; these come before them, so that none is left for the end. */
 class LongFirst extends BaseSequencer {
@@ -55,6 +61,8 @@ export default defineConfig({
         test: {
           name: 'int',
           ...realProcesses,
+          // As in the unit tier: what the files import costs more than most of them.
+          isolate: false,
           include: ['packages/*/src/**/*.int.test.ts', 'apps/*/src/**/*.int.test.ts', 'test/**/*.int.test.ts'],
           exclude: ignored,
           testTimeout: 30_000,
@@ -65,7 +73,7 @@ export default defineConfig({
         ...sourceConditions,
         test: {
           name: 'slow',
-          ...alone,
+          ...heavyProcesses,
           include: ['packages/*/src/**/*.slow.test.ts', 'apps/*/src/**/*.slow.test.ts', 'test/**/*.slow.test.ts'],
           exclude: ignored,
           testTimeout: 120_000,
@@ -76,6 +84,7 @@ export default defineConfig({
         ...sourceConditions,
         test: {
           name: 'sim',
+          ...services,
           pool: 'forks',
           include: ['test/sim/**/*.sim.test.ts'],
           exclude: ignored,
@@ -88,6 +97,19 @@ export default defineConfig({
           name: 'e2e',
           ...realProcesses,
           include: ['test/e2e/**/*.e2e.test.ts'],
+          exclude: ignored,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...sourceConditions,
+        test: {
+          // Containers: by hand and in continuous integration only.
+          name: 'compose',
+          pool: 'forks',
+          fileParallelism: false,
+          include: ['test/compose/**/*.compose.test.ts'],
           exclude: ignored,
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -2,9 +2,10 @@ import { defineProject } from 'vitest/config';
 
 /**
  * `skein-source` is the private export condition that points workspace packages at their sources, so that tests run
- * without a build. The others are Vite's own server defaults, which setting `conditions` would replace.
+ * without a build. The others are Vite's own server defaults, which setting `conditions` would replace; without `module`, which Node does
+ * not know and which leads to files of bundlers that it cannot load.
  */
-const conditions = ['skein-source', 'module', 'node', 'development|production'];
+const conditions = ['skein-source', 'node', 'development|production'];
 
 /** Shared by every project; Vite reads the two lists for different kinds of import. */
 export const sourceConditions = { resolve: { conditions }, ssr: { resolve: { conditions } } };

@@ -1,6 +1,6 @@
 // Plain Node, no dependencies: installs what is missing, builds, runs tiers of tests one after the other, adds them up.
 //   node scripts/test.mjs              unit, int, e2e
-//   node scripts/test.mjs long         slow, sim, chaos
+//   node scripts/test.mjs long         properties, slow, sim, chaos
 //   node scripts/test.mjs <tier>...    the named tiers
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -8,10 +8,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { reasonToInstall } from './install.mjs';
 
-const TIERS = ['unit', 'int', 'e2e', 'slow', 'sim', 'chaos'];
-const GROUPS = { default: ['unit', 'int', 'e2e'], long: ['slow', 'sim', 'chaos'] };
-/** Files that say how long something may take: they run on their own, after the others of their tier. */
-const MEASURED = { e2e: ['test/e2e/kills.e2e.test.ts'] };
+const TIERS = ['unit', 'int', 'e2e', 'properties', 'slow', 'sim', 'chaos', 'compose'];
+const GROUPS = { default: ['unit', 'int', 'e2e'], long: ['properties', 'slow', 'sim', 'chaos'] };
+/** How many times as often as in the unit tier properties are tried in a tier of their own. */
+const FUZZ = '4';
+/** Files that say how long something may take, or that start very much: each runs on its own, after the others of its tier. */
+const ALONE = {
+  e2e: ['test/e2e/kills.e2e.test.ts'],
+  slow: [
+    'test/e2e/bursts.slow.test.ts',
+    'test/e2e/rollback-storm.slow.test.ts',
+    'test/e2e/thousand.slow.test.ts',
+    'test/fleet/fleet.slow.test.ts',
+  ],
+};
 const REPORTS = join('tmp', 'test-report');
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -40,31 +50,53 @@ process.exitCode = broken || total.failed > 0 ? 1 : 0;
 console.log(`\n${summary(total)}`);
 
 function runTier(tier) {
-  const measured = MEASURED[tier] ?? [];
-  // Vitest does not apply `--exclude` to projects, so the others are named.
-  const others = measured.length === 0 ? [] : e2eFiles().filter((file) => !measured.includes(file));
-  const parts = [runVitest(tier, tier, ...others)];
-  if (measured.length > 0) parts.push(runVitest(tier, `${tier}-measured`, ...measured));
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const part of parts) add(counts, part.counts);
+  let ok = true;
+  for (const { project = tier, name, files, options = [], env } of partsOf(tier)) {
+    const part = runVitest(project, name, [...files, ...options], env);
+    add(counts, part.counts);
+    ok &&= part.ok;
+  }
   console.log(`${tier}: ${summary(counts)}`);
-  return { counts, ok: parts.every(({ ok }) => ok) };
+  return { counts, ok };
 }
 
-function e2eFiles() {
-  return readdirSync('test/e2e')
-    .filter((name) => name.endsWith('.e2e.test.ts'))
-    .map((name) => `test/e2e/${name}`);
+/** What is run for a tier, one after the other. */
+function partsOf(tier) {
+  if (tier === 'properties') {
+    const options = ['--testTimeout=300000'];
+    return [{ project: 'unit', name: tier, files: propertyFiles(), options, env: { FUZZ, ...process.env } }];
+  }
+  const alone = ALONE[tier];
+  if (alone === undefined) return [{ name: tier, files: [] }];
+  // Vitest does not apply `--exclude` to projects, so the others are named.
+  const others = testFiles(['apps', 'packages', 'test'], `.${tier}.test.ts`).filter((file) => !alone.includes(file));
+  const own = alone.map((file) => ({ name: `${tier}-${file.split('/').at(-1).split('.')[0]}`, files: [file] }));
+  return [{ name: tier, files: others }, ...own];
 }
 
-function runVitest(tier, name, ...which) {
+/** Files under folders, with `/` between their names. */
+function testFiles(folders, end) {
+  return folders.flatMap((folder) =>
+    readdirSync(folder, { recursive: true })
+      .map((name) => `${folder}/${name.replaceAll('\\', '/')}`)
+      .filter((path) => path.endsWith(end) && !/\/(node_modules|dist|tmp)\//.test(path)),
+  );
+}
+
+/** Files whose properties are tried as often as asked. */
+function propertyFiles() {
+  return testFiles(['packages'], '.test.ts').filter((path) => readFileSync(path, 'utf8').includes('propertyRuns('));
+}
+
+function runVitest(project, name, which, env) {
   const report = join(REPORTS, `${name}.json`);
   mkdirSync(REPORTS, { recursive: true });
   rmSync(report, { force: true });
-  const args = ['run', '--project', tier, ...which];
+  const args = ['run', '--project', project, ...which];
   say(`vitest ${args.join(' ')}`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const status = run(process.execPath, [join('node_modules', 'vitest', 'vitest.mjs'), ...args, ...reporters]);
+  const status = run(process.execPath, [join('node_modules', 'vitest', 'vitest.mjs'), ...args, ...reporters], env);
   const counts = readCounts(report);
   // A run that ended badly without naming a failed test (a crash, a leaked error) still counts as one failure.
   if (status !== 0 && counts.failed === 0) counts.failed = 1;
@@ -89,8 +121,8 @@ function readCounts(report) {
   };
 }
 
-function run(command, args) {
-  return spawnSync(command, args, { stdio: 'inherit' }).status ?? 1;
+function run(command, args, env = process.env) {
+  return spawnSync(command, args, { stdio: 'inherit', env }).status ?? 1;
 }
 
 function summary({ passed, failed, skipped }) {

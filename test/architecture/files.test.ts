@@ -24,7 +24,7 @@ test('the 95th percentile stays within its budget', () => {
 });
 
 test('file names are kebab-case', () => {
-  const name = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|prop|int|slow|sim|e2e|config|shared|d))*\.tsx?$/;
+  const name = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|prop|int|slow|sim|e2e|compose|config|shared|d))*\.tsx?$/;
   expect(paths(everything.filter((file) => !name.test(basename(file.path))))).toEqual([]);
 });
 

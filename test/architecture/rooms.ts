@@ -23,6 +23,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   http: { workspace: ['domain', 'ports', 'coordinator'], ...outer },
   'store-sql': adapter,
   'queue-bullmq': adapter,
+  tracing: adapter,
   models: adapter,
   telemetry: adapter,
   language: adapter,

@@ -19,11 +19,16 @@ export interface Workspace {
   readonly dependencies: readonly string[];
   readonly devDependencies: readonly string[];
   readonly references: readonly string[];
+  /** What others may import, as they name it: `@skein/language`, `@skein/language/problems`. */
+  readonly exported: readonly string[];
   readonly files: readonly SourceFile[];
 }
 
 interface Manifest {
+  readonly name?: string;
+  readonly exports?: Record<string, unknown>;
   readonly dependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
   readonly devDependencies?: Record<string, string>;
 }
 
@@ -77,8 +82,10 @@ function readWorkspace(kind: Workspace['kind'], dir: string): Workspace {
     kind,
     dir,
     path,
-    dependencies: Object.keys(manifest.dependencies ?? {}),
+    // What is loaded only when it is asked for may be left out of an installation, and is imported all the same.
+    dependencies: Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }),
     devDependencies: Object.keys(manifest.devDependencies ?? {}),
+    exported: Object.keys(manifest.exports ?? {}).map((path) => `${manifest.name ?? ''}${path.slice(1)}`),
     references: (config.references ?? []).map((reference) => `@skein/${basename(reference.path)}`),
     files: readSources(`${path}/src`),
   };

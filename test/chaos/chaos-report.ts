@@ -1,4 +1,3 @@
-import type { Fault } from './faults.ts';
 import type { LedgerLine } from './ledger.ts';
 
 /** What came of a chaos run. Times in ms. */
@@ -63,7 +62,10 @@ export const countExecutions = (lines: readonly LedgerLine[]): Readonly<Record<s
 };
 
 /** For each step that a killed worker was running: how long until it began again. */
-export const workerRecoveries = (lines: readonly LedgerLine[], faults: readonly Fault[]): readonly number[] => {
+export const workerRecoveries = (
+  lines: readonly LedgerLine[],
+  faults: readonly { readonly what: string; readonly pid: number; readonly at: number }[],
+): readonly number[] => {
   const recoveries: number[] = [];
   for (const { what, pid, at } of faults) {
     if (what !== 'kill worker') continue;

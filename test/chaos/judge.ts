@@ -10,9 +10,10 @@ import {
   factOfEvent,
   type History,
 } from '@skein/testkit';
-import type { RunJson, Stack } from '../e2e/stack.ts';
+import type { RunJson } from '../e2e/stack.ts';
 import { agentDags, stepsOf } from './chaos-project.ts';
 import type { ChaosReport } from './chaos-report.ts';
+import type { ChaosTarget } from './chaos-target.ts';
 import type { Ledger } from './ledger.ts';
 import type { Load } from './load.ts';
 import type { Talk } from './talk.ts';
@@ -43,7 +44,7 @@ export const factsOf = async (client: SkeinClient, runId: string): Promise<reado
   return facts;
 };
 
-const historyOf = async (stack: Stack, load: Load, talk: Talk, ledger: Ledger): Promise<History> => {
+const historyOf = async (stack: ChaosTarget, load: Load, talk: Talk, ledger: Ledger): Promise<History> => {
   const runs: { runId: string; facts: readonly RunFact[] }[] = [];
   for (const { runId } of load.accepted)
     if (load.ends.has(runId)) runs.push({ runId, facts: await factsOf(stack.client, runId) });
@@ -79,7 +80,7 @@ const historyOf = async (stack: Stack, load: Load, talk: Talk, ledger: Ledger): 
 };
 
 /** Holds the run logs against the DAGs, against the ledger, and against the rules of delivery. */
-export const judgeRuns = async (stack: Stack, load: Load, talk: Talk, ledger: Ledger): Promise<Judgement> => {
+export const judgeRuns = async (stack: ChaosTarget, load: Load, talk: Talk, ledger: Ledger): Promise<Judgement> => {
   const lost = load.open.map((run) => `${run.dag} ${run.runId} has not ended`);
   const duplicates: string[] = [];
   const broken: string[] = [];

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Random } from '@skein/ports';
-import type { RunJson, Stack } from '../e2e/stack.ts';
+import type { RunJson } from '../e2e/stack.ts';
 import { rolledOut, stepsOf } from './chaos-project.ts';
+import type { ChaosTarget } from './chaos-target.ts';
 
 /** A run that the coordinator said it took. */
 export interface AcceptedRun {
@@ -15,7 +16,7 @@ const ended = (run: RunJson): boolean => ['succeeded', 'failed', 'cancelled'].in
 export class Load {
   readonly accepted: AcceptedRun[] = [];
   readonly ends = new Map<string, RunJson>();
-  readonly #stack: Stack;
+  readonly #stack: ChaosTarget;
   readonly #random: Random;
   readonly #ledger: string;
   readonly #width: number;
@@ -24,7 +25,7 @@ export class Load {
   #answeredAt = performance.now();
   #away = false;
 
-  constructor(stack: Stack, random: Random, ledger: string, width: number) {
+  constructor(stack: ChaosTarget, random: Random, ledger: string, width: number) {
     this.#stack = stack;
     this.#random = random;
     this.#ledger = ledger;
@@ -34,6 +35,11 @@ export class Load {
   /** Runs accepted and not seen to have ended. */
   get open(): readonly AcceptedRun[] {
     return this.accepted.filter((run) => !this.ends.has(run.runId));
+  }
+
+  /** How long nobody has answered; 0 while somebody does. ms. */
+  get awayMs(): number {
+    return this.#away ? performance.now() - this.#answeredAt : 0;
   }
 
   /** Submits until enough is under way, or `stop` says that it is over. */

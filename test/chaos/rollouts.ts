@@ -1,9 +1,10 @@
 import type { RolloutId, RunView, VersionId } from '@skein/domain';
 import type { RolloutInfo, SkeinClient } from '@skein/sdk';
 import { publishVersion, words } from '../e2e/rollout-fleet.ts';
-import { eventually, type Stack } from '../e2e/stack.ts';
+import { eventually } from '../e2e/stack.ts';
 import { rolledOut } from './chaos-project.ts';
 import type { ChaosReport } from './chaos-report.ts';
+import type { ChaosTarget } from './chaos-target.ts';
 import { type CountedValue, type RoutedRun, valueProblems } from './counted-values.ts';
 import { factsOf } from './judge.ts';
 import type { Load } from './load.ts';
@@ -31,7 +32,7 @@ export class ChaosRollouts {
     this.#started = started;
   }
 
-  static async start(stack: Stack, project: string): Promise<ChaosRollouts> {
+  static async start(stack: ChaosTarget, project: string): Promise<ChaosRollouts> {
     const { client } = stack;
     const started: Started[] = [];
     // Few runs come through the trouble: a bold alpha lets about ten blocks decide.

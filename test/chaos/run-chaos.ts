@@ -44,7 +44,9 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
   try {
     const trouble = setInterval(() => {
       ledger.read();
-      if (!isOver()) faults.tick();
+      // A process that still stands when the time is over goes on, or a call that waits for it would wait for ever.
+      if (isOver()) faults.end();
+      else faults.tick();
     }, 10);
     try {
       while (!isOver()) {

@@ -139,7 +139,7 @@ test('every npm script that a page names is in package.json', () => {
 test('every vitest command line names a tier and a path that exist', () => {
   const config = readFileSync(join(root, 'vitest.config.ts'), 'utf8');
   const lines = pages.flatMap((page) =>
-    [...page.text.matchAll(/npx vitest run --project (\w+) ([\w./-]+)/g)].map(
+    [...page.text.matchAll(/npx vitest run --project (\w+) (\w[\w./-]*)/g)].map(
       (match) => [page.path, match[1], match[2]] as const,
     ),
   );

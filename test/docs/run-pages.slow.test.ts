@@ -21,6 +21,7 @@ beforeAll(async () => {
       ...Object.fromEntries(keys.map((name) => [name, ''])),
       SKEIN_LOG_LEVEL: 'warn',
       SKEIN_SECRET_REGISTRY_TOKEN: 'canary-of-the-pages',
+      SKEIN_SECRETS_KEY: Buffer.alloc(32, 'k').toString('base64'),
     },
   });
 });
@@ -33,7 +34,9 @@ afterAll(async () => {
 
 test('the pages of all tasks are run', () => {
   const tasks =
-    'agents approvals dead-letters durable-agents memory messages rollouts secrets skills snapshots souls'.split(' ');
+    'agents approvals dead-letters durable-agents memory messages rollouts secrets security skills snapshots souls'.split(
+      ' ',
+    );
   expect(pages.map(({ path }) => path)).toEqual(expect.arrayContaining(tasks.map((task) => `docs/${task}.md`)));
 });
 

@@ -62,7 +62,7 @@ beforeAll(async () => {
   projectFolder = folderWith(project);
   ledger = folderWith({ 'read.me': 'starts of steps' });
   // A busy machine may take seconds to start a coordinator: the lease is long enough that every restart is within it.
-  stack = await Stack.start(projectFolder, { env: { SKEIN_LEASE_MS: '30000' } });
+  stack = await Stack.start(projectFolder, { env: { SKEIN_LEASE_MS: '120000' } });
 });
 
 afterAll(async () => {

@@ -54,7 +54,7 @@ let stack: Stack;
 beforeAll(async () => {
   await model.start();
   folder = folderWith(projectFor(model.url));
-  stack = await Stack.start(folder, { env: { SKEIN_LEASE_MS: '30000', OPENAI_API_KEY: 'none' } });
+  stack = await Stack.start(folder, { env: { SKEIN_LEASE_MS: '120000', OPENAI_API_KEY: 'none' } });
 });
 
 afterAll(async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RolloutFleet, sorter, sortParams, sortStep, words } from './rollout-fleet.ts';
 
 const clients = 8;
-const submits = 20_000;
+const submits = 10_000;
 const rollbacks = 20;
 
 let fleet: RolloutFleet;

@@ -83,7 +83,7 @@ export class RolloutFleet {
     options: { readonly workers?: number; readonly env?: Readonly<Record<string, string>> } = {},
   ): Promise<RolloutFleet> {
     const folder = folderWith(files);
-    const env = { SKEIN_SLOTS: '12', SKEIN_LEASE_MS: '30000', ...options.env };
+    const env = { SKEIN_SLOTS: '12', SKEIN_LEASE_MS: '120000', ...options.env };
     return new RolloutFleet(await Stack.start(folder, { ...options, env }), folder);
   }
 

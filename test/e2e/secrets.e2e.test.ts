@@ -115,7 +115,7 @@ const cleanEnv = (): NodeJS.ProcessEnv =>
 /** A coordinator, a proxy that keeps every byte, one worker behind it, and one finished run. */
 const startWorld = async (
   folder: string,
-  env: { readonly coordinator: NodeJS.ProcessEnv; readonly worker: NodeJS.ProcessEnv },
+  env: { readonly coordinator: NodeJS.ProcessEnv; readonly worker: NodeJS.ProcessEnv; readonly ca?: string },
 ): Promise<World> => {
   const data = mkdtempSync(join(tmpdir(), 'skein-secrets-'));
   const children: ChildProcess[] = [];
@@ -130,71 +130,79 @@ const startWorld = async (
       stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
     return child;
   };
-  const coordinator = start([skeinBin, 'coordinator'], {
-    SKEIN_DATA: data,
-    SKEIN_HTTP: '127.0.0.1:0',
-    SKEIN_GRPC: '127.0.0.1:0',
-    SKEIN_PROJECT: folder,
-    ...env.coordinator,
-  });
-  const endpointFile = join(data, 'endpoint.json');
-  await eventually(`endpoint.json\n${output}`, () => {
-    if (coordinator.exitCode !== null) throw new Error(`the coordinator ended: ${output}`);
-    return existsSync(endpointFile);
-  });
-  const found = JSON.parse(readFileSync(endpointFile, 'utf8')) as {
-    http: string;
-    grpc: string;
-    adminTokenFile: string;
+  let proxy: CaptureProxy | undefined;
+  const stop = async (): Promise<void> => {
+    for (const child of children.toReversed()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      const force = setTimeout(() => child.kill('SIGKILL'), 15_000);
+      await gone;
+      clearTimeout(force);
+    }
+    await proxy?.stop();
+    rmSync(data, { recursive: true, force: true });
   };
-  const client = createClient({ url: found.http, token: readFileSync(found.adminTokenFile, 'utf8').trim() });
-  const proxy = await startCaptureProxy(found.grpc);
-  start([skeinBin, 'worker', '--coordinator', proxy.address, '--join-token-file', join(data, 'join-token')], {
-    SKEIN_WORK_DIR: join(data, 'work'),
-    ...env.worker,
-  });
-  await eventually('the worker joined', async () => (await client.workers.list()).length === 1);
-  const { run } = await client.runs.submit({ dag: 'leaky' });
-  await eventually('the run ended', async () => (await client.runs.get(run.runId)).finishedAt !== undefined, 60_000);
-  return {
-    client,
-    proxy,
-    data,
-    runId: run.runId,
-    output: () => output,
-    pids: () =>
-      children.flatMap(({ pid = 0 }) => [pid, ...descendantsOf(pid).map((line) => line.pid)]).filter((pid) => pid > 0),
-    stop: async () => {
-      for (const child of children.toReversed()) {
-        if (child.exitCode !== null) continue;
-        const gone = new Promise((resolve) => child.once('exit', resolve));
-        child.kill('SIGTERM');
-        await gone;
-      }
-      await proxy.stop();
-      rmSync(data, { recursive: true, force: true });
-    },
-  };
-};
-
-const openssl = (): boolean => {
   try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
+    const coordinator = start([skeinBin, 'coordinator'], {
+      SKEIN_DATA: data,
+      SKEIN_HTTP: '127.0.0.1:0',
+      SKEIN_GRPC: '127.0.0.1:0',
+      SKEIN_PROJECT: folder,
+      ...env.coordinator,
+    });
+    const endpointFile = join(data, 'endpoint.json');
+    await eventually(`endpoint.json\n${output}`, () => {
+      if (coordinator.exitCode !== null) throw new Error(`the coordinator ended: ${output}`);
+      return existsSync(endpointFile);
+    });
+    const found = JSON.parse(readFileSync(endpointFile, 'utf8')) as {
+      http: string;
+      grpc: string;
+      adminTokenFile: string;
+    };
+    const client = createClient({
+      url: found.http,
+      token: readFileSync(found.adminTokenFile, 'utf8').trim(),
+      ...(env.ca === undefined ? {} : { ca: readFileSync(env.ca, 'utf8') }),
+    });
+    const captured = await startCaptureProxy(found.grpc);
+    proxy = captured;
+    start([skeinBin, 'worker', '--coordinator', captured.address, '--join-token-file', join(data, 'join-token')], {
+      SKEIN_WORK_DIR: join(data, 'work'),
+      ...env.worker,
+    });
+    await eventually('the worker joined', async () => (await client.workers.list()).length === 1);
+    const { run } = await client.runs.submit({ dag: 'leaky' });
+    await eventually('the run ended', async () => (await client.runs.get(run.runId)).finishedAt !== undefined, 60_000);
+    return {
+      client,
+      proxy: captured,
+      data,
+      runId: run.runId,
+      output: () => output,
+      pids: () =>
+        children
+          .flatMap(({ pid = 0 }) => [pid, ...descendantsOf(pid).map((line) => line.pid)])
+          .filter((pid) => pid > 0),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
   }
 };
 
-const selfSigned = (folder: string): { readonly key: string; readonly certificate: string } => {
-  const [key, certificate] = [join(folder, 'tls.key'), join(folder, 'tls.crt')];
-  const names = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  execFileSync(
-    'openssl',
-    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', certificate, ...names],
-    { stdio: 'ignore' },
-  );
-  return { key, certificate };
+/** An authority, and a certificate of it for a coordinator on this machine. */
+const certificatesIn = (
+  folder: string,
+): { readonly ca: string; readonly certificate: string; readonly key: string } => {
+  const certs = (...args: readonly string[]): unknown =>
+    execFileSync(process.execPath, [skeinBin, 'certs', ...args, '--dir', folder], { stdio: 'ignore' });
+  certs('init');
+  certs('issue', 'coordinator', 'one', '--host', '127.0.0.1');
+  const [ca, certificate, key] = ['ca.pem', 'coordinator-one.pem', 'coordinator-one.key'];
+  return { ca: join(folder, ca), certificate: join(folder, certificate), key: join(folder, key) };
 };
 
 const secrets = {
@@ -212,18 +220,18 @@ describe.each([
   let world: World | undefined;
 
   beforeAll(async () => {
-    if (tls && !openssl()) return;
     await model.start();
     const serverFolder = folderWith({ 'server.mjs': toolServer });
     folder = folderWith(projectFor(model.url, join(serverFolder, 'server.mjs')));
-    const pair = tls ? selfSigned(serverFolder) : undefined;
+    const pair = tls ? certificatesIn(serverFolder) : undefined;
     world = await startWorld(
       folder,
       pair === undefined
         ? { coordinator: {}, worker: secrets }
         : {
             coordinator: { ...secrets, SKEIN_TLS_CERT_FILE: pair.certificate, SKEIN_TLS_KEY_FILE: pair.key },
-            worker: { SKEIN_TLS_CA_FILE: pair.certificate },
+            worker: { SKEIN_CA_FILE: pair.ca },
+            ca: pair.ca,
           },
     );
   });
@@ -234,15 +242,13 @@ describe.each([
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** On a machine without openssl there is no certificate to be had; in CI there must be one. */
-  const needWorld = (context: { skip(why: string): void }): World => {
-    if (world === undefined && process.env['REQUIRE_SERVICES'] === undefined) context.skip('needs openssl');
-    if (world === undefined) throw new Error('openssl is missing');
+  const started = (): World => {
+    if (world === undefined) throw new Error('nothing was started');
     return world;
   };
 
-  it('reach the steps, the provider and the tool server', async (context) => {
-    const { client, runId } = needWorld(context);
+  it('reach the steps, the provider and the tool server', async () => {
+    const { client, runId } = started();
     const run = await client.runs.get(runId);
     expect(run.steps.map(({ id, status, error }) => [id, status, error?.message])).toEqual([
       ['shout', 'succeeded', undefined],
@@ -290,8 +296,8 @@ describe.each([
     },
   );
 
-  it('are released under the lease of a task that declares them, and each release is on record', async (context) => {
-    const { client, runId } = needWorld(context);
+  it('are released under the lease of a task that declares them, and each release is on record', async () => {
+    const { client, runId } = started();
     const released: string[] = [];
     for await (const { type, data } of client.runs.watch(runId)) {
       if (type === 'secret_released') released.push(JSON.stringify([data['step'], data['secret']]));

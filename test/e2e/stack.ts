@@ -60,6 +60,9 @@ export const signal = (pid: number, name: NodeJS.Signals): boolean => {
   }
 };
 
+/** Loading the code of three processes takes a second or two, and far longer where the machine has much else to do. */
+const startMs = 90_000;
+
 /** Waits for a condition and gives what it returned; fails with `what` after the deadline. */
 export const eventually = async <T>(
   what: string,
@@ -183,10 +186,11 @@ export class Stack {
     );
     const stack = new Stack(child, data, marker);
     try {
-      await eventually('endpoint.json', () => {
+      const started = (): boolean => {
         if (child.exitCode !== null) throw new Error(`skein up ended with ${child.exitCode}`);
         return existsSync(stack.endpointFile);
-      });
+      };
+      await eventually('endpoint.json', started, startMs);
       const endpoint = JSON.parse(readFileSync(stack.endpointFile, 'utf8')) as {
         http: string;
         grpc: string;
@@ -198,6 +202,7 @@ export class Stack {
       await eventually(
         'all workers joined',
         async () => (await stack.workers()).filter((worker) => worker.state === 'connected').length === workers,
+        startMs,
       );
       return stack;
     } catch (error) {
@@ -313,10 +318,11 @@ export class Stack {
       const now = this.processOf('coordinator');
       return now !== undefined && now.pid !== before?.pid;
     });
-    await eventually('workers are back', async () => {
+    const areBack = async (): Promise<boolean> => {
       const now = await this.workers().catch(() => []);
       return now.filter((worker) => worker.state === 'connected').length === workers;
-    });
+    };
+    await eventually('workers are back', areBack, startMs);
   }
 
   /** Ends it orderly; true if nothing that it started is left. */

@@ -13,7 +13,7 @@ let stack: Stack;
 
 beforeAll(async () => {
   folder = folderWith(project);
-  stack = await Stack.start(folder, { workers: 1, env: { SKEIN_LEASE_MS: '30000' } });
+  stack = await Stack.start(folder, { workers: 1, env: { SKEIN_LEASE_MS: '120000' } });
 });
 
 afterAll(async () => {

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await model.start();
   folder = folderWith(treeProject(model.url, ledger));
   // A busy machine may take seconds to start a coordinator: the lease is long enough that every restart is within it.
-  stack = await Stack.start(folder, { env: { SKEIN_LEASE_MS: '30000', OPENAI_API_KEY: 'none' } });
+  stack = await Stack.start(folder, { env: { SKEIN_LEASE_MS: '120000', OPENAI_API_KEY: 'none' } });
 });
 
 afterAll(async () => {

@@ -1,3 +1,3 @@
 import { describeSeeds } from './describe-seeds.ts';
 
-describeSeeds(1_001, 1_000);
+describeSeeds(401, 150);

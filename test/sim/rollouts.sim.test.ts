@@ -21,19 +21,15 @@ const sum = (reports: readonly RolloutSimulationReport[], outcome: string): numb
   reports.reduce((all, { outcomes }) => all + (outcomes[outcome] ?? 0), 0);
 
 describe('[g12.14] people, two evaluators, crashes, pauses, clocks and a failing disk in any order', () => {
-  test.each([1, 11, 21])(
-    'keep I1 to I9, O2, O4 and O6 at every commit, seeds from %i on',
-    { timeout: 300_000 },
-    async (from) => {
-      const reports = await play(from, 10);
-      // A world in which nothing happens proves nothing.
-      for (const outcome of ['person: created', 'person: weight_set', 'person: rolled_back', 'evaluator: rolled_back'])
-        expect(sum(reports, outcome)).toBeGreaterThan(0);
-      expect(sum(reports, 'start already_exists')).toBeGreaterThan(0);
-      expect(reports.reduce((all, { coordinatorCrashes }) => all + coordinatorCrashes, 0)).toBeGreaterThan(0);
-      expect(reports.reduce((all, { units }) => all + units, 0)).toBeGreaterThan(100);
-    },
-  );
+  test('keep I1 to I9, O2, O4 and O6 at every commit', { timeout: 600_000 }, async () => {
+    const reports = await play(1, 30);
+    // A world in which nothing happens proves nothing.
+    for (const outcome of ['person: created', 'person: weight_set', 'person: rolled_back', 'evaluator: rolled_back'])
+      expect(sum(reports, outcome)).toBeGreaterThan(0);
+    expect(sum(reports, 'start already_exists')).toBeGreaterThan(0);
+    expect(reports.reduce((all, { coordinatorCrashes }) => all + coordinatorCrashes, 0)).toBeGreaterThan(0);
+    expect(reports.reduce((all, { units }) => all + units, 0)).toBeGreaterThan(300);
+  });
 });
 
 test('a seed plays the same world of rollouts every time, so that a failure can be replayed', async () => {

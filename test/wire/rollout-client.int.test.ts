@@ -116,5 +116,5 @@ test('[defect 2] the one way to start a run carries its routing context, and a r
   const { run } = await skein.runs.submit({ dag: 'hello', routingContext });
   expect(run.routingContext).toEqual(routingContext);
   await skein.runs.retry(run.runId, { sameVersions: true });
-  expect(coordinator.retried).toEqual([{ by: 'admin', sameVersions: true }]);
+  expect(coordinator.retried).toEqual([{ by: 'admin', sameVersions: true, idempotencyKey: expect.any(String) }]);
 });

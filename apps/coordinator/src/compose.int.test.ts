@@ -67,6 +67,20 @@ test('a start applies the project, activates what is new, and leaves a choice ma
   expect(await live(active)).toEqual({ triager: 'v1', writer: 'v3' });
 });
 
+test('what a start writes by itself is audited: first tokens once, the project each time', async () => {
+  const { config, live } = await setUp();
+  await live(active);
+  const items = await live(async (client) => (await client.audit.list()).items);
+  expect(items.map(({ action, outcome, details }) => ({ action, outcome, ...details }))).toEqual([
+    { action: 'start.apply', outcome: 'done', dags: 1, agents: 2 },
+    { action: 'start.apply', outcome: 'done', dags: 1, agents: 2 },
+    { action: 'start.create_token', outcome: 'done', kind: 'join', name: 'default' },
+    { action: 'start.create_token', outcome: 'done', kind: 'api', name: 'admin' },
+  ]);
+  expect(items.every(({ actor }) => actor.kind === 'system')).toBe(true);
+  expect(JSON.stringify(items)).not.toContain(await readPrivateFile(config.adminTokenFile));
+});
+
 test('what a crash left as the endpoint is gone before the start is done', async () => {
   const { config, live } = await setUp();
   await live(active);

@@ -58,6 +58,19 @@ test('takes where health is served, how long runs and events are kept, and what 
   expect(problems([], { SKEIN_RUN_RETENTION_DAYS: '-1' })[0]).toContain('SKEIN_RUN_RETENTION_DAYS');
 });
 
+test('tells workers the address that other coordinators use, when no other is given', () => {
+  const fleet = {
+    SKEIN_STORE: 'postgres://h/d',
+    SKEIN_PEER: 'c1.example:7421',
+    SKEIN_PEER_SECRET: 'a-secret-of-24-characters',
+  };
+  expect(readConfig([], fleet)).toMatchObject({ value: { advertise: ['c1.example:7421'] } });
+  expect(readConfig([], { ...fleet, SKEIN_ADVERTISE: 'lb.example:1' })).toMatchObject({
+    value: { advertise: ['lb.example:1'] },
+  });
+  expect(readConfig([], {})).toMatchObject({ value: { advertise: [] } });
+});
+
 test('lists every bad variable at once', () => {
   const found = problems([], { SKEIN_HTTP: 'nowhere', SKEIN_GRPC: '1.2.3.4:99999', SKEIN_LEASE_MS: 'long' });
   expect(found.map((line) => line.split(':')[0])).toEqual(['SKEIN_HTTP', 'SKEIN_GRPC', 'SKEIN_LEASE_MS']);
@@ -68,6 +81,11 @@ test('refuses to be reachable from other machines without TLS, unless told to', 
   expect(problems(args)).toHaveLength(2);
   expect(problems(args)[0]).toContain('in the clear');
   expect(problems([...args, '--insecure'])).toEqual([]);
+});
+
+test('copies only a data folder: what is in PostgreSQL is copied by its own tools', () => {
+  expect(readConfig(['--backup', '/backups/one'], {})).toMatchObject({ value: { backupTo: '/backups/one' } });
+  expect(problems(['--backup', '/b'], { SKEIN_STORE: 'postgres://h/d' })[0]).toContain('pg_dump');
 });
 
 test('refuses flags that it does not know, and a lease shorter than two heartbeats', () => {

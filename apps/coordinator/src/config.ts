@@ -1,12 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { err, type MemoryPolicy, ok, type Result } from '@skein/domain';
-import type { ServerTls } from '@skein/grpc';
+import type { ClientTls, ServerTls } from '@skein/grpc';
+import type { HttpTls } from '@skein/http';
 import { type AutoModelChoice, autoModelFrom } from '@skein/sdk';
-import { environmentSecrets, type SecretValues } from '@skein/telemetry';
+import { environmentSecrets, readTraceSettings, type SecretValues, type TraceSettings } from '@skein/telemetry';
 import { z } from 'zod';
 import { type Address, isLoopback, parseAddress } from './address.ts';
+import { type FleetSettings, readFleet } from './fleet/fleet-config.ts';
+import { readSecurity, type SecurityConfig } from './security/security-config.ts';
+import { readTlsFiles, type TlsMaterial, type TlsSettings, tlsFileVariables } from './tls/tls-files.ts';
 import { readWebhooks, type WebhookConfig } from './webhooks/webhook-config.ts';
 
 /** Settings of the coordinator process. */
@@ -25,6 +28,12 @@ export interface Config {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** TLS of the workers' door, PEM. Without it, gRPC is plain and stays on loopback. */
   readonly tls?: ServerTls;
+  /** TLS of the HTTP API; without it, it is plain and stays on loopback. */
+  readonly httpTls?: HttpTls;
+  /** How other coordinators are reached when this one serves TLS. */
+  readonly peerTls?: ClientTls;
+  /** Where all that comes from, so that new certificates are found. */
+  readonly tlsFiles?: TlsSettings;
   readonly heartbeatMs: number;
   readonly leaseMs: number;
   /** Secrets that tasks may be given: from the environment, then from the folder. */
@@ -37,12 +46,20 @@ export interface Config {
   readonly runRetentionMs: number;
   readonly eventRetentionMs: number;
   readonly maxEvents: number;
-  /** Addresses of coordinators that workers are told to try when they lose this one. */
+  /** Addresses of coordinators that workers are told to try when they lose this one; what other coordinators are told when nothing else is given. */
   readonly advertise: readonly string[];
+  /** Absent: `defaultSecurity`. */
+  readonly security?: SecurityConfig;
+  /** PostgreSQL, Redis and the other coordinators; absent: none of them. */
+  readonly fleet?: FleetSettings;
+  /** Where traces go; absent: nothing is traced. */
+  readonly traces?: TraceSettings;
   /** Who is told of rollouts. */
   readonly webhooks?: WebhookConfig;
   /** Put the files of a damaged database aside; the start is refused all the same, and the next begins with an empty store. */
   readonly setAsideDamaged: boolean;
+  /** Copy the data folder there and end, also while a coordinator works on it. */
+  readonly backupTo?: string;
 }
 
 /** Longest stop before the process ends anyway, in ms. */
@@ -68,6 +85,8 @@ const addresses = z.string().transform((text, context) => {
   context.addIssue({ code: 'custom', message: `must be at most ${maxAdvertised} of HOST:PORT, separated by commas` });
   return z.NEVER;
 });
+
+const hostName = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
 
 const policy = z.enum(['auto', 'review', 'off']);
 
@@ -104,6 +123,10 @@ const variables = z.object({
   SKEIN_TLS_CERT_FILE: z.string().min(1).optional(),
   SKEIN_TLS_KEY_FILE: z.string().min(1).optional(),
   SKEIN_TLS_CLIENT_CA_FILE: z.string().min(1).optional(),
+  SKEIN_HTTP_TLS_CERT_FILE: z.string().min(1).optional(),
+  SKEIN_HTTP_TLS_KEY_FILE: z.string().min(1).optional(),
+  SKEIN_CA_FILE: z.string().min(1).optional(),
+  SKEIN_TLS_NAME: z.string().regex(hostName, { message: 'must be a host name' }).optional(),
   SKEIN_INSECURE: flag.default(false),
 });
 
@@ -123,6 +146,7 @@ export const readConfig = (
   env: { readonly [name: string]: string | undefined },
 ): Result<Config, readonly string[]> => {
   const given: { [name: string]: string | undefined } = { ...env };
+  let backupTo: string | undefined;
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -135,12 +159,14 @@ export const readConfig = (
         'log-level': { type: 'string' },
         insecure: { type: 'boolean' },
         'set-aside-damaged': { type: 'boolean' },
+        backup: { type: 'string' },
       },
     });
     for (const [name, variable] of Object.entries(flags)) {
       const value = values[name as keyof typeof flags];
       if (value !== undefined) given[variable] = value;
     }
+    backupTo = values.backup;
     if (values.insecure === true) given['SKEIN_INSECURE'] = '1';
     if (values['set-aside-damaged'] === true) given['SKEIN_SET_ASIDE_DAMAGED'] = '1';
   } catch (error) {
@@ -149,21 +175,31 @@ export const readConfig = (
   const parsed = variables.safeParse(given);
   if (!parsed.success) return err(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   const read = parsed.data;
-  const tls = readTls(read);
+  const tlsFiles = tlsFilesOf(read);
+  const tls = readTlsFiles(tlsFiles);
   const webhooks = readWebhooks({
     urls: read.SKEIN_WEBHOOK_URLS,
     secret: read.SKEIN_WEBHOOK_SECRET,
     secretFile: read.SKEIN_WEBHOOK_SECRET_FILE,
   });
+  const security = readSecurity(env);
+  const fleet = readFleet(given);
+  const traces = readTraceSettings(given);
   const problems = [
+    ...(backupTo !== undefined && fleet.ok && fleet.value.store !== undefined
+      ? ['--backup: the state is in PostgreSQL; copy it with pg_dump (docs/deploy.md)']
+      : []),
+    ...(fleet.ok ? [] : fleet.error),
+    ...(traces.ok ? [] : traces.error),
+    ...(security.ok ? [] : security.error),
     ...(tls.ok ? [] : tls.error),
     ...(webhooks.ok ? [] : webhooks.error),
-    ...(read.SKEIN_INSECURE ? [] : exposed(read, tls.ok && tls.value !== undefined)),
+    ...(read.SKEIN_INSECURE ? [] : exposed(read, tls.ok ? tls.value : {})),
     ...(read.SKEIN_LEASE_MS < 2 * read.SKEIN_HEARTBEAT_MS
       ? ['SKEIN_LEASE_MS: must be at least twice SKEIN_HEARTBEAT_MS']
       : []),
   ];
-  if (problems.length > 0 || !tls.ok || !webhooks.ok) return err(problems);
+  if (problems.length > 0 || !tls.ok || !webhooks.ok || !security.ok || !fleet.ok || !traces.ok) return err(problems);
   const dataDir = resolve(read.SKEIN_DATA);
   return ok(
     Object.freeze({
@@ -177,7 +213,10 @@ export const readConfig = (
       ...(read.SKEIN_PROJECT === undefined ? {} : { project: resolve(read.SKEIN_PROJECT) }),
       autoModel: autoModelFrom(env),
       logLevel: read.SKEIN_LOG_LEVEL,
-      ...(tls.value === undefined ? {} : { tls: tls.value }),
+      ...(tls.value.grpc === undefined ? {} : { tls: tls.value.grpc }),
+      ...(tls.value.http === undefined ? {} : { httpTls: tls.value.http }),
+      ...(tls.value.peer === undefined ? {} : { peerTls: tls.value.peer }),
+      tlsFiles: Object.freeze(tlsFiles),
       heartbeatMs: read.SKEIN_HEARTBEAT_MS,
       leaseMs: read.SKEIN_LEASE_MS,
       secrets: Object.freeze({
@@ -194,49 +233,35 @@ export const readConfig = (
       runRetentionMs: Math.round(read.SKEIN_RUN_RETENTION_DAYS * 86_400_000),
       eventRetentionMs: Math.round(read.SKEIN_EVENT_RETENTION_DAYS * 86_400_000),
       maxEvents: read.SKEIN_MAX_EVENTS,
-      advertise: read.SKEIN_ADVERTISE ?? [],
+      security: security.value,
+      fleet: Object.freeze(fleet.value),
+      advertise: read.SKEIN_ADVERTISE ?? (fleet.value.peerAddress === undefined ? [] : [fleet.value.peerAddress]),
+      ...(traces.value === undefined ? {} : { traces: Object.freeze(traces.value) }),
       ...(webhooks.value === undefined ? {} : { webhooks: webhooks.value }),
       setAsideDamaged: read.SKEIN_SET_ASIDE_DAMAGED,
+      ...(backupTo === undefined ? {} : { backupTo: resolve(backupTo) }),
     }),
   );
 };
 
 type Read = z.infer<typeof variables>;
 
-/** Certificate and key of the workers' door, from their files; both or none. */
-const readTls = (read: Read): Result<ServerTls | undefined, readonly string[]> => {
-  const paths = {
-    SKEIN_TLS_CERT_FILE: read.SKEIN_TLS_CERT_FILE,
-    SKEIN_TLS_KEY_FILE: read.SKEIN_TLS_KEY_FILE,
-    SKEIN_TLS_CLIENT_CA_FILE: read.SKEIN_TLS_CLIENT_CA_FILE,
-  };
-  if (Object.values(paths).every((path) => path === undefined)) return ok(undefined);
-  const problems: string[] = [];
-  const pem: { [name in keyof typeof paths]?: string } = {};
-  for (const name of Object.keys(paths) as (keyof typeof paths)[]) {
-    const path = paths[name];
-    if (path === undefined) continue;
-    try {
-      pem[name] = readFileSync(path, 'utf8');
-    } catch (error) {
-      problems.push(`${name}: cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
-    }
-  }
-  const { SKEIN_TLS_CERT_FILE: certificate, SKEIN_TLS_KEY_FILE: privateKey, SKEIN_TLS_CLIENT_CA_FILE: authority } = pem;
-  if (read.SKEIN_TLS_CERT_FILE === undefined || read.SKEIN_TLS_KEY_FILE === undefined)
-    problems.push('SKEIN_TLS_CERT_FILE, SKEIN_TLS_KEY_FILE: TLS needs both');
-  if (problems.length > 0 || certificate === undefined || privateKey === undefined) return err(problems);
-  return ok({ certificate, privateKey, ...(authority === undefined ? {} : { clientAuthority: authority }) });
+const tlsFilesOf = (read: Read): TlsSettings => ({
+  ...Object.fromEntries(
+    tlsFileVariables.flatMap((name) => (read[name] === undefined ? [] : [[name, resolve(read[name])]])),
+  ),
+  ...(read.SKEIN_TLS_NAME === undefined ? {} : { serverName: read.SKEIN_TLS_NAME }),
+});
+
+const doors = { SKEIN_HTTP: 'http', SKEIN_GRPC: 'grpc' } as const satisfies {
+  readonly [name: string]: keyof TlsMaterial;
 };
 
-/** Without TLS, tokens and data would travel in the clear, so other machines are let in only on purpose. The HTTP API has none of its own. */
-const exposed = (read: Read, hasTls: boolean): string[] =>
+/** Without TLS, tokens and data would travel in the clear, so other machines are let in only on purpose. */
+const exposed = (read: Read, tls: TlsMaterial): string[] =>
   (['SKEIN_HTTP', 'SKEIN_GRPC'] as const)
-    .filter((name) => !isLoopback(read[name].host) && !(name === 'SKEIN_GRPC' && hasTls))
-    .map((name) => {
-      const mend =
-        name === 'SKEIN_GRPC'
-          ? 'give SKEIN_TLS_CERT_FILE and SKEIN_TLS_KEY_FILE'
-          : 'put a proxy with TLS in front of it';
-      return `${name}: ${read[name].host} is not a loopback address, and traffic would be in the clear; bind 127.0.0.1, ${mend}, or say --insecure (SKEIN_INSECURE=1) if the network is yours`;
-    });
+    .filter((name) => !isLoopback(read[name].host) && tls[doors[name]] === undefined)
+    .map(
+      (name) =>
+        `${name}: ${read[name].host} is not a loopback address, and traffic would be in the clear. Make certificates with "skein certs init" and "skein certs issue coordinator NAME --host HOST", and give their files by SKEIN_TLS_CERT_FILE and SKEIN_TLS_KEY_FILE; or bind 127.0.0.1; or say --insecure (SKEIN_INSECURE=1) if the network is yours`,
+    );

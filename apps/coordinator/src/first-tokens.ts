@@ -1,6 +1,7 @@
 import type { Coordinator } from '@skein/coordinator';
 import { DomainError, defaultTenant, isDomainError } from '@skein/domain';
 import type { TokenKind } from '@skein/ports';
+import type { AuditedStart } from './audited-start.ts';
 import { readPrivateFile, writePrivateFile } from './private-files.ts';
 
 /** What makes tokens. */
@@ -10,7 +11,13 @@ type Tokens = Pick<Coordinator, 'authenticate' | 'createToken'>;
  * Makes sure that the file holds a token that works; at the first start that means making one. Its plain text is in that file only,
  * readable by its owner; the store has the hash (S3). A token that was revoked on purpose is not replaced: `unauthenticated`.
  */
-export const ensureToken = async (coordinator: Tokens, kind: TokenKind, name: string, path: string): Promise<void> => {
+export const ensureToken = async (
+  coordinator: Tokens,
+  audited: AuditedStart,
+  kind: TokenKind,
+  name: string,
+  path: string,
+): Promise<void> => {
   const text = await readPrivateFile(path);
   if (text !== undefined) {
     try {
@@ -24,6 +31,9 @@ export const ensureToken = async (coordinator: Tokens, kind: TokenKind, name: st
       );
     }
   }
-  const { token } = await coordinator.createToken(defaultTenant, kind, name);
-  await writePrivateFile(path, `${token}\n`);
+  await audited('start.create_token', async () => {
+    const { token, view } = await coordinator.createToken(defaultTenant, kind, name);
+    await writePrivateFile(path, `${token}\n`);
+    return { target: view.tokenId, details: { kind, name } };
+  });
 };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DomainError } from '@skein/domain';
 import { expect, onTestFinished, test } from 'vitest';
+import type { AuditedStart } from './audited-start.ts';
 import { ensureToken } from './first-tokens.ts';
 import { readPrivateFile, writePrivateFile } from './private-files.ts';
 
@@ -24,9 +25,13 @@ const createTokens = () => {
     },
     authenticate: async (token: string) => {
       if (!known.has(token)) throw new DomainError('unauthenticated', 'no');
-      return { tenant: 'default', tokenId: token, name: '' };
+      return { tenant: 'default', tokenId: token, name: '', role: 'admin' as const };
     },
   };
+};
+
+const audited: AuditedStart = async (_action, write) => {
+  await write();
 };
 
 test('a private file is for its owner only, replaces what was there, and leaves nothing beside it', async () => {
@@ -51,8 +56,8 @@ test('whoever reads a private file while it is replaced reads all of the old tex
 test('the first start makes a token, later ones keep it', async () => {
   const path = join(await folder(), 'admin-token');
   const tokens = createTokens();
-  await ensureToken(tokens, 'api', 'admin', path);
-  await ensureToken(tokens, 'api', 'admin', path);
+  await ensureToken(tokens, audited, 'api', 'admin', path);
+  await ensureToken(tokens, audited, 'api', 'admin', path);
   expect(tokens.known.size).toBe(1);
   expect(await readPrivateFile(path)).toBe('t1');
 });
@@ -60,14 +65,16 @@ test('the first start makes a token, later ones keep it', async () => {
 test('a token file that others could read is closed to them', async () => {
   const path = join(await folder(), 'admin-token');
   const tokens = createTokens();
-  await ensureToken(tokens, 'api', 'admin', path);
+  await ensureToken(tokens, audited, 'api', 'admin', path);
   await chmod(path, 0o644);
-  await ensureToken(tokens, 'api', 'admin', path);
+  await ensureToken(tokens, audited, 'api', 'admin', path);
   expect((await stat(path)).mode & 0o777).toBe(0o600);
 });
 
 test('a token that does not work is not replaced in silence', async () => {
   const path = join(await folder(), 'admin-token');
   await writeFile(path, 'revoked\n');
-  await expect(ensureToken(createTokens(), 'api', 'admin', path)).rejects.toMatchObject({ code: 'unauthenticated' });
+  await expect(ensureToken(createTokens(), audited, 'api', 'admin', path)).rejects.toMatchObject({
+    code: 'unauthenticated',
+  });
 });

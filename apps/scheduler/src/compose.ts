@@ -7,7 +7,7 @@ import type { Config } from './config.ts';
 
 /** The scheduler over the HTTP API. While the API is away it keeps trying; what passed meanwhile is made up for within a minute. */
 export const composeScheduler = (
-  config: Pick<Config, 'url' | 'token'>,
+  config: Pick<Config, 'url' | 'token' | 'ca'>,
   log: Log,
   clock: Clock = createSystemClock(),
   client: Pick<SkeinClient, 'schedules' | 'runs'> = createClient({ ...config, retry: { attempts: 2 } }),

@@ -30,7 +30,7 @@ const start = (fails: () => boolean = () => false) => {
       },
     },
   };
-  const scheduler = composeScheduler({ url: 'http://x', token: 't' }, createMemoryLog(), clock, client as never);
+  const scheduler = composeScheduler({ url: ['http://x'], token: 't' }, createMemoryLog(), clock, client as never);
   scheduler.start();
   return { clock, submitted, scheduler };
 };

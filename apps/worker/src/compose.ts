@@ -22,6 +22,7 @@ import {
 import { createManyCoordinators, createWorkerEndpoint, type WorkerEndpoint } from '@skein/worker';
 import type { WorkerConfig } from './config.ts';
 import type { ExecutorThreadData } from './executor-thread-data.ts';
+import { createTlsSource, workerNameOf } from './worker-tls.ts';
 
 /** A worker, wired and not yet started. */
 export interface ComposedWorker {
@@ -35,7 +36,12 @@ const version = '0.1.0';
 
 /** Wires one worker: the endpoint in this thread, everything that executes in another. */
 export const composeWorker = async (config: WorkerConfig): Promise<ComposedWorker> => {
-  const workerId = createIdSource().next('wrk');
+  const ids = createIdSource();
+  const name = workerNameOf(config.tls);
+  // The coordinator believes an id only that begins with the name in the certificate.
+  const workerId = name === undefined ? ids.next('wrk') : `${name}:${ids.next('wrk')}`;
+  // Whoever knows it could speak as this process, so it is in nothing that others see.
+  const incarnation = config.incarnation ?? ids.next('lch');
   const log = createPinoLog({ level: config.logLevel, fields: { app: 'worker', workerId } });
   await clearAbandonedWorkFolders(config.workDir);
   const workFolder = join(config.workDir, ownWorkFolder());
@@ -52,25 +58,31 @@ export const composeWorker = async (config: WorkerConfig): Promise<ComposedWorke
     logLevel: config.logLevel,
     maxCacheBytes: config.maxCacheBytes,
     secretValues: config.secrets.values.reveal(),
+    httpAllow: config.httpAllow,
     leaseWatch,
+    ...(config.traces === undefined ? {} : { traces: config.traces }),
     ...(config.secrets.folder === undefined ? {} : { secretsFolder: config.secrets.folder }),
   };
-  const gateway = createManyCoordinators(config.coordinators, (address) =>
-    createGrpcGateway({ address, log, ...(config.tls === undefined ? {} : { tls: config.tls }) }),
+  const random = createSystemRandom();
+  const tls = createTlsSource(config.tls, config.tlsFiles);
+  const gateway = createManyCoordinators(
+    config.coordinators,
+    (address) => createGrpcGateway({ address, log, ...(tls === undefined ? {} : { tls }) }),
+    random,
   );
   const endpoint = createWorkerEndpoint(
     {
       gateway,
       runner: createThreadTaskRunner({ entry: threadEntry(), data, log, ...marked }),
       clock: createSystemClock(),
-      random: createSystemRandom(),
+      random,
       log,
       meter: createPrometheusMeter(),
       onLease: (remainingMs) => lease.extend(remainingMs),
     },
     {
       credentials: { token: config.joinToken.reveal() },
-      info: workerInfo(config, workerId),
+      info: workerInfo(config, workerId, incarnation),
       tuning: { drainDeadlineMs: config.drainMs },
     },
   );
@@ -92,12 +104,12 @@ const openLaunchFile = (workFolder: string, marker: string): { readonly path: st
   return { path, descriptor: openSync(path, 'w', 0o600) };
 };
 
-const workerInfo = (config: WorkerConfig, workerId: string): WorkerInfo => ({
+const workerInfo = (config: WorkerConfig, workerId: string, incarnation: string): WorkerInfo => ({
   workerId,
-  incarnation: config.incarnation ?? workerId,
+  incarnation,
   labels: config.labels,
   slots: config.slots,
-  kinds: ['shell', 'script', 'exec', 'noop', 'agent'],
+  kinds: ['shell', 'script', 'exec', 'noop', 'http', 'agent'],
   isolation: 'none',
   snapshotFormats: snapshotFormatVersions,
   features: workerFeatures,

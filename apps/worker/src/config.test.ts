@@ -54,6 +54,13 @@ test('flags win over the environment', () => {
   expect(problemsOf(['--what'], enough)).toContain('--what');
 });
 
+test('takes the name that certificates of coordinators must have', () => {
+  expect(readConfig([], { ...enough, SKEIN_TLS: '1', SKEIN_TLS_NAME: 'coordinator' }).tls).toEqual({
+    serverName: 'coordinator',
+  });
+  expect(problemsOf([], { ...enough, SKEIN_TLS_NAME: 'a b' })).toContain('SKEIN_TLS_NAME');
+});
+
 test('says which token file it cannot read', () => {
   expect(problemsOf([], { SKEIN_COORDINATOR: 'a:1', SKEIN_JOIN_TOKEN_FILE: '/no/such/file' })).toContain(
     '/no/such/file',
@@ -83,4 +90,16 @@ test("only what is named as a secret can be read by a task, and never the worker
   const { values } = readConfig([], environment).secrets;
   expect(values.reveal()).toEqual({ OPENAI_API_KEY: 'k1', GITHUB: 'k2', DATABASE_URL: 'k3' });
   expect(inspect(values) + String(values) + JSON.stringify({ values })).not.toMatch(/k[1-4]/);
+});
+
+test('coordinators may be given in either variable, or both', () => {
+  const { SKEIN_COORDINATOR: _one, ...rest } = { ...enough } as Record<string, string>;
+  expect(readConfig([], { ...rest, SKEIN_COORDINATORS: 'a:1, b:2' }).coordinators).toEqual(['a:1', 'b:2']);
+  expect(readConfig([], { ...rest, SKEIN_COORDINATOR: 'c:3', SKEIN_COORDINATORS: 'a:1,c:3' }).coordinators).toEqual([
+    'c:3',
+    'a:1',
+  ]);
+  expect(problemsOf([], rest)).toContain('SKEIN_COORDINATORS');
+  const many = (letter: string) => Array.from({ length: 20 }, (_, n) => `${letter}${n}:1`).join(',');
+  expect(problemsOf([], { ...rest, SKEIN_COORDINATOR: many('a'), SKEIN_COORDINATORS: many('b') })).toContain('32');
 });

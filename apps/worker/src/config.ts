@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { isCoordinatorAddress, maxCoordinators } from '@skein/grpc';
-import { environmentSecrets, type SecretValues } from '@skein/telemetry';
+import { parseAllowedTargets } from '@skein/executors';
+import { type ClientTls, isCoordinatorAddress, maxCoordinators } from '@skein/grpc';
+import { environmentSecrets, readTraceSettings, type SecretValues, type TraceSettings } from '@skein/telemetry';
 import { z } from 'zod';
+import type { ClientTlsFiles } from './worker-tls.ts';
 
 /** A value that must not be shown: it prints as `[redacted]` wherever it is written by accident. */
 export class Secret {
@@ -29,7 +31,7 @@ export class Secret {
 
 /** Configuration of one worker process. */
 export interface WorkerConfig {
-  /** `HOST:PORT` of one or more coordinators, in the order in which they are tried; each once, at most 32. */
+  /** `HOST:PORT` of one or more coordinators, each once, at most 32; the worker goes to any of them. */
   readonly coordinators: readonly string[];
   readonly joinToken: Secret;
   readonly slots: number;
@@ -44,12 +46,18 @@ export interface WorkerConfig {
   readonly drainMs: number;
   /** Bound of the snapshot cache. */
   readonly maxCacheBytes: number;
-  readonly tls?: { readonly authority?: string; readonly certificate?: string; readonly privateKey?: string };
+  readonly tls?: ClientTls;
+  /** Files from which that came; they are read again for new connections. */
+  readonly tlsFiles: ClientTlsFiles;
   readonly hostname: string;
   /** All that steps see of this process's environment. */
   readonly stepEnv: { readonly [name: string]: string };
   /** Secrets of this worker's own: values from its environment, and a folder with one file for each. */
   readonly secrets: { readonly values: SecretValues; readonly folder?: string };
+  /** Hosts and networks that requests of steps may reach beside public addresses, as written. */
+  readonly httpAllow: string;
+  /** Where traces go; absent: nothing is traced. */
+  readonly traces?: TraceSettings;
 }
 
 /** What is wrong with the configuration: every problem at once, for a person to read. */
@@ -76,10 +84,19 @@ const addresses = z.string().transform((text, context) => {
   return unique;
 });
 
+const allowedTargets = z.string().transform((text, context) => {
+  const parsed = parseAllowedTargets(text);
+  if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.error });
+  return text;
+});
+
+const hostName = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
+
 const wholeNumber = (minimum: number, maximum: number) => z.coerce.number().int().min(minimum).max(maximum);
 
 const variables = z.object({
-  SKEIN_COORDINATOR: addresses,
+  SKEIN_COORDINATOR: addresses.optional(),
+  SKEIN_COORDINATORS: addresses.optional(),
   SKEIN_JOIN_TOKEN: z.string().min(1),
   SKEIN_SLOTS: wholeNumber(1, 1_024).default(4),
   SKEIN_LABELS: labels.default({}),
@@ -91,10 +108,12 @@ const variables = z.object({
   SKEIN_SNAPSHOT_CACHE_BYTES: wholeNumber(0, 2 ** 40).default(256 * 1024 * 1024),
   SKEIN_SECRETS_DIR: z.string().min(1).optional(),
   SKEIN_SECRETS: z.string().default(''),
+  SKEIN_HTTP_ALLOW: allowedTargets.default(''),
   SKEIN_TLS: z.enum(['0', '1']).default('0'),
   SKEIN_TLS_CA: z.string().optional(),
   SKEIN_TLS_CERT: z.string().optional(),
   SKEIN_TLS_KEY: z.string().optional(),
+  SKEIN_TLS_NAME: z.string().regex(hostName, { message: 'must be a host name' }).optional(),
 });
 
 /** Variables whose value may be given in a file instead, by NAME_FILE. */
@@ -108,20 +127,29 @@ type Environment = { readonly [name: string]: string | undefined };
 /** Reads the environment, with flags on top of it. Throws `ConfigError` that names every bad variable. */
 export const readConfig = (args: readonly string[], environment: Environment = process.env): WorkerConfig => {
   const problems: string[] = [];
-  const given = { ...withFiles(environment, problems), ...readFlags(args, problems) };
+  const flags = readFlags(args, problems);
+  const given = { ...withFiles(withAuthorityFile({ ...environment, ...flags }), problems), ...flags };
   const parsed = variables.safeParse(given);
+  if (given['SKEIN_COORDINATOR'] === undefined && given['SKEIN_COORDINATORS'] === undefined)
+    problems.push('SKEIN_COORDINATOR: is required (or SKEIN_COORDINATORS)');
+  if (parsed.success && coordinatorsOf(parsed.data).length > maxCoordinators)
+    problems.push(`SKEIN_COORDINATORS: expected at most ${maxCoordinators} addresses`);
   if (!parsed.success) {
     problems.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${describe(issue, given)}`));
   }
-  if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join('\n'));
+  const traces = readTraceSettings(given);
+  if (!traces.ok) problems.push(...traces.error);
+  if (!parsed.success || !traces.ok || problems.length > 0) throw new ConfigError(problems.join('\n'));
   const read = parsed.data;
+  const coordinators = coordinatorsOf(read);
   const tls = {
     ...(read.SKEIN_TLS_CA === undefined ? {} : { authority: read.SKEIN_TLS_CA }),
     ...(read.SKEIN_TLS_CERT === undefined ? {} : { certificate: read.SKEIN_TLS_CERT }),
     ...(read.SKEIN_TLS_KEY === undefined ? {} : { privateKey: read.SKEIN_TLS_KEY }),
+    ...(read.SKEIN_TLS_NAME === undefined ? {} : { serverName: read.SKEIN_TLS_NAME }),
   };
   return Object.freeze({
-    coordinators: read.SKEIN_COORDINATOR,
+    coordinators,
     joinToken: new Secret(read.SKEIN_JOIN_TOKEN.trim()),
     slots: read.SKEIN_SLOTS,
     labels: read.SKEIN_LABELS,
@@ -132,8 +160,11 @@ export const readConfig = (args: readonly string[], environment: Environment = p
     drainMs: read.SKEIN_DRAIN_MS,
     maxCacheBytes: read.SKEIN_SNAPSHOT_CACHE_BYTES,
     ...(read.SKEIN_TLS === '1' || Object.keys(tls).length > 0 ? { tls } : {}),
+    tlsFiles: tlsFilesOf(withAuthorityFile({ ...environment, ...flags })),
     hostname: hostname(),
     stepEnv: pick(environment, stepVariables),
+    httpAllow: read.SKEIN_HTTP_ALLOW,
+    ...(traces.value === undefined ? {} : { traces: traces.value }),
     secrets: {
       values: environmentSecrets(environment, { apiKeys: true, named: read.SKEIN_SECRETS }),
       ...(read.SKEIN_SECRETS_DIR === undefined ? {} : { folder: read.SKEIN_SECRETS_DIR }),
@@ -141,12 +172,18 @@ export const readConfig = (args: readonly string[], environment: Environment = p
   });
 };
 
+/** Both variables together, each address once. */
+const coordinatorsOf = (
+  read: Pick<z.infer<typeof variables>, 'SKEIN_COORDINATOR' | 'SKEIN_COORDINATORS'>,
+): string[] => [...new Set([...(read.SKEIN_COORDINATOR ?? []), ...(read.SKEIN_COORDINATORS ?? [])])];
+
 const readFlags = (args: readonly string[], problems: string[]): { readonly [name: string]: string } => {
   const options = {
     coordinator: { type: 'string', multiple: true },
     slots: { type: 'string' },
     labels: { type: 'string' },
     'work-dir': { type: 'string' },
+    ca: { type: 'string' },
   } as const;
   try {
     const { values } = parseArgs({ args: [...args], options });
@@ -160,7 +197,24 @@ const readFlags = (args: readonly string[], problems: string[]): { readonly [nam
   }
 };
 
-const variableOf = (flag: string): string => `SKEIN_${flag.replaceAll('-', '_').toUpperCase()}`;
+const variableOf = (flag: string): string =>
+  flag === 'ca' ? 'SKEIN_CA_FILE' : `SKEIN_${flag.replaceAll('-', '_').toUpperCase()}`;
+
+/** `SKEIN_CA_FILE` names the authority for every program; the worker's own variable wins. */
+const withAuthorityFile = (environment: Environment): Environment => {
+  const { SKEIN_CA_FILE: common, SKEIN_TLS_CA: text, SKEIN_TLS_CA_FILE: path = common } = environment;
+  return text !== undefined || path === undefined ? environment : { ...environment, SKEIN_TLS_CA_FILE: path };
+};
+
+const tlsFilesOf = (environment: Environment): ClientTlsFiles => {
+  const names = { authority: 'SKEIN_TLS_CA', certificate: 'SKEIN_TLS_CERT', privateKey: 'SKEIN_TLS_KEY' } as const;
+  return Object.fromEntries(
+    Object.entries(names).flatMap(([part, name]) => {
+      const path = environment[`${name}_FILE`];
+      return path === undefined || environment[name] !== undefined ? [] : [[part, path] as const];
+    }),
+  );
+};
 
 const withFiles = (environment: Environment, problems: string[]): Environment => {
   const read = { ...environment };

@@ -1,3 +1,4 @@
+import type { TraceSettings } from '@skein/telemetry';
 import type { WorkerConfig } from './config.ts';
 
 /** What the executors' thread is told at its start; plain values only. */
@@ -14,6 +15,9 @@ export interface ExecutorThreadData {
   /** The worker's own secrets. Values, in memory only. */
   readonly secretValues: { readonly [name: string]: string };
   readonly secretsFolder?: string;
+  /** What `parseAllowedTargets` reads. */
+  readonly httpAllow: string;
   /** Memory of the `LeaseWatch` that the endpoint keeps up to date. */
   readonly leaseWatch: SharedArrayBuffer;
+  readonly traces?: TraceSettings;
 }

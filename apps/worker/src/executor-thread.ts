@@ -4,6 +4,7 @@ import { createAgentExecutor } from '@skein/agent';
 import { defaultSnapshotLimits } from '@skein/domain';
 import {
   createBoundedPatterns,
+  createHttpExecutor,
   createLeaseWatch,
   createNodeToolHost,
   createNoopExecutor,
@@ -12,6 +13,8 @@ import {
   createToolServers,
   createWorkDirs,
   createWorkTree,
+  parseAllowedTargets,
+  publicOnly,
   serveTaskRunner,
 } from '@skein/executors';
 import { createModelRouter } from '@skein/models';
@@ -25,6 +28,7 @@ import {
 } from '@skein/telemetry';
 import { createTaskRunner } from '@skein/worker';
 import type { ExecutorThreadData } from './executor-thread-data.ts';
+import { loadTracer } from './load-tracer.ts';
 
 const port = parentPort as MessagePort;
 const data = workerData as ExecutorThreadData;
@@ -35,29 +39,51 @@ const groups = createPortProcessGroups(port, data.launchFile, createLeaseWatch(d
 const marked = data.launchMarker === undefined ? {} : { launchMarker: data.launchMarker };
 
 const patterns = createBoundedPatterns();
+const allowed = parseAllowedTargets(data.httpAllow);
+const gate = { allowed: allowed.ok ? allowed.value : publicOnly };
+
+const tracing = await loadTracer(data.traces, log, data.workerId);
+const traced = tracing === undefined ? {} : { tracer: tracing.tracer };
 
 const agent = createAgentExecutor({
   model: createModelRouter({ clock }),
   toolServers: createToolServers({ path: data.stepEnv['PATH'] ?? '', groups, ...marked }),
-  toolHost: createNodeToolHost({ path: data.stepEnv['PATH'] ?? '', groups, ...marked }),
+  toolHost: createNodeToolHost({ path: data.stepEnv['PATH'] ?? '', groups, gate, ...marked }),
   clock,
   random: createSystemRandom(),
   patterns,
   log,
   meter: { count: () => undefined, gauge: () => undefined, observe: () => undefined },
+  ...traced,
+});
+
+const runner = createTaskRunner({
+  executors: [
+    createShellExecutor({ baseEnv: data.stepEnv, groups, ...marked }),
+    createNoopExecutor(),
+    createHttpExecutor(gate),
+    agent,
+  ],
+  snapshots: createSnapshotOpener({ hasher, limits: defaultSnapshotLimits, maxCacheBytes: data.maxCacheBytes }),
+  workDirs: createWorkDirs(data.workFolder),
+  hasher,
+  patterns,
+  secretValues: createSecretSource(new Map(Object.entries(data.secretValues)), data.secretsFolder),
+  clock,
+  log,
+  workTrees: createWorkTree,
+  ...traced,
 });
 
 serveTaskRunner(
   port,
-  createTaskRunner({
-    executors: [createShellExecutor({ baseEnv: data.stepEnv, groups, ...marked }), createNoopExecutor(), agent],
-    snapshots: createSnapshotOpener({ hasher, limits: defaultSnapshotLimits, maxCacheBytes: data.maxCacheBytes }),
-    workDirs: createWorkDirs(data.workFolder),
-    hasher,
-    patterns,
-    secretValues: createSecretSource(new Map(Object.entries(data.secretValues)), data.secretsFolder),
-    clock,
-    log,
-    workTrees: createWorkTree,
-  }),
+  tracing === undefined
+    ? runner
+    : {
+        ...runner,
+        close: async () => {
+          await runner.close();
+          await tracing.close();
+        },
+      },
 );

@@ -1,5 +1,5 @@
 import { scrubEnvironment } from '@skein/launcher';
-import { secretVariables } from '@skein/telemetry';
+import { secretVariables, traceSecretVariables } from '@skein/telemetry';
 import { type ComposedWorker, composeWorker } from './compose.ts';
 import { ConfigError, readConfig } from './config.ts';
 
@@ -15,6 +15,7 @@ const main = async (): Promise<number> => {
   // Before anything is started: no process of a step can read in ours what only we were told.
   const isScrubbed = scrubEnvironment([
     ...secretVariables(process.env, { apiKeys: true, named: process.env['SKEIN_SECRETS'] ?? '' }),
+    ...traceSecretVariables,
     'SKEIN_JOIN_TOKEN',
     'SKEIN_TLS_KEY',
   ]);

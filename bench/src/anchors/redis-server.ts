@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A Redis server of our own, in a temporary folder, without persistence. */
+/** A Redis server of our own, in a temporary folder. */
 export interface LocalRedis {
   readonly port: number;
   stop(): Promise<void>;
@@ -34,15 +34,20 @@ const installRedis = (): void => {
   });
 };
 
+/** How durable it is. */
+export type RedisDurability = 'none' | 'everysec' | 'always';
+
 /** Starts `redis-server` on a free port, installing it where that is possible; undefined where it is not to be had. */
-export const startRedis = async (): Promise<LocalRedis | undefined> => {
+export const startRedis = async (durability: RedisDurability = 'none'): Promise<LocalRedis | undefined> => {
   if (!hasRedis()) installRedis();
   if (!hasRedis()) return undefined;
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'skein-bench-redis-'));
+  const appendOnly =
+    durability === 'none' ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', durability];
   const child = spawn(
     'redis-server',
-    ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'],
+    ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...appendOnly],
     {
       stdio: ['ignore', 'pipe', 'ignore'],
     },

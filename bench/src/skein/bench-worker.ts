@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskOffer, TaskResult, TurnEntry } from '@skein/domain';
 import { createGrpcGateway } from '@skein/grpc';
 import type { TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
@@ -8,19 +9,30 @@ import {
   createSystemClock,
   createSystemRandom,
 } from '@skein/telemetry';
-import { createWorkerEndpoint } from '@skein/worker';
+import { createManyCoordinators, createWorkerEndpoint } from '@skein/worker';
 import { nowMs } from '../measure.ts';
 import type { BenchWorkerOptions } from './bench-worker-options.ts';
 
 /*
  * Warm workers in one process, each with the real endpoint, protocol and connection of its own. Only what a step does is ours:
  *  instant  nothing but noting the time at which its code starts, so that what is measured is Skein and not the step
+ *  pause    takes some time, and no processor
  *  hold     takes the whole snapshot of its task, keeps nothing of it, and holds the task until the process is told to let go
  *  agent    plays an agent whose model answers at once: a turn for each message, and turns with a tool call on request
  */
 
 const [text = '{}'] = process.argv.slice(2);
-const { address, token, workers, slots, kinds, labels, behaviour } = JSON.parse(text) as BenchWorkerOptions;
+const {
+  address,
+  token,
+  workers,
+  slots,
+  kinds,
+  labels,
+  behaviour,
+  pauseMs = 0,
+  joinEveryMs = 0,
+} = JSON.parse(text) as BenchWorkerOptions;
 
 type Run = (offer: TaskOffer, sink: TaskSink, transfers: TaskTransfers) => Promise<TaskResult>;
 
@@ -38,6 +50,12 @@ const instant: Run = (offer, sink) => {
   const startedAt = nowMs();
   sink.started();
   return Promise.resolve(resultOf(offer, { startedAt: { inline: startedAt } }));
+};
+
+const pause: Run = async (offer, sink) => {
+  sink.started();
+  await sleep(pauseMs);
+  return resultOf(offer, {});
 };
 
 let running = 0;
@@ -136,23 +154,28 @@ const agent: Run = async (offer, sink, transfers) => {
 };
 
 const runner: TaskRunner = {
-  run: { instant, hold, agent }[behaviour],
+  run: { instant, pause, hold, agent }[behaviour],
   held: () => [],
   onEvicted: () => undefined,
   close: () => Promise.resolve(),
 };
 
 const log = createPinoLog({ level: 'error' });
-for (let index = 0; index < workers; index += 1) {
+const random = createSystemRandom();
+const meter = createPrometheusMeter();
+const open = (one: string) => createGrpcGateway({ address: one, log });
+const gatewayTo = (addresses: readonly string[]) =>
+  addresses.length > 1 ? createManyCoordinators(addresses, open, random) : open(addresses[0] ?? '');
+const join = (): void => {
   const workerId = createIdSource().next('wrk');
   createWorkerEndpoint(
     {
-      gateway: createGrpcGateway({ address, log }),
+      gateway: gatewayTo(address.split(',')),
       runner,
       clock: createSystemClock(),
-      random: createSystemRandom(),
+      random,
       log,
-      meter: createPrometheusMeter(),
+      meter,
     },
     {
       credentials: { token },
@@ -170,9 +193,15 @@ for (let index = 0; index < workers; index += 1) {
       },
     },
   ).start();
-}
+};
 process.on('message', (message: { readonly type?: string }) => {
   if (message.type === 'release') letGo();
 });
+if (joinEveryMs === 0) for (let index = 0; index < workers; index += 1) join();
 process.send?.({ type: 'up' });
 process.on('SIGTERM', () => process.exit(0));
+if (joinEveryMs > 0)
+  for (let index = 0; index < workers; index += 1) {
+    join();
+    await sleep(joinEveryMs);
+  }

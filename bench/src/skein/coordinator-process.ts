@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nowMs } from '../measure.ts';
+import { JsonDoor } from './json-door.ts';
 import { until } from './until.ts';
 
 const main = fileURLToPath(new URL('../../../apps/coordinator/dist/main.js', import.meta.url));
@@ -12,10 +12,10 @@ const main = fileURLToPath(new URL('../../../apps/coordinator/dist/main.js', imp
 /** The built coordinator as a process of its own, on a libSQL file with full synchronous writes, in a temporary folder. */
 export class CoordinatorProcess {
   readonly #folder: string;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1_024 });
   readonly #nodeFlags: readonly string[];
   #child: ChildProcess | undefined;
   #token = '';
+  #door: JsonDoor | undefined;
   /** Chosen at the first start and kept over restarts. */
   #addresses = { http: '127.0.0.1:0', grpc: '127.0.0.1:0' };
 
@@ -67,31 +67,8 @@ export class CoordinatorProcess {
 
   /** An API call; JSON in, JSON out. Throws for anything but success. */
   call<T>(method: string, path: string, body?: object): Promise<T> {
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    return new Promise((resolve, reject) => {
-      const outgoing = request(
-        `${this.http}${path}`,
-        {
-          method,
-          agent: this.#agent,
-          headers: {
-            authorization: `Bearer ${this.#token}`,
-            ...(text === undefined ? {} : { 'content-type': 'application/json' }),
-          },
-        },
-        (answer) => {
-          const chunks: Buffer[] = [];
-          answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-          answer.on('end', () => {
-            const said = Buffer.concat(chunks).toString();
-            if ((answer.statusCode ?? 500) >= 300) reject(new Error(`${answer.statusCode}: ${said}`));
-            else resolve(JSON.parse(said) as T);
-          });
-        },
-      );
-      outgoing.on('error', reject);
-      outgoing.end(text);
-    });
+    if (this.#door === undefined) throw new Error('the coordinator was not started');
+    return this.#door.call<T>(method, path, body);
   }
 
   /** Resolves when so many workers are connected. */
@@ -123,7 +100,7 @@ export class CoordinatorProcess {
   /** Ends it and removes its folder. */
   async stop(): Promise<void> {
     process.off('exit', this.#killNow);
-    this.#agent.destroy();
+    this.#door?.close();
     const child = this.#child;
     if (child !== undefined && child.exitCode === null && child.signalCode === null) {
       const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -164,5 +141,7 @@ export class CoordinatorProcess {
     const endpoint = JSON.parse(found) as { http: string; grpc: string; adminTokenFile: string };
     this.#addresses = { http: new URL(endpoint.http).host, grpc: endpoint.grpc };
     this.#token = readFileSync(endpoint.adminTokenFile, 'utf8').trim();
+    this.#door?.close();
+    this.#door = new JsonDoor(this.http, this.#token);
   }
 }

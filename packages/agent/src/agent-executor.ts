@@ -75,6 +75,7 @@ const executeAgent = async (
       stepLog,
       proposals,
       ...(journal === undefined ? {} : { journal }),
+      ...(context.offer.traceparent === undefined ? {} : { traceparent: context.offer.traceparent }),
       ...(mailbox === undefined ? {} : { inbox: createInbox(mailbox, history, checkpoints !== undefined) }),
       leftMs: () => deadline.leftMs(),
     };

@@ -4,10 +4,12 @@ import type { Turn } from '@skein/ports';
 import {
   agentContextOf,
   agentStoresOf,
+  anyText,
   createMemoryLog,
   createMemoryToolHost,
   createScriptedModel,
   FakeClock,
+  propertyRuns,
 } from '@skein/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -27,7 +29,7 @@ const turn: fc.Arbitrary<Turn | Error> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
-      text: fc.string({ unit: 'binary', maxLength: 200 }),
+      text: anyText(200),
       toolCalls: fc.array(toolCall, { maxLength: 4 }),
       finishReason: fc.constantFrom<Turn['finishReason'][]>('stop', 'tool_calls', 'length', 'content_filter', 'other'),
       usage: fc.record({ inputTokens: tokens, outputTokens: tokens }),
@@ -88,6 +90,6 @@ test('the loop ends within its limits, whatever the model answers', async () => 
         }
       },
     ),
-    { numRuns: 80 },
+    { numRuns: propertyRuns(40) },
   );
 }, 60_000);

@@ -30,11 +30,14 @@ import type {
   DeadLetterFilter,
   DeliveryEventPage,
   Page,
+  PeerGateway,
   ProjectFile,
   PublicationResult,
   RunFilter,
   TokenKind,
+  TokenRole,
 } from '@skein/ports';
+import type { Audit } from './audit/audit-api.ts';
 import type {
   FoldResult,
   ListProposals,
@@ -47,19 +50,10 @@ import type {
 import type { ApplyPlan } from './project/apply-plan.ts';
 import type { InspectedSnapshot, SnapshotDiff } from './project/snapshot-views.ts';
 import type { Rollouts } from './rollout/rollout-api.ts';
-
-/** A run to be started. */
-export interface SubmitRun {
-  readonly dag: string;
-  readonly params?: { readonly [name: string]: JsonValue };
-  readonly routingContext?: JsonObject;
-  readonly priority?: number;
-  /** The input comes from someone who may not write to an agent's memory: what its agents propose waits for review. */
-  readonly untrustedInput?: boolean;
-  readonly idempotencyKey?: string;
-  /** Set by a scheduler: at most one run per (DAG, schedule, nominal instant). `nominalAt` in ms. */
-  readonly fire?: { readonly scheduleId: string; readonly nominalAt: number };
-}
+import type { StoredSecrets } from './secrets/secrets-api.ts';
+import type { SubmitRun } from './submit/submit-request.ts';
+import type { CreateTokenOptions, TokenView } from './token/token-views.ts';
+import type { Triggers } from './trigger/trigger-api.ts';
 
 /** A message for a running agent, or for a step that waits for one. */
 export interface SendMessage {
@@ -138,16 +132,6 @@ export interface ScheduleView {
   readonly timeZone: string;
 }
 
-/** A token as it is listed; the plain text is shown once, at creation. */
-export interface TokenView {
-  readonly tokenId: string;
-  readonly kind: TokenKind;
-  readonly name: string;
-  readonly createdAt: string;
-  readonly expiresAt?: string;
-  readonly revokedAt?: string;
-}
-
 /** Whether the coordinator can do its work. `unknown` is never reported as ready. */
 export interface Readiness {
   readonly status: 'ready' | 'not_ready' | 'unknown';
@@ -160,6 +144,25 @@ export interface Readiness {
   readonly lastCommitAgeMs?: number;
   /** Age of the oldest write that is not acknowledged, ms; absent when none waits. */
   readonly oldestWaitingMs?: number;
+  readonly coordinator: CoordinatorStanding;
+}
+
+/** One coordinator of a deployment, and what it sees of the others; for people. */
+export interface CoordinatorStanding {
+  readonly coordinatorId: string;
+  /** Its own clock, ISO 8601. */
+  readonly now: string;
+  /** Workers whose streams end here. */
+  readonly workers: number;
+  /** Shards that it is home to. */
+  readonly shards: number;
+  /** The others that it sees alive: whether it reaches them, and whether they know the same facts as it does, as those of one version do. */
+  readonly others: readonly {
+    readonly coordinatorId: string;
+    readonly reached: boolean;
+    readonly sameFacts: boolean;
+    readonly leaving: boolean;
+  }[];
 }
 
 /**
@@ -170,6 +173,8 @@ export interface Coordinator {
   readonly coordinatorId: string;
   /** The door for workers; `grpc` serves it. */
   readonly gateway: CoordinatorGateway;
+  /** The door for other coordinators of the fleet; refuses everybody without one. */
+  readonly peerGateway: PeerGateway;
   /** Claims shards, loads open runs, starts timers. Ready to serve when it resolves. */
   start(): Promise<void>;
   /** Stops taking work, flushes, releases shards. Running tasks stay with their workers. */
@@ -188,6 +193,8 @@ export interface Coordinator {
       readonly sameVersions?: boolean;
       readonly by: string;
       readonly idempotencyKey?: string;
+      /** See `SubmitRun`. */
+      readonly traceparent?: string;
     },
   ): Promise<RunView>;
   getRun(tenant: TenantId, runId: RunId): Promise<RunView>;
@@ -352,14 +359,17 @@ export interface Coordinator {
   /** Folds what waits now, in one scope or in all; one entry for each scope in which something waited. */
   foldNow(tenant: TenantId, scope?: string): Promise<readonly FoldResult[]>;
 
-  listWorkers(): readonly WorkerView[];
-  drainWorker(workerId: string): void;
+  /** Workers that joined by a token of the tenant, wherever in the fleet. */
+  listWorkers(tenant: TenantId): readonly WorkerView[];
+  /** Lets a worker of the tenant finish what it holds, and leave. Throws `not_found`, `unavailable`. */
+  drainWorker(tenant: TenantId, workerId: string): void;
 
   createToken(
     tenant: TenantId,
     kind: TokenKind,
     name: string,
     ttlMs?: number,
+    options?: CreateTokenOptions,
   ): Promise<{ readonly token: string; readonly view: TokenView }>;
   listTokens(tenant: TenantId): Promise<readonly TokenView[]>;
   revokeToken(tenant: TenantId, tokenId: string): Promise<void>;
@@ -367,9 +377,18 @@ export interface Coordinator {
   authenticate(
     token: string,
     kind: TokenKind,
-  ): Promise<{ readonly tenant: TenantId; readonly tokenId: string; readonly name: string }>;
+  ): Promise<{
+    readonly tenant: TenantId;
+    readonly tokenId: string;
+    readonly name: string;
+    /** Of an API token. */
+    readonly role: TokenRole;
+  }>;
 
   readonly rollouts: Rollouts;
+  readonly audit: Audit;
+  readonly secrets: StoredSecrets;
+  readonly triggers: Triggers;
 
   readiness(): Readiness;
 }

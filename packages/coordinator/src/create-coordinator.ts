@@ -1,5 +1,7 @@
 import type { JsonValue } from '@skein/domain';
 import { LRUCache } from 'lru-cache';
+import { AuditLog } from './audit/audit-log.ts';
+import { listAudit } from './audit/list-audit.ts';
 import type { Coordinator } from './coordinator.ts';
 import {
   listDeadLetters,
@@ -27,11 +29,16 @@ import { StoreGate } from './engine/store-gate.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { drainWorker, listWorkers } from './fleet/list-workers.ts';
 import { createGateway } from './gateway/create-gateway.ts';
+import { createMembers } from './members/create-members.ts';
+import type { Members } from './members/members.ts';
 import { foldNow } from './memory/fold-loop.ts';
 import { listMemory, listProposals, memoryHistory, readMemory } from './memory/read-memory.ts';
 import { revertRun } from './memory/revert-run.ts';
 import { reviewProposal } from './memory/review-proposal.ts';
 import { setMemory } from './memory/set-memory.ts';
+import { createFleetPeers } from './peers/fleet-peers.ts';
+import type { Peers } from './peers/peers.ts';
+import { singlePeers } from './peers/peers.ts';
 import { activateVersion, diffAgentVersions, listVersions } from './project/agent-versions.ts';
 import { applyProject, getDag, listDags, listSchedules } from './project/apply-project.ts';
 import { DagCache } from './project/dag-cache.ts';
@@ -44,12 +51,14 @@ import { watchRun } from './query/watch-run.ts';
 import { createRollouts } from './rollout/create-rollouts.ts';
 import { Evaluator } from './rollout/evaluator.ts';
 import { WebhookLoop } from './rollout/webhook-loop.ts';
+import { createRoutedCoordinator } from './routed/create-routed-coordinator.ts';
 import { OpenCalls } from './run/open-calls.ts';
 import { RunTable } from './run/run-table.ts';
 import { wakeRun } from './run/run-turn.ts';
 import { lookAtCall } from './run/tend-call.ts';
 import { TreeSizes } from './run/tree-sizes.ts';
 import { Scoring } from './scoring/scoring.ts';
+import { createStoredSecrets } from './secrets/stored-secrets.ts';
 import { AdmissionWindow } from './submit/admission-window.ts';
 import { cancelRun } from './submit/cancel-run.ts';
 import { fillWindow } from './submit/fill-window.ts';
@@ -58,6 +67,7 @@ import { SealedSnapshots } from './submit/sealed-snapshots.ts';
 import { submitRun } from './submit/submit-run.ts';
 import { createToken, listTokens, revokeToken } from './token/manage-tokens.ts';
 import { TokenCache } from './token/token-cache.ts';
+import { createTriggers } from './trigger/create-triggers.ts';
 import { answerApproval } from './waiting/answer-approval.ts';
 import { listApprovals } from './waiting/list-approvals.ts';
 import { pushBack } from './waiting/push-back.ts';
@@ -72,6 +82,8 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
   let evaluator: Evaluator | undefined;
   let scoring: Scoring | undefined;
   let webhooks: WebhookLoop | undefined;
+  let members: Members | undefined;
+  let peers: Peers | undefined;
   const engine: Engine = {
     deps,
     config,
@@ -89,18 +101,27 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
     watchers: new RunWatchers(),
     calls: new OpenCalls(deps.clock, (call, failures) => lookAtCall(engine, call, failures)),
     trees: new TreeSizes(),
-    dags: new DagCache(deps.projects, config.solePublisher),
+    dags: new DagCache(deps.projects, config.solePublisher && config.fleet === undefined),
     sealed,
     window: new AdmissionWindow(
       () => Math.max(config.minWindow, 2 * fleet.slots),
       () => fillWindow(engine),
     ),
     tokens: new TokenCache(deps, config.tokenCacheMs),
+    audit: new AuditLog(deps, config.audit),
     health: new Health(deps.clock, deps.meter),
     store: new StoreGate(deps, () => {
       for (const actor of engine.runs.actors) wake(actor);
       fillWindow(engine);
     }),
+    get peers(): Peers {
+      peers ??= config.fleet === undefined ? singlePeers : createFleetPeers(engine);
+      return peers;
+    },
+    get members(): Members {
+      members ??= createMembers(engine);
+      return members;
+    },
     get evaluator(): Evaluator {
       evaluator ??= new Evaluator(engine);
       return evaluator;
@@ -127,9 +148,10 @@ const createEngine = (deps: CoordinatorDeps, config: CoordinatorConfig): Engine 
 export const createCoordinator = (deps: CoordinatorDeps, settings: Partial<CoordinatorConfig> = {}): Coordinator => {
   const config: CoordinatorConfig = { ...defaultCoordinatorConfig, ...settings };
   const engine = createEngine(deps, config);
-  return {
+  return createRoutedCoordinator(engine, {
     coordinatorId: config.coordinatorId,
     gateway: createGateway(engine),
+    peerGateway: engine.peers.gateway,
     start: () => startCoordinator(engine),
     stop: () => stopCoordinator(engine),
     submitRun: (tenant, submit) => submitRun(engine, tenant, submit),
@@ -176,13 +198,20 @@ export const createCoordinator = (deps: CoordinatorDeps, settings: Partial<Coord
     setMemory: (tenant, scope, text, options) => setMemory(engine, tenant, scope, text, options),
     revertRun: (tenant, runId, by) => revertRun(engine, tenant, runId, by),
     foldNow: (tenant, scope) => foldNow(engine, tenant, scope),
-    listWorkers: () => listWorkers(engine),
-    drainWorker: (workerId) => drainWorker(engine, workerId),
-    createToken: (tenant, kind, name, ttlMs) => createToken(engine, tenant, kind, name, ttlMs),
+    listWorkers: (tenant) => listWorkers(engine, tenant),
+    drainWorker: (tenant, workerId) => drainWorker(engine, tenant, workerId),
+    createToken: (tenant, kind, name, ttlMs, options) => createToken(engine, tenant, kind, name, ttlMs, options),
     listTokens: (tenant) => listTokens(engine, tenant),
     revokeToken: (tenant, tokenId) => revokeToken(engine, tenant, tokenId),
     authenticate: (token, kind) => engine.tokens.authenticate(token, kind),
     rollouts: createRollouts(engine),
+    audit: {
+      open: () => engine.audit.open(),
+      refused: (note) => engine.audit.refused(note),
+      list: async (filter) => listAudit(engine, filter),
+    },
+    secrets: createStoredSecrets(deps),
+    triggers: createTriggers(deps, (tenant, dag) => engine.dags.byName(tenant, dag)),
     readiness: () => readinessOf(engine),
-  };
+  });
 };

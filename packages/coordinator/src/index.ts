@@ -1,20 +1,23 @@
+export type { Audit } from './audit/audit-api.ts';
+export type { AuditConfig, AuditNote } from './audit/audit-log.ts';
+export { defaultAuditConfig } from './audit/audit-log.ts';
 export type {
   AgentVersionDiff,
   ApplyProject,
   ApplyResult,
   Coordinator,
+  CoordinatorStanding,
   Readiness,
   RunEvent,
   RunSummary,
   ScheduleView,
   SendMessage,
-  SubmitRun,
-  TokenView,
 } from './coordinator.ts';
 export { createCoordinator } from './create-coordinator.ts';
-export type { CoordinatorConfig, CoordinatorDeps, MemoryConfig } from './engine/coordinator-deps.ts';
-export { defaultCoordinatorConfig } from './engine/coordinator-deps.ts';
+export type { CoordinatorConfig, CoordinatorDeps, FleetConfig, MemoryConfig } from './engine/coordinator-deps.ts';
+export { defaultCoordinatorConfig, defaultFleetTimes } from './engine/coordinator-deps.ts';
 export { metric as coordinatorMetrics } from './engine/metric-names.ts';
+export type { ChangedThing, HomeOfShard, Members } from './members/members.ts';
 export type {
   FoldResult,
   ListProposals,
@@ -25,6 +28,7 @@ export type {
   RevertedScope,
   RevertResult,
 } from './memory/memory-views.ts';
+export type { PeerCallHandler, Peers, RunRoute } from './peers/peers.ts';
 export type {
   AliasChange,
   ApplyPlan,
@@ -58,3 +62,9 @@ export type {
 } from './rollout/rollout-views.ts';
 export type { FireSchedulesDeps, Scheduler, ScheduleSource } from './schedule/fire-schedules.ts';
 export { createScheduler } from './schedule/fire-schedules.ts';
+export type { SecretRotation, StoredSecrets, StoredSecretView } from './secrets/secrets-api.ts';
+export type { SubmitRun } from './submit/submit-request.ts';
+export type { Permission } from './token/permissions.ts';
+export { permissions, roleMay } from './token/permissions.ts';
+export type { CreateTokenOptions, TokenView } from './token/token-views.ts';
+export type { CreateTrigger, Triggered, TriggerRequest, Triggers, TriggerView } from './trigger/trigger-api.ts';

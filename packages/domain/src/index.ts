@@ -137,7 +137,7 @@ export type { Params } from './params/resolve-params.ts';
 export { checkParam, resolveParams } from './params/resolve-params.ts';
 export { coerceValue, describeType, matchesType } from './params/value-type.ts';
 export type { PlacementRequest } from './placement/place-task.ts';
-export { placeTask } from './placement/place-task.ts';
+export { fits, placeTask } from './placement/place-task.ts';
 export { shardCount, shardOf } from './placement/shard-of.ts';
 export { priorityAgeMs, waitingPriority } from './placement/waiting-priority.ts';
 export { parseExpression, parseReferences } from './reference/parse-references.ts';
@@ -280,6 +280,8 @@ export type { TaskOutcome, TaskRef, TaskResult, Usage } from './task/task-result
 export { cleanText, hasLoneSurrogate } from './text/clean-text.ts';
 export { suggest } from './text/suggest.ts';
 export { utf8Bytes, utf8Length } from './text/utf8.ts';
+export type { TraceContext } from './trace/trace-context.ts';
+export { formatTraceparent, parseTraceparent } from './trace/trace-context.ts';
 export { expectedInstant, parseInstant } from './wait/instant.ts';
 export type { ApprovalDecision, ApprovalView, WaitState, WaitsFor } from './wait/wait-state.ts';
 export { maxRounds } from './wait/wait-state.ts';

@@ -1,3 +1,8 @@
+export type { AllowedTargets } from './http/allowed-targets.ts';
+export { parseAllowedTargets, publicOnly } from './http/allowed-targets.ts';
+export { createHttpExecutor } from './http/http-executor.ts';
+export type { HttpAnswer, HttpGate, HttpRequest } from './http/send-request.ts';
+export { sendRequest } from './http/send-request.ts';
 export type { ToolServersDeps } from './mcp/create-tool-servers.ts';
 export { createToolServers } from './mcp/create-tool-servers.ts';
 export { createNoopExecutor } from './noop/noop-executor.ts';

@@ -22,7 +22,7 @@ import type {
   StreamListener,
   WorkerMessage,
 } from '@skein/ports';
-import type { ClientTls } from './credentials.ts';
+import type { ClientTlsSource } from './credentials.ts';
 import { clientCredentials, writeCredentials } from './credentials.ts';
 import { abortError, cancelOn, collectBytes, sendBytes, streamPart } from './fetch-bytes.ts';
 import type { StoreBlobResponse__Output } from './generated/skein/worker/v1/StoreBlobResponse.ts';
@@ -42,7 +42,7 @@ export interface GrpcGatewayOptions {
   readonly address: string;
   readonly log?: Log;
   readonly limits?: Partial<GrpcLimits>;
-  readonly tls?: ClientTls;
+  readonly tls?: ClientTlsSource;
 }
 
 interface WorkerServiceClient extends Client {
@@ -229,11 +229,12 @@ class GrpcGateway implements CoordinatorGateway {
   }
 
   #connect(): WorkerServiceClient {
-    const credentials = clientCredentials(this.#options.tls);
+    const { address, tls: source } = this.#options;
+    const tls = typeof source === 'function' ? source() : source;
     return new ServiceClient(
-      this.#options.address,
-      credentials,
-      clientOptions(this.#limits),
+      address,
+      clientCredentials(tls),
+      clientOptions(this.#limits, tls?.serverName),
     ) as unknown as WorkerServiceClient;
   }
 }

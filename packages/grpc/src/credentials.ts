@@ -1,8 +1,10 @@
-import { ChannelCredentials, Metadata, ServerCredentials } from '@grpc/grpc-js';
+import { ChannelCredentials, Metadata } from '@grpc/grpc-js';
 import { DomainError } from '@skein/domain';
 import type { JoinCredentials } from '@skein/ports';
+import type { Authenticated } from './certificate-identity.ts';
+import { certificateOf } from './certificate-identity.ts';
 
-/** TLS of the server: its key and certificate, and the authority of clients if they must show one. PEM. */
+/** A PEM text each: key and certificate of the server, and the authority of clients if they must show a certificate of it. */
 export interface ServerTls {
   readonly certificate: string;
   readonly privateKey: string;
@@ -14,16 +16,24 @@ export interface ClientTls {
   readonly authority?: string;
   readonly certificate?: string;
   readonly privateKey?: string;
+  /** Name that the server's certificate has to have, where it is not that of the address: servers that are reached by IP address. */
+  readonly serverName?: string;
 }
+
+/** TLS of the client, or how it is found out for each new connection, so that renewed certificates are used without a restart. */
+export type ClientTlsSource = ClientTls | (() => ClientTls);
 
 const scheme = 'Bearer ';
 
-/** The join token of a call. Throws `unauthenticated` when there is none. */
-export const readCredentials = (metadata: Metadata): JoinCredentials => {
-  const [header] = metadata.get('authorization');
+/** What a call shows: its join token, and whom its certificate names where certificates are demanded. Throws `unauthenticated` without a token. */
+export const readCredentials = (
+  { demandsCertificates }: { readonly demandsCertificates?: boolean },
+  call: Authenticated & { readonly metadata: Metadata },
+): JoinCredentials => {
+  const [header] = call.metadata.get('authorization');
   const token = typeof header === 'string' && header.startsWith(scheme) ? header.slice(scheme.length).trim() : '';
   if (token === '') throw new DomainError('unauthenticated', 'a join token is required (authorization: Bearer …)');
-  return { token };
+  return demandsCertificates === true ? { token, certificate: certificateOf(call) } : { token };
 };
 
 /** The metadata of a call. Throws `unauthenticated` for a token that no header can hold. */
@@ -42,17 +52,15 @@ export const writeCredentials = (credentials: JoinCredentials): Metadata => {
   return metadata;
 };
 
-/** Credentials of the server. Without TLS: plain HTTP/2, for loopback and private networks. */
-export const serverCredentials = (tls: ServerTls | undefined): ServerCredentials => {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  const pair = { cert_chain: Buffer.from(tls.certificate), private_key: Buffer.from(tls.privateKey) };
-  const authority = tls.clientAuthority === undefined ? null : Buffer.from(tls.clientAuthority);
-  return ServerCredentials.createSsl(authority, [pair], authority !== null);
-};
-
 /** Credentials of the client. */
 export const clientCredentials = (tls: ClientTls | undefined): ChannelCredentials => {
   if (tls === undefined) return ChannelCredentials.createInsecure();
   const bytes = (pem: string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
-  return ChannelCredentials.createSsl(bytes(tls.authority), bytes(tls.privateKey), bytes(tls.certificate));
+  try {
+    return ChannelCredentials.createSsl(bytes(tls.authority), bytes(tls.privateKey), bytes(tls.certificate));
+  } catch (thrown) {
+    throw new DomainError('invalid_argument', `the certificates cannot be used: ${whyOf(thrown)}`, undefined, thrown);
+  }
 };
+
+const whyOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : 'unknown reason');

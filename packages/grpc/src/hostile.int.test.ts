@@ -14,6 +14,7 @@ import {
 } from '@skein/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostileCheckpoints } from '../test/hostile-checkpoints.ts';
+import { frameOf, grpcFrame, helloOnWire } from '../test/raw-frames.ts';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
 import type { ServedGateway } from './serve-gateway.ts';
 import { serveGateway } from './serve-gateway.ts';
@@ -68,13 +69,6 @@ interface Answer {
   readonly error: { readonly code?: string } | undefined;
 }
 
-const grpcFrame = (message: Buffer, declared = message.length, compressed = 0): Buffer => {
-  const head = Buffer.alloc(5);
-  head.writeUInt8(compressed, 0);
-  head.writeUInt32BE(declared, 1);
-  return Buffer.concat([head, message]);
-};
-
 /** Sends raw bytes as the body of a call; answers the status and our error in the trailers. */
 const callRaw = (
   method: string,
@@ -116,16 +110,6 @@ const callRaw = (
     if (options.end ?? true) stream.end();
   });
 
-const workerMessage = messageType<object, object>('WorkerMessage');
-const frameOf = (...messages: object[]): Buffer =>
-  grpcFrame(joinFrame(messages.map((message) => workerMessage.serialize(message))));
-const helloOnWire = {
-  hello: {
-    protocolMin: 1,
-    protocolMax: 1,
-    worker: { workerId: 'wrk_1', incarnation: 'lch_1', slots: 1, kinds: ['shell'], isolation: 'none', pid: 1 },
-  },
-};
 const refused = { status: 3, error: { code: 'invalid_argument' } };
 const deep = `{"stdout":{"inline":${'['.repeat(3000)}${']'.repeat(3000)}}}`;
 
@@ -274,6 +258,22 @@ describe('survives on the stream', () => {
     const call = gateway.storeBlob({ token: scriptedToken }, 'ses_1', sampleTask(), sampleBytes(2_000_000));
     await expect(call).rejects.toMatchObject({ code: 'too_large', details: { limit: 300_000 } });
     gateway.close();
+    await healthy();
+  });
+
+  test('a blob of whoever may not store it is refused at its header, whatever would follow', async () => {
+    const { serialize } = messageType<object, object>('StoreBlobRequest');
+    const chunk = grpcFrame(serialize({ chunk: Buffer.alloc(200_000) }));
+    for (const [code, secret, token, totalBytes] of [
+      ['unauthenticated', 'wrong', 1, 250_000],
+      ['stale_fencing_token', scriptedToken, 0, 250_000],
+      ['too_large', scriptedToken, 1, 300_001],
+    ] as const) {
+      const header = grpcFrame(serialize({ header: { sessionId: 'ses_1', task: { ...task, token }, totalBytes } }));
+      const options = { headers: { authorization: `Bearer ${secret}` }, end: false };
+      const answer = await callRaw('StoreBlob', Buffer.concat([header, chunk]), options);
+      expect(answer).toMatchObject({ error: { code } });
+    }
     await healthy();
   });
 

@@ -1,8 +1,13 @@
+export type { NamedCertificate } from './certificate-identity.ts';
+export { identityOf } from './certificate-identity.ts';
 export { isCoordinatorAddress, maxCoordinators } from './coordinator-address.ts';
 export type { GrpcGatewayOptions } from './create-grpc-gateway.ts';
 export { createGrpcGateway } from './create-grpc-gateway.ts';
-export type { ClientTls, ServerTls } from './credentials.ts';
+export type { GrpcPeerDialerOptions } from './create-grpc-peer-dialer.ts';
+export { createGrpcPeerDialer } from './create-grpc-peer-dialer.ts';
+export type { ClientTls, ClientTlsSource, ServerTls } from './credentials.ts';
 export type { GrpcLimits } from './limits.ts';
 export { defaultGrpcLimits } from './limits.ts';
 export type { ServedGateway, ServeGatewayOptions } from './serve-gateway.ts';
 export { serveGateway } from './serve-gateway.ts';
+export type { ServedPeers } from './serve-peers.ts';

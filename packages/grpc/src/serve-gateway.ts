@@ -3,9 +3,10 @@ import { Server } from '@grpc/grpc-js';
 import { DomainError } from '@skein/domain';
 import type { CoordinatorGateway, Log, Meter } from '@skein/ports';
 import type { ServerTls } from './credentials.ts';
-import { serverCredentials } from './credentials.ts';
 import type { GrpcLimits } from './limits.ts';
 import { defaultGrpcLimits, serverOptions } from './limits.ts';
+import type { ServedPeers } from './serve-peers.ts';
+import { servePeers } from './serve-peers.ts';
 import { serveReadSecret } from './serve-secrets.ts';
 import {
   serveFetchBlob,
@@ -15,6 +16,7 @@ import {
   serveStoreBlob,
 } from './serve-transfers.ts';
 import { serveWork } from './serve-work.ts';
+import { ServerIdentity } from './server-identity.ts';
 import { workerService } from './worker-protocol.ts';
 
 /** What is served, and where. */
@@ -26,12 +28,16 @@ export interface ServeGatewayOptions {
   readonly meter: Meter;
   readonly limits?: Partial<GrpcLimits>;
   readonly tls?: ServerTls;
+  /** The door for other coordinators, on the same port; absent: there is none. */
+  readonly peers?: ServedPeers;
 }
 
 /** A gateway that is being served. */
 export interface ServedGateway {
   /** `HOST:PORT` with the port that was bound. */
   readonly address: string;
+  /** New connections get these certificates, open ones go on. Throws `invalid_argument`, and changes nothing, for what cannot be used. */
+  exchangeCertificates(tls: ServerTls): void;
   /** Takes no new calls, gives running ones `graceMs` to end, then breaks them. Idempotent. */
   close(graceMs: number): Promise<void>;
 }
@@ -39,7 +45,9 @@ export interface ServedGateway {
 /** Serves any gateway over gRPC. Resolves once the port is bound; throws `unavailable` when it cannot be. */
 export const serveGateway = async (options: ServeGatewayOptions): Promise<ServedGateway> => {
   const limits = { ...defaultGrpcLimits, ...options.limits };
-  const deps = { gateway: options.gateway, log: options.log, meter: options.meter, limits };
+  const identity = new ServerIdentity(options.tls);
+  const { demandsCertificates } = identity;
+  const deps = { gateway: options.gateway, log: options.log, meter: options.meter, limits, demandsCertificates };
   const server = new Server(serverOptions(limits));
   const handlers = {
     Work: (call: Parameters<typeof serveWork>[1]) => serveWork(deps, call),
@@ -54,19 +62,22 @@ export const serveGateway = async (options: ServeGatewayOptions): Promise<Served
       serveStoreBlob(deps, call, answer),
   };
   server.addService(workerService, handlers as unknown as UntypedServiceImplementation);
-  const port = await bind(server, options);
+  const { peers, log, meter } = options;
+  if (peers !== undefined) servePeers(server, { peers, limits, log, meter, demandsCertificates });
+  const port = await bind(server, options, identity);
   let closing: Promise<void> | undefined;
   return {
     address: options.address.startsWith('unix:') ? options.address : `${hostOf(options.address)}:${port}`,
+    exchangeCertificates: (tls) => identity.exchange(tls),
     close: (graceMs) => (closing ??= shutDown(server, graceMs)),
   };
 };
 
 const hostOf = (address: string): string => address.slice(0, Math.max(0, address.lastIndexOf(':')));
 
-const bind = (server: Server, options: ServeGatewayOptions): Promise<number> =>
+const bind = (server: Server, options: ServeGatewayOptions, identity: ServerIdentity): Promise<number> =>
   new Promise((resolve, reject) => {
-    server.bindAsync(options.address, serverCredentials(options.tls), (error, port) => {
+    server.bindAsync(options.address, identity.credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(new DomainError('unavailable', `cannot listen on ${options.address}`, undefined, error));
     });

@@ -23,7 +23,7 @@ export const serveReadSecret = (
   const read = async (): Promise<string> => {
     const request = understood(call.request);
     const value = await deps.gateway.readSecret(
-      readCredentials(call.metadata),
+      readCredentials(deps, call),
       idField(request.sessionId, 'session_id'),
       decodeTaskRef(request.task, 'task'),
       nameField(request.secret, 'secret'),

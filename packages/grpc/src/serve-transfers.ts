@@ -10,14 +10,16 @@ import type { ReportExitRequest__Output } from './generated/skein/worker/v1/Repo
 import type { StoreBlobHeader__Output } from './generated/skein/worker/v1/StoreBlobHeader.ts';
 import type { StoreBlobRequest__Output } from './generated/skein/worker/v1/StoreBlobRequest.ts';
 import type { GrpcLimits } from './limits.ts';
+import { malformed } from './load-service.ts';
 import { toStatus } from './status.ts';
 import { digestField, digestsField, idField, integerField, nameField } from './wire/fields.ts';
 import { decodeTaskRef } from './wire/shared-values.ts';
-import { malformed } from './worker-protocol.ts';
 
 /** The calls beside the worker's stream: exit reports, and large bytes in chunks, so that they never delay a task. */
 export interface ServeTransfersDeps {
   readonly gateway: CoordinatorGateway;
+  /** Clients have shown a certificate: whom it names is told to the gateway. */
+  readonly demandsCertificates?: boolean;
   readonly limits: GrpcLimits;
   readonly log: Log;
 }
@@ -50,7 +52,7 @@ export const serveReportExit = (
       ...(request.exitCode === undefined ? {} : { exitCode: integerField(request.exitCode, 'exit_code', -(2 ** 31)) }),
       ...(request.signal === undefined ? {} : { signal: nameField(request.signal, 'signal') }),
     };
-    await deps.gateway.reportExit(readCredentials(call.metadata), exit);
+    await deps.gateway.reportExit(readCredentials(deps, call), exit);
   };
   report().then(
     () => answer(null, {}),
@@ -66,7 +68,7 @@ export const serveFetchSnapshot = (
   serveBytes(deps, call, async (signal) => {
     const request = understood(call.request);
     return deps.gateway.fetchSnapshot(
-      readCredentials(call.metadata),
+      readCredentials(deps, call),
       idField(request.sessionId, 'session_id'),
       {
         task: decodeTaskRef(request.task, 'task'),
@@ -86,7 +88,7 @@ export const serveFetchPart = (
     const request = understood(call.request);
     const pieces: Uint8Array[] = [];
     const totalBytes = await deps.gateway.fetchPart(
-      readCredentials(call.metadata),
+      readCredentials(deps, call),
       idField(request.sessionId, 'session_id'),
       {
         task: decodeTaskRef(request.task, 'task'),
@@ -109,7 +111,7 @@ export const serveFetchBlob = (
   serveBytes(deps, call, async (signal) => {
     const request = understood(call.request);
     return deps.gateway.fetchBlob(
-      readCredentials(call.metadata),
+      readCredentials(deps, call),
       idField(request.sessionId, 'session_id'),
       decodeTaskRef(request.task, 'task'),
       digestField(request.digest, 'digest'),
@@ -166,7 +168,7 @@ const writeMessage = (
     call.write(message, done);
   });
 
-/** Serves one `StoreBlob` call. */
+/** Serves one `StoreBlob` call. Nothing is gathered before it is known that the caller may store it, and no more than its header says. */
 export const serveStoreBlob = (
   deps: ServeTransfersDeps,
   call: ServerReadableStream<Received<StoreBlobRequest__Output>, object>,
@@ -174,6 +176,7 @@ export const serveStoreBlob = (
 ): void => {
   const gone = new AbortController();
   const chunks: Buffer[] = [];
+  const limit = Math.min(deps.limits.maxTransferBytes, deps.limits.maxStoredBytes);
   let header: StoreBlobHeader__Output | undefined;
   let length = 0;
   let settled = false;
@@ -181,16 +184,26 @@ export const serveStoreBlob = (
     if (settled) return;
     settled = true;
     chunks.length = 0;
+    call.resume();
     if (digest === undefined) answer(statusOf(deps, thrown));
     else answer(null, { digest });
   };
+  const ask = async (given: StoreBlobHeader__Output): Promise<void> => {
+    const actual = integerField(given.totalBytes, 'header.total_bytes');
+    if (actual > limit) throw new DomainError('too_large', 'the blob is too large', { limit, actual });
+    const task = decodeTaskRef(given.task, 'header.task');
+    const sessionId = idField(given.sessionId, 'header.session_id');
+    await deps.gateway.mayStoreBlob?.(readCredentials(deps, call), sessionId, task);
+  };
   const take = (given: Received<StoreBlobRequest__Output>): void => {
     const request = understood(given);
-    if (request.payload === 'header' && request.header && header === undefined) header = request.header;
-    else if (request.payload === 'chunk' && request.chunk && header !== undefined) {
+    if (request.payload === 'header' && request.header && header === undefined) {
+      header = request.header;
+      call.pause();
+      ask(header).then(() => call.resume(), settle);
+    } else if (request.payload === 'chunk' && request.chunk && header !== undefined) {
       length += request.chunk.length;
-      const limit = deps.limits.maxTransferBytes;
-      if (length > limit) throw new DomainError('too_large', 'the blob is too large', { limit, actual: length });
+      if (length > header.totalBytes) throw new DomainError('invalid_argument', 'the chunks are not total_bytes long');
       chunks.push(request.chunk);
     } else throw new DomainError('invalid_argument', 'a header comes first and once, then chunks');
   };
@@ -200,7 +213,7 @@ export const serveStoreBlob = (
     const sessionId = idField(header.sessionId, 'header.session_id');
     if (header.totalBytes !== length) throw new DomainError('invalid_argument', 'the chunks are not total_bytes long');
     const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
-    return deps.gateway.storeBlob(readCredentials(call.metadata), sessionId, task, bytes, gone.signal);
+    return deps.gateway.storeBlob(readCredentials(deps, call), sessionId, task, bytes, gone.signal);
   };
   call.on('cancelled', () => {
     settled = true;

@@ -22,6 +22,8 @@ import { failedResult } from './wire/task-result.ts';
  */
 export interface ServeWorkDeps {
   readonly gateway: CoordinatorGateway;
+  /** Clients have shown a certificate: whom it names is told to the gateway. */
+  readonly demandsCertificates?: boolean;
   readonly limits: GrpcLimits;
   readonly log: Log;
   readonly meter: Meter;
@@ -77,7 +79,7 @@ class WorkStream {
   }
 
   #openLink(): void {
-    const link = this.#deps.gateway.openWorkerStream(readCredentials(this.#call.metadata), {
+    const link = this.#deps.gateway.openWorkerStream(readCredentials(this.#deps, this.#call), {
       onMessage: (message) => this.#guard(() => this.#send(message)),
       onClosed: (error) => this.#guard(() => this.#end(error ?? this.#refusal)),
     });

@@ -2,6 +2,7 @@ import type { StatusObject } from '@grpc/grpc-js';
 import { Metadata } from '@grpc/grpc-js';
 import type { ErrorCode, ErrorData, JsonValue } from '@skein/domain';
 import { DomainError, errorCatalog, fromErrorData, isDomainError, toErrorData } from '@skein/domain';
+import { tlsFailureIn } from './tls-failure.ts';
 import { errorDataOf } from './wire/shared-values.ts';
 
 /** Errors and gRPC statuses, both ways: the one place that does either. */
@@ -66,6 +67,9 @@ export const fromStatus = (status: Partial<StatusObject>): DomainError => {
       ...(Number.isFinite(actual) ? { actual } : {}),
     });
   }
+  const why = status.code === 14 ? tlsFailureIn(text) : undefined;
+  if (why !== undefined)
+    return new DomainError('unavailable', `the coordinator cannot be trusted: ${why}`, { reason: 'tls' });
   if (brokenOff(status, text)) return new DomainError('unavailable', text);
   return new DomainError(codeByStatus[status.code ?? 2] ?? 'internal', text);
 };

@@ -255,6 +255,20 @@ test('speaks TLS, and trusts only its authority', async (context) => {
   await expect.poll(() => stranger.ends.map((end) => end?.code), patience).toEqual(['unavailable']);
 });
 
+test('goes to an IP address when the certificate there has the name that it is told to expect, and not with another', async (context) => {
+  const tls = makeCertificate();
+  if (tls === undefined) return context.skip('needs openssl');
+  const { address } = await serve({ tls });
+  const authority = tls.certificate;
+  const worker = joinWorker({ address, tls: { authority, serverName: 'localhost' } });
+  await expect.poll(() => coordinator.streams[0]?.received.length, patience).toBe(1);
+  await worker.gateway.reportExit(credentials, { incarnation: 'lch_1' });
+  for (const other of [{}, { serverName: 'coordinator' }]) {
+    const refused = joinWorker({ address, tls: { authority, ...other } });
+    await expect.poll(() => refused.ends.map((end) => end?.code), patience).toEqual(['unavailable']);
+  }
+});
+
 /** A TCP proxy that can stop moving bytes without closing anything, as a frozen host does. */
 const startProxy = async (target: string): Promise<{ readonly address: string; freeze(): void; hangUp(): void }> => {
   const [host = '', port = ''] = target.split(':');

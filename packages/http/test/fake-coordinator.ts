@@ -1,10 +1,25 @@
-import type { Coordinator, ListProposals, MemoryDocument, ProposalView, RunEvent, SubmitRun } from '@skein/coordinator';
+import type {
+  Coordinator,
+  CreateTokenOptions,
+  ListProposals,
+  MemoryDocument,
+  ProposalView,
+  RunEvent,
+  SubmitRun,
+} from '@skein/coordinator';
 import { DomainError, type RunStatus, type RunView } from '@skein/domain';
+import { type TokenRole, tokenRoles } from '@skein/ports';
+import { FakeAudit } from './fake-audit.ts';
 import { FakeDelivery } from './fake-delivery.ts';
 import { FakeRollouts } from './fake-rollouts.ts';
+import { FakeSecrets } from './fake-secrets.ts';
+import { FakeTriggers } from './fake-triggers.ts';
 
 /** The API token that the fake accepts. */
 export const apiToken = 'skein_test-api-token';
+
+/** A token of this role. */
+export const tokenOf = (role: TokenRole): string => (role === 'admin' ? apiToken : `${apiToken}-${role}`);
 
 const digest = `sha256:${'ab'.repeat(32)}`;
 const at = '2026-11-02T03:04:05.000Z';
@@ -24,6 +39,9 @@ export class FakeCoordinator implements Coordinator {
   readonly log: { bytes: Uint8Array; complete: boolean } = { bytes: new Uint8Array(), complete: false };
   readonly memory = new Map<string, MemoryDocument>();
   readonly rollouts = new FakeRollouts();
+  readonly audit = new FakeAudit();
+  readonly secrets = new FakeSecrets();
+  readonly triggers = new FakeTriggers();
   readonly delivery = new FakeDelivery((runId) => this.#run(runId).view);
   readonly proposals: ProposalView[] = [
     {
@@ -43,12 +61,17 @@ export class FakeCoordinator implements Coordinator {
   ];
   /** Filters of `listProposals`. */
   readonly asked: ListProposals[] = [];
+  /** What runs were asked for by. */
+  readonly submits: SubmitRun[] = [];
   /** Streams that are being watched now. */
   watching = 0;
   /** Calls that wait for the end of a run now. */
   waiting = 0;
   #wake: (() => void)[] = [];
 
+  get peerGateway(): never {
+    throw new DomainError('unimplemented', 'the fake has no peers');
+  }
   get gateway(): never {
     throw new DomainError('unimplemented', 'the fake has no gateway');
   }
@@ -56,6 +79,7 @@ export class FakeCoordinator implements Coordinator {
   async stop(): Promise<void> {}
 
   async submitRun(_tenant: string, submit: SubmitRun) {
+    this.submits.push(submit);
     const body = JSON.stringify([submit.dag, submit.params]);
     const known = submit.idempotencyKey === undefined ? undefined : this.keys.get(submit.idempotencyKey);
     if (known !== undefined) {
@@ -338,19 +362,31 @@ export class FakeCoordinator implements Coordinator {
   drainWorker(): void {
     throw new DomainError('not_found', 'no worker has this id');
   }
-  async createToken(_tenant: string, kind: 'api' | 'join', name: string) {
-    return { token: 'skein_fresh', view: { tokenId: 'tok_1', kind, name, createdAt: at } };
+  async createToken(
+    _tenant: string,
+    kind: 'api' | 'join',
+    name: string,
+    _ttlMs?: number,
+    { role = 'admin' }: CreateTokenOptions = {},
+  ) {
+    return { token: 'skein_fresh', view: { tokenId: 'tok_1', kind, name, role, createdAt: at } };
   }
   async listTokens() {
     return [];
   }
   async revokeToken(): Promise<void> {}
   async authenticate(token: string, kind: string) {
-    if (token !== apiToken || kind !== 'api') throw new DomainError('unauthenticated', 'the token is not valid');
-    return { tenant: 'default', tokenId: 'tok_0', name: 'admin' };
+    const role = tokenRoles.find((each) => token === tokenOf(each));
+    if (kind === 'api' && role !== undefined) return { tenant: 'default', tokenId: `tok_${role}`, name: role, role };
+    throw new DomainError('unauthenticated', 'the token is not valid');
   }
   readiness() {
-    return { status: 'ready' as const, checks: { store: { ok: true, detail: 'writes in 1 ms' } }, loopLagMs: 0 };
+    return {
+      status: 'ready' as const,
+      checks: { store: { ok: true, detail: 'writes in 1 ms' } },
+      loopLagMs: 0,
+      coordinator: { coordinatorId: 'fake', now: '2026-01-01T00:00:00.000Z', workers: 0, shards: 256, others: [] },
+    };
   }
 
   #run(runId: string): FakeRun {

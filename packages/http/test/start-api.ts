@@ -1,9 +1,10 @@
+import type { Tracer } from '@skein/ports';
 import { createMemoryLog } from '@skein/testkit';
-import { createHttpServer, type HttpLimits } from '../src/index.ts';
+import { createHttpServer, type GuardConfig, type HttpLimits } from '../src/index.ts';
 import { apiToken, FakeCoordinator } from './fake-coordinator.ts';
 
 /** An API over the fake coordinator, without a socket until `listen` is called. */
-export const startApi = (limits: Partial<HttpLimits> = {}) => {
+export const startApi = (limits: Partial<HttpLimits> = {}, guard: Partial<GuardConfig> = {}, tracer?: Tracer) => {
   const coordinator = new FakeCoordinator();
   const log = createMemoryLog();
   const counted: { name: string; labels: { readonly [key: string]: string } }[] = [];
@@ -17,6 +18,8 @@ export const startApi = (limits: Partial<HttpLimits> = {}) => {
     },
     metricsText: async () => 'skein_up 1\n',
     limits,
+    guard,
+    ...(tracer === undefined ? {} : { tracer }),
   });
   const send = (method: string, path: string, init: { body?: unknown; headers?: Record<string, string> } = {}) =>
     server.request(

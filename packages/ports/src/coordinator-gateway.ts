@@ -12,9 +12,18 @@ import type {
   WorkerInfo,
 } from '@skein/domain';
 
+/** Whom a client's certificate names, as the transport verified it; `other`: neither a worker nor a coordinator. */
+export interface CertificateIdentity {
+  readonly role: 'worker' | 'coordinator' | 'other';
+  /** Of a worker or a coordinator; empty for others. */
+  readonly name: string;
+}
+
 /** What a peer shows to be let in. The token is the plain join token; it is compared by hash. */
 export interface JoinCredentials {
   readonly token: string;
+  /** Set by a server that demands certificates, always; a client cannot set it. */
+  readonly certificate?: CertificateIdentity;
 }
 
 /** A task that a joining worker still runs, and whether its step code began. */
@@ -200,6 +209,11 @@ export interface CoordinatorGateway {
     digest: Digest,
     signal?: AbortSignal,
   ): Promise<Uint8Array>;
+  /**
+   * Whether `storeBlob` would take bytes of this task now: asked by a door that is about to receive them, so that whoever may not store
+   * costs no memory. Throws `stale_fencing_token`, `unauthenticated`, `unavailable`. A gateway without it is not asked.
+   */
+  mayStoreBlob?(credentials: JoinCredentials, sessionId: SessionId, task: TaskRef): Promise<void>;
   /** Stores bytes of a result before the result names them. Durable when it resolves. Throws `too_large`, `stale_fencing_token`. */
   storeBlob(
     credentials: JoinCredentials,

@@ -9,7 +9,7 @@ export interface Random {
 
 /** Fresh ids: prefix + `_` + UUIDv7, for example `run_0190…`. */
 export interface IdSource {
-  next(prefix: 'run' | 'wrk' | 'ses' | 'tok' | 'lch' | 'cmt' | 'msg' | 'rol' | 'rpl'): string;
+  next(prefix: 'run' | 'wrk' | 'ses' | 'tok' | 'lch' | 'cmt' | 'msg' | 'rol' | 'rpl' | 'aud' | 'trg'): string;
 }
 
 /** SHA-256, the one hash of Skein. `digest` returns `sha256:` + hex; `bytes` the raw 32 bytes. */

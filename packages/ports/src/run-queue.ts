@@ -17,6 +17,20 @@ export interface ClaimedHint extends RunHint {
   readonly claim: string;
 }
 
+/** How a queue on a server of its own is. */
+export interface QueueStatus {
+  /** It answers, so publishing and claiming are worth trying. */
+  readonly up: boolean;
+  /** Why not, in a few words for people; no address and no secret. */
+  readonly reason?: string;
+  /** How long it has not answered, in ms. */
+  readonly downMs?: number;
+  /** Calls that failed since the start. */
+  readonly failures: number;
+  /** Whether hints that it took outlive its end; `unknown` when it does not say. Losing them loses no work. */
+  readonly durability: 'durable' | 'at_risk' | 'unknown';
+}
+
 /**
  * The queue is a hint: losing all of it loses no work, because a sweep publishes again what the store says is ready.
  * At least once: a claim that is neither done nor released within its visibility time is handed out again.
@@ -31,5 +45,10 @@ export interface RunQueue {
   /** Calls `wake` when hints may be claimable (also spuriously); the returned function unsubscribes. */
   onAvailable(wake: () => void): () => void;
   size(): Promise<number>;
+  /**
+   * Only of a queue on a server of its own, whose calls throw `unavailable` in bounded time while that server does not answer, and which
+   * then calls `wake` when it is back. Absent: the queue lives with the store and fails with it.
+   */
+  status?(): QueueStatus;
   close(): Promise<void>;
 }

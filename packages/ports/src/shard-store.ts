@@ -25,5 +25,16 @@ export interface ShardStore {
   ): Promise<readonly ShardHome[]>;
   /** Every shard that has a home. */
   read(): Promise<readonly ShardRow[]>;
-  release(coordinatorId: string): Promise<void>;
+  /** Gives up all, or only these. Idempotent. */
+  release(coordinatorId: string, shards?: readonly number[]): Promise<void>;
+  /**
+   * Takes those shards whose row is still as it was seen: free or owned, at this epoch (0: no row yet). Returns what is ours now, at the next epoch.
+   * In a fleet whoever takes has judged the owner's membership before; the epoch makes one of two takers win.
+   */
+  takeOver(
+    coordinatorId: string,
+    seen: readonly { readonly shard: number; readonly epoch: number }[],
+  ): Promise<readonly ShardHome[]>;
+  /** Every row: who is home to the shard (undefined: nobody) and its epoch. Absent rows were never taken. */
+  readAll(): Promise<readonly { readonly shard: number; readonly coordinatorId?: string; readonly epoch: number }[]>;
 }

@@ -17,6 +17,8 @@ export interface BashRequest {
   readonly maxOutputBytes: number;
   /** `SKEIN_IDEMPOTENCY_KEY` of the command: the same in every attempt of this call. */
   readonly idempotencyKey?: string;
+  /** `TRACEPARENT` of the command. */
+  readonly traceparent?: string;
 }
 
 /** How a command ended. */
@@ -28,6 +30,15 @@ export interface BashResult {
   readonly output: string;
   readonly truncated: boolean;
   readonly timedOut: boolean;
+}
+
+/** What a server answered to a tool. */
+export interface FetchedPage {
+  readonly status: number;
+  readonly contentType?: string;
+  /** UTF-8 text; at most the bytes that were asked for, cut between characters. */
+  readonly text: string;
+  readonly truncated: boolean;
 }
 
 /**
@@ -45,4 +56,9 @@ export interface ToolHost {
    * When it resolves or rejects, the command and all that it started in its process group are gone. Abort rejects with the signal's reason.
    */
   runBash(root: string, request: BashRequest, signal: AbortSignal): Promise<BashResult>;
+  /**
+   * Asks for a URL (`GET`), without credentials, where the operator of the worker lets requests go; a host without it has no tool `http`.
+   * Throws `invalid_argument` (no URL), `permission_denied` (the address, a redirect), `unavailable`, `deadline_exceeded`. Abort rejects with the signal's reason.
+   */
+  fetchPage?(url: string, maxBytes: number, signal: AbortSignal, traceparent?: string): Promise<FetchedPage>;
 }

@@ -15,11 +15,17 @@ export interface ToolServer {
   /** What it offers and its definition allows, names without the server's. At most 256 tools. */
   readonly tools: readonly ToolDefinition[];
   /**
-   * `idempotencyKey` goes along as `_meta["skein/idempotencyKey"]`.
+   * `idempotencyKey` goes along as `_meta["skein/idempotencyKey"]`, the trace context as `_meta.traceparent`.
    * Throws `not_found` (no such tool), `invalid_argument` (the input is no object), `unavailable` (it died, or broke the protocol),
    * `deadline_exceeded` (`callTimeoutMs`), `too_large` (it flooded, and is gone), and the signal's reason after an abort.
    */
-  call(tool: string, input: JsonValue, signal: AbortSignal, idempotencyKey?: string): Promise<ServerToolResult>;
+  call(
+    tool: string,
+    input: JsonValue,
+    signal: AbortSignal,
+    idempotencyKey?: string,
+    traceparent?: string,
+  ): Promise<ServerToolResult>;
   /** Idempotent; when it resolves, the server's process and all that it started are gone. Never throws. */
   close(): Promise<void>;
 }

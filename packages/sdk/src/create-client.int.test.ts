@@ -87,7 +87,7 @@ test('a submit that is tried again carries the same key, so it starts one run', 
 
 test('a call that may not be repeated is tried once', async () => {
   const { client, seen } = await serve(problem('unavailable', 503));
-  await expect(client.runs.retry('run_1')).rejects.toMatchObject({ code: 'unavailable' });
+  await expect(client.tokens.create({ kind: 'api', name: 'x' })).rejects.toMatchObject({ code: 'unavailable' });
   expect(seen).toHaveLength(1);
 });
 

@@ -21,6 +21,15 @@ import { createMessagesClient, type MessagesClient } from './messages-client.ts'
 import type { AgentDiff, SnapshotDiffInfo, SnapshotInfo } from './plan-wire.ts';
 import { createRolloutsClient, type RolloutsClient } from './rollouts-client.ts';
 import { createRunsClient, type RunsClient } from './runs-client.ts';
+import {
+  type AuditClient,
+  createAuditClient,
+  createSecretsClient,
+  createTriggersClient,
+  type SecretsClient,
+  type TriggersClient,
+} from './security-client.ts';
+import type { TokenRole } from './security-wire.ts';
 import { createTransport, type TransportOptions } from './transport.ts';
 import type {
   AgentListItem,
@@ -68,11 +77,20 @@ export interface SkeinClient {
     /** One gzip envelope. */
     download(digest: string): Promise<Uint8Array>;
   };
+  readonly audit: AuditClient;
+  readonly secrets: SecretsClient;
+  readonly triggers: TriggersClient;
   readonly tokens: {
     create(input: {
       readonly kind: 'api' | 'join';
       readonly name: string;
+      /** Of an `api` token; `admin` when absent. */
+      readonly role?: TokenRole;
       readonly ttlMs?: number;
+      /** Of a join token: the labels that its workers get and may have; `*` lets them choose. */
+      readonly labels?: { readonly [name: string]: string };
+      /** Of a join token: how many worker processes may join by it. */
+      readonly maxUses?: number;
     }): Promise<CreatedToken>;
     list(): Promise<readonly TokenInfo[]>;
     revoke(tokenId: string): Promise<void>;
@@ -90,7 +108,7 @@ export const createClient = (options: TransportOptions): SkeinClient => {
     transport.json<T>({ method: 'POST', path, body, idempotent, ...(signal === undefined ? {} : { signal }) });
   const all = createListAll(transport);
   return {
-    url: options.url,
+    url: transport.url,
     runs: createRunsClient(transport, all),
     messages: createMessagesClient(transport),
     approvals: createApprovalsClient(transport, all),
@@ -126,10 +144,15 @@ export const createClient = (options: TransportOptions): SkeinClient => {
       inspect: (digest) => get(`/api/snapshots/${segment(digest)}`),
       download: async (digest) => {
         const path = `/api/snapshots/${segment(digest)}/file`;
-        const response = await transport.send({ method: 'GET', path, idempotent: true });
-        return new Uint8Array(await response.arrayBuffer());
+        return transport.read(
+          { method: 'GET', path, idempotent: true },
+          async (response) => new Uint8Array(await response.arrayBuffer()),
+        );
       },
     },
+    audit: createAuditClient(transport),
+    secrets: createSecretsClient(transport, all),
+    triggers: createTriggersClient(transport, all),
     tokens: {
       create: (input) => post('/api/tokens', input, false),
       list: () => all('/api/tokens'),
@@ -139,7 +162,7 @@ export const createClient = (options: TransportOptions): SkeinClient => {
     },
     // 503 with the checks is an answer: somebody is there, and says what is wrong.
     readiness: () => transport.json({ method: 'GET', path: '/readyz', idempotent: true, alsoAnswer: 503 }),
-    metrics: async () => (await transport.send({ method: 'GET', path: '/metrics', idempotent: true })).text(),
+    metrics: () => transport.read({ method: 'GET', path: '/metrics', idempotent: true }, (response) => response.text()),
   };
 };
 

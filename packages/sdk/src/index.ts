@@ -71,6 +71,17 @@ export type {
 } from './rollout-wire.ts';
 export type { ChangeRolloutInput, RolloutsClient } from './rollouts-client.ts';
 export type { RunsClient } from './runs-client.ts';
+export type { AuditClient, SecretsClient, TriggersClient } from './security-client.ts';
+export type {
+  AuditEntryInfo,
+  CreatedTrigger,
+  CreateTriggerInput,
+  ListAuditInput,
+  SecretRotationInfo,
+  StoredSecretInfo,
+  TokenRole,
+  TriggerInfo,
+} from './security-wire.ts';
 export type { RetryOptions, TransportOptions } from './transport.ts';
 export type {
   AgentListItem,

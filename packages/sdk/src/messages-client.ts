@@ -33,15 +33,16 @@ export interface MessagesClient {
 export const createMessagesClient = (transport: Transport): MessagesClient => {
   const path = (runId: string, step: string) => `/api/runs/${segment(runId)}/steps/${segment(step)}/messages`;
   return {
-    send: async (runId, step, message) => {
-      const response = await transport.send({
-        method: 'POST',
-        path: path(runId, step),
-        body: { ...message, messageId: message.messageId ?? `msg_${crypto.randomUUID()}` },
-        idempotent: true,
-      });
-      return { message: (await response.json()) as MessageInfo, created: response.status === 201 };
-    },
+    send: (runId, step, message) =>
+      transport.read(
+        {
+          method: 'POST',
+          path: path(runId, step),
+          body: { ...message, messageId: message.messageId ?? `msg_${crypto.randomUUID()}` },
+          idempotent: true,
+        },
+        async (response) => ({ message: (await response.json()) as MessageInfo, created: response.status === 201 }),
+      ),
     list: async (runId, step, options = {}) =>
       listPage(
         await transport.json<WirePage<MessageInfo>>({

@@ -19,8 +19,8 @@ export interface RunsClient {
   list(input?: ListRunsInput): Promise<ListPage<RunListItem>>;
   cancel(runId: string, message?: string): Promise<RunView>;
   /**
-   * Not repeated by itself: two calls start two runs. Versions that were rolled back meanwhile give way to the active ones, unless
-   * `sameVersions` is set; `latest` takes today's DAG and versions. Not both.
+   * Two calls start two runs; one that the client repeats by itself starts one. Versions that were rolled back meanwhile give way to the
+   * active ones, unless `sameVersions` is set; `latest` takes today's DAG and versions. Not both.
    */
   retry(runId: string, options?: { readonly latest?: boolean; readonly sameVersions?: boolean }): Promise<RunView>;
   items(
@@ -52,16 +52,17 @@ export const createRunsClient = (transport: Transport, all: ListAll): RunsClient
   const run = (runId: string) => `/api/runs/${segment(runId)}`;
   const step = (runId: string, stepId: string) => `${run(runId)}/steps/${segment(stepId)}`;
   return {
-    submit: async (input, options = {}) => {
-      const response = await transport.send({
-        method: 'POST',
-        path: '/api/runs',
-        body: input,
-        headers: { 'idempotency-key': options.idempotencyKey ?? crypto.randomUUID() },
-        idempotent: true,
-      });
-      return { run: (await response.json()) as RunView, created: response.status === 201 };
-    },
+    submit: (input, options = {}) =>
+      transport.read(
+        {
+          method: 'POST',
+          path: '/api/runs',
+          body: input,
+          headers: { 'idempotency-key': options.idempotencyKey ?? crypto.randomUUID() },
+          idempotent: true,
+        },
+        async (response) => ({ run: (await response.json()) as RunView, created: response.status === 201 }),
+      ),
     get: (runId, { waitMs, signal } = {}) =>
       transport.json({
         method: 'GET',
@@ -88,7 +89,13 @@ export const createRunsClient = (transport: Transport, all: ListAll): RunsClient
         idempotent: true,
       }),
     retry: (runId, options = {}) =>
-      transport.json({ method: 'POST', path: `${run(runId)}/retry`, body: { ...options }, idempotent: false }),
+      transport.json({
+        method: 'POST',
+        path: `${run(runId)}/retry`,
+        body: { ...options },
+        headers: { 'idempotency-key': crypto.randomUUID() },
+        idempotent: true,
+      }),
     items: async (runId, stepId, options = {}) =>
       listPage(
         await transport.json<WirePage<StepView>>({
@@ -105,20 +112,16 @@ export const createRunsClient = (transport: Transport, all: ListAll): RunsClient
     step: (runId, stepId, { transcript } = {}) =>
       transport.json({ method: 'GET', path: step(runId, stepId), query: { transcript }, idempotent: true }),
     effects: (runId) => all(`${run(runId)}/effects`),
-    log: async (runId, stepId, input = {}) => {
-      const response = await transport.send({
-        method: 'GET',
-        path: `${step(runId, stepId)}/log`,
-        query: { ...input },
-        idempotent: true,
-      });
-      return {
-        attempt: Number(response.headers.get('skein-log-attempt') ?? 0),
-        text: await response.text(),
-        next: Number(response.headers.get('skein-log-next') ?? 0),
-        complete: response.headers.get('skein-log-complete') === 'true',
-      };
-    },
+    log: (runId, stepId, input = {}) =>
+      transport.read(
+        { method: 'GET', path: `${step(runId, stepId)}/log`, query: { ...input }, idempotent: true },
+        async (response) => ({
+          attempt: Number(response.headers.get('skein-log-attempt') ?? 0),
+          text: await response.text(),
+          next: Number(response.headers.get('skein-log-next') ?? 0),
+          complete: response.headers.get('skein-log-complete') === 'true',
+        }),
+      ),
     followLog: (runId, stepId, { signal, ...input } = {}) =>
       followLog(transport, `${step(runId, stepId)}/log`, { ...input }, signal),
     watch: (runId, options) => watchRun(transport, runId, options),

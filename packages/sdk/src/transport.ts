@@ -1,5 +1,8 @@
 import { DomainError, isDomainError } from '@skein/domain';
+import { BaseUrls, wasNeverSent } from './base-urls.ts';
+import { createHttpsFetch } from './https-fetch.ts';
 import { errorOfResponse } from './problem-error.ts';
+import { tlsFailureOf } from './tls-failure.ts';
 
 /** How often and how patiently a repeatable call is tried again. */
 export interface RetryOptions {
@@ -11,9 +14,11 @@ export interface RetryOptions {
 
 /** Where a client talks to. */
 export interface TransportOptions {
-  /** For example `http://127.0.0.1:7420`. */
-  readonly url: string;
+  /** For example `http://127.0.0.1:7420`; of several coordinators a list, or a text with commas between them. */
+  readonly url: string | readonly string[];
   readonly token?: string;
+  /** PEM of the authority of the server's certificate, which then is the only one trusted; the system's when absent. Not used with `fetch`. */
+  readonly ca?: string;
   readonly fetch?: typeof fetch;
   readonly retry?: Partial<RetryOptions>;
   /** Longest wait for the answer to one call, in ms. Streams have none. */
@@ -40,41 +45,68 @@ export interface Request {
 
 /** Sends calls; throws `DomainError` only. */
 export interface Transport {
+  /** The first of the coordinators' URLs. */
+  readonly url: string;
+  /** The answer before its body is read: a body that breaks off is the caller's to deal with. */
   send(request: Request): Promise<Response>;
+  /** What `take` makes of the answer; an answer that breaks off while it is read is tried again like a call that failed. */
+  read<T>(request: Request, take: (response: Response) => Promise<T>): Promise<T>;
   json<T>(request: Request): Promise<T>;
   readonly retry: RetryOptions;
 }
 
 const defaultRetry: RetryOptions = { attempts: 5, baseMs: 100, maxMs: 3_000 };
 
-/** HTTP with a bearer token, typed errors, and retries of what may be repeated when the server is not available. */
+/**
+ * HTTP with a bearer token, typed errors, and the retry rule: a call that may be repeated is tried again, at the next coordinator, while it
+ * meets `unavailable`, `deadline_exceeded` or `resource_exhausted`, or a connection that fails or breaks; any other only when nobody can
+ * have seen it.
+ */
 export const createTransport = (options: TransportOptions): Transport => {
-  const base = options.url.replace(/\/+$/, '');
+  const bases = new BaseUrls(options.url, Math.random);
   const retry = { ...defaultRetry, ...options.retry };
-  const send = async (request: Request): Promise<Response> => {
+  const custom = options.fetch ?? (options.ca === undefined ? undefined : createHttpsFetch(options.ca));
+  const sent = custom === undefined ? options : { ...options, fetch: custom };
+  const attempts = retry.attempts + bases.count - 1;
+  const read = async <T>(request: Request, take: (response: Response) => Promise<T>): Promise<T> => {
     for (let attempt = 1; ; attempt += 1) {
+      const base = bases.current;
       try {
-        return await sendOnce(options, base, request);
+        const response = await sendOnce(sent, base, request);
+        return await take(response).catch((error: unknown) => {
+          throw isDomainError(error) ? error : broken(base, request, error);
+        });
       } catch (error) {
-        const last = attempt >= retry.attempts || !request.idempotent || request.signal?.aborted === true;
-        if (last || !mayPass(error)) throw error;
-        await pause(backoffMs(retry, attempt, error), request.signal);
+        if (leavesBase(error)) bases.leave(base);
+        const repeatable = request.idempotent || wasNeverSent(error);
+        const last = attempt >= attempts || !repeatable || request.signal?.aborted === true;
+        // A certificate that cannot be trusted says nothing of the other coordinators.
+        const isAnother = attempt < bases.count && leavesBase(error);
+        if (last || !(mayPass(error) || isAnother)) throw error;
+        // Another coordinator has not been asked yet: it need not be waited for.
+        const ms =
+          attempt < bases.count ? retry.baseMs * Math.random() : backoffMs(retry, attempt - bases.count + 1, error);
+        await pause(ms, request.signal);
       }
     }
   };
   return {
-    send,
+    url: bases.first,
     retry,
-    json: async <T>(request: Request) => {
-      const response = await send(request);
-      try {
-        return (await response.json()) as T;
-      } catch (error) {
-        throw unreachable(base, error);
-      }
-    },
+    read,
+    send: (request) => read(request, async (response) => response),
+    json: <T>(request: Request) => read(request, async (response) => (await response.json()) as T),
   };
 };
+
+const broken = (base: string, request: Request, error: unknown): DomainError =>
+  request.signal?.aborted === true
+    ? new DomainError('cancelled', 'the call was given up', undefined, error)
+    : unreachable(base, error);
+
+/** This coordinator is of no use now; one that only has too much to do is not left. */
+const leavesBase = (error: unknown): boolean =>
+  isDomainError(error) && (error.code === 'unavailable' || error.code === 'deadline_exceeded');
 
 /** Pause before try `attempt + 1`: what the server asked for, else exponential with jitter. */
 export const backoffMs = (retry: RetryOptions, attempt: number, error?: unknown): number => {
@@ -87,7 +119,10 @@ export const backoffMs = (retry: RetryOptions, attempt: number, error?: unknown)
 
 /** True for errors that a later try may not meet. */
 export const mayPass = (error: unknown): boolean =>
-  isDomainError(error) && (error.code === 'unavailable' || error.code === 'resource_exhausted');
+  isDomainError(error) &&
+  (error.code === 'resource_exhausted' ||
+    error.code === 'deadline_exceeded' ||
+    (error.code === 'unavailable' && (error.details as { readonly reason?: unknown } | undefined)?.reason !== 'tls'));
 
 /** Waits; an abort ends the wait with `cancelled`. */
 export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
@@ -105,8 +140,12 @@ export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
   });
 
 /** The error of a connection that failed or broke. */
-export const unreachable = (base: string, cause: unknown): DomainError =>
-  new DomainError('unavailable', `cannot reach the coordinator at ${base}`, undefined, cause);
+export const unreachable = (base: string, cause: unknown): DomainError => {
+  const why = tlsFailureOf(cause);
+  return why === undefined
+    ? new DomainError('unavailable', `cannot reach the coordinator at ${base}`, undefined, cause)
+    : new DomainError('unavailable', `cannot trust the coordinator at ${base}: ${why}`, { reason: 'tls' }, cause);
+};
 
 const sendOnce = async (options: TransportOptions, base: string, request: Request): Promise<Response> => {
   const timeout =

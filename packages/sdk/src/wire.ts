@@ -10,6 +10,7 @@ import type {
   VersionId,
 } from '@skein/domain';
 import type { ApplyPlan } from './plan-wire.ts';
+import type { TokenRole } from './security-wire.ts';
 
 /** A page of a list. */
 export interface ListPage<T> {
@@ -166,6 +167,13 @@ export interface AgentListItem {
 export interface TokenInfo {
   readonly tokenId: string;
   readonly kind: 'api' | 'join';
+  /** Of an API token. */
+  readonly role?: TokenRole;
+  /** Of a join token: the labels of its workers; `*` lets them choose. */
+  readonly labels?: { readonly [name: string]: string };
+  /** Of a join token: how many worker processes may join by it, and how many did. */
+  readonly maxUses?: number;
+  readonly uses?: number;
   readonly name: string;
   readonly createdAt: string;
   readonly expiresAt?: string;
@@ -181,4 +189,21 @@ export interface CreatedToken extends TokenInfo {
 export interface ReadinessInfo {
   readonly status: 'ready' | 'not_ready' | 'unknown';
   readonly checks: { readonly [name: string]: { readonly ok: boolean; readonly detail?: string } };
+  /** Of a caller with a token. */
+  readonly coordinator?: {
+    readonly coordinatorId: string;
+    /** Its own clock, ISO 8601. */
+    readonly now: string;
+    /** Workers whose streams end there. */
+    readonly workers: number;
+    readonly shards: number;
+    /** The others that it sees alive. */
+    readonly others: readonly {
+      readonly coordinatorId: string;
+      readonly reached: boolean;
+      /** False while the two are of different versions. */
+      readonly sameFacts: boolean;
+      readonly leaving: boolean;
+    }[];
+  };
 }

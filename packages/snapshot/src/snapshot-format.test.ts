@@ -48,9 +48,10 @@ describe('snapshots in several formats', () => {
   });
 
   test('are told apart before more than their beginning is inflated', () => {
-    const content = new Uint8Array(2 * limits.maxBytes);
+    const few = { ...limits, maxBytes: 1_000_000 };
+    const content = new Uint8Array(2 * few.maxBytes);
     content.set(formatHead(7));
-    expect(() => decodeEnvelope(gzip(content), limits)).toThrow('format version 7');
+    expect(() => decodeEnvelope(gzip(content), few)).toThrow('format version 7');
   });
 
   test('leave coordinator and worker with the highest that both know, or none', () => {

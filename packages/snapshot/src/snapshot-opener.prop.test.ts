@@ -1,4 +1,5 @@
 import type { Digest } from '@skein/domain';
+import { propertyRuns } from '@skein/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hasher, type LoosePart, limits, type Sealed, seal } from '../test/sealed.ts';
@@ -95,6 +96,6 @@ test('any interleaving of openings, transfers, failures and evictions opens exac
         }
       },
     ),
-    { numRuns: 150 },
+    { numRuns: propertyRuns(50) },
   );
 }, 60_000);

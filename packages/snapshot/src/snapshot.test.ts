@@ -141,8 +141,8 @@ describe('a snapshot', () => {
 });
 
 describe('hostile bytes', () => {
-  test('cut at each percent are refused', () => {
-    for (let percent = 0; percent < 100; percent++)
+  test('cut at every third percent are refused', () => {
+    for (let percent = 0; percent < 100; percent += 3)
       expect(outcomeOf(file.slice(0, Math.floor((file.length * percent) / 100)))).toBe('truncated');
   });
 

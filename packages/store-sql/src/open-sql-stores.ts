@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDomainError } from '@skein/domain';
 import type {
+  AuditStore,
   BlobStore,
   Clock,
   DeliveryStore,
@@ -9,16 +10,20 @@ import type {
   IdSource,
   Log,
   LogStore,
+  MemberStore,
   MemoryStore,
   Meter,
   ProjectStore,
   RolloutStore,
   RunQueue,
   RunStore,
+  SecretStore,
   ShardStore,
   SnapshotStore,
   TokenStore,
+  WorkerPlaceStore,
 } from '@skein/ports';
+import { type BackupReport, backupDataFolder } from './backup/backup-data-folder.ts';
 import { SqlDeliveryStore } from './delivery/sql-delivery-store.ts';
 import { lockDataFolder } from './files/data-folder-lock.ts';
 import { DatabaseFile } from './files/database-file.ts';
@@ -26,9 +31,13 @@ import { FileBlobStore } from './files/file-blob-store.ts';
 import { fileError } from './files/file-error.ts';
 import { FileLogStore } from './files/file-log-store.ts';
 import { FilePartStore } from './files/file-part-store.ts';
+import { SqlAuditStore } from './fleet/sql-audit-store.ts';
+import { SqlMemberStore } from './fleet/sql-member-store.ts';
 import { SqlRunQueue } from './fleet/sql-run-queue.ts';
+import { SqlSecretStore } from './fleet/sql-secret-store.ts';
 import { SqlShardStore } from './fleet/sql-shard-store.ts';
 import { SqlTokenStore } from './fleet/sql-token-store.ts';
+import { SqlWorkerPlaceStore } from './fleet/sql-worker-place-store.ts';
 import { SqlMemoryStore } from './memory/sql-memory-store.ts';
 import { SqlProjectStore } from './project/sql-project-store.ts';
 import { SqlSnapshotStore } from './project/sql-snapshot-store.ts';
@@ -36,7 +45,7 @@ import { createSqlRolloutStore } from './rollout/sql-rollout-store.ts';
 import { nextWriter } from './run-log/next-writer.ts';
 import { SqlRunStore } from './run-log/sql-run-store.ts';
 import { type OpenDatabase, openDatabase } from './sql/open-database.ts';
-import { createStoreWatch } from './sql/store-watch.ts';
+import { createStoreWatch, type StoreWatch } from './sql/store-watch.ts';
 
 /** What the stores work with. */
 export interface SqlStoresDeps {
@@ -68,7 +77,16 @@ export interface SqlStores {
   readonly logs: LogStore;
   readonly tokens: TokenStore;
   readonly shards: ShardStore;
+  readonly members: MemberStore;
+  readonly places: WorkerPlaceStore;
+  readonly audit: AuditStore;
+  readonly sealedSecrets: SecretStore;
   readonly queue: RunQueue;
+  /**
+   * Copies all to a folder that is made, while work goes on: the copy opens as a data folder and has what was acknowledged before the call.
+   * See `backupDataFolder`. Absent where the data is in a database that has tools of its own for it.
+   */
+  backup?(target: string): Promise<BackupReport>;
   /** Settles what was asked before, then lets go of the folder. Idempotent. */
   close(): Promise<void>;
 }
@@ -78,7 +96,7 @@ export interface SqlStores {
  * when the database that it had is missing, empty, foreign or damaged: never is such a folder opened as an empty one.
  */
 export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => {
-  const { dataDir, log, clock, ids, hasher, maxDatabaseBytes } = deps;
+  const { dataDir, clock, maxDatabaseBytes } = deps;
   await mkdir(dataDir, { recursive: true }).catch((error: unknown) => {
     throw fileError(error);
   });
@@ -96,36 +114,19 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
       ...(maxDatabaseBytes === undefined ? {} : { maxDatabaseBytes }),
     });
     database = opened;
-    const { committer, queries, lists } = opened;
-    const blobs = new FileBlobStore({ root: join(dataDir, 'blobs'), hasher });
-    const files = new FileBlobStore({ root: join(dataDir, 'snapshot-parts'), hasher });
-    const parts = new FilePartStore({ files, earlier: blobs });
-    const logs = new FileLogStore({ root: join(dataDir, 'logs'), log });
-    const queue = await SqlRunQueue.open({ committer, queries, clock, ids });
-    const writer = await nextWriter(queries, committer);
+    const stores = await createStoresInFolder(opened, watch, deps);
     file.markCreated();
     let closing: Promise<void> | undefined;
     const close = async (): Promise<void> => {
       try {
-        await queue.close();
-        await logs.flush();
+        await stores.close();
         await opened.close();
       } finally {
         lock.release();
       }
     };
     return {
-      runs: new SqlRunStore({ committer, queries, lists, writer, watch }),
-      projects: new SqlProjectStore({ committer, queries, blobs, hasher, writer }),
-      memory: new SqlMemoryStore({ committer, queries, writer }),
-      snapshots: new SqlSnapshotStore({ committer, queries, parts, hasher }),
-      delivery: new SqlDeliveryStore({ committer, queries, writer }),
-      rollouts: createSqlRolloutStore({ committer, queries, writer }),
-      blobs,
-      logs,
-      tokens: new SqlTokenStore({ committer, queries }),
-      shards: new SqlShardStore({ committer, queries }),
-      queue,
+      ...stores,
       close: () => {
         closing ??= close();
         return closing;
@@ -138,6 +139,45 @@ export const openSqlStores = async (deps: SqlStoresDeps): Promise<SqlStores> => 
     lock.release();
     throw told;
   }
+};
+
+/** The stores on an open database and the files beside it; closing them settles queue and logs, and leaves the database and its commits to its own close. */
+export const createStoresInFolder = async (
+  { committer, queries, lists }: OpenDatabase,
+  watch: StoreWatch,
+  { dataDir, log, clock, ids, hasher }: SqlStoresDeps,
+): Promise<SqlStores> => {
+  const blobs = new FileBlobStore({ root: join(dataDir, 'blobs'), hasher });
+  const files = new FileBlobStore({ root: join(dataDir, 'snapshot-parts'), hasher });
+  const parts = new FilePartStore({ files, earlier: blobs });
+  const logs = new FileLogStore({ root: join(dataDir, 'logs'), log });
+  const queue = await SqlRunQueue.open({ committer, queries, clock, ids });
+  const writer = await nextWriter(queries, committer);
+  return {
+    runs: new SqlRunStore({ committer, queries, lists, writer, watch }),
+    projects: new SqlProjectStore({ committer, queries, blobs, hasher, writer }),
+    memory: new SqlMemoryStore({ committer, queries, writer }),
+    snapshots: new SqlSnapshotStore({ committer, queries, parts, hasher }),
+    delivery: new SqlDeliveryStore({ committer, queries, writer }),
+    rollouts: createSqlRolloutStore({ committer, queries, writer }),
+    blobs,
+    logs,
+    tokens: new SqlTokenStore({ committer, queries, writer }),
+    shards: new SqlShardStore({ committer, queries }),
+    members: new SqlMemberStore({ committer, queries }),
+    places: new SqlWorkerPlaceStore({ committer, queries, clock, writer }),
+    audit: new SqlAuditStore({ committer, queries }),
+    sealedSecrets: new SqlSecretStore({ committer, queries }),
+    queue,
+    backup: async (target) => {
+      await logs.flush();
+      return backupDataFolder(dataDir, target);
+    },
+    close: async () => {
+      await queue.close();
+      await logs.flush();
+    },
+  };
 };
 
 /** What to throw; setting a damaged file aside may fail itself. */

@@ -9,6 +9,7 @@ import {
   creating,
   deadLetter,
   deliveryEvent,
+  FakeClock,
   going,
   note,
 } from '@skein/testkit';
@@ -17,7 +18,11 @@ import { SqlDeliveryStore } from './delivery/sql-delivery-store.ts';
 import { FileBlobStore } from './files/file-blob-store.ts';
 import { FileLogStore } from './files/file-log-store.ts';
 import { safeName } from './files/safe-name.ts';
+import { SqlMemberStore } from './fleet/sql-member-store.ts';
+import { SqlSecretStore } from './fleet/sql-secret-store.ts';
+import { SqlShardStore } from './fleet/sql-shard-store.ts';
 import { SqlTokenStore } from './fleet/sql-token-store.ts';
+import { SqlWorkerPlaceStore } from './fleet/sql-worker-place-store.ts';
 import { nextWriter } from './run-log/next-writer.ts';
 import { SqlRunStore } from './run-log/sql-run-store.ts';
 import { type OpenDatabase, openDatabase } from './sql/open-database.ts';
@@ -94,10 +99,42 @@ test('a run whose facts were removed, and are removed again because the answer w
 });
 
 test('a token that was stored, and is sent again because its answer was lost, is no clash', async () => {
-  const tokens = new SqlTokenStore({ committer: forgetful(), queries: database.queries });
+  const tokens = new SqlTokenStore({ committer: forgetful(), queries: database.queries, writer: 'w' });
   const token = { tokenId: 't', tenant: defaultTenant, kind: 'api', name: 'n', hash: 'h', createdAt: 1 } as const;
   await tokens.insert(token);
   expect(await tokens.list(defaultTenant)).toEqual([token]);
+});
+
+test('what a fleet writes counts once when it is sent again because its answer was lost', async () => {
+  const deps = { committer: forgetful(), queries: database.queries, clock: new FakeClock(), writer: 'w' };
+  const [tokens, places] = [new SqlTokenStore(deps), new SqlWorkerPlaceStore(deps)];
+  const scope = { maxUses: 2, uses: 0 };
+  await tokens.insert({ tokenId: 't', tenant: defaultTenant, kind: 'join', name: 'n', hash: 'h', createdAt: 1, scope });
+  const uses = [];
+  for (let index = 0; index < 3; index += 1) uses.push(await tokens.countUse(defaultTenant, 't'));
+  expect(uses).toEqual([true, true, false]);
+  expect((await places.claim(defaultTenant, 'w1', 'c1', 's1')).epoch).toBe(1);
+  expect((await places.claim(defaultTenant, 'w1', 'c1', 's1')).epoch).toBe(2);
+  const shards = new SqlShardStore(deps);
+  expect(await shards.takeOver('c1', [{ shard: 3, epoch: 0 }])).toMatchObject([{ shard: 3, epoch: 1 }]);
+  expect(await shards.takeOver('c2', [{ shard: 3, epoch: 1 }])).toMatchObject([{ shard: 3, epoch: 2 }]);
+  expect(await shards.takeOver('c1', [{ shard: 3, epoch: 1 }])).toEqual([]);
+  const members = new SqlMemberStore(deps);
+  const about = { peerAddress: '', workerAddress: '', facts: [], startedAt: 1, leaving: false };
+  const [row] = await members.renew({ coordinatorId: 'c1', incarnation: 'i', ...about });
+  expect(await members.bury('c1', 'i', row?.renewal ?? 0)).toBe(true);
+  const secrets = new SqlSecretStore(deps);
+  const secret = (byte: number) => ({
+    tenant: defaultTenant,
+    name: 'KEY',
+    keyId: `k${byte}`,
+    updatedAt: 1,
+    updatedBy: 'ann',
+    sealed: new Uint8Array([byte]),
+  });
+  await secrets.put(secret(1));
+  expect(await secrets.replace(secret(2), secret(1))).toBe(true);
+  expect(await secrets.replace(secret(3), secret(1))).toBe(false);
 });
 
 test('a head that another writer moved on is written whole, not only where it differs from what was remembered', async () => {

@@ -79,3 +79,11 @@ test('a jump of the wall clock moves neither timers nor the monotonic clock', as
   await clock.advance(10);
   expect([clock.now(), ran]).toEqual([510, true]);
 });
+
+test('the wall clock gives whole milliseconds, also between them', async () => {
+  const clock = new FakeClock(1_000);
+  await clock.advance(0.75);
+  expect(clock.now()).toBe(1_000);
+  await clock.advance(0.75);
+  expect([clock.now(), clock.monotonicMs()]).toEqual([1_001, 1.5]);
+});

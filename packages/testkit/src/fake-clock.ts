@@ -30,8 +30,9 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Whole ms, as wall clocks give them; timers may be finer. */
   now(): number {
-    return this.#wall;
+    return Math.floor(this.#wall);
   }
 
   monotonicMs(): number {

@@ -15,6 +15,7 @@ import type {
   StepExecutor,
   TaskTransfers,
   TextPatterns,
+  Tracer,
   WorkTree,
   WorkTreeSurroundings,
 } from '@skein/ports';
@@ -50,7 +51,7 @@ export const untilAborted = (signal: AbortSignal): Promise<void> =>
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 
-export const createWorld = (behaviour: Behaviour = () => succeeded) => {
+export const createWorld = (behaviour: Behaviour = () => succeeded, tracer?: Tracer) => {
   const clock = new FakeClock();
   const log = createMemoryLog();
   const blobs = new Map<Digest, Uint8Array>();
@@ -106,6 +107,7 @@ export const createWorld = (behaviour: Behaviour = () => succeeded) => {
     },
   };
   const runner = createTaskRunner({
+    ...(tracer === undefined ? {} : { tracer }),
     workTrees: (surroundings) => {
       seen.trees.push(surroundings);
       return workTree;

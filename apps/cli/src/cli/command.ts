@@ -12,6 +12,7 @@ export const remoteCommand = (name: string, summary: string): Command =>
   localCommand(name, summary)
     .addOption(new Option('--url <url>', 'address of the coordinator (SKEIN_URL)'))
     .addOption(new Option('--token <token>', 'API token (SKEIN_TOKEN)'))
+    .addOption(new Option('--ca <file>', 'certificate of the authority to trust for https (SKEIN_CA_FILE)'))
     .addOption(new Option('--data <dir>', 'data folder with endpoint.json (SKEIN_DATA)'))
     .addOption(new Option('--project <dir>', 'project whose .skein folder has endpoint.json'));
 

@@ -57,6 +57,10 @@ const places: readonly Place[] = [
   { names: ['workers'], load: async () => [(await import('../commands/workers.ts')).addWorkersCommand] },
   { names: ['snapshot'], load: async () => [(await import('../commands/snapshot.ts')).addSnapshotCommand] },
   { names: ['tokens'], load: async () => [(await import('../commands/tokens.ts')).addTokensCommand] },
+  { names: ['audit'], load: async () => [(await import('../commands/audit.ts')).addAuditCommand] },
+  { names: ['secrets'], load: async () => [(await import('../commands/secrets.ts')).addSecretsCommand] },
+  { names: ['triggers'], load: async () => [(await import('../commands/triggers.ts')).addTriggersCommand] },
+  { names: ['certs'], load: async () => [(await import('../commands/certs.ts')).addCertsCommand] },
   { names: ['doctor'], load: async () => [(await import('../commands/doctor.ts')).addDoctorCommand] },
   {
     names: ['coordinator', 'scheduler', 'worker'],

@@ -1,5 +1,5 @@
 import { type DomainError, type ErrorCode, isDomainError, type Problem } from '@skein/domain';
-import { renderProblem } from '@skein/language';
+import { renderProblem } from '@skein/language/problems';
 import { formatDuration, safeText } from '../render/format.ts';
 import { type Cli, safeJson } from './cli.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';

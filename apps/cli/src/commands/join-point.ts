@@ -26,9 +26,7 @@ export const findJoinPoint = async (
 ): Promise<JoinPoint> => {
   const data = resolve(cwd, options.data ?? '.skein');
   const given =
-    options.coordinator?.join(',') ??
-    env['SKEIN_COORDINATOR'] ??
-    (await readEndpoint(join(data, 'endpoint.json')))?.grpc;
+    options.coordinator?.join(',') ?? fromVariables(env) ?? (await readEndpoint(join(data, 'endpoint.json')))?.grpc;
   if (given === undefined) {
     throw new DomainError('unavailable', 'no coordinator found: give --coordinator HOST:PORT or --data DIR');
   }
@@ -41,6 +39,12 @@ export const findJoinPoint = async (
   const token = await readFile(path, 'utf8').catch(() => '');
   if (token.trim() === '') throw new DomainError('unauthenticated', `there is no join token in ${path}`);
   return { coordinators, token: token.trim() };
+};
+
+/** Both variables together, as the worker reads them. */
+const fromVariables = (env: { readonly [name: string]: string | undefined }): string | undefined => {
+  const given = [env['SKEIN_COORDINATOR'], env['SKEIN_COORDINATORS']].filter((text) => text !== undefined);
+  return given.length === 0 ? undefined : given.join(',');
 };
 
 const addressesOf = (given: string): readonly string[] => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { DomainError } from '@skein/domain';
 import { type ClientTls, createGrpcGateway } from '@skein/grpc';
 import { incarnationVariable, launchProcess, scrubEnvironment, superviseWorker } from '@skein/launcher';
@@ -38,6 +39,7 @@ export const addProgramCommands: AddCommand = (program, cli) => {
 };
 
 interface WorkerOptions extends JoinOptions {
+  readonly ca?: string;
   readonly slots?: string;
   readonly labels?: string;
   readonly workDir?: string;
@@ -49,10 +51,11 @@ export const addWorkerCommand: AddCommand = (program, cli) => {
     localCommand('worker', 'run one worker under a launcher')
       .option(
         '--coordinator <host:port>',
-        'where to join; may be repeated: they are tried in turn (SKEIN_COORDINATOR; default: endpoint.json of the data folder)',
+        'where to join; may be repeated: the worker goes to any of them (SKEIN_COORDINATOR; default: endpoint.json of the data folder)',
         (value: string, earlier: readonly string[] | undefined): readonly string[] => [...(earlier ?? []), value],
       )
       .option('--join-token-file <file>', 'file with the join token (SKEIN_JOIN_TOKEN_FILE, or SKEIN_JOIN_TOKEN)')
+      .option('--ca <file>', 'certificate of the authority to trust; implies TLS (SKEIN_CA_FILE)')
       .option('--data <dir>', 'data folder of a coordinator on this machine', '.skein')
       .option('--slots <n>', 'tasks at once')
       .option('--labels <name=value,...>', 'labels for placement')
@@ -67,7 +70,8 @@ const runWorker = async (cli: Cli, options: WorkerOptions): Promise<void> => {
   scrubEnvironment([...credentialVariables(process.env), 'SKEIN_JOIN_TOKEN', 'SKEIN_TLS_KEY']);
   cli.hasProcesses = true;
   const log = createPinoLog({ fields: { app: 'launcher' } });
-  const tls = await readTls(cli.config.env);
+  const env = options.ca === undefined ? cli.config.env : withAuthority(cli.config.env, resolve(cli.cwd, options.ca));
+  const tls = await readTls(env);
   const gateway = createManyCoordinators(coordinators, (address) =>
     createGrpcGateway({ address, log, ...(tls === undefined ? {} : { tls }) }),
   );
@@ -86,13 +90,13 @@ const runWorker = async (cli: Cli, options: WorkerOptions): Promise<void> => {
     clock: createSystemClock(),
     random: createSystemRandom(),
     log,
-    drainMs: 30_000,
+    drainMs: drainMsOf(env),
     launch: (incarnation) =>
       launchProcess({
         command: process.execPath,
         args: [programPath('worker')],
         env: childEnv(
-          cli.config.env,
+          env,
           { ...own, [incarnationVariable]: incarnation },
           {
             program: 'worker',
@@ -111,6 +115,21 @@ const runWorker = async (cli: Cli, options: WorkerOptions): Promise<void> => {
   gateway.close();
 };
 
+const usualDrainMs = 25_000;
+/** What a worker needs beside its drain: to hand back what it holds, and to say goodbye. */
+const afterDrainMs = 5_000;
+
+/** How long the launcher waits for a worker that was told to go: always longer than the worker itself. */
+const drainMsOf = ({ SKEIN_DRAIN_MS: text }: Cli['config']['env']): number => {
+  const given = Number(text ?? usualDrainMs);
+  return (Number.isInteger(given) && given >= 0 ? given : usualDrainMs) + afterDrainMs;
+};
+
+const withAuthority = (env: Cli['config']['env'], path: string): Cli['config']['env'] => {
+  const { SKEIN_TLS_CA: _, SKEIN_TLS_CA_FILE: __, ...others } = env;
+  return { ...others, SKEIN_CA_FILE: path };
+};
+
 /** TLS of the launcher's own calls, from the variables that its worker reads too. */
 const readTls = async (env: Cli['config']['env']): Promise<ClientTls | undefined> => {
   const read = async (name: string): Promise<string | undefined> => {
@@ -121,7 +140,7 @@ const readTls = async (env: Cli['config']['env']): Promise<ClientTls | undefined
     });
   };
   const [authority, certificate, privateKey] = [
-    await read('SKEIN_TLS_CA'),
+    (await read('SKEIN_TLS_CA')) ?? (await read('SKEIN_CA')),
     await read('SKEIN_TLS_CERT'),
     await read('SKEIN_TLS_KEY'),
   ];
@@ -129,6 +148,7 @@ const readTls = async (env: Cli['config']['env']): Promise<ClientTls | undefined
     ...(authority === undefined ? {} : { authority }),
     ...(certificate === undefined ? {} : { certificate }),
     ...(privateKey === undefined ? {} : { privateKey }),
+    ...(env['SKEIN_TLS_NAME'] === undefined ? {} : { serverName: env['SKEIN_TLS_NAME'] }),
   };
   return env['SKEIN_TLS'] === '1' || Object.keys(tls).length > 0 ? tls : undefined;
 };

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isDomainError } from '@skein/domain';
+import { DomainError, isDomainError } from '@skein/domain';
 import { readProjectFolder } from '@skein/sdk';
 import { createPinoLog } from '@skein/telemetry';
 import { Option } from 'commander';
@@ -35,7 +35,25 @@ export const addUpCommand: AddCommand = (program, cli) => {
   );
 };
 
+/** Only this machine reaches it; or it is no address, which the coordinator says better. */
+const staysHere = (address: string): boolean => {
+  const host = /^(?:\[([^\]]+)\]|([^:]+)):\d+$/.exec(address);
+  const name = host?.[1] ?? host?.[2];
+  return name === undefined || name === 'localhost' || name === '::1' || /^127(?:\.\d{1,3}){3}$/.test(name);
+};
+
+/** All that is started here speaks in the clear, so it is for one machine. */
+const refuseExposed = ({ http, grpc, insecure }: Options): void => {
+  const exposed = [http, grpc].filter((address) => !staysHere(address));
+  if (exposed.length === 0 || insecure === true) return;
+  throw new DomainError(
+    'invalid_argument',
+    `other machines can reach ${exposed.join(' and ')}, and "skein up" speaks in the clear: make certificates with "skein certs init" and run "skein coordinator" and "skein worker" with them, or say --insecure if the network is yours`,
+  );
+};
+
 const up = async (cli: Cli, options: Options): Promise<void> => {
+  refuseExposed(options);
   const project = options.project === undefined ? projectHere(cli.cwd) : resolve(cli.cwd, options.project);
   const dataDir = resolve(cli.cwd, options.data ?? cli.config.dataDir ?? join(project ?? cli.cwd, '.skein'));
   // A mistyped folder is a wrong call, and starts nothing.

@@ -1,4 +1,4 @@
-import { renderProblem } from '@skein/language';
+import { renderProblem } from '@skein/language/problems';
 import type { ApplyOutcome, ApplyPlan } from '@skein/sdk';
 import type { Colors } from '../cli/cli.ts';
 import { shortDigest } from './format.ts';

@@ -15,18 +15,27 @@ const passedOn = new Set([
   'SKEIN_LOG_LEVEL',
   'SKEIN_SLOTS',
   'SKEIN_SNAPSHOT_CACHE_BYTES',
+  'SKEIN_TRACES',
 ]);
 
 /** How a worker speaks with its coordinator. */
-const tlsVariables = new Set(
-  ['SKEIN_TLS', 'SKEIN_TLS_CA', 'SKEIN_TLS_CERT', 'SKEIN_TLS_KEY'].flatMap((name) => [name, `${name}_FILE`]),
-);
+const tlsVariables = new Set([
+  'SKEIN_CA_FILE',
+  'SKEIN_TLS_NAME',
+  ...['SKEIN_TLS', 'SKEIN_TLS_CA', 'SKEIN_TLS_CERT', 'SKEIN_TLS_KEY'].flatMap((name) => [name, `${name}_FILE`]),
+]);
+
+/** Opens the secrets at rest: for the coordinator and nobody else. */
+const isSealingKey = (name: string): boolean => name === 'SKEIN_SECRETS_KEY' || name === 'SKEIN_SECRETS_KEY_FILE';
 
 /** Settings of the coordinator that concern what it keeps, and whom it tells. */
 const isCoordinatorSetting = (name: string): boolean =>
   name.startsWith('SKEIN_MEMORY_') ||
   /^SKEIN_(?:SNAPSHOT|RUN|EVENT)_RETENTION_/.test(name) ||
   name.startsWith('SKEIN_WEBHOOK_') ||
+  name.startsWith('SKEIN_AUDIT_') ||
+  isSealingKey(name) ||
+  /^SKEIN_HTTP_(?:RATE_|CORS_|TRUST_)/.test(name) ||
   name === 'SKEIN_MAX_EVENTS' ||
   name === 'SKEIN_SET_ASIDE_DAMAGED';
 
@@ -41,7 +50,11 @@ const namedSecrets = (env: Environment): ReadonlySet<string> =>
 export const credentialVariables = (env: Environment): readonly string[] => {
   const named = namedSecrets(env);
   return Object.keys(env).filter(
-    (name) => name.endsWith('_API_KEY') || name.startsWith('SKEIN_SECRET_') || (named.has(name) && !isOwn(name)),
+    (name) =>
+      name.endsWith('_API_KEY') ||
+      name.startsWith('SKEIN_SECRET_') ||
+      name === 'SKEIN_SECRETS_KEY' ||
+      (named.has(name) && !isOwn(name)),
   );
 };
 
@@ -49,7 +62,8 @@ export const credentialVariables = (env: Environment): readonly string[] => {
 export const programEnv = (env: Environment, program: 'coordinator' | 'scheduler'): Environment => {
   const credentials = new Set(credentialVariables(env));
   const isKept = (name: string): boolean =>
-    !credentials.has(name) || (program === 'coordinator' && name.startsWith('SKEIN_SECRET_'));
+    !credentials.has(name) ||
+    (program === 'coordinator' && (name.startsWith('SKEIN_SECRET_') || name === 'SKEIN_SECRETS_KEY'));
   return Object.fromEntries(Object.entries(env).filter(([name]) => isKept(name)));
 };
 
@@ -67,7 +81,8 @@ export const childEnv = (
   const named = namedSecrets(env);
   const isKept = (name: string): boolean => {
     if (isSecretOfSkein(name)) return program === secretsAt;
-    if (name.endsWith('_API_KEY') || name === 'SKEIN_SECRETS') return program === 'worker';
+    if (name.endsWith('_API_KEY') || name === 'SKEIN_SECRETS' || name === 'SKEIN_HTTP_ALLOW')
+      return program === 'worker';
     if (named.has(name) && !isOwn(name)) return program === 'worker';
     if (isCoordinatorSetting(name)) return program === 'coordinator';
     if (tlsVariables.has(name)) return program === 'worker' && secretsAt === 'worker';

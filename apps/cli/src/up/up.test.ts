@@ -90,3 +90,19 @@ test('the quickstart says plainly that rules did the work', () => {
   expect(modelText([{ ...step, usage: { ...usage, model: 'offline/rules-1' } }])).toContain('no language model');
   expect(modelText([{ ...step, usage: { ...usage, model: 'openai/m' } }, step])).toBe('openai/m');
 });
+
+test('the key of secrets at rest goes to the coordinator and to nobody else, and hosts for requests to workers', () => {
+  const env = {
+    SKEIN_SECRETS_KEY: 'k',
+    SKEIN_SECRETS_KEY_FILE: 'f',
+    SKEIN_HTTP_ALLOW: '10.0.0.0/8',
+    SKEIN_HTTP_RATE_TOKEN: '1/1',
+  };
+  const seen = (program: 'coordinator' | 'scheduler' | 'worker') =>
+    Object.keys(childEnv(env, {}, { program, secretsAt: program === 'worker' ? 'worker' : 'coordinator' }));
+  expect(seen('coordinator')).toEqual(['SKEIN_SECRETS_KEY', 'SKEIN_SECRETS_KEY_FILE', 'SKEIN_HTTP_RATE_TOKEN']);
+  expect(seen('scheduler')).toEqual([]);
+  expect(seen('worker')).toEqual(['SKEIN_HTTP_ALLOW']);
+  expect(programEnv(env, 'scheduler')).not.toHaveProperty('SKEIN_SECRETS_KEY');
+  expect(programEnv(env, 'coordinator')).toHaveProperty('SKEIN_SECRETS_KEY');
+});

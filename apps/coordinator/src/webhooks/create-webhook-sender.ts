@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import { DomainError } from '@skein/domain';
+import { DomainError, isDomainError } from '@skein/domain';
 import type { WebhookMessage, WebhookSender } from '@skein/ports';
 import type { WebhookConfig } from './webhook-config.ts';
 
@@ -17,8 +17,27 @@ const nameOf = (url: string): string =>
 export const signWebhook = (key: Uint8Array, { id, timestamp, body }: WebhookMessage): string =>
   `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
 
+/** Posts once and gives the status; follows no redirect. */
+export type PostWebhook = (
+  url: string,
+  headers: { readonly [name: string]: string },
+  body: string,
+  signal: AbortSignal,
+) => Promise<number>;
+
+/** Wherever the operator's URL leads. */
+const postAnywhere: PostWebhook = async (url, headers, body, signal) => {
+  const response = await fetch(url, { method: 'POST', redirect: 'manual', signal, headers, body });
+  await response.body?.cancel();
+  return response.status;
+};
+
 /** Sends signed webhooks over HTTP; follows no redirect, gives up after `limitMs`, and says no address and no key in an error. */
-export const createWebhookSender = ({ urls, key }: WebhookConfig, limitMs: number = timeoutMs): WebhookSender => {
+export const createWebhookSender = (
+  { urls, key }: WebhookConfig,
+  limitMs: number = timeoutMs,
+  post: PostWebhook = postAnywhere,
+): WebhookSender => {
   const byName = new Map(urls.map((url) => [nameOf(url), url]));
   return {
     names: [...byName.keys()],
@@ -27,26 +46,28 @@ export const createWebhookSender = ({ urls, key }: WebhookConfig, limitMs: numbe
       if (url === undefined) throw new DomainError('unavailable', 'there is no such webhook', { webhook: name });
       let status: number;
       try {
-        const response = await fetch(url, {
-          method: 'POST',
-          redirect: 'manual',
-          signal: AbortSignal.timeout(limitMs),
-          headers: {
+        status = await post(
+          url,
+          {
             'content-type': 'application/json',
             'webhook-id': message.id,
             'webhook-timestamp': String(message.timestamp),
             'webhook-signature': signWebhook(key, message),
           },
-          body: message.body,
-        });
-        status = response.status;
-        await response.body?.cancel();
+          message.body,
+          AbortSignal.timeout(limitMs),
+        );
       } catch (thrown) {
-        const reason = thrown instanceof Error && thrown.name === 'TimeoutError' ? 'timeout' : 'no_answer';
+        const reason = reasonOf(thrown);
         throw new DomainError('unavailable', 'a webhook was not answered', { webhook: name, reason });
       }
       if (status < 200 || status > 299)
         throw new DomainError('unavailable', 'a webhook was refused', { webhook: name, status });
     },
   };
+};
+
+const reasonOf = (thrown: unknown): string => {
+  if (isDomainError(thrown) && thrown.code === 'permission_denied') return 'not_public';
+  return thrown instanceof Error && thrown.name === 'TimeoutError' ? 'timeout' : 'no_answer';
 };

@@ -9,6 +9,7 @@ import type {
   TextPatterns,
   ToolHost,
   ToolServers,
+  Tracer,
 } from '@skein/ports';
 import type { Player } from '../playback/player.ts';
 import type { Proposals } from '../tools/proposals.ts';
@@ -31,6 +32,8 @@ export interface AgentExecutorDeps {
   readonly patterns?: TextPatterns;
   readonly log: Log;
   readonly meter: Meter;
+  /** Records what turns and calls took; without it nothing does. */
+  readonly tracer?: Tracer;
 }
 
 /** One attempt of a step, with what all its agents share: the private directory above all. */
@@ -58,5 +61,7 @@ export interface Member {
   readonly journal?: Journal;
   /** Present exactly when it can be sent messages. */
   readonly inbox?: Inbox;
+  /** The span below which it works. */
+  readonly traceparent?: string;
   leftMs(): number;
 }

@@ -15,6 +15,7 @@ import { classOf } from '../tools/perform-call.ts';
 import { runToolCalls } from '../tools/run-tool-calls.ts';
 import { openServerTools, type ServerTools } from '../tools/server-tools.ts';
 import { toolDefinitions } from '../tools/tool-definitions.ts';
+import { type AgentSpans, traceAgent } from '../turn/agent-spans.ts';
 import { createModelCaller } from '../turn/call-model.ts';
 import { type Conversation, runTurns } from '../turn/run-turns.ts';
 import type { Attempt, Member } from './attempt.ts';
@@ -28,10 +29,28 @@ const maxDepth = 3;
 const maxAnswerBytes = 256 * 1024;
 
 /** Runs one agent to its answer. Throws the typed failure that ended it. */
-export const converse = async (
+export const converse = (
   attempt: Attempt,
   member: Member,
   prompt: string,
+  signal: AbortSignal,
+): Promise<JsonObject> => {
+  const { agent, model, versionId } = member.session;
+  const traced = {
+    agentId: agent.agentId,
+    versionId,
+    model: model.model,
+    traceparent: member.traceparent,
+    usage: () => member.budget.paidUsage(),
+  };
+  return traceAgent(attempt.deps.tracer, traced, (spans) => talkToTheEnd(attempt, member, prompt, spans, signal));
+};
+
+const talkToTheEnd = async (
+  attempt: Attempt,
+  member: Member,
+  prompt: string,
+  spans: AgentSpans | undefined,
   signal: AbortSignal,
 ): Promise<JsonObject> => {
   const { deps, context, action, player } = attempt;
@@ -74,13 +93,15 @@ export const converse = async (
       ...(subAgents.length === 0
         ? {}
         : {
-            delegate: (turn: number, call: PlacedCall, inner: AbortSignal) =>
-              delegate(attempt, member, turn, call, inner),
+            delegate: (turn: number, call: PlacedCall, inner: AbortSignal, traceparent?: string) =>
+              delegate(attempt, member, { turn, call, traceparent }, inner),
           }),
       replayDelegate: (turn: number, call: PlacedCall, result: RecordedResult) =>
         replayDelegate(attempt, member, turn, call, result),
       ...(journal === undefined ? {} : { journal }),
       ...(inbox === undefined ? {} : { inbox }),
+      ...(spans === undefined ? {} : { spans }),
+      ...(member.traceparent === undefined ? {} : { traceparent: member.traceparent }),
     };
     const offer = async () => {
       const servers = await openServers();
@@ -108,7 +129,12 @@ export const converse = async (
       budget,
       stepLog,
       readSecret: context.readSecret,
-      callModel: createModelCaller({ ...deps, stepLog, leftMs: () => member.leftMs() }),
+      callModel: createModelCaller({
+        ...deps,
+        stepLog,
+        leftMs: () => member.leftMs(),
+        ...(spans === undefined ? {} : { spans }),
+      }),
       runTools: async (calls, inner) =>
         replayAll(bench, calls) ?? (await runToolCalls({ ...bench, servers: await openServers() }, calls, inner)),
       ...(journal === undefined ? {} : { journal }),
@@ -174,12 +200,18 @@ const memoryFor = ({ stores, agent }: Session, dagName: string) => {
   return scopes.flatMap((scope) => views.filter((view) => view.scope === scope));
 };
 
+/** A call of `delegate`, and the span below which the agent works that it calls. */
+interface DelegatedCall {
+  readonly turn: number;
+  readonly call: PlacedCall;
+  readonly traceparent: string | undefined;
+}
+
 /** One call of `delegate`. Throws what its caller gets to see as an error of the tool. */
 const delegate = async (
   attempt: Attempt,
   caller: Member,
-  turn: number,
-  { index, input }: PlacedCall,
+  { turn, call: { index, input }, traceparent }: DelegatedCall,
   signal: AbortSignal,
 ): Promise<JsonObject> => {
   const agentId = textField(input, 'agent');
@@ -200,6 +232,7 @@ const delegate = async (
       stepLog,
       proposals,
       ...(journal === undefined ? {} : { journal }),
+      ...(traceparent === undefined ? {} : { traceparent }),
       leftMs: () => Math.min(caller.leftMs(), deadline.leftMs()),
     };
     const answer = await converse(attempt, member, prompt, deadline.signal);

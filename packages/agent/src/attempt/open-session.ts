@@ -25,6 +25,7 @@ export interface HeldSkill {
 export interface Session {
   readonly stores: AgentStores;
   readonly agent: AgentContent;
+  readonly versionId: VersionId;
   readonly model: ModelContent;
   readonly limits: AgentLimits;
   readonly skills: ReadonlyMap<string, HeldSkill>;
@@ -69,6 +70,7 @@ export const openSession = (
   return {
     stores,
     agent,
+    versionId,
     model: stores.model(agent.model),
     limits: { ...defaultAgentLimits, ...agent.limits, ...said.limits },
     skills: new Map(skills),

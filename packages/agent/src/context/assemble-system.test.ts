@@ -1,4 +1,4 @@
-import { injectionTexts } from '@skein/testkit';
+import { anyText, injectionTexts } from '@skein/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { assembleSystem, type SystemSources } from './assemble-system.ts';
@@ -85,7 +85,7 @@ const anyBreak = /\r\n|(?!\t)[\p{Cc}\u2028\u2029]/u;
 const pieces = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...injectionTexts) },
   { weight: 1, arbitrary: fc.constantFrom('\n', '\r\n', '| ', ' ', '\t') },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary' }) },
+  { weight: 1, arbitrary: anyText() },
 );
 const note = fc.array(pieces, { minLength: 1 }).map((parts) => `x${parts.join('')}`);
 

@@ -47,14 +47,14 @@ export const openRecordedServers = (
     definitions: [...routes.values()].map(({ definition }) => definition),
     facts: factsOf(names.map((name) => ({ name }))),
     has: (tool) => routes.has(tool),
-    call: async (tool, input, signal, idempotencyKey) => {
+    call: async (tool, input, signal, idempotencyKey, traceparent) => {
       const route = routes.get(tool);
       if (route === undefined) throw new DomainError('not_found', `there is no tool ${JSON.stringify(tool)}`);
       const { server } = route;
       const opening =
         opened.get(server) ?? openServerTools(deps, agentId, { [server]: servers[server] as McpServer }, attemptSignal);
       opened.set(server, opening);
-      return (await opening).call(tool, input, signal, idempotencyKey);
+      return (await opening).call(tool, input, signal, idempotencyKey, traceparent);
     },
     close: async () => {
       await Promise.all(

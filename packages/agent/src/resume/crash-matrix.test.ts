@@ -5,6 +5,7 @@ import {
   type CrashWorld,
   createCrashWorld,
   createKillPoints,
+  propertyRuns,
   shopServer,
   type TranscriptScript,
 } from '@skein/testkit';
@@ -261,7 +262,7 @@ describe('an attempt that dies at any await', () => {
         expectTheSame(world, last, whole, String(kills));
         expect(world.effects).toEqual(whole.world.effects);
       }),
-      { numRuns: 15 },
+      { numRuns: propertyRuns(8) },
     );
   });
 

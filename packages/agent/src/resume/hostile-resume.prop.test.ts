@@ -9,6 +9,7 @@ import {
   createMemoryToolHost,
   createScriptedModel,
   FakeClock,
+  propertyRuns,
   shopServer,
   type TranscriptScript,
 } from '@skein/testkit';
@@ -197,7 +198,7 @@ test('whatever a document says, the attempt ends with a typed outcome and leaves
       }
       expectSane(await resumeWith(document));
     }),
-    { numRuns: 100 },
+    { numRuns: propertyRuns(50) },
   );
 });
 

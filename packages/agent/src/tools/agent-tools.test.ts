@@ -308,3 +308,28 @@ test('where a file or an output is cut, not even half a secret is left', async (
   expect(bash?.output?.slice(-10)).toBe('xx[redacte');
   expect(bash?.truncated).toBe('only the first 65536 bytes are shown');
 });
+
+describe('http', () => {
+  test('asks for a URL and shows the beginning of the answer, without secrets', async () => {
+    const { toolHost, results } = await runCalls([call('http', { url: 'https://a.example/x' })], {
+      policy: { allow: ['http'] },
+      redact: (value) => (typeof value === 'string' ? value.replaceAll('page', '[redacted]') : value),
+    });
+    expect(toolHost.asked).toEqual(['https://a.example/x']);
+    const output = results[0]?.output as { readonly text: string };
+    expect(output).toMatchObject({
+      status: 200,
+      content_type: 'text/plain',
+      truncated: 'only the first 65536 bytes are shown',
+    });
+    expect(output.text).not.toContain('page');
+    expect(new TextEncoder().encode(output.text)).toHaveLength(65_536);
+  });
+
+  test('is refused to an agent whose policy does not name it', async () => {
+    const { toolHost } = await runCalls([call('http', { url: 'https://a.example/x' })], {
+      policy: { allow: ['read'] },
+    });
+    expect(toolHost.asked).toEqual([]);
+  });
+});

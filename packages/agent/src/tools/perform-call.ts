@@ -1,4 +1,4 @@
-import { DomainError, type JsonObject, type JsonValue, type ToolCallClass } from '@skein/domain';
+import { cleanText, DomainError, type JsonObject, type JsonValue, type ToolCallClass } from '@skein/domain';
 import type { BashResult } from '@skein/ports';
 import type { PlacedCall } from '../attempt/journal.ts';
 import type { Inbox } from '../turn/inbox.ts';
@@ -14,6 +14,8 @@ const maxReadBytes = 256 * 1024;
 /** What of a command's output the model gets to see. */
 export const maxBashOutputBytes = 64 * 1024;
 const bashTimeoutMs = 120_000;
+/** What of an answer the model gets to see. */
+const maxPageBytes = 64 * 1024;
 /** Read beyond these: a secret that lies across a limit is found before the text is cut there. */
 const cutMarginBytes = 16 * 1024;
 
@@ -39,6 +41,8 @@ export const performCall = async (
       return patchFile(bench.toolHost, bench.root, input);
     case 'bash':
       return performBash(bench, turn, call, signal);
+    case 'http':
+      return performHttp(bench, input, signal);
     case 'think':
       bench.stepLog.thought(textField(input, 'thought'));
       return {};
@@ -46,7 +50,7 @@ export const performCall = async (
       // The limit is for what will be stored.
       return performRemember(bench.proposals as Proposals, bench.scopes, bench.redact(input));
     case 'delegate':
-      return (bench.delegate as NonNullable<ToolBench['delegate']>)(turn, call, signal);
+      return (bench.delegate as NonNullable<ToolBench['delegate']>)(turn, call, signal, bench.traceparent);
     default:
       throw new DomainError('not_found', `there is no tool ${JSON.stringify(tool)}`);
   }
@@ -117,6 +121,7 @@ const performBash = async (
     timeoutMs: bashTimeoutMs,
     maxOutputBytes: maxBashOutputBytes + cutMarginBytes,
     ...(key === undefined ? {} : { idempotencyKey: key }),
+    ...(bench.traceparent === undefined ? {} : { traceparent: bench.traceparent }),
   };
   return bashReport(bench, await bench.toolHost.runBash(bench.root, request, signal));
 };
@@ -132,6 +137,26 @@ export const bashReport = ({ redact }: Pick<ToolBench, 'redact'>, result: BashRe
     output: isCut ? firstBytes(clean, maxBashOutputBytes) : clean,
     ...(isCut ? { truncated: `only the first ${maxBashOutputBytes} bytes are shown` } : {}),
     ...(timedOut ? { timed_out: `stopped after ${bashTimeoutMs / 1000} s` } : {}),
+  };
+};
+
+/** What a server says is data: cut, and without secrets of the task. */
+const performHttp = async (
+  { toolHost, redact, traceparent }: ToolBench,
+  input: JsonValue,
+  signal: AbortSignal,
+): Promise<JsonObject> => {
+  if (toolHost.fetchPage === undefined)
+    throw new DomainError('unavailable', 'this worker makes no requests for agents');
+  const url = textField(input, 'url');
+  const page = await toolHost.fetchPage(url, maxPageBytes + cutMarginBytes, signal, traceparent);
+  const text = cleanText(redact(page.text) as string);
+  const isCut = page.truncated || new TextEncoder().encode(page.text).byteLength > maxPageBytes;
+  return {
+    status: page.status,
+    ...(page.contentType === undefined ? {} : { content_type: cleanText(page.contentType) }),
+    text: isCut ? firstBytes(text, maxPageBytes) : text,
+    ...(isCut ? { truncated: `only the first ${maxPageBytes} bytes are shown` } : {}),
   };
 };
 

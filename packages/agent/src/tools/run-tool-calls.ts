@@ -6,6 +6,7 @@ import { playCall } from '../playback/play-call.ts';
 import type { RecordedResult } from '../resume/history.ts';
 import { replayCall } from '../resume/replay-calls.ts';
 import { settleUnknown } from '../resume/settle-unknown.ts';
+import { traceCall } from '../turn/agent-spans.ts';
 import { cleanJson, isDeeperThan } from '../turn/clean-json.ts';
 import { classOf, performCall } from './perform-call.ts';
 import type { ToolBench } from './tool-bench.ts';
@@ -109,10 +110,7 @@ const runOne = async (bench: ToolBench, turn: number, call: PlacedCall, signal: 
   if (call.tool !== 'think') stepLog.call(call.tool, call.input);
   let result: RecordedResult | undefined;
   try {
-    result = bench.player === undefined ? undefined : await playCall(bench, bench.player, turn, call, signal);
-    result ??= isServers
-      ? await bench.servers.call(call.tool, call.input, signal, journal?.keyOf(turn, call.index))
-      : { output: await performCall(bench, turn, call, signal), isError: false };
+    result = await carryOut(bench, turn, call, isServers, signal);
   } catch (thrown) {
     journal?.throwIfOver();
     if (!isDomainError(thrown)) throw thrown;
@@ -132,6 +130,38 @@ const runOne = async (bench: ToolBench, turn: number, call: PlacedCall, signal: 
     outcome: isError ? 'error' : 'ok',
   });
   return { call, output, isError, durationMs };
+};
+
+/** Within a span of its own, where calls are traced. */
+const carryOut = (
+  bench: ToolBench,
+  turn: number,
+  call: PlacedCall,
+  isServers: boolean,
+  signal: AbortSignal,
+): Promise<RecordedResult> => {
+  const { spans } = bench;
+  const { tool } = call;
+  if (spans === undefined) return perform(bench, turn, call, isServers, signal);
+  const isKnown = labelOf(bench, tool, isServers) !== 'other';
+  return traceCall(spans, { tool, isKnown, isServers, turn }, (traceparent) =>
+    perform({ ...bench, traceparent }, turn, call, isServers, signal),
+  );
+};
+
+const perform = async (
+  bench: ToolBench,
+  turn: number,
+  call: PlacedCall,
+  isServers: boolean,
+  signal: AbortSignal,
+): Promise<RecordedResult> => {
+  const { player, servers, journal, traceparent } = bench;
+  const played = player === undefined ? undefined : await playCall(bench, player, turn, call, signal);
+  if (played !== undefined) return played;
+  return isServers
+    ? servers.call(call.tool, call.input, signal, journal?.keyOf(turn, call.index), traceparent)
+    : { output: await performCall(bench, turn, call, signal), isError: false };
 };
 
 /** A tool that could not be called when its call was planned, since its server was away, is not called later either. */

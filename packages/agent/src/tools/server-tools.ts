@@ -35,7 +35,13 @@ export interface ServerTools {
   readonly facts: readonly (readonly [name: string, value: string])[];
   has(tool: string): boolean;
   /** Throws what the server's failure is. */
-  call(tool: string, input: JsonValue, signal: AbortSignal, idempotencyKey?: string): Promise<ServerToolResult>;
+  call(
+    tool: string,
+    input: JsonValue,
+    signal: AbortSignal,
+    idempotencyKey?: string,
+    traceparent?: string,
+  ): Promise<ServerToolResult>;
   close(): Promise<void>;
 }
 
@@ -77,10 +83,10 @@ export const openServerTools = async (
     definitions: [...routes].map(([name, { tool }]) => ({ ...tool, name })),
     facts: factsOf(slots),
     has: (tool) => routes.has(tool),
-    call: async (tool, input, callSignal, idempotencyKey) => {
+    call: async (tool, input, callSignal, idempotencyKey, traceparent) => {
       const route = routes.get(tool);
       if (route === undefined) throw new DomainError('not_found', `there is no tool ${JSON.stringify(tool)}`);
-      return callTool(deps, agentId, route, input, callSignal, idempotencyKey);
+      return callTool(deps, agentId, route, { input, idempotencyKey, traceparent }, callSignal);
     },
     close,
   };
@@ -144,13 +150,18 @@ export const factsOf = (slots: readonly Pick<Slot, 'name' | 'failure'>[]): reado
   ];
 };
 
+interface CallOfServer {
+  readonly input: JsonValue;
+  readonly idempotencyKey: string | undefined;
+  readonly traceparent: string | undefined;
+}
+
 const callTool = async (
   deps: ServerToolsDeps,
   agentId: string,
   { slot, tool }: Route,
-  input: JsonValue,
+  { input, idempotencyKey, traceparent }: CallOfServer,
   signal: AbortSignal,
-  idempotencyKey: string | undefined,
 ): Promise<ServerToolResult> => {
   const key = `${agentId}/${slot.name}`;
   if (slot.failure !== undefined && slot.hasWorked && !deps.restarted.has(key)) {
@@ -163,9 +174,7 @@ const callTool = async (
   if (failure !== undefined) throw failure;
   if (server === undefined) throw new DomainError('unavailable', `tool server ${slot.name} does not run`);
   try {
-    return await (idempotencyKey === undefined
-      ? server.call(tool.name, input, signal)
-      : server.call(tool.name, input, signal, idempotencyKey));
+    return await server.call(tool.name, input, signal, idempotencyKey, traceparent);
   } catch (thrown) {
     if (signal.aborted) throw thrown;
     if (!isDomainError(thrown) || thrown.code === 'unavailable' || thrown.code === 'too_large') {

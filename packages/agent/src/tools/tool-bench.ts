@@ -4,6 +4,7 @@ import type { Journal, PlacedCall } from '../attempt/journal.ts';
 import type { HeldSkill } from '../attempt/open-session.ts';
 import type { Player } from '../playback/player.ts';
 import type { ReplayPlaces } from '../resume/replay-calls.ts';
+import type { AgentSpans } from '../turn/agent-spans.ts';
 import type { Inbox } from '../turn/inbox.ts';
 import type { StepLog } from '../turn/step-log.ts';
 import type { SkillPlaces } from './load-skill.ts';
@@ -23,7 +24,12 @@ export interface ToolBench extends SkillPlaces, ReplayPlaces {
   readonly proposals?: Proposals;
   readonly scopes: ProposalScopes;
   /** Present exactly when the agent may delegate. */
-  readonly delegate?: (turn: number, call: PlacedCall, signal: AbortSignal) => Promise<JsonObject>;
+  readonly delegate?: (
+    turn: number,
+    call: PlacedCall,
+    signal: AbortSignal,
+    traceparent?: string,
+  ) => Promise<JsonObject>;
   /** What is declared of the effects of tools. */
   readonly effects: ToolsContent['effects'];
   /** Present exactly when the attempt is recorded. */
@@ -38,4 +44,8 @@ export interface ToolBench extends SkillPlaces, ReplayPlaces {
   readonly log: Log;
   readonly meter: Meter;
   readonly stepLog: StepLog;
+  /** Present exactly when calls are traced. */
+  readonly spans?: AgentSpans;
+  /** What commands and servers are told of the trace; of a call, that of its own span. */
+  readonly traceparent?: string;
 }

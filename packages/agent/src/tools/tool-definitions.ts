@@ -2,7 +2,7 @@ import type { JsonSchema } from '@skein/domain';
 import type { ToolDefinition } from '@skein/ports';
 
 /** The tools that an agent's policy may allow; `load_skill` and `output` come with skills and with a schema. */
-export const grantableTools = ['read', 'write', 'patch', 'bash', 'think', 'remember', 'delegate'] as const;
+export const grantableTools = ['read', 'write', 'patch', 'bash', 'http', 'think', 'remember', 'delegate'] as const;
 
 /** One of the tools that a policy may allow. */
 export type GrantableTool = (typeof grantableTools)[number];
@@ -48,6 +48,11 @@ const definitions: { readonly [tool in PlainTool]: ToolDefinition } = {
     name: 'bash',
     description: 'Runs a bash command in your private directory and returns its exit code and output.',
     inputSchema: objectOf({ command: text('The command.') }),
+  },
+  http: {
+    name: 'http',
+    description: 'Asks for a public URL (GET, without credentials) and returns the status and the text of the answer.',
+    inputSchema: objectOf({ url: text('An http or https URL.') }),
   },
   think: {
     name: 'think',

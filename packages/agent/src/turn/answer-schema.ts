@@ -24,6 +24,12 @@ export interface AnswerSchema {
 
 const maxProblems = 20;
 
+/** `strict: false`: authors' schemas may hold keywords for editors. Formats need tables that we do not carry. */
+const options = { strict: false, allErrors: true, validateFormats: false } as const;
+
+/** Judges schemas themselves, for which each validator would compile the schema of schemas anew. It keeps none of them. */
+const schemas = new Ajv2020(options);
+
 /** Throws `invalid_argument` for a schema that cannot be compiled. A schema of another type than object is answered as `result`. */
 export const compileAnswerSchema = (schema: JsonSchema, patterns: TextPatterns): AnswerSchema => {
   const validate = compile(schema, patterns);
@@ -63,8 +69,8 @@ const compile = (schema: JsonSchema, patterns: TextPatterns): ValidateFunction =
   };
   const regExp = Object.assign(compilePattern, { code: 'compilePattern' });
   try {
-    // `strict: false`: authors' schemas may hold keywords for editors. Formats need tables that we do not carry.
-    return new Ajv2020({ strict: false, allErrors: true, validateFormats: false, code: { regExp } }).compile(schema);
+    if (schemas.validateSchema(schema) !== true) throw new Error(`schema is invalid: ${schemas.errorsText()}`);
+    return new Ajv2020({ ...options, validateSchema: false, code: { regExp } }).compile(schema);
   } catch (cause) {
     throw unusable(cause instanceof Error ? cause.message : 'unknown', cause);
   }

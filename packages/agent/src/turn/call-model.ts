@@ -1,5 +1,6 @@
 import { isDomainError } from '@skein/domain';
 import type { Clock, Model, Random, Turn, TurnRequest } from '@skein/ports';
+import { type AgentSpans, traceTurn } from './agent-spans.ts';
 import type { StepLog } from './step-log.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -11,6 +12,8 @@ export interface ModelCaller {
   readonly stepLog: StepLog;
   /** Milliseconds of wall time that the step has left. */
   readonly leftMs: () => number;
+  /** Present exactly when turns are traced. */
+  readonly spans?: AgentSpans;
 }
 
 /** Provider failures that one attempt of a step gets over on its own. */
@@ -30,7 +33,9 @@ export const createModelCaller = (
       const onText = (text: string) => {
         if (!signal.aborted) caller.stepLog.text(text);
       };
-      return await untilAborted(caller.model.turn(request, onText, signal), signal);
+      return await traceTurn(caller.spans, request, () =>
+        untilAborted(caller.model.turn(request, onText, signal), signal),
+      );
     } catch (thrown) {
       const waitMs = signal.aborted || retries >= maxProviderRetries ? undefined : retryDelay(thrown, retries, caller);
       if (waitMs === undefined || waitMs >= caller.leftMs()) throw thrown;

@@ -1,7 +1,8 @@
 import type { TaskRef, TenantId } from '@skein/domain';
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
+import { recentValues } from '../engine/recent-values.ts';
 
 /** What a worker without the lease tried to write, or to read for a task. */
 export type FencedWrite =
@@ -21,7 +22,7 @@ export type FencedTasks = LRUCache<string, true>;
 const maxFenced = 10_000;
 
 /** No refusal yet. */
-export const createFencedTasks = (): FencedTasks => new LRUCache<string, true>({ max: maxFenced });
+export const createFencedTasks = (): FencedTasks => recentValues<string, true>(maxFenced);
 
 /** Counts a write that was refused because its token is not the current one (D3). */
 export const countFenced = (engine: Engine, kind: FencedWrite): void =>

@@ -1,3 +1,4 @@
+import { defaultTenant } from '@skein/domain';
 import type { Scene, ScriptedWorker } from '@skein/testkit';
 import { createScene, dagOf, stepOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
@@ -33,6 +34,18 @@ describe('who gets a slot', () => {
     await scene.close();
   });
 
+  test('classes that fit the same worker take turns, however many tasks of one of them wait', async () => {
+    const zoned = dagOf([stepOf('a', { workerSelector: { zone: 'a' } })], { name: 'zoned' });
+    const scene = await createScene({ dags: [plainNamed('big', 8), zoned] });
+    const big = await scene.submit('big');
+    const small = await scene.submit('zoned');
+    const worker = await scene.join({ labels: { zone: 'a' } });
+    const order = await workThrough(scene, worker, 4);
+    expect(order.filter((runId) => runId === small)).toHaveLength(1);
+    expect(order.filter((runId) => runId === big)).toHaveLength(3);
+    await scene.close();
+  });
+
   test('a higher priority goes first within a DAG', async () => {
     const scene = await createScene({ dags: [plainNamed('one')] });
     const low = await scene.submit('one', { priority: 0 });
@@ -58,7 +71,7 @@ describe('who gets a slot', () => {
   test('a draining worker gets nothing new', async () => {
     const scene = await createScene({ dags: [plainNamed('one')] });
     const worker = await scene.join();
-    scene.coordinator.drainWorker(worker.info.workerId);
+    scene.coordinator.drainWorker(defaultTenant, worker.info.workerId);
     await scene.submit('one');
     expect(worker.of('drain')).toHaveLength(1);
     expect(worker.offers).toEqual([]);

@@ -73,3 +73,29 @@ test('hands out exactly what was wanted, whatever the order of changes', () => {
     }),
   );
 });
+
+test('takes only those that are asked for, and the others keep their place', () => {
+  const queue = new FairQueue<ReturnType<typeof run>>();
+  queue.set(run('a1', 'a', 'x'), 1, 1);
+  queue.set(run('a2', 'a', 'x'), 1, 2);
+  queue.set(run('b1', 'b', 'x'), 1, 3);
+  expect(queue.take(4, ({ runId }) => runId === 'a2')?.runId).toBe('a2');
+  expect(queue.take(4, ({ runId }) => runId === 'a2')).toBeUndefined();
+  expect(drain(queue, 3)).toEqual(['b1', 'a1', '-']);
+});
+
+test('says what is wanted by tenant, up to a limit, with the highest priority', () => {
+  const queue = new FairQueue<ReturnType<typeof run>>();
+  queue.set(run('a1', 'a', 'x'), 3, 1);
+  queue.set(run('a2', 'a', 'y', 5), 4, 1);
+  queue.set(run('b1', 'b', 'x'), 100, 1);
+  queue.set(run('c1', 'c', 'x'), 2, 1);
+  const wanted = (limit: number) =>
+    queue
+      .wanted(limit, ({ tenant }) => tenant !== 'c')
+      .map(({ run: { tenant, priority }, count }) => [tenant, priority, count]);
+  expect(wanted(10)).toEqual([
+    ['a', 5, 7],
+    ['b', 0, 10],
+  ]);
+});

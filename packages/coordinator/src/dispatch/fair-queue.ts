@@ -82,9 +82,30 @@ export class FairQueue<R extends WaitingRun> {
     level.set(run.runId, entry);
   }
 
-  /** The next run; it wants one slot less now, and goes behind its equals if it wants more. */
-  take(now: number): R | undefined {
-    const first = this.#first(now);
+  /** What they want in all, by tenant, up to `limit` each: of the runs that `accepts` takes. Costs grow with the limit, not with the runs. */
+  wanted(limit: number, accepts: (run: R) => boolean): readonly { readonly run: R; readonly count: number }[] {
+    const sums: { run: R; count: number }[] = [];
+    for (const { dags } of this.#tenants.values()) {
+      let best: R | undefined;
+      let count = 0;
+      for (const { waiting } of dags.values()) {
+        for (const level of waiting.values()) {
+          for (const { run, wanted } of level.values()) {
+            if (!accepts(run)) continue;
+            count += wanted;
+            if (best === undefined || run.priority > best.priority) best = run;
+            if (count >= limit) break;
+          }
+        }
+      }
+      if (best !== undefined) sums.push({ run: best, count: Math.min(count, limit) });
+    }
+    return sums;
+  }
+
+  /** The next run of those that `accepts` takes; it wants one slot less now, and goes behind its equals if it wants more. */
+  take(now: number, accepts?: (run: R) => boolean): R | undefined {
+    const first = this.#first(now, accepts);
     if (first === undefined) return undefined;
     const { tenant, lane, entry } = first;
     this.#served += 1;
@@ -103,7 +124,7 @@ export class FairQueue<R extends WaitingRun> {
     return run;
   }
 
-  #first(now: number): Candidate<R> | undefined {
+  #first(now: number, accepts?: (run: R) => boolean): Candidate<R> | undefined {
     let highest = Number.NEGATIVE_INFINITY;
     for (const { dags } of this.#tenants.values())
       for (const { waiting } of dags.values())
@@ -113,6 +134,7 @@ export class FairQueue<R extends WaitingRun> {
       for (const lane of tenant.dags.values()) {
         for (const [priority, level] of lane.waiting) {
           for (const entry of level.values()) {
+            if (accepts !== undefined && !accepts(entry.run)) continue;
             const candidate = { tenant, lane, entry, level: waitingPriority(priority, now - entry.since, highest) };
             if (best === undefined || goesBefore(candidate, best)) best = candidate;
             break;

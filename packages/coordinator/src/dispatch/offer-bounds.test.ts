@@ -1,5 +1,5 @@
 import type { TaskOffer } from '@skein/domain';
-import { DomainError } from '@skein/domain';
+import { DomainError, defaultTenant } from '@skein/domain';
 import { createScene, dagOf, publishProject, stepOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
 
@@ -92,7 +92,7 @@ describe('after a restart', () => {
     const worker = await scene.join();
     const envelope = worker.offers[0]?.snapshot?.envelope;
     expect(envelope?.byteLength).toBeGreaterThan(0);
-    expect(scene.coordinator.listWorkers()[0]).toMatchObject({
+    expect(scene.coordinator.listWorkers(defaultTenant)[0]).toMatchObject({
       snapshotsReceived: 1,
       snapshotBytesReceived: envelope?.byteLength,
       snapshotBytesSaved: 0,

@@ -1,8 +1,8 @@
 import type { Dag, Digest, Manifest, TaskOffer, WorkerView } from '@skein/domain';
-import { defaultSnapshotLimits } from '@skein/domain';
+import { defaultSnapshotLimits, defaultTenant } from '@skein/domain';
 import type { SnapshotFormat } from '@skein/snapshot';
 import { decodeEnvelope, maxAttachedPartBytes, snapshotFormats } from '@skein/snapshot';
-import type { ScriptedWorker } from '@skein/testkit';
+import type { AgentsToPublish, ScriptedWorker } from '@skein/testkit';
 import { createScene, dagOf, publishAgents, type Scene, stepOf, taskOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
 
@@ -19,7 +19,10 @@ const dagOfAgent = (name: string, agent: string, steps = 1): Dag =>
 /** More than is packed within a turn. */
 const books = Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`book${index}`, 45_000]));
 
-const openScene = async (options: { readonly maxAttachedBytes?: number } = {}): Promise<Scene> => {
+const openScene = async (
+  options: { readonly maxAttachedBytes?: number } = {},
+  scholars: AgentsToPublish['agents'] = {},
+): Promise<Scene> => {
   const scene = await createScene({ dags: [], config: options });
   await publishAgents(scene.stores.projects, scene.hasher, {
     dags: [
@@ -27,13 +30,13 @@ const openScene = async (options: { readonly maxAttachedBytes?: number } = {}): 
       dagOfAgent('two', 'scout', 2),
       dagOfAgent('other', 'guide', 1),
       dagOfAgent('apart', 'hermit', 1),
-      dagOfAgent('wide', 'scholar', 1),
+      ...Object.keys(scholars).map((agent) => dagOfAgent('wide', agent, 1)),
     ],
     agents: {
       scout: { maps: 10_000, atlas: 200_000 },
       guide: { phrases: 9_000, atlas: 200_000 },
       hermit: { cave: 90_000 },
-      scholar: books,
+      ...scholars,
     },
   });
   return scene;
@@ -74,7 +77,7 @@ const fetchSnapshot = (scene: Scene, worker: ScriptedWorker, offer: TaskOffer, h
   });
 
 const viewOf = (scene: Scene, worker: ScriptedWorker): WorkerView =>
-  scene.coordinator.listWorkers().find(({ workerId }) => workerId === worker.info.workerId)!;
+  scene.coordinator.listWorkers(defaultTenant).find(({ workerId }) => workerId === worker.info.workerId)!;
 const countsOf = (scene: Scene, worker: ScriptedWorker) => {
   const { snapshotsReceived, snapshotBytesReceived, snapshotBytesSaved } = viewOf(scene, worker);
   return { snapshots: snapshotsReceived, received: snapshotBytesReceived, saved: snapshotBytesSaved };
@@ -187,7 +190,7 @@ test('unlike earlier designs, a snapshot is packed once for all tasks and runs, 
 });
 
 test('parts that take long to pack hold up no offer, and come when the worker asks for them', async () => {
-  const scene = await openScene();
+  const scene = await openScene({}, { scholar: books });
   const worker = await scene.join({ slots: 2 });
   await scene.submit('wide');
   const [first] = worker.offers;
@@ -258,6 +261,11 @@ describe('a part on its own', () => {
       'stale_fencing_token',
       'stale_fencing_token',
     ]);
+    const { items } = await scene.coordinator.audit.list({ tenant: 'default', action: 'worker.fetch_part', limit: 10 });
+    expect(items.find(({ outcome }) => outcome === 'not_found')).toMatchObject({
+      actor: { kind: 'worker', id: holder.info.workerId },
+      details: { digest: isFor(foreign) },
+    });
     holder.finish(offer);
     await scene.settle();
     expect(await codeOf(fetchPart(scene, holder, offer, digest))).toBe('stale_fencing_token');

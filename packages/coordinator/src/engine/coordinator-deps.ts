@@ -1,29 +1,39 @@
 import type { MemoryPolicy } from '@skein/domain';
 import type {
+  AuditStore,
   BlobStore,
   Clock,
   DeliveryStore,
   Expressions,
   Hasher,
+  Hmac,
   IdSource,
   Log,
   LogStore,
+  MemberStore,
   MemoryStore,
   Meter,
+  PeerDialer,
   ProjectReader,
   ProjectStore,
   RolloutStore,
   RunQueue,
   RunStore,
+  Sealer,
   SecretSource,
+  SecretStore,
   Secrets,
   ShardStore,
   SnapshotStore,
   TokenStore,
+  Tracer,
   WebhookSender,
+  WorkerPlaceStore,
 } from '@skein/ports';
 import type { SnapshotFormat } from '@skein/snapshot';
 import { snapshotFormats } from '@skein/snapshot';
+import type { AuditConfig } from '../audit/audit-log.ts';
+import { defaultAuditConfig } from '../audit/audit-log.ts';
 
 /** Everything of the outside world that a coordinator uses. */
 export interface CoordinatorDeps {
@@ -33,6 +43,8 @@ export interface CoordinatorDeps {
   readonly secrets: Secrets;
   readonly log: Log;
   readonly meter: Meter;
+  /** Records what runs and tasks took; without it nothing does. */
+  readonly tracer?: Tracer;
   readonly runs: RunStore;
   readonly queue: RunQueue;
   readonly projects: ProjectStore;
@@ -50,7 +62,45 @@ export interface CoordinatorDeps {
   readonly webhooks?: WebhookSender;
   /** Values of the secrets that tasks ask for; without it this coordinator has none, and workers bring their own. */
   readonly secretValues?: SecretSource;
+  /** Who did what; without it nothing is audited. */
+  readonly audit?: AuditStore;
+  /** Secrets at rest, and what opens them; without a sealer there are none, and no triggers. */
+  readonly sealedSecrets?: SecretStore;
+  readonly sealer?: Sealer;
+  /** Checks the signatures of triggers. */
+  readonly hmac?: Hmac;
+  /** Who belongs to the fleet; needed by a coordinator that is not the only one. */
+  readonly members?: MemberStore;
+  /** Which coordinator holds which worker's stream; needed by a coordinator that is not the only one. */
+  readonly places?: WorkerPlaceStore;
+  /** Reaches the other coordinators of a fleet; without it this one is reached only. */
+  readonly peerDialer?: PeerDialer;
+  /** Called once, when another process has taken over the name of this coordinator: nothing is done here any more. */
+  readonly onReplaced?: () => void;
 }
+
+/** How a coordinator belongs to a fleet; times in ms. */
+export interface FleetConfig {
+  /** Unlike that of any other process, also of the same coordinator started again. */
+  readonly incarnation: string;
+  /** `HOST:PORT` at which other coordinators reach this one. */
+  readonly peerAddress: string;
+  /** `HOST:PORT` at which workers reach it. */
+  readonly workerAddress: string;
+  /** What coordinators of the fleet show one another; absent or empty: nobody is let in. */
+  readonly peerSecret?: string;
+  /** Tells this secret from another, for coordinators that start; absent: they do not look. */
+  readonly secretFingerprint?: string;
+  /** Period of renewals; default 200. */
+  readonly renewMs: number;
+  /** A member whose row did not change for so long is dead, and one that could not renew for so long drives nothing; default 700. */
+  readonly memberLeaseMs: number;
+  /** Facts that this coordinator is to know, as `TYPE@VERSION`: fewer than its build does, to try how versions live side by side. */
+  readonly facts?: readonly string[];
+}
+
+/** Periods of a fleet. */
+export const defaultFleetTimes: Pick<FleetConfig, 'renewMs' | 'memberLeaseMs'> = { renewMs: 200, memberLeaseMs: 700 };
 
 /** How proposals become memory. Times in ms. */
 export interface MemoryConfig {
@@ -73,8 +123,13 @@ export interface RetentionConfig {
   /** Delivery events are kept for so long (0: whatever their age), and of each tenant never more than `maxEvents`. */
   readonly eventMs: number;
   readonly maxEvents: number;
+  /** In a fleet: who held a worker's stream is kept for so long after its last change, unless a live coordinator may hold it; default 7 days. */
+  readonly placeMs?: number;
   readonly sweepMs: number;
 }
+
+/** Default of `placeMs`: a worker that comes back later begins anew, with a new use of a limited join token. */
+export const defaultPlaceMs = 7 * 86_400_000;
 
 /** How rollouts are tended; times in ms. */
 export interface RolloutConfig {
@@ -128,6 +183,9 @@ export interface CoordinatorConfig {
   readonly redelivery: { readonly share: number; readonly minPerSecond: number };
   readonly retention: RetentionConfig;
   readonly rollouts: RolloutConfig;
+  readonly audit: AuditConfig;
+  /** Absent: this coordinator is the only one on its stores, but for one that takes its place. */
+  readonly fleet?: FleetConfig;
 }
 
 /** Defaults of `CoordinatorConfig`. */
@@ -155,5 +213,6 @@ export const defaultCoordinatorConfig: CoordinatorConfig = {
   advertise: [],
   redelivery: { share: 0.1, minPerSecond: 5 },
   rollouts: { tickMs: 1_000, cooldownMs: 86_400_000, breakerFailures: 5, breakerWindowMs: 60_000 },
+  audit: defaultAuditConfig,
   retention: { runMs: 90 * 86_400_000, eventMs: 30 * 86_400_000, maxEvents: 100_000, sweepMs: 60_000 },
 };

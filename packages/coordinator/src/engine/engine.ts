@@ -1,11 +1,14 @@
 import type { JsonValue } from '@skein/domain';
 import type { LRUCache } from 'lru-cache';
+import type { AuditLog } from '../audit/audit-log.ts';
 import type { EventWriter } from '../delivery/event-writer.ts';
 import type { FencedTasks } from '../delivery/fenced-writes.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { RedeliveryBudget } from '../dispatch/redelivery-budget.ts';
 import type { TaskClasses } from '../dispatch/task-class.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import type { Members } from '../members/members.ts';
+import type { Peers } from '../peers/peers.ts';
 import type { DagCache } from '../project/dag-cache.ts';
 import type { RunWatchers } from '../query/run-watchers.ts';
 import type { Evaluator } from '../rollout/evaluator.ts';
@@ -33,6 +36,8 @@ export interface Engine {
   readonly redeliveries: RedeliveryBudget;
   readonly classes: TaskClasses;
   readonly events: EventWriter;
+  readonly members: Members;
+  readonly peers: Peers;
   readonly fenced: FencedTasks;
   readonly wheel: DueWheel;
   readonly watchers: RunWatchers;
@@ -42,6 +47,7 @@ export interface Engine {
   readonly sealed: SealedSnapshots;
   readonly window: AdmissionWindow;
   readonly tokens: TokenCache;
+  readonly audit: AuditLog;
   readonly health: Health;
   readonly store: StoreGate;
   readonly evaluator: Evaluator;

@@ -19,6 +19,8 @@ const createHomes = (): { epoch: number; isOurs: boolean; fails: boolean; readon
       },
       read: async () => [],
       release: async () => undefined,
+      takeOver: async () => [],
+      readAll: async () => [],
     },
   };
   return homes;

@@ -2,6 +2,7 @@ import type { RunId } from '@skein/domain';
 import { encodeRunState } from '@skein/domain';
 import type { RunHead } from '@skein/ports';
 import { loadRun } from '../run/load-run.ts';
+import { defaultPlaceMs } from './coordinator-deps.ts';
 import type { Engine } from './engine.ts';
 import { isPassing } from './is-passing.ts';
 import { metric } from './metric-names.ts';
@@ -22,12 +23,20 @@ const foldRun = async (engine: Engine, { tenant, runId }: RunHead): Promise<void
   await logs.remove(tenant, runId);
 };
 
+/** Of workers that did not come back, nobody needs to know any more who held their streams. */
+const forgetPlaces = async ({ config, deps, members }: Engine, now: number): Promise<void> => {
+  if (!members.isFleet || deps.places === undefined) return;
+  const live = [config.coordinatorId, ...members.live.map(({ coordinatorId }) => coordinatorId)];
+  const forgotten = await deps.places.prune(now - (config.retention.placeMs ?? defaultPlaceMs), live);
+  if (forgotten > 0) deps.log.debug('places of workers that are gone were forgotten', { places: forgotten });
+};
+
 /** Runs that could not be folded and are passed over until the next start; more would be read again each time. */
 const maxLeft = 10_000;
 
 /**
- * One sweep of retention: finished runs that are old enough, then old delivery events. `left` are those that cannot be folded: however many
- * they are, they keep no other run from its turn.
+ * One sweep of retention: finished runs that are old enough, then old audit entries, places of workers and delivery events. `left` are runs
+ * that cannot be folded: however many they are, they keep no other run from its turn.
  */
 export const applyRetention = async (engine: Engine, left: Set<RunId>): Promise<void> => {
   const { config, deps } = engine;
@@ -45,6 +54,8 @@ export const applyRetention = async (engine: Engine, left: Set<RunId>): Promise<
       }
     }
   }
+  if (config.audit.retentionMs > 0) await deps.audit?.prune(now - config.audit.retentionMs);
+  await forgetPlaces(engine, now);
   const { eventMs, maxEvents } = config.retention;
   const pruned = await deps.delivery.pruneEvents(eventMs > 0 ? now - eventMs : 0, maxEvents);
   if (pruned > 0) deps.meter.count(metric.deliveryEventsPruned, pruned);
@@ -58,7 +69,7 @@ export const startRetention = (engine: Engine): (() => void) => {
   const left = new Set<RunId>();
   const onSweep = (): void => {
     cancel = clock.after(engine.config.retention.sweepMs, onSweep);
-    if (busy || engine.store.reason !== undefined) return;
+    if (busy || engine.store.reason !== undefined || !engine.members.hasDuty('retention')) return;
     busy = true;
     void applyRetention(engine, left)
       .catch((thrown: unknown) => log.warn('retention could not be applied', { error: thrown }))

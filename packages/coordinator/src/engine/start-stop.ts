@@ -18,12 +18,15 @@ const stops = new WeakMap<Engine, () => void>();
 export const startCoordinator = async (engine: Engine): Promise<void> => {
   if (engine.phase !== 'new') throw new DomainError('illegal_transition', 'a coordinator starts once');
   engine.phase = 'starting';
+  engine.peers.start();
   for (let tries = 1; ; tries += 1) {
     try {
-      await claimShards(engine);
+      if (engine.members.isFleet) await engine.members.start();
+      else await claimShards(engine);
       break;
     } catch (thrown) {
       if (!isPassing(thrown) || tries >= claimTries) {
+        engine.peers.stop();
         engine.phase = 'stopped';
         throw thrown;
       }
@@ -67,6 +70,10 @@ export const stopCoordinator = async (engine: Engine): Promise<void> => {
     engine.phase = 'stopped';
     return;
   }
+  // First, while it still drives: the shards go to others in order.
+  await engine.members.stop();
+  // Before its workers are sent away: nobody takes them for lost.
+  engine.peers.stop();
   stops.get(engine)?.();
   const flights = engine.runs.actors.map((actor) => actor.inFlight);
   for (const session of engine.fleet.sessions)
@@ -80,6 +87,7 @@ export const stopCoordinator = async (engine: Engine): Promise<void> => {
   }
   engine.runs.clear();
   await engine.events.close();
+  await engine.audit.close();
   await engine.deps.logs.flush();
-  await engine.deps.shards.release(engine.config.coordinatorId);
+  if (!engine.members.isFleet) await engine.deps.shards.release(engine.config.coordinatorId);
 };

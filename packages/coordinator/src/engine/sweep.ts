@@ -1,4 +1,5 @@
 import { DomainError, shardCount } from '@skein/domain';
+import { PoolGauges } from '../dispatch/pool-tasks.ts';
 import { checkLeases, endSession } from '../fleet/end-session.ts';
 import { auditLeases } from '../run/adopt-leases.ts';
 import { auditCalls } from '../run/tend-call.ts';
@@ -101,6 +102,7 @@ const wakeFromStore = async (
 
 const sweepStore = async (engine: Engine, count: number): Promise<void> => {
   const shards = [...engine.runs.shards];
+  if (shards.length === 0) return;
   const due = await engine.deps.runs.listDue(shards, engine.deps.clock.now(), maxDue);
   for (const head of due) await wakeFromStore(engine, head);
   if (count % openEvery === openEvery - 1) {
@@ -120,6 +122,7 @@ const sweepStore = async (engine: Engine, count: number): Promise<void> => {
 export const startSweeps = (engine: Engine): (() => void) => {
   const { clock, log, meter } = engine.deps;
   const renewEvery = Math.max(1, Math.floor(engine.config.shardLeaseMs / 3 / engine.config.sweepMs));
+  const pools = new PoolGauges();
   let count = 0;
   let busy = false;
   let cancelSweep: () => void = () => {};
@@ -127,7 +130,8 @@ export const startSweeps = (engine: Engine): (() => void) => {
   const sweep = async (): Promise<void> => {
     const isLate = engine.runs.homeUntil - clock.monotonicMs() < (engine.config.shardLeaseMs * 2) / 3;
     try {
-      if (count % renewEvery === 0 || engine.runs.unread.size > 0 || isLate) await claimShards(engine);
+      const isClaiming = !engine.members.isFleet;
+      if (isClaiming && (count % renewEvery === 0 || engine.runs.unread.size > 0 || isLate)) await claimShards(engine);
       await sweepStore(engine, count);
       if (count % 5 === 4) await recheckTokens(engine);
     } catch (thrown) {
@@ -141,6 +145,7 @@ export const startSweeps = (engine: Engine): (() => void) => {
     cancelSweep = clock.after(engine.config.sweepMs, onSweep);
     engine.wheel.tick();
     meter.gauge(metric.openRuns, engine.window.open);
+    pools.show(engine);
     if (busy) return;
     busy = true;
     void sweep();

@@ -13,9 +13,10 @@ import type {
   VersionId,
 } from '@skein/domain';
 import { cloneRunState, findTarget, isSampled, parseStepPath } from '@skein/domain';
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
+import { recentValues } from '../engine/recent-values.ts';
 import { readLogFacts } from '../query/read-log-facts.ts';
 import { loadRun } from '../run/load-run.ts';
 import { rootOf } from '../run/tree-sizes.ts';
@@ -52,7 +53,7 @@ const shadowings = new WeakMap<Engine, Shadowing>();
 const shadowingOf = (engine: Engine): Shadowing => {
   let shadowing = shadowings.get(engine);
   if (shadowing === undefined) {
-    shadowing = { open: new Map(), skipped: new Map(), records: new LRUCache({ max: 500 }) };
+    shadowing = { open: new Map(), skipped: new Map(), records: recentValues(500) };
     shadowings.set(engine, shadowing);
   }
   return shadowing;

@@ -1,7 +1,8 @@
 import type { Digest, RunId, StepPath, TenantId } from '@skein/domain';
 import { dagDigest } from '@skein/domain';
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
+import { recentValues } from '../engine/recent-values.ts';
 import type { IndexedDag } from '../project/dag-cache.ts';
 import { createRun } from '../submit/submit-run.ts';
 import type { EvaluationShape } from './evaluation-dag.ts';
@@ -37,7 +38,7 @@ const keptOf = new WeakMap<Engine, LRUCache<string, IndexedDag>>();
 const keepDag = async (engine: Engine, tenant: TenantId, shape: EvaluationShape): Promise<IndexedDag> => {
   let kept = keptOf.get(engine);
   if (kept === undefined) {
-    kept = new LRUCache({ max: maxKept });
+    kept = recentValues(maxKept);
     keptOf.set(engine, kept);
   }
   const dag = evaluationDag(shape);

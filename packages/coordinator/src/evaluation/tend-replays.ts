@@ -141,6 +141,7 @@ const tendings = new WeakMap<Engine, Tending>();
 const tendOpen = async (engine: Engine): Promise<void> => {
   const open = await engine.deps.rollouts.listReplays({ open: true, limit: maxOpen });
   for (const { tenant, id } of open) {
+    if (!engine.members.hasDuty(`replay/${id}`)) continue;
     try {
       await tend(engine, tenant, id);
     } catch (thrown) {

@@ -1,9 +1,18 @@
-import type { SessionId, TaskRef, WorkerId } from '@skein/domain';
+import type { SessionId, TaskRef, TenantId, WorkerId } from '@skein/domain';
 import type { HeldTask, WorkerSession } from './worker-session.ts';
 import { taskKey } from './worker-session.ts';
 
-/** How many past incarnations are remembered as dead. */
+/** How many past incarnations are remembered as dead, or to be drained. */
 const maxExited = 4_096;
+
+/** Remembers one more, and forgets the oldest of too many. */
+const note = (known: Set<string>, name: string): void => {
+  known.add(name);
+  for (const oldest of known) {
+    if (known.size <= maxExited) break;
+    known.delete(oldest);
+  }
+};
 
 /** All workers that this coordinator knows, by their names; and those with a free slot. */
 export class Fleet {
@@ -14,6 +23,7 @@ export class Fleet {
   readonly #names = new Map<WorkerSession, { readonly sessions: SessionId[]; incarnation: string | undefined }>();
   readonly #available = new Set<WorkerSession>();
   readonly #exited = new Set<string>();
+  readonly #toDrain = new Set<string>();
   #slots = 0;
   /** Monotonic ms at which the sessions were judged last. */
   checkedAt = Number.POSITIVE_INFINITY;
@@ -33,6 +43,11 @@ export class Fleet {
   get available(): readonly WorkerSession[] {
     return [...this.#available];
   }
+
+  /** Some worker's stream may end at a peer. */
+  hasVia = false;
+  /** Set where others want to know that free slots may have changed. */
+  onFree: (() => void) | undefined;
 
   get hasAvailable(): boolean {
     return this.#available.size > 0;
@@ -84,11 +99,16 @@ export class Fleet {
 
   /** A launcher said that this process is gone. */
   markExited(incarnation: string): void {
-    this.#exited.add(incarnation);
-    for (const oldest of this.#exited) {
-      if (this.#exited.size <= maxExited) break;
-      this.#exited.delete(oldest);
-    }
+    note(this.#exited, incarnation);
+  }
+
+  /** Somebody asked this process to drain: it is told again on each new stream, because what was under way may be lost. */
+  markToDrain(tenant: TenantId, incarnation: string): void {
+    note(this.#toDrain, `${tenant} ${incarnation}`);
+  }
+
+  mustDrain(tenant: TenantId, incarnation: string): boolean {
+    return this.#toDrain.has(`${tenant} ${incarnation}`);
   }
 
   hasExited(incarnation: string): boolean {
@@ -99,6 +119,7 @@ export class Fleet {
   refresh(session: WorkerSession): void {
     if (session.accepting && session.free > 0) this.#available.add(session);
     else this.#available.delete(session);
+    this.onFree?.();
   }
 
   /** To be called when a stream comes or goes. */

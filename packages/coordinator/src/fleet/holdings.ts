@@ -43,6 +43,11 @@ export class Holdings {
     return this.#digests.size;
   }
 
+  /** The newest of them, newest first. */
+  newest(limit: number): readonly Digest[] {
+    return [...this.#digests].slice(-limit).toReversed();
+  }
+
   has(digest: Digest): boolean {
     return this.#digests.has(digest);
   }

@@ -1,4 +1,5 @@
 import type { TaskRef } from '@skein/domain';
+import { defaultTenant } from '@skein/domain';
 import type { ScriptedWorker } from '@skein/testkit';
 import { createScene, dagOf, stepOf, taskOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
@@ -22,7 +23,7 @@ describe('who a worker is', () => {
     await scene.coordinator.gateway.reportExit({ token: scene.joinToken }, report);
     await scene.coordinator.gateway.reportExit({ token: scene.joinToken }, report);
     expect(next.closed).toBe(false);
-    expect(scene.coordinator.listWorkers()).toMatchObject([{ workerId, running: 1 }]);
+    expect(scene.coordinator.listWorkers(defaultTenant)).toMatchObject([{ workerId, running: 1 }]);
     await scene.close();
   });
 
@@ -56,6 +57,7 @@ describe('transfers', () => {
     const calls = (session: string, ref: TaskRef, token: string = scene.joinToken) => [
       scene.coordinator.gateway.fetchBlob({ token }, session, ref, digest),
       scene.coordinator.gateway.storeBlob({ token }, session, ref, bytes),
+      scene.coordinator.gateway.mayStoreBlob?.({ token }, session, ref),
     ];
     return { scene, worker, sessionId, task, calls };
   };

@@ -1,4 +1,5 @@
 import type { LossReason, RunCommand, Step } from '@skein/domain';
+import { shardOf } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { postCommand } from '../run/run-turn.ts';
@@ -17,9 +18,20 @@ const startedOf = (engine: Engine, held: HeldTask): boolean => {
   return held.started === 'unknown' || mustNotRunTwice;
 };
 
+/** Tasks that a process gave up, as far as they are remembered; of more than that it is not known any more. */
+const maxGaveUp = 1_000;
+
+/** Its step code began: a next home, if our word does not reach the log, asks what the process gave up. */
+const noteGivenUp = (session: WorkerSession, { key, ref }: HeldTask): void => {
+  if (session.via !== undefined || session.gaveUp === undefined) return;
+  session.gaveUp.set(key, ref);
+  session.gaveUpChanged = true;
+  if (session.gaveUp.size > maxGaveUp) session.gaveUp = undefined;
+};
+
 /**
  * Ends a task's lease: its run leases it again, or gives it up. Should the fact be lost with its turn, the reload of the run
- * finds a lease that nobody holds and ends it again.
+ * finds a lease that nobody holds and ends it again, here or at its next home.
  */
 export const loseTask = (
   engine: Engine,
@@ -32,8 +44,9 @@ export const loseTask = (
   const actor = engine.runs.find(held.ref.runId);
   session.tasks.delete(held.key);
   engine.deps.meter.count(metric.tasksLost, 1, { reason });
-  if (actor === undefined) return;
   const started = startedOf(engine, held);
+  if (started) noteGivenUp(session, held);
+  if (actor === undefined) return;
   const { step, token } = held.ref;
   const late = actor.lateLosses.get(step);
   actor.lateLosses.delete(step);
@@ -60,7 +73,10 @@ export const judgeSuspected = (engine: Engine, session: WorkerSession, isGone: b
   session.suspected.clear();
 };
 
-/** The same, when the worker may still be at it: it is told to stop, as far as it hears, before anybody else gets the task (rule 7). */
+/**
+ * The same, when the worker may still be at it: it is told to stop, as far as it hears, before anybody else gets the task (rule 7). A task of
+ * a run that is being given away is its next home's to judge.
+ */
 export const takeBack = (
   engine: Engine,
   session: WorkerSession,
@@ -68,6 +84,7 @@ export const takeBack = (
   shared = false,
   suspect = false,
 ): void => {
+  if (!engine.runs.shards.has(shardOf(held.ref.runId))) return;
   session.send({ type: 'revoke', task: held.ref });
   loseTask(engine, session, held, 'lease_lapsed', shared, suspect);
 };

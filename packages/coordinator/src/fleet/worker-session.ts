@@ -45,6 +45,19 @@ export interface HeldTask {
   cancelReason?: string;
   /** Set when it was offered with a snapshot by this coordinator. */
   readonly transfer?: ExpectedTransfer;
+  /** Set while the coordinator at which the worker's stream ends has to confirm that it holds the task: in its answer of this number. */
+  unconfirmed?: number;
+}
+
+/** A task of a run that is at home at another coordinator, at a worker whose stream ends here. */
+export interface ForeignTask {
+  readonly key: string;
+  readonly ref: TaskRef;
+  started: boolean;
+  /** Its result came and has no answer yet. */
+  finished: boolean;
+  /** Name of its class; undefined when the offer did not go through here. */
+  readonly taskClass: string | undefined;
 }
 
 /** Name of a task in memory. */
@@ -67,6 +80,8 @@ export class WorkerSession implements WorkerLoad {
   /** Monotonic ms of the last accepted sign of life. */
   lastHeardAt: number;
   connectedAt = 0;
+  /** Monotonic ms of the welcome here. */
+  joinedAt = 0;
   draining = false;
   /** No sign of life for two heartbeats. */
   silent = false;
@@ -87,6 +102,18 @@ export class WorkerSession implements WorkerLoad {
   /** Slots promised to runs whose turn has not come yet. */
   reserved = 0;
   offered = 0;
+  /** The coordinator at which the stream ends; undefined: here. Its slots come by grants: `credits` counts all that were granted on it. */
+  via: string | undefined;
+  /** Of the worker's place; 0 without a fleet, or when it is not known. */
+  epoch = 0;
+  /** Tasks (by key) that the process began and gave up, as it said, and what was taken from it since. Undefined: unknown. */
+  gaveUp: Map<string, TaskRef> | undefined;
+  /** Peers were not told yet of what was added. */
+  gaveUpChanged = false;
+  /** Tasks of runs at home elsewhere, while the stream ends here. */
+  readonly foreign = new Map<string, ForeignTask>();
+  /** Who keeps what the worker said before it was gone, and gets the answers. */
+  keeper: ((message: CoordinatorMessage) => void) | undefined;
 
   #labels: { readonly info: WorkerInfo; readonly labels: { readonly [name: string]: string } } | undefined;
 
@@ -126,8 +153,9 @@ export class WorkerSession implements WorkerLoad {
     return this.link !== undefined && !this.draining && !this.silent && this.pausedUntil === 0;
   }
 
-  /** Sends when there is a stream; otherwise the message is moot, because a reconnect settles what it said. */
+  /** Sends when there is a stream; otherwise the message is moot to the worker, because a reconnect settles what it said. */
   send(message: CoordinatorMessage): void {
-    this.link?.send(message);
+    if (this.link === undefined) this.keeper?.(message);
+    else this.link.send(message);
   }
 }

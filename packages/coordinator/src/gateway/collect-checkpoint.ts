@@ -1,5 +1,5 @@
 import type { CheckpointEntry, DomainError } from '@skein/domain';
-import { maxCheckpointEntryBytes, utf8Length } from '@skein/domain';
+import { maxCheckpointEntryBytes, shardOf, utf8Length } from '@skein/domain';
 import type { WorkerMessage } from '@skein/ports';
 import { tellFenced } from '../delivery/fenced-writes.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -9,6 +9,7 @@ import { loseTask } from '../fleet/lose-task.ts';
 import type { HeldTask, WorkerSession } from '../fleet/worker-session.ts';
 import type { Settlement } from '../run/run-actor.ts';
 import { postCommand } from '../run/run-turn.ts';
+import { auditFenced } from './audit-worker.ts';
 
 /*
  * Durable points of an agent attempt.
@@ -49,6 +50,7 @@ const defectOf = ({ index, entries }: Checkpoint): string | undefined => {
 const revoke = (engine: Engine, session: WorkerSession, { task }: Checkpoint): void => {
   const { runId, step, attempt, token } = task;
   tellFenced(engine, session.tenant, task, 'checkpoint', 'stale');
+  auditFenced(engine, session, 'checkpoint', task);
   engine.deps.log.warn('stale checkpoint refused', {
     runId,
     stepId: step,
@@ -147,6 +149,13 @@ const takeLater = (engine: Engine, session: WorkerSession, held: HeldTask, messa
 const retry = async (engine: Engine, session: WorkerSession, held: HeldTask): Promise<void> => {
   const waiting = held.waitingCheckpoints;
   if (waiting === undefined || engine.phase !== 'running' || !isHeld(session, held)) return;
+  if (engine.peers.isActive && !engine.runs.shards.has(shardOf(held.ref.runId))) {
+    // At home elsewhere by now: its home gets them, from whoever holds the worker's stream.
+    session.tasks.delete(held.key);
+    delete held.waitingCheckpoints;
+    if (session.via === undefined) for (const message of waiting.messages) engine.peers.passOn(session, message);
+    return;
+  }
   if (engine.runs.find(held.ref.runId) === undefined) {
     try {
       engine.wake(await engine.runs.open(engine, session.tenant, held.ref.runId));

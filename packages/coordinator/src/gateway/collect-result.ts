@@ -1,16 +1,21 @@
 import type { TaskRef, TaskResult } from '@skein/domain';
-import { findTarget, isDomainError } from '@skein/domain';
+import { findTarget, isDomainError, shardOf } from '@skein/domain';
 import { tellFenced } from '../delivery/fenced-writes.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
+import { isLeaseOf } from '../fleet/is-lease-of.ts';
+import { loseTask } from '../fleet/lose-task.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
 import { taskKey } from '../fleet/worker-session.ts';
+import { leaseAt } from '../run/lease-at.ts';
 import { loadRun } from '../run/load-run.ts';
 import type { RunActor, Settlement } from '../run/run-actor.ts';
 import { postCommand } from '../run/run-turn.ts';
+import { auditFenced } from './audit-worker.ts';
 import { boundResult, isLarge, spillResult } from './bound-result.ts';
 import { isSameResult } from './same-result.ts';
+import { sharedRead } from './shared-reads.ts';
 
 /** Pauses after refusals in a row, in ms: doubled each time up to the last. */
 const firstPauseMs = 100;
@@ -24,6 +29,7 @@ const acknowledge = (engine: Engine, session: WorkerSession, task: TaskRef, judg
   engine.deps.meter.count(metric.results, 1, { outcome: judgement });
   if (judgement === 'stale' || judgement === 'conflict') {
     tellFenced(engine, session.tenant, task, 'result', judgement);
+    auditFenced(engine, session, `result_${judgement}`, task);
     const message = judgement === 'stale' ? 'stale result refused' : 'another result under a recorded token refused';
     engine.deps.log.warn(message, {
       runId,
@@ -66,7 +72,7 @@ const outcomeOf = (settlement: Settlement): Judgement | undefined => {
 };
 
 /** A worker that keeps refusing gets nothing for a while, so that an offer does not go round at full speed. */
-const noteRefusal = (engine: Engine, session: WorkerSession): void => {
+export const noteRefusal = (engine: Engine, session: WorkerSession): void => {
   session.refusals += 1;
   const pauseMs = Math.min(maxPauseMs, firstPauseMs * 2 ** Math.min(10, session.refusals - 1));
   session.pausedUntil = engine.deps.clock.monotonicMs() + pauseMs;
@@ -83,13 +89,14 @@ const noteRefusal = (engine: Engine, session: WorkerSession): void => {
  * A result says that its slot is free; the worker's own count follows in the same frame and replaces this one. So the next task of
  * a chain is leased in the commit that records this result. Never more than the slots that no known task holds.
  */
-const creditSlot = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
-  if (session.link === undefined || !session.tasks.has(taskKey(result))) return;
+export const creditSlot = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
+  // The slots of a worker of a peer are granted by that.
+  if (session.link === undefined || session.via !== undefined) return;
+  const key = taskKey(result);
+  if (!session.tasks.has(key) && !session.foreign.has(key)) return;
   const unseen = session.offersSent - session.offersSeen;
-  session.credits = Math.max(
-    session.credits,
-    Math.min(session.credits + 1, session.slots - session.tasks.size + 1 + unseen),
-  );
+  const held = session.tasks.size + session.foreign.size;
+  session.credits = Math.max(session.credits, Math.min(session.credits + 1, session.slots - held + 1 + unseen));
   engine.fleet.refresh(session);
 };
 
@@ -138,9 +145,13 @@ const judgeFromLog = async (
   tries: number,
 ): Promise<void> => {
   try {
-    const { state } = await loadRun(engine, session.tenant, result.runId);
+    const { tenant } = session;
+    // Only looked at: several results may share it.
+    const { state } = await sharedRead(engine, `run ${tenant} ${result.runId}`, () =>
+      loadRun(engine, tenant, result.runId),
+    );
     const target = findTarget(state, result.step)?.target;
-    const isCurrent = target?.lease?.token === result.token && target.lease.workerId === session.workerId;
+    const isCurrent = target?.lease?.token === result.token && isLeaseOf(target.lease, session);
     const actor =
       engine.runs.find(result.runId) ?? (isCurrent ? await openForHolder(engine, session, result) : undefined);
     if (actor !== undefined) record(engine, session, actor, result, tries);
@@ -166,7 +177,23 @@ export const collectResult = (engine: Engine, session: WorkerSession, result: Ta
   take(engine, session, result, 0);
 };
 
+/** The run is at home elsewhere by now: its home gets the result, from whoever holds the worker's stream. */
+const isElsewhere = (engine: Engine, session: WorkerSession, result: TaskResult): boolean => {
+  if (!engine.peers.isActive || engine.runs.shards.has(shardOf(result.runId))) return false;
+  session.tasks.delete(taskKey(result));
+  if (session.via === undefined) engine.peers.passOn(session, { type: 'result', result });
+  return true;
+};
+
+/** The lease is that of another process, also if it had the same worker id. What it held is lost: whoever has its name now has not got it. */
+const refuseForged = (engine: Engine, session: WorkerSession, result: TaskResult): void => {
+  const held = engine.fleet.held(session, result);
+  if (held !== undefined) loseTask(engine, session, held, 'worker_forgot');
+  acknowledge(engine, session, result, 'stale');
+};
+
 const take = (engine: Engine, session: WorkerSession, result: TaskResult, tries: number): void => {
+  if (isElsewhere(engine, session, result)) return;
   if (engine.fleet.held(session, result)?.waitingCheckpoints !== undefined) {
     collectLater(engine, session, result, tries); // K2
     return;
@@ -174,6 +201,11 @@ const take = (engine: Engine, session: WorkerSession, result: TaskResult, tries:
   const actor = engine.runs.find(result.runId);
   if (actor === undefined || actor.tenant !== session.tenant) {
     void judgeFromLog(engine, session, result, tries);
+    return;
+  }
+  const lease = leaseAt(actor.state, result.step);
+  if (lease?.token === result.token && !isLeaseOf(lease, session)) {
+    refuseForged(engine, session, result);
     return;
   }
   const bounded = boundResult(result);

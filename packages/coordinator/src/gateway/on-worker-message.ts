@@ -7,6 +7,7 @@ import { metric } from '../engine/metric-names.ts';
 import { judgeSuspected } from '../fleet/lose-task.ts';
 import { moveHeldTask } from '../fleet/move-held-task.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
+import { auditFenced } from './audit-worker.ts';
 import { collectCheckpoint } from './collect-checkpoint.ts';
 import { collectResult } from './collect-result.ts';
 
@@ -16,6 +17,7 @@ export const onWorkerMessage = (
   session: WorkerSession,
   message: Exclude<WorkerMessage, { readonly type: 'hello' }>,
 ): void => {
+  if (engine.peers.isActive && session.via === undefined && engine.peers.passOn(session, message)) return;
   switch (message.type) {
     case 'credits':
       session.credits = Math.max(0, Math.min(message.free, session.slots));
@@ -30,6 +32,7 @@ export const onWorkerMessage = (
     }
     case 'started': {
       const held = engine.fleet.held(session, message.task);
+      if (held === undefined) auditFenced(engine, session, 'started', message.task);
       if (held === undefined || !moveHeldTask(engine, held, 'started')) break;
       held.received = true;
       held.started = 'yes';
@@ -45,6 +48,7 @@ export const onWorkerMessage = (
       if (held === undefined) {
         engine.deps.meter.count(metric.logsRefused);
         countFenced(engine, 'log');
+        auditFenced(engine, session, 'log', message.task);
         break;
       }
       held.progressAt = engine.deps.clock.monotonicMs();
@@ -60,6 +64,8 @@ export const onWorkerMessage = (
       break;
     case 'messages_received':
     case 'messages_presented':
+      if (engine.fleet.held(session, message.task) === undefined)
+        auditFenced(engine, session, message.type, message.task);
       noteMessages(engine, session, message);
       break;
     case 'heartbeat':
@@ -69,6 +75,7 @@ export const onWorkerMessage = (
         session.silent = false;
         judgeSuspected(engine, session, false);
         engine.fleet.refresh(session);
+        engine.peers.announce(session, false);
         engine.dispatcher.pump();
       }
       break;
@@ -82,6 +89,7 @@ export const onWorkerMessage = (
       session.draining = true;
       engine.fleet.refresh(session);
       engine.fleet.connectionsChanged();
+      engine.peers.announce(session, false);
       break;
     case 'goodbye':
       break;

@@ -48,6 +48,36 @@ describe('a result that comes again', () => {
     await scene.close();
   });
 
+  test.each(['while it goes on', 'after it has ended'])(
+    'results of one run that are told again together are compared by one read of its log, %s',
+    async (when) => {
+      const steps = ['a', 'b', 'c'].map((id) => stepOf(id));
+      const scene = await createScene({ dags: [dagOf(steps, { name: 'three' })] });
+      const worker = await scene.join({ slots: 3 });
+      await scene.submit('three');
+      const offers = worker.offers.slice(0, when === 'while it goes on' ? 2 : 3);
+      for (const offer of offers) worker.finish(offer);
+      await scene.settle();
+      const reads = { facts: 0, heads: 0 };
+      const { runs } = scene.stores;
+      const [readFacts, readHead] = [runs.readFacts.bind(runs), runs.readHead.bind(runs)];
+      runs.readFacts = (...args) => {
+        if (args[3] !== undefined) reads.facts += 1;
+        return readFacts(...args);
+      };
+      runs.readHead = (...args) => {
+        reads.heads += 1;
+        return readHead(...args);
+      };
+      for (const offer of offers) worker.finish(offer);
+      await scene.settle();
+      const outcomes = worker.of('result_acknowledged').map(({ outcome }) => outcome);
+      expect(outcomes).toEqual([...offers.map(() => 'recorded'), ...offers.map(() => 'repeated')]);
+      expect(reads).toEqual({ facts: 1, heads: when === 'while it goes on' ? 0 : 1 });
+      await scene.close();
+    },
+  );
+
   test('a repetition that cannot be compared now is answered when the store is back', async () => {
     const scene = await createScene({ dags: [pair] });
     const worker = await scene.join();

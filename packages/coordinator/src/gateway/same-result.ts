@@ -2,6 +2,7 @@ import type { JsonValue, RecordedResult, TaskResult, TenantId } from '@skein/dom
 import { canonicalJson } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { boundResult, isLarge, spillResult } from './bound-result.ts';
+import { sharedRead } from './shared-reads.ts';
 
 /** Facts that are read at once. */
 const pageSize = 256;
@@ -23,12 +24,15 @@ const asRecorded = (result: TaskResult, recorded: RecordedResult): TaskResult =>
 
 /**
  * Whether a result says the same as the one that the log holds under its token. A worker may send a result again, but not another one.
- * Reads from the lease on, which is where the token points. Throws `unavailable`.
+ * Reads from the page of the lease on, which is where the token points. Throws `unavailable`.
  */
 export const isSameResult = async (engine: Engine, tenant: TenantId, result: TaskResult): Promise<boolean> => {
   const { runId, step, token } = result;
-  for (let after = token; ; ) {
-    const facts = await engine.deps.runs.readFacts(tenant, runId, after, pageSize);
+  // From the begin of the lease's page: so that others of the same run, told again with this one, ask for the same.
+  for (let after = token - (token % pageSize); ; ) {
+    const page = `facts ${tenant} ${runId} ${after}`;
+    const from = after;
+    const facts = await sharedRead(engine, page, () => engine.deps.runs.readFacts(tenant, runId, from, pageSize));
     const fact = facts.find((one) => one.type === 'step_finished' && one.token === token && one.step === step);
     if (fact?.type === 'step_finished') {
       const bounded = boundResult(result);

@@ -1,6 +1,6 @@
-import type { FencingToken, LeaseState, Result, RunState, StepPath, TaskRef } from '@skein/domain';
-import { commonFormat, DomainError, err, markStarted, ok } from '@skein/domain';
-import type { CoordinatorMessage, StreamLink, HeldTask as ToldTask, WorkerMessage } from '@skein/ports';
+import type { Result, SessionId, TaskRef } from '@skein/domain';
+import { commonFormat, DomainError, err, ok } from '@skein/domain';
+import type { CoordinatorMessage, StreamLink, WorkerMessage } from '@skein/ports';
 import { protocolVersions } from '@skein/ports';
 import type { SnapshotFormat } from '@skein/snapshot';
 import { formatOf } from '@skein/snapshot';
@@ -9,10 +9,11 @@ import type { Engine } from '../engine/engine.ts';
 import { detachStream } from '../fleet/end-session.ts';
 import { Holdings } from '../fleet/holdings.ts';
 import { judgeSuspected, loseTask } from '../fleet/lose-task.ts';
-import type { HeldTask } from '../fleet/worker-session.ts';
+import { neverArrived, processMark } from '../fleet/never-arrived.ts';
 import { taskKey, WorkerSession } from '../fleet/worker-session.ts';
-import { leaseAt } from '../run/lease-at.ts';
 import type { Identity } from '../token/token-cache.ts';
+import { keepTasks } from './keep-tasks.ts';
+import { workerAddresses } from './worker-addresses.ts';
 
 type Hello = Extract<WorkerMessage, { readonly type: 'hello' }>;
 
@@ -42,62 +43,47 @@ const negotiate = (hello: Hello, formats: readonly SnapshotFormat[]): Result<Agr
   return ok({ protocol, snapshotFormat: formatOf(common, formats) });
 };
 
-const currentLease = (
-  engine: Engine,
-  session: WorkerSession,
-  task: TaskRef,
-): { readonly state: RunState; readonly lease: LeaseState } | undefined => {
-  const actor = engine.runs.find(task.runId);
-  if (actor === undefined || actor.tenant !== session.tenant) return undefined;
-  const lease = leaseAt(actor.state, task.step);
-  return lease?.token === task.token && lease.workerId === session.workerId ? { state: actor.state, lease } : undefined;
+/** A new session id for a worker's process. */
+export const newSessionId = (engine: Engine, hello: Hello): SessionId =>
+  `${engine.deps.ids.next('ses')}${processMark(engine, hello.worker.incarnation)}`;
+
+/** Why a worker cannot be welcomed, whatever it holds. */
+const refusalOf = (engine: Engine, identity: Identity, { worker }: Hello): DomainError | undefined => {
+  const { workerId, incarnation } = worker;
+  if (engine.fleet.hasExited(incarnation))
+    return new DomainError('permission_denied', 'this worker process was reported as exited', { workerId });
+  const known = engine.fleet.ofWorker(workerId);
+  if (known !== undefined && known.tenant !== identity.tenant)
+    return new DomainError('permission_denied', 'this worker id belongs to another tenant', { workerId });
+  return undefined;
 };
 
-/** Decides which of the tasks that a worker says it runs are still its own, and remembers them. */
-const keepTasks = (engine: Engine, session: WorkerSession, running: readonly ToldTask[]): readonly TaskRef[] => {
+/** What a worker says that may be let in, before its place is claimed. */
+export const checkHello = (engine: Engine, identity: Identity, hello: Hello): DomainError | undefined => {
+  const agreed = negotiate(hello, engine.config.snapshotFormats);
+  return agreed.ok ? refusalOf(engine, identity, hello) : agreed.error;
+};
+
+/** Tasks of runs that are at home elsewhere, or whose home is not known now: it is for their homes to judge them. */
+const noteForeign = (engine: Engine, session: WorkerSession, hello: Hello): readonly TaskRef[] => {
+  session.foreign.clear();
+  if (!engine.peers.isActive) return [];
   const kept: TaskRef[] = [];
-  const now = engine.deps.clock.monotonicMs();
-  for (const { runId, step, attempt, token, started } of running) {
+  for (const { runId, step, attempt, token, started } of hello.running) {
+    if (engine.peers.routeOf(runId) === 'here') continue;
     const ref = { runId, step, attempt, token };
-    const current = currentLease(engine, session, ref);
     const key = taskKey(ref);
-    if (current === undefined) {
-      session.tasks.delete(key);
-      continue;
-    }
-    const known = session.tasks.get(key);
-    session.tasks.set(key, {
-      key,
-      tenant: session.tenant,
-      ref,
-      offeredAt: now,
-      progressAt: now,
-      state: started ? 'running' : 'acknowledged',
-      received: true,
-      started: started ? 'yes' : 'no',
-      ...(known?.hints === undefined ? {} : { hints: known.hints }),
-      ...(known?.cancelReason === undefined ? {} : { cancelReason: known.cancelReason }),
-    });
-    if (started) markStarted(current.state, step as StepPath, token as FencingToken, engine.deps.clock.now());
+    session.tasks.delete(key);
+    session.foreign.set(key, { key, ref, started, finished: false, taskClass: undefined });
     kept.push(ref);
   }
+  for (const { runId, step, attempt, token } of hello.unacknowledged) {
+    if (engine.peers.routeOf(runId) === 'here') continue;
+    const ref = { runId, step, attempt, token };
+    const key = taskKey(ref);
+    session.foreign.set(key, { key, ref, started: true, finished: true, taskClass: undefined });
+  }
   return kept;
-};
-
-/** End of every session id of a process: by it the log tells one process from another under the same worker id. */
-const processMark = (engine: Engine, incarnation: string): string =>
-  `.${engine.deps.hasher.digest(incarnation).slice(-12)}`;
-
-/**
- * A task that the log says was offered to this process, before this coordinator began, and that the process has never heard of: the
- * offer did not leave. Without that proof it counts as begun.
- */
-const neverArrived = (engine: Engine, { gaveUp, worker }: Hello, held: HeldTask): boolean => {
-  if (held.started !== 'unknown' || gaveUp === undefined) return false;
-  const state = engine.runs.find(held.ref.runId)?.state;
-  const lease = state === undefined ? undefined : leaseAt(state, held.ref.step);
-  const isSameProcess = lease?.sessionId.endsWith(processMark(engine, worker.incarnation)) === true;
-  return isSameProcess && !gaveUp.some((task) => taskKey(task) === held.key);
 };
 
 /**
@@ -109,48 +95,57 @@ export const welcomeWorker = (
   identity: Identity,
   hello: Hello,
   link: StreamLink<CoordinatorMessage>,
+  place: { readonly sessionId: SessionId; readonly epoch: number },
 ): Result<WorkerSession, DomainError> => {
   const { fleet, deps, config } = engine;
   const agreed = negotiate(hello, config.snapshotFormats);
   if (!agreed.ok) return agreed;
   const { protocol, snapshotFormat } = agreed.value;
   const { workerId, incarnation } = hello.worker;
-  if (fleet.hasExited(incarnation)) {
-    return err(new DomainError('permission_denied', 'this worker process was reported as exited', { workerId }));
-  }
+  const refusal = refusalOf(engine, identity, hello);
+  if (refusal !== undefined) return err(refusal);
   const known = fleet.ofWorker(workerId);
-  if (known !== undefined && known.tenant !== identity.tenant) {
-    return err(new DomainError('permission_denied', 'this worker id belongs to another tenant', { workerId }));
-  }
+  const { sessionId, epoch } = place;
+  if (known !== undefined && known.epoch > epoch)
+    return err(new DomainError('unavailable', 'the worker opened another stream since', { workerId }));
   const now = deps.clock.monotonicMs();
-  const sessionId = `${deps.ids.next('ses')}${processMark(engine, incarnation)}`;
   const session = known ?? new WorkerSession(workerId, identity.tenant, sessionId, now);
   const oldLink = session.link;
   if (oldLink !== undefined) {
+    engine.peers.gone(session, 'moved');
     session.link = undefined;
     oldLink.close(new DomainError('unavailable', 'the worker opened another stream'));
   }
   if (session.suspected.size > 0) judgeSuspected(engine, session, session.info?.incarnation !== incarnation);
   session.tokenId = identity.tokenId;
   session.sessionId = sessionId;
+  session.epoch = epoch;
+  session.via = undefined;
+  session.gaveUp = hello.gaveUp === undefined ? undefined : new Map(hello.gaveUp.map((task) => [taskKey(task), task]));
+  session.gaveUpChanged = false;
   session.info = hello.worker;
   session.snapshotFormat = snapshotFormat;
   session.lastHeardAt = now;
   session.connectedAt = deps.clock.now();
+  session.joinedAt = now;
   session.silent = false;
-  session.draining = false;
+  session.draining = fleet.mustDrain(identity.tenant, incarnation);
   session.pausedUntil = 0;
   session.credits = 0;
   session.offersSeen = 0;
   session.offersSent = 0;
   session.holdings = new Holdings(hello.held);
   session.partsSent.clear();
+  session.keeper = undefined;
   session.link = link;
   fleet.register(session);
   fleet.connectionsChanged();
 
-  const keep = keepTasks(engine, session, hello.running);
+  const foreign = noteForeign(engine, session, hello);
+  const own = hello.running.filter((task) => !session.foreign.has(taskKey(task)));
+  const keep = [...keepTasks(engine, session, own), ...foreign];
   const accounted = new Set([...keep, ...hello.unacknowledged].map(taskKey));
+  const coordinators = workerAddresses(engine);
   link.send({
     type: 'welcome',
     protocol,
@@ -161,11 +156,12 @@ export const welcomeWorker = (
     leaseMs: config.leaseMs,
     snapshotFormat: snapshotFormat.version,
     keep,
-    ...(config.advertise.length === 0 ? {} : { coordinators: config.advertise }),
+    ...(coordinators.length === 0 ? {} : { coordinators }),
   });
   for (const held of session.tasks.values()) {
+    delete held.unconfirmed;
     if (!accounted.has(held.key)) {
-      if (neverArrived(engine, hello, held)) held.started = 'never';
+      if (neverArrived(engine, session, held)) held.started = 'never';
       loseTask(engine, session, held, 'worker_forgot');
     } else if (held.cancelReason !== undefined)
       session.send({ type: 'cancel', task: held.ref, reason: held.cancelReason });
@@ -174,8 +170,10 @@ export const welcomeWorker = (
     const actor = engine.runs.find(runId);
     if (actor !== undefined) redeliver(engine, actor, step);
   }
+  if (session.draining) session.send({ type: 'drain' });
   // A send may have found the stream broken.
-  if (session.link !== link) detachStream(engine, session);
+  if (session.link === link) engine.peers.announce(session, true);
+  else detachStream(engine, session);
   deps.log.info('worker joined', { workerId, sessionId, kept: keep.length, slots: hello.worker.slots });
   return ok(session);
 };

@@ -75,6 +75,31 @@ describe('joining', () => {
     await scene.close();
   });
 
+  test('a token that was revoked after the stream was opened lets nobody in who says hello then', async () => {
+    const scene = await createScene({ dags: [single] });
+    const late = scene.connect();
+    await scene.settle();
+    await scene.coordinator.revokeToken('default', 'tok_join');
+    late.hello();
+    await scene.settle();
+    expect(late.of('welcome')).toEqual([]);
+    expect(late.of('refused').map(({ error }) => error.code)).toEqual(['unauthenticated']);
+    expect(late.closed).toBe(true);
+    await scene.close();
+  });
+
+  test('what a stranger says before the token was looked up is kept up to some megabytes, not up to any number', async () => {
+    const scene = await createScene({ dags: [single] });
+    scene.stores.tokens.findByHash = () => new Promise(() => undefined);
+    const flood = scene.connect({}, 'skt_unknown');
+    flood.hello();
+    const task = { runId: 'run_1', step: 'a', attempt: 1, token: 1 };
+    for (let count = 0; count < 16; count += 1) flood.send({ type: 'log', task, bytes: new Uint8Array(1024 * 1024) });
+    expect(flood.of('refused').map(({ error }) => error.code)).toEqual(['resource_exhausted']);
+    expect(flood.closed).toBe(true);
+    await scene.close();
+  });
+
   test('never offers more than the worker asked for', async () => {
     const scene = await createScene({ dags: [pair] });
     const worker = scene.connect({ slots: 8 });

@@ -17,6 +17,7 @@ export const foldDueScopes = async (engine: Engine): Promise<void> => {
     pending += count;
     if (engine.phase !== 'running') return;
     const waitedMs = now - oldestAt;
+    if (!engine.members.hasDuty(`fold/${tenant}/${scope}`)) continue;
     // Less than nothing: it comes from a clock that was ahead.
     if (count < foldAfter && waitedMs >= 0 && waitedMs < foldIntervalMs) continue;
     try {

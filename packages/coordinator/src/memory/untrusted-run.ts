@@ -1,7 +1,8 @@
 import type { RunId, TenantId } from '@skein/domain';
 import { isDomainError } from '@skein/domain';
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
+import { recentValues } from '../engine/recent-values.ts';
 
 /** Runs whose answer is remembered. It never changes: it is in the first fact. */
 const maxKnown = 10_000;
@@ -12,7 +13,7 @@ const knownOf = new WeakMap<Engine, LRUCache<string, boolean>>();
 export const isUntrustedRun = async (engine: Engine, tenant: TenantId, runId: RunId): Promise<boolean> => {
   let known = knownOf.get(engine);
   if (known === undefined) {
-    known = new LRUCache({ max: maxKnown });
+    known = recentValues(maxKnown);
     knownOf.set(engine, known);
   }
   const key = `${tenant} ${runId}`;

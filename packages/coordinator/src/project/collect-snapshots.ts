@@ -35,7 +35,8 @@ export const startCollecting = (engine: Engine): (() => void) => {
   const plan = (): void => {
     if (stopped) return;
     cancel = clock.after(engine.config.snapshotSweepMs, () => {
-      collectSnapshots(engine)
+      const collected = engine.members.hasDuty('snapshots') ? collectSnapshots(engine) : Promise.resolve();
+      collected
         .catch((thrown: unknown) => log.warn('unused snapshots cannot be removed now', { error: thrown }))
         .then(plan, plan);
     });

@@ -1,7 +1,7 @@
 import type { Dag, DagIndex, Digest, TenantId } from '@skein/domain';
 import { DomainError, indexDag } from '@skein/domain';
 import type { ProjectStore, StoredDag } from '@skein/ports';
-import { LRUCache } from 'lru-cache';
+import { recentValues } from '../engine/recent-values.ts';
 
 /** A DAG with its look-ups, shared by all its runs. */
 export interface IndexedDag {
@@ -19,7 +19,7 @@ interface NamedDags {
 export class DagCache {
   readonly #projects: ProjectStore;
   readonly #solePublisher: boolean;
-  readonly #byDigest = new LRUCache<string, IndexedDag>({ max: 1_000 });
+  readonly #byDigest = recentValues<string, IndexedDag>(1_000);
   readonly #named = new Map<TenantId, NamedDags>();
 
   constructor(projects: ProjectStore, solePublisher: boolean) {

@@ -10,10 +10,13 @@ const agentDag = dagOf(
   ],
   { name: 'looks' },
 );
-const hour = 3_600_000;
+const span = 600_000;
 
 const openScene = async (): Promise<Scene> => {
-  const scene = await createScene({ dags: [], config: { snapshotRetentionMs: 2 * hour, sweepMs: 60_000 } });
+  const scene = await createScene({
+    dags: [],
+    config: { snapshotRetentionMs: 2 * span, snapshotSweepMs: 60_000, sweepMs: 60_000 },
+  });
   await publishProject(scene.stores.projects, scene.hasher, 'default', [agentDag], scene.clock.now());
   return scene;
 };
@@ -77,9 +80,9 @@ describe('a sealed snapshot', () => {
   test('is removed when no run uses it and its time is over, and is said once with counts', async () => {
     const scene = await openScene();
     const digest = await finishedRun(scene);
-    await scene.clock.advance(hour);
+    await scene.clock.advance(span);
     await scene.coordinator.inspectSnapshot('default', digest);
-    await scene.clock.advance(hour + 120_000);
+    await scene.clock.advance(span + 120_000);
     await expect(scene.coordinator.inspectSnapshot('default', digest)).rejects.toMatchObject({ code: 'not_found' });
     const said = scene.lines.filter(({ message }) => message === 'unused snapshots were removed');
     expect(said).toMatchObject([{ fields: { snapshots: 1 } }]);
@@ -100,7 +103,7 @@ describe('a sealed snapshot', () => {
     for (let index = 0; index < 350; index += 1) {
       await snapshots.save('default', `sha256:${index}`, manifest!, parts, scene.clock.now());
     }
-    await scene.clock.advance(3 * hour);
+    await scene.clock.advance(3 * span);
     expect(await snapshots.listDigests('default', 'sha256:', 1_000)).toEqual([]);
     const said = scene.lines.filter(({ message }) => message === 'unused snapshots were removed');
     expect(said).toMatchObject([{ fields: { snapshots: 351 } }]);
@@ -111,7 +114,7 @@ describe('a sealed snapshot', () => {
     const scene = await openScene();
     const runId = await scene.submit('looks');
     const digest = (await scene.coordinator.getRun('default', runId)).snapshotDigest ?? '';
-    await scene.clock.advance(5 * hour);
+    await scene.clock.advance(5 * span);
     expect((await scene.coordinator.inspectSnapshot('default', digest)).digest).toBe(digest);
     await scene.close();
   });

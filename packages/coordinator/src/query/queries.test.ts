@@ -110,6 +110,8 @@ describe('tokens', () => {
       tenant: 'default',
       tokenId: view.tokenId,
       name: 'ci',
+      role: 'admin',
+      expiresAt: expect.any(Number),
     });
     await expect(coordinator.authenticate(token, 'join')).rejects.toMatchObject({ code: 'unauthenticated' });
     clock.jumpWall(61_000);

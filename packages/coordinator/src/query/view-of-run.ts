@@ -36,7 +36,7 @@ const hintsOf = (engine: Engine, actor: RunActor | undefined): ViewHints => {
   return {
     readyWait: (path) => {
       const step = actor.state.graph.byId.get(parseStepPath(path)?.stepId ?? path);
-      return step === undefined ? undefined : actor.waits.get(engine.classes.of(step));
+      return step === undefined ? undefined : actor.waits.get(engine.classes.of(actor.tenant, step));
     },
   };
 };

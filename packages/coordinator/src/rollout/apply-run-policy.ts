@@ -1,5 +1,5 @@
 import type { AgentDecision, RolloutRecord, RunId, RunState } from '@skein/domain';
-import { DomainError, isTerminalRun, shardCount } from '@skein/domain';
+import { DomainError, isDomainError, isTerminalRun, shardCount } from '@skein/domain';
 import type { RunHead } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
@@ -12,7 +12,8 @@ import { voidUnit } from './void-unit.ts';
 /*
  * The run policy of a rollback.
  *  L1 what is to be done is read from the runs themselves, so that it is found again after a crash, and done once
- *  L2 each coordinator tends the runs that it is home to; nothing is left only when no open run of the tenant still uses an arm that was taken back
+ *  L2 each coordinator tends the runs that it is home to; nothing is left only when no open run of the tenant, wherever it is at home, still uses
+ *     an arm that was taken back: that is asked of the store
  *  L3 the unit of a run leaves the evidence before the run is changed: a crash between the two changes the run later
  */
 
@@ -41,6 +42,9 @@ const abortRun = async (engine: Engine, record: RolloutRecord, rootRunId: RunId)
   });
   if (settlement.status === 'failed') throw settlement.error;
 };
+
+/** Nobody can read it, wherever it is at home. */
+const isDamaged = (thrown: unknown): boolean => isDomainError(thrown) && thrown.code === 'data_corrupt';
 
 /** True when nothing is left to do for this run. */
 const tend = async (
@@ -72,15 +76,28 @@ const tend = async (
 /**
  * What is to become of the open runs of a rollout that was rolled back: `drain` leaves them be, `migrate` has all of their steps that have not begun
  * use the stable version, `abort` cancels them with the reason `rolled_back`. Idempotent, and called again until it answers true: no open run uses
- * an arm that was taken back. Throws `unavailable`.
+ * an arm that was taken back. `own`: only the runs that are at home here are looked at. Throws `unavailable`.
  */
-export const applyRunPolicy = async (engine: Engine, record: RolloutRecord): Promise<boolean> => {
+export const applyRunPolicy = async (
+  engine: Engine,
+  record: RolloutRecord,
+  scope: 'all' | 'own' = 'all',
+): Promise<boolean> => {
   if (record.runPolicy === 'drain' || record.status !== 'rolled_back') return true;
-  const shards = Array.from({ length: shardCount }, (_, shard) => shard);
+  const own = engine.runs.shards;
+  if (!(await tendShards(engine, record, [...own])) || scope === 'own') return false;
+  const others = Array.from({ length: shardCount }, (_, shard) => shard).filter((shard) => !own.has(shard));
+  return tendShards(engine, record, others);
+};
+
+/** True when nothing is left to do for the open runs of these shards. At others' it stops at the first for which there is. */
+const tendShards = async (engine: Engine, record: RolloutRecord, shards: readonly number[]): Promise<boolean> => {
+  if (shards.length === 0) return true;
+  const isOwn = shards.some((shard) => engine.runs.shards.has(shard));
   const open = (await engine.deps.runs.listOpen(shards)).filter(({ tenant }) => tenant === record.tenant);
   const snapshots = newMigrationSnapshots();
   let done = true;
-  for (let first = 0; first < open.length; first += maxAtOnce) {
+  for (let first = 0; first < open.length && (done || isOwn); first += maxAtOnce) {
     if (engine.phase !== 'running') throw new DomainError('unavailable', 'the coordinator is stopping');
     const outcomes = await Promise.all(
       open.slice(first, first + maxAtOnce).map(async (head) => {
@@ -88,7 +105,7 @@ export const applyRunPolicy = async (engine: Engine, record: RolloutRecord): Pro
           return await tend(engine, record, head, snapshots);
         } catch (thrown) {
           // One that cannot be read here is nobody's to change; one that could not be now is tried again.
-          if (!isPassing(thrown) && engine.runs.isUndrivable(head.runId)) return true;
+          if (!isPassing(thrown) && (engine.runs.isUndrivable(head.runId) || isDamaged(thrown))) return true;
           engine.deps.log.warn('the run policy of a rollback cannot be applied to a run now', {
             runId: head.runId,
             rolloutId: record.id,

@@ -32,8 +32,8 @@ describe('a canary', () => {
     const { id } = await scene.start({
       candidateVersionId: scene.versions.good,
       steps: [
-        { weight: 0.25, minUnits: 10, minDurationMs: 10 * minute, maxHarm: 0.9 },
-        { weight: 0.5, minUnits: 10, minDurationMs: 10 * minute, maxHarm: 0.9 },
+        { weight: 0.25, minUnits: 10, minDurationMs: minute, maxHarm: 0.9 },
+        { weight: 0.5, minUnits: 10, minDurationMs: minute, maxHarm: 0.9 },
         { weight: 1, minUnits: 5, minDurationMs: minute },
       ],
       rules: [{ metric: 'error', promoteMargin: 0.3 }],
@@ -41,14 +41,14 @@ describe('a canary', () => {
     await scene.deal(id, { stable: 60, candidate: 20 });
     await scene.ticks(2);
     expect((await scene.view(id)).waitingFor.map(({ code }) => code)).toContain('duration');
-    await scene.scene.clock.advance(10 * minute);
+    await scene.scene.clock.advance(minute);
     expect(await scene.view(id)).toMatchObject({ status: 'active', stepIndex: 1, weight: '0.5' });
     await scene.deal(id, { stable: 100, candidate: 100 });
-    await scene.scene.clock.advance(11 * minute);
+    await scene.scene.clock.advance(1.5 * minute);
     expect(await scene.view(id)).toMatchObject({ status: 'active', stepIndex: 2, weight: '1' });
     expect(await scene.activeVersion()).toBe(scene.versions.stable);
     await scene.deal(id, { stable: 0, candidate: 10 });
-    await scene.scene.clock.advance(2 * minute);
+    await scene.scene.clock.advance(1.5 * minute);
     expect(await scene.view(id)).toMatchObject({ status: 'completed', winner: 'candidate' });
     expect(await scene.activeVersion()).toBe(scene.versions.good);
     expect((await scene.events(id)).map(({ type, revision }) => `${revision} ${type}`)).toEqual([

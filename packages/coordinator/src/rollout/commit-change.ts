@@ -10,7 +10,7 @@ export const evaluatorName = 'evaluator';
 /** What follows a durable write of a rollout: caches forget, whoever watches sees it, webhooks are told. Never throws. */
 export const afterChange = (engine: Engine, { record, event }: Pick<RolloutChange, 'record' | 'event'>): void => {
   const { tenant, id, agentId, revision, status } = record;
-  published(engine, tenant);
+  published(engine, tenant, 'rollouts');
   engine.deps.meter.count(metric.rolloutTransitions, 1, {
     type: event.type,
     by: event.by.actor === evaluatorName ? evaluatorName : 'person',

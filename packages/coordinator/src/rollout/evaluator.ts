@@ -5,13 +5,14 @@ import { metric } from '../engine/metric-names.ts';
 import { tendReplays } from '../evaluation/replay.ts';
 import { RunWatchers } from '../query/run-watchers.ts';
 import { BreakerCounts } from './breaker-counts.ts';
+import { lookAside } from './look-aside.ts';
 import { lookAtRollout } from './look-at-rollout.ts';
 import { SharedLooks } from './shared-looks.ts';
 import { watchKey } from './watch-key.ts';
 
 /*
- * Any coordinator may evaluate, and all of them do: what they know is in the store, what they do is a compare-and-set on the rollout's revision,
- * so that exactly one action results.
+ * Any coordinator may evaluate: what they know is in the store, what they do is a compare-and-set on the rollout's revision, so that exactly one
+ * action results. In a fleet one has the duty, rollout by rollout; the others see to what only they know or drive (see `lookAside`).
  *  V1 every rollout that the store says is to be tended gets a look: at once after the start, then every `tickMs`, and when it is woken
  *  V2 one look of one rollout at a time; what wakes it meanwhile makes another look after it, or after its rest
  *  V3 nothing in here is needed to detect or to act: a process that dies on any line is replaced by the next look of another
@@ -67,6 +68,7 @@ export class Evaluator {
   #running = false;
   #listing = false;
   #adopted = false;
+  #epochs: ReadonlyMap<number, number> | undefined;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -91,6 +93,11 @@ export class Evaluator {
     tended.busy = true;
     this.#waiting.push(tended);
     this.#pump();
+  }
+
+  /** Another coordinator changed some rollout: all are looked at. Cheap; never throws. */
+  lookSoon(): void {
+    if (this.#running) this.#lookAtAll();
   }
 
   /** The evidence of a rollout moved on: whoever watches it sees that. */
@@ -139,11 +146,19 @@ export class Evaluator {
   /** V1 */
   #onTick(): void {
     if (!this.#running) return;
-    const { clock, log } = this.#engine.deps;
-    this.#cancel = clock.after(this.#engine.config.rollouts.tickMs, () => this.#onTick());
+    this.#cancel = this.#engine.deps.clock.after(this.#engine.config.rollouts.tickMs, () => this.#onTick());
     void tendReplays(this.#engine);
+    const { members, runs } = this.#engine;
+    // Duties came with shards: what their last holder had still to do for rollouts that ended is found again.
+    if (members.isFleet && this.#epochs !== runs.epochs) this.#adopted = false;
+    this.#epochs = runs.epochs;
     if (!this.#adopted) this.#adopt();
+    this.#lookAtAll();
+  }
+
+  #lookAtAll(): void {
     if (this.#listing) return;
+    const { log } = this.#engine.deps;
     this.#listing = true;
     void this.#list()
       .catch((thrown: unknown) => log.warn('rollouts could not be listed', { error: thrown }))
@@ -227,7 +242,8 @@ export class Evaluator {
     const { tenant, id } = tended;
     const beganAt = clock.monotonicMs();
     try {
-      const looked = await lookAtRollout(this.#engine, tenant, id, beganAt >= tended.notBefore);
+      const isOurs = this.#engine.members.hasDuty(`rollout/${id}`);
+      const looked = await (isOurs ? lookAtRollout : lookAside)(this.#engine, tenant, id, beganAt >= tended.notBefore);
       const now = clock.monotonicMs();
       // An ended one whose units are not all settled is named by no list.
       if (looked.outcome === 'held') this.#owed.set(id, tenant);

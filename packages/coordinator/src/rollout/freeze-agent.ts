@@ -23,7 +23,7 @@ export const freezeAgent = async (
   }
   const freeze: AgentFreeze = { agentId, by: by.actor, reason, at: engine.deps.clock.now() };
   await engine.deps.rollouts.setFreeze(tenant, agentId, freeze);
-  published(engine, tenant);
+  published(engine, tenant, 'rollouts');
   engine.deps.log.info('agent frozen', { tenant, agentId, by: by.actor, reason });
   return freeze;
 };
@@ -33,7 +33,7 @@ export const unfreezeAgent = async (engine: Engine, tenant: TenantId, agentId: s
   await requireAgent(engine, tenant, agentId);
   if ((await freezeOf(engine, tenant, agentId)) === undefined) return;
   await engine.deps.rollouts.setFreeze(tenant, agentId, undefined);
-  published(engine, tenant);
+  published(engine, tenant, 'rollouts');
   engine.deps.log.info('agent no longer frozen', { tenant, agentId, by: by.actor });
 };
 

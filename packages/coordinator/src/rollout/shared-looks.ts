@@ -1,5 +1,5 @@
 import type { RolloutId, RolloutRecord, TenantId } from '@skein/domain';
-import { LRUCache } from 'lru-cache';
+import { recentValues } from '../engine/recent-values.ts';
 import type { RolloutView } from './rollout-views.ts';
 
 /** What one look found; `content` is what of the view changes by more than time. */
@@ -16,9 +16,7 @@ const keyOf = (tenant: TenantId, id: RolloutId): string => `${tenant} ${id}`;
 
 /** One look at a rollout for all who watch it, so that a thousand readers cost what one costs. */
 export class SharedLooks {
-  readonly #looks = new LRUCache<string, { readonly at: number; readonly look: Promise<SharedLook> }>({
-    max: maxLooks,
-  });
+  readonly #looks = recentValues<string, { readonly at: number; readonly look: Promise<SharedLook> }>(maxLooks);
 
   /** The look that began within `freshMs` before `now` (monotonic) and before which nothing was written here, else a new one. */
   at(

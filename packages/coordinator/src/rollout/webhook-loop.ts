@@ -81,8 +81,13 @@ export class WebhookLoop {
     const sender = this.#engine.deps.webhooks;
     if (sender === undefined) return;
     for (const tenant of await this.#engine.deps.rollouts.eventTenants()) {
-      for (const name of sender.names) this.#follow(sender, tenant, name);
+      for (const name of sender.names) if (this.#isOurs(tenant, name)) this.#follow(sender, tenant, name);
     }
+  }
+
+  /** One coordinator sends; for a moment two may, and then the same id is sent twice. */
+  #isOurs(tenant: TenantId, name: string): boolean {
+    return this.#engine.members.hasDuty(`webhook/${tenant}/${name}`);
   }
 
   /** W2 */
@@ -104,7 +109,7 @@ export class WebhookLoop {
     for (;;) {
       const page = await rollouts.readEvents(tenant, cursor.seq, pageEvents);
       for (const event of page.events) {
-        if (!this.#running) return;
+        if (!this.#running || !this.#isOurs(tenant, name)) return;
         const next = await this.#send(sender, name, event, cursor);
         // W1
         await rollouts.saveCursor(tenant, name, next);

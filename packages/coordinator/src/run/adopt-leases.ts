@@ -1,6 +1,7 @@
 import type { LeaseState, RunState, StepPath } from '@skein/domain';
 import { markStarted } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
+import { neverArrived } from '../fleet/never-arrived.ts';
 import { taskKey, WorkerSession } from '../fleet/worker-session.ts';
 import type { RunActor } from './run-actor.ts';
 
@@ -37,11 +38,32 @@ export const adoptLeases = (engine: Engine, actor: RunActor, why: 'from_log' | '
       if (held.started === 'yes') markStarted(actor.state, path, lease.token, lease.leasedAt);
       continue;
     }
+    const foreign = session?.foreign.get(key);
+    if (session !== undefined && foreign !== undefined) {
+      // Its stream ends here, and it took the task while the run was at home elsewhere.
+      session.foreign.delete(key);
+      const now = deps.clock.monotonicMs();
+      session.tasks.set(key, {
+        key,
+        tenant: actor.tenant,
+        ref,
+        offeredAt: now,
+        progressAt: now,
+        state: foreign.started ? 'running' : 'acknowledged',
+        received: true,
+        started: foreign.started ? 'yes' : 'no',
+      });
+      if (foreign.started) markStarted(actor.state, path, lease.token, lease.leasedAt);
+      actor.redeliver.add(path);
+      continue;
+    }
     if (session === undefined && why === 'from_log') {
       session = new WorkerSession(lease.workerId, actor.tenant, lease.sessionId, deps.clock.monotonicMs());
       fleet.register(session);
     }
-    if (session !== undefined && session.link === undefined) {
+    // Whoever holds the worker's latest stream knows.
+    const mustAsk = engine.peers.isActive && session?.link !== undefined && why === 'from_log';
+    if (session !== undefined && (session.link === undefined || mustAsk)) {
       session.tasks.set(key, {
         key,
         tenant: actor.tenant,
@@ -51,6 +73,7 @@ export const adoptLeases = (engine: Engine, actor: RunActor, why: 'from_log' | '
         state: 'acknowledged',
         received: true,
         started: why === 'from_log' ? 'unknown' : 'never',
+        ...(mustAsk ? { unconfirmed: Number.POSITIVE_INFINITY } : {}),
       });
       continue;
     }
@@ -60,10 +83,13 @@ export const adoptLeases = (engine: Engine, actor: RunActor, why: 'from_log' | '
         step: path,
         token: lease.token,
         reason: session === undefined ? 'lease_lapsed' : 'worker_forgot',
-        started: why === 'from_log',
+        started:
+          why === 'from_log' &&
+          (session === undefined || !neverArrived(engine, session, { key, ref, started: 'unknown' }, lease)),
       },
     });
   }
+  engine.peers.confirmLeases(actor);
 };
 
 /**

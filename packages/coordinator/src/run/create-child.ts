@@ -3,6 +3,7 @@ import { createRunState, DomainError, shardOf } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import type { IndexedDag } from '../project/dag-cache.ts';
 import { storeLargeParams } from '../submit/large-params.ts';
+import { traceparentOfCall } from '../trace/trace-of-run.ts';
 import type { OpenCall } from './call-steps.ts';
 import { RunActor } from './run-actor.ts';
 import { askRun } from './run-turn.ts';
@@ -45,6 +46,7 @@ export const createChild = async (engine: Engine, parent: RunState, child: NewCh
   if (engine.runs.find(childRunId) !== undefined) return;
   const actor = new RunActor(shard, createRunState(tenant, childRunId as RunId, dag.dag, dag.graph));
   const source = sourceOf(parent, open);
+  const traceparent = traceparentOfCall(engine, parent, childRunId);
   actor.creation = { source, routingContext };
   actor.largeParams = paramsRef === undefined ? undefined : params;
   engine.runs.add(actor);
@@ -58,6 +60,7 @@ export const createChild = async (engine: Engine, parent: RunState, child: NewCh
     ...(paramsRef === undefined ? {} : { paramsRef }),
     ...(definition.timeoutMs === undefined ? {} : { timeoutMs: definition.timeoutMs }),
     ...(untrustedInput === undefined ? {} : { untrustedInput }),
+    ...(traceparent === undefined ? {} : { traceparent }),
   });
   if (cancelled) {
     void askRun(engine, actor, { type: 'cancel', by: cancelledBy(parent.runId), reason: 'requested' });

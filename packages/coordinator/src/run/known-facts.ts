@@ -29,6 +29,17 @@ const versions = {
   step_pushed_back: 1,
 } as const satisfies Record<RunFactType, number>;
 
+/** What this build can evolve, as it tells the other coordinators: `TYPE@VERSION`. */
+export const knownFacts: readonly string[] = Object.entries(versions).map(([type, v]) => `${type}@${v}`);
+
+/** A type of fact in the version that this build writes: `TYPE@VERSION`. */
+export const factName = (type: string): string =>
+  `${type}@${Object.hasOwn(versions, type) ? versions[type as RunFactType] : '?'}`;
+
+const knownSet: ReadonlySet<string> = new Set(knownFacts);
+
 /** The first fact that this build does not know, which means "do not drive this run here". */
-export const unknownFact = (facts: readonly RunFact[]): { readonly type: string; readonly v: number } | undefined =>
-  facts.find((fact) => !Object.hasOwn(versions, fact.type) || versions[fact.type] !== fact.v);
+export const unknownFact = (
+  facts: readonly RunFact[],
+  known: ReadonlySet<string> = knownSet,
+): { readonly type: string; readonly v: number } | undefined => facts.find(({ type, v }) => !known.has(`${type}@${v}`));

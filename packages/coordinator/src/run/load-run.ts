@@ -45,7 +45,7 @@ export const loadRun = async (engine: Engine, tenant: TenantId, runId: RunId): P
   const state = base ?? createRunState(tenant, runId, dag, graph);
   const checkpointSeq = state.seq;
   const facts = await engine.deps.runs.readFacts(tenant, runId, state.seq);
-  const unknown = unknownFact(facts);
+  const unknown = unknownFact(facts, engine.members.knownFacts);
   if (unknown !== undefined) {
     throw new DomainError(
       'unimplemented',

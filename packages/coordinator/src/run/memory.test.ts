@@ -6,7 +6,7 @@ const single = dagOf([stepOf('a')], { name: 'single' });
 test('runs that wait, and runs that ended a while ago, are in the store and not in memory', async () => {
   const scene = await createScene({ dags: [single], config: { minWindow: 8 } });
   const runIds: string[] = [];
-  for (let count = 0; count < 400; count += 1) {
+  for (let count = 0; count < 300; count += 1) {
     runIds.push((await scene.coordinator.submitRun('default', { dag: 'single' })).run.runId);
   }
   await scene.settle();
@@ -23,15 +23,15 @@ test('runs that wait, and runs that ended a while ago, are in the store and not 
     runs.readFacts = read;
     return found;
   };
-  expect(await absent()).toHaveLength(400 - 8);
+  expect(await absent()).toHaveLength(300 - 8);
   const worker = await scene.join({ slots: 4 });
-  for (let finished = 0; finished < 400; finished += 1) {
+  for (let finished = 0; finished < 300; finished += 1) {
     worker.finish(worker.offers[finished]!);
     worker.credits(4);
     await scene.settle();
   }
-  expect(await scene.stores.runs.countByStatus()).toEqual({ succeeded: 400 });
+  expect(await scene.stores.runs.countByStatus()).toEqual({ succeeded: 300 });
   // The last 256 stay readable from memory.
-  expect(await absent()).toHaveLength(400 - 256);
+  expect(await absent()).toHaveLength(300 - 256);
   await scene.close();
 });

@@ -12,3 +12,25 @@ export const newRunId = (engine: Engine): RunId => {
     if (shards.size === shardCount || shards.has(shardOf(runId)) || tries > 64 * shardCount) return runId;
   }
 };
+
+/** Of the last group of an id, which is random (RFC 9562): hex digits that may be changed, and those after them. */
+const changed = 4;
+const kept = 6;
+
+/**
+ * The id of a run that another one calls: in a fleet of the same shard, so that whoever is home to the one is home to the other. It is a new id
+ * with four of its random digits moved on until the shard is right.
+ */
+export const newChildId = (engine: Engine, shard: number): RunId => {
+  if (!engine.members.isFleet) return newRunId(engine);
+  const runId = engine.deps.ids.next('run');
+  const head = runId.slice(0, -(changed + kept));
+  const tail = runId.slice(-kept);
+  const first = Number.parseInt(runId.slice(-(changed + kept), -kept), 16);
+  for (let step = 0; step < 16 ** changed; step += 1) {
+    const digits = ((first + step) % 16 ** changed).toString(16).padStart(changed, '0');
+    const candidate = `${head}${digits}${tail}`;
+    if (shardOf(candidate) === shard) return candidate;
+  }
+  return runId;
+};

@@ -30,8 +30,10 @@ import { isWaiting, prepareWait, waitCommand } from '../dispatch/prepare-wait.ts
 import type { TaskClass } from '../dispatch/task-class.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
+import type { EndedHold } from '../trace/record-turn.ts';
+import { noteEnd } from '../trace/record-turn.ts';
 import { boundError } from './bound-error.ts';
-import { newRunId } from './new-run-id.ts';
+import { newChildId } from './new-run-id.ts';
 import { redeliveryAt } from './redelivery-at.ts';
 import { storedProposals, withAdmissibleProposals } from './result-proposals.ts';
 import type { PendingCommand, RunActor, Settlement } from './run-actor.ts';
@@ -66,6 +68,8 @@ export interface TurnDraft {
   readonly called: BegunCall[];
   /** What agents of this turn's results want remembered. */
   readonly proposals: StoredProposal[];
+  /** Leases, calls and waits that this turn ends; only where traces are recorded. */
+  readonly ended: EndedHold[];
   cancel: readonly TaskToCancel[];
   cancelCalls: readonly CallToCancel[];
   /** When the budget lets the first of the steps that wait for it be leased again, ms. */
@@ -76,17 +80,38 @@ export interface TurnDraft {
 /** Largest number of items of a fan-out. */
 export const maxItems = 10_000;
 
+/** Wait of a run whose next fact some coordinator does not know, in ms. */
+const unwrittenMs = 5_000;
+
 /** Plans in one turn before it is taken for a bug. */
 const maxRounds = 100_000;
 
 const refused = (error: DomainError): Settlement => ({ status: 'refused', error });
 
+/** Some coordinator of the fleet could not drive the run any more: that waits until all have the same version. */
+const notYetWritten = ({ type }: RunFact): DomainError =>
+  new DomainError(
+    'unavailable',
+    `another coordinator of the fleet is of a version that does not know the fact "${type}": this works once all are upgraded`,
+    { fact: type, reason: 'mixed_versions' },
+  );
+
+const evolveFacts = (engine: Engine, actor: RunActor, draft: TurnDraft, facts: readonly RunFact[]): void => {
+  const isTraced = engine.deps.tracer?.isOn === true;
+  for (const fact of facts) {
+    if (isTraced) noteEnd(draft.ended, actor.state, fact);
+    evolve(actor.state, fact);
+  }
+};
+
 /** Decides a command and evolves its facts; an answer, never an exception, for what the domain refuses. */
-const apply = (actor: RunActor, draft: TurnDraft, given: RunCommand, now: number): Settlement => {
+const apply = (engine: Engine, actor: RunActor, draft: TurnDraft, given: RunCommand, now: number): Settlement => {
   const command = given.type === 'finish' ? withAdmissibleProposals(actor.state, given) : given;
   const decision = decide(actor.state, command, now);
   if (!decision.ok) return refused(decision.error);
-  for (const fact of decision.value) evolve(actor.state, fact);
+  const unknown = decision.value.find(({ type }) => !engine.members.mayWrite(type));
+  if (unknown !== undefined) return { status: 'failed', error: notYetWritten(unknown) };
+  evolveFacts(engine, actor, draft, decision.value);
   // Values that were prepared for steps of the round before are not those of the next; nor is the snapshot that was.
   if (command.type === 'push_back' || command.type === 'migrate') actor.preparations.clear();
   if (command.type === 'submit' && actor.largeParams !== undefined) actor.state.params = actor.largeParams;
@@ -103,7 +128,7 @@ const applyBatch = (engine: Engine, actor: RunActor, draft: TurnDraft, now: numb
       continue;
     }
     try {
-      draft.settlements.push(apply(actor, draft, command, now));
+      draft.settlements.push(apply(engine, actor, draft, command, now));
     } catch (thrown) {
       // `decide` is pure and changes nothing, so a command that breaks it harms nobody else.
       engine.deps.log.error('command of a run failed', { runId: actor.runId, command: command.type, error: thrown });
@@ -121,7 +146,9 @@ const expandStep = (engine: Engine, actor: RunActor, draft: TurnDraft, stepId: S
   if (prepared.status === 'pending') return false;
   actor.preparations.delete(stepId);
   if (prepared.status === 'failed') {
-    return apply(actor, draft, { type: 'fail_step', step: stepId, error: prepared.error }, now).status === 'recorded';
+    return (
+      apply(engine, actor, draft, { type: 'fail_step', step: stepId, error: prepared.error }, now).status === 'recorded'
+    );
   }
   const { items, ref } = prepared.value;
   const command: RunCommand =
@@ -132,7 +159,7 @@ const expandStep = (engine: Engine, actor: RunActor, draft: TurnDraft, stepId: S
           error: { code: 'too_large', message: `a fan-out of ${items.length} items; the limit is ${maxItems}` },
         }
       : { type: 'expand', step: stepId, count: items.length, items: ref };
-  return apply(actor, draft, command, now).status === 'recorded';
+  return apply(engine, actor, draft, command, now).status === 'recorded';
 };
 
 /** Begins a call that may begin. True when something changed, so that the run must be planned again. */
@@ -145,14 +172,14 @@ const beginCall = (engine: Engine, actor: RunActor, draft: TurnDraft, task: Read
   actor.preparations.delete(step);
   if (prepared.status === 'failed') {
     const error = boundError(prepared.error);
-    return apply(actor, draft, { type: 'fail_step', step, error }, now).status === 'recorded';
+    return apply(engine, actor, draft, { type: 'fail_step', step, error }, now).status === 'recorded';
   }
   if (prepared.value === 'not_met') {
-    return apply(actor, draft, { type: 'skip_step', step }, now).status === 'recorded';
+    return apply(engine, actor, draft, { type: 'skip_step', step }, now).status === 'recorded';
   }
   const { name, dag } = prepared.value;
-  const childRunId = newRunId(engine);
-  const begun = apply(actor, draft, { type: 'call', step, childRunId, dag: name, dagDigest: dag.digest }, now);
+  const childRunId = newChildId(engine, actor.shard);
+  const begun = apply(engine, actor, draft, { type: 'call', step, childRunId, dag: name, dagDigest: dag.digest }, now);
   if (begun.status !== 'recorded') return false;
   // Where it may not go deeper, the step failed instead.
   if (draft.facts.at(-1)?.type !== 'step_called') return true;
@@ -170,7 +197,7 @@ const beginWait = (engine: Engine, actor: RunActor, draft: TurnDraft, task: Read
   if (prepared.status === 'pending') return false;
   actor.preparations.delete(step);
   const command = waitCommand(step, prepared, now);
-  return apply(actor, draft, command, now).status === 'recorded';
+  return apply(engine, actor, draft, command, now).status === 'recorded';
 };
 
 type Placement = 'leased' | 'failed' | 'waits';
@@ -178,7 +205,7 @@ type Placement = 'leased' | 'failed' | 'waits';
 const placeReady = (engine: Engine, actor: RunActor, draft: TurnDraft, task: ReadyTask, now: number): Placement => {
   const step = actor.state.graph.byId.get(task.stepId);
   if (step === undefined) return 'waits';
-  const taskClass = engine.classes.of(step);
+  const taskClass = engine.classes.of(actor.tenant, step);
   if (draft.waits.has(taskClass)) {
     draft.wants.set(taskClass, (draft.wants.get(taskClass) ?? 0) + 1);
     return 'waits';
@@ -187,7 +214,7 @@ const placeReady = (engine: Engine, actor: RunActor, draft: TurnDraft, task: Rea
   if (prepared.status === 'pending') return 'waits';
   if (prepared.status === 'failed') {
     actor.preparations.delete(task.step);
-    const failed = apply(actor, draft, { type: 'fail_step', step: task.step, error: prepared.error }, now);
+    const failed = apply(engine, actor, draft, { type: 'fail_step', step: task.step, error: prepared.error }, now);
     return failed.status === 'recorded' ? 'failed' : 'waits';
   }
   const redeliverAt = redeliveryAt(engine, actor, task.step, now);
@@ -203,7 +230,7 @@ const placeReady = (engine: Engine, actor: RunActor, draft: TurnDraft, task: Rea
     return 'waits';
   }
   const { workerId, sessionId } = slot.value;
-  const lease = apply(actor, draft, { type: 'lease', step: task.step, workerId, sessionId }, now);
+  const lease = apply(engine, actor, draft, { type: 'lease', step: task.step, workerId, sessionId }, now);
   if (lease.status !== 'recorded') return 'waits';
   actor.preparations.delete(task.step);
   actor.redeliveries.delete(task.step);
@@ -223,7 +250,7 @@ const placeAll = (engine: Engine, actor: RunActor, draft: TurnDraft, plan: RunPl
   for (const task of plan.ready) {
     if (stopped.has(task.stepId)) {
       const step = actor.state.graph.byId.get(task.stepId);
-      const taskClass = step === undefined ? undefined : engine.classes.of(step);
+      const taskClass = step === undefined ? undefined : engine.classes.of(actor.tenant, step);
       if (taskClass !== undefined && draft.waits.has(taskClass)) {
         draft.wants.set(taskClass, (draft.wants.get(taskClass) ?? 0) + 1);
       }
@@ -251,6 +278,7 @@ export const openDraft = (actor: RunActor): TurnDraft => {
     waits: new Map(),
     called: [],
     proposals: [],
+    ended: [],
     cancel: [],
     cancelCalls: [],
     redeliverAt: undefined,
@@ -268,8 +296,13 @@ export const planTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): voi
   for (let round = 0; ; round += 1) {
     if (round > maxRounds) throw new DomainError('internal', 'the plan of a run does not come to an end');
     const plan = planRun(actor.state, now);
+    if (plan.facts.some(({ type }) => !engine.members.mayWrite(type))) {
+      // See `notYetWritten`: the run rests until then.
+      draft.dueAt = now + unwrittenMs;
+      break;
+    }
     if (plan.facts.length > 0) {
-      for (const fact of plan.facts) evolve(actor.state, fact);
+      evolveFacts(engine, actor, draft, plan.facts);
       draft.facts.push(...plan.facts);
       continue;
     }

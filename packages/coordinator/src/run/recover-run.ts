@@ -3,6 +3,7 @@ import { DomainError, isDomainError, isTerminalRun } from '@skein/domain';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
+import { recordRun } from '../trace/record-run.ts';
 import { adoptLeases } from './adopt-leases.ts';
 import { loadRun } from './load-run.ts';
 import type { PendingCommand, RunActor } from './run-actor.ts';
@@ -99,7 +100,10 @@ export const recoverRun = async (
   actor.mailbox = [...open, ...actor.mailbox];
   adoptLeases(engine, actor, why);
   adoptCalls(engine, actor);
-  if (isTerminalRun(actor.state.status)) tendCaller(engine, actor.state);
+  if (isTerminalRun(actor.state.status)) {
+    tendCaller(engine, actor.state);
+    recordRun(engine, actor.state);
+  }
   // Plans again also when nobody asked: the facts that the failed turn had planned are still due.
   engine.wheel.set(actor.runId, engine.deps.clock.now());
 };

@@ -1,8 +1,8 @@
 import type { RunId, RunState, TenantId } from '@skein/domain';
 import { DomainError, isDomainError, isTerminalRun, shardOf } from '@skein/domain';
-import { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
+import { recentValues } from '../engine/recent-values.ts';
 import { adoptLeases } from './adopt-leases.ts';
 import { loadRun } from './load-run.ts';
 import { RunActor } from './run-actor.ts';
@@ -14,11 +14,17 @@ const maxFinished = 256;
 /** How many undrivable runs are remembered. */
 const maxUndrivable = 10_000;
 
+/** What those are told who wait for a turn of a run that is forgotten: nothing of what they asked for was done. */
+const droppedError = (runId: RunId, why: 'reload' | 'moved'): DomainError =>
+  why === 'moved'
+    ? new DomainError('unavailable', 'another coordinator is home to this run now', { runId, reason: 'moved' })
+    : new DomainError('unavailable', 'the run is being loaded again', { runId });
+
 /** The runs in memory, by id. Loading is shared: one run has at most one actor. */
 export class RunTable {
   readonly #actors = new Map<RunId, RunActor>();
   readonly #loading = new Map<RunId, Promise<RunActor>>();
-  readonly #finished = new LRUCache<RunId, RunState>({ max: maxFinished });
+  readonly #finished = recentValues<RunId, RunState>(maxFinished);
   readonly #undrivable = new Map<RunId, DomainError>();
   /** Shards that this coordinator is home to. */
   shards: ReadonlySet<number> = new Set();
@@ -61,14 +67,14 @@ export class RunTable {
   }
 
   /** Forgets an actor; a finished state stays readable, and who still waits for a turn is told to ask again. */
-  drop(engine: Engine, actor: RunActor): void {
+  drop(engine: Engine, actor: RunActor, why: 'reload' | 'moved' = 'reload'): void {
     actor.dropped = true;
     if (this.#actors.get(actor.runId) === actor) this.#actors.delete(actor.runId);
     engine.dispatcher.forget(actor);
     engine.wheel.set(actor.runId, undefined);
     engine.window.left(actor);
     if (isTerminalRun(actor.state.status) && actor.inFlight === undefined) this.#finished.set(actor.runId, actor.state);
-    const error = new DomainError('unavailable', 'the run is being loaded again', { runId: actor.runId });
+    const error = droppedError(actor.runId, why);
     for (const { settle } of actor.mailbox.splice(0)) settle?.({ status: 'failed', error });
   }
 
@@ -118,10 +124,14 @@ export class RunTable {
 
   async #load(engine: Engine, tenant: TenantId, runId: RunId): Promise<RunActor> {
     const shard = shardOf(runId);
+    const epoch = this.epochs.get(shard);
     if (!this.shards.has(shard))
-      throw new DomainError('unavailable', 'another coordinator is home to this run', { runId });
+      throw new DomainError('unavailable', 'another coordinator is home to this run', { runId, reason: 'moved' });
     try {
       const { state, checkpointSeq } = await loadRun(engine, tenant, runId);
+      // Meanwhile others may have been home to it, and have written.
+      if (!this.shards.has(shard) || this.epochs.get(shard) !== epoch)
+        throw new DomainError('unavailable', 'another coordinator is home to this run', { runId, reason: 'moved' });
       const actor = new RunActor(shard, state);
       actor.checkpointSeq = checkpointSeq;
       if (engine.phase === 'stopped') throw new DomainError('unavailable', 'the coordinator is stopping');
@@ -144,9 +154,15 @@ export class RunTable {
     if (actor.creation === undefined) this.#refuse(engine, actor.runId, error);
   }
 
+  /** Runs of these shards may be read again: somebody else was home to them. */
+  forgetUndrivable(shards: ReadonlySet<number>): void {
+    for (const runId of this.#undrivable.keys()) if (shards.has(shardOf(runId))) this.#undrivable.delete(runId);
+  }
+
   #refuse(engine: Engine, runId: RunId, error: DomainError): void {
     if (this.#undrivable.has(runId) || this.#undrivable.size >= maxUndrivable) return;
     this.#undrivable.set(runId, error);
+    if (error.code === 'unimplemented') engine.members.cannotDrive(shardOf(runId));
     engine.deps.meter.count(metric.runsUndrivable);
     engine.deps.meter.gauge(metric.runsQuarantined, this.quarantined.length);
     engine.deps.log.error('run is not driven here', { runId, error: error.message });

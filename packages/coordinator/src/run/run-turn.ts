@@ -8,6 +8,7 @@ import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import { cancelHeldTask } from '../fleet/cancel-held-task.ts';
 import { onAgentStepFinished, onRunFinished } from '../rollout/on-run-finished.ts';
+import { recordTurn } from '../trace/record-turn.ts';
 import type { NewExposure } from './exposures-of.ts';
 import { exposuresOf } from './exposures-of.ts';
 import { headOf } from './head-of.ts';
@@ -25,6 +26,7 @@ import { tendCaller } from './tend-call.ts';
  *  T4 an append that is not known to be durable throws the state away; the log says what holds (recover-run.ts)
  *  T6 while the store says that it cannot write, runs have no turns; when it can again, all have one
  *  T7 a coordinator that did not renew its shards in time has no turns until it did: its memory may be behind the log
+ *  T8 a run whose shard is given away has no turn any more: what waits for one is told to ask elsewhere
  *  T5 a turn never awaits a peer, and an error of one run never leaves it
  */
 
@@ -57,6 +59,8 @@ export const wakeRun = (engine: Engine, actor: RunActor): void => {
     actor.scheduled = false;
     // T7
     if (engine.deps.clock.monotonicMs() >= engine.runs.homeUntil) return;
+    // T8
+    if (!engine.runs.shards.has(actor.shard)) return;
     if (actor.inFlight === undefined && !actor.dropped && engine.phase !== 'stopped') takeTurn(engine, actor);
   });
 };
@@ -282,7 +286,9 @@ const afterTurn = (engine: Engine, actor: RunActor, draft: TurnDraft): void => {
   for (const [taskClass, reason] of draft.waits) actor.waits.set(taskClass, reason);
   engine.wheel.set(actor.runId, isTerminalRun(actor.state.status) ? undefined : draft.dueAt);
   if (draft.facts.length > 0) engine.watchers.notify(actor.runId);
-  if (draft.facts.at(-1)?.type === 'run_finished') {
+  const isOver = draft.facts.at(-1)?.type === 'run_finished';
+  if (engine.deps.tracer?.isOn === true) recordTurn(engine, actor.state, draft.ended, isOver);
+  if (isOver) {
     engine.deps.meter.count(metric.runsFinished, 1, { status: actor.state.status });
     tendCaller(engine, actor.state);
     onRunFinished(engine, actor.state);

@@ -1,5 +1,5 @@
 import type { RecordedResult, RunId, RunState } from '@skein/domain';
-import { DomainError, isDomainError, isTerminalRun, parseStepPath, planRun, toErrorData } from '@skein/domain';
+import { DomainError, isDomainError, isTerminalRun, parseStepPath, planRun, shardOf, toErrorData } from '@skein/domain';
 import { awaitValues } from '../dispatch/await-values.ts';
 import type { PreparedCall } from '../dispatch/prepare-call.ts';
 import { isCall, paramsOfCall } from '../dispatch/prepare-call.ts';
@@ -163,6 +163,12 @@ const look = async (engine: Engine, ref: CallRef, failures: number): Promise<Cal
 /** Looks at a call. Never rejects. */
 export const lookAtCall = async (engine: Engine, ref: CallRef, failures: number): Promise<CallOutcome> => {
   if (engine.phase === 'stopped') return 'settled';
+  const { members } = engine;
+  if (members.isFleet && members.homeOf(shardOf(ref.parentRunId)) !== 'here') {
+    // Whoever is home to the caller looked at its calls when it read the run; a child has the shard of its caller.
+    engine.peers.wake(ref.tenant, ref.parentRunId);
+    return 'settled';
+  }
   try {
     return await look(engine, ref, failures);
   } catch (thrown) {

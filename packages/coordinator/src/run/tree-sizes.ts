@@ -1,6 +1,6 @@
 import type { RunId, RunState, TenantId } from '@skein/domain';
-import { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
+import { recentValues } from '../engine/recent-values.ts';
 import { evaluationPriority } from '../evaluation/evaluation-priority.ts';
 import { callsDags } from './call-steps.ts';
 
@@ -24,7 +24,7 @@ export const depthOf = ({ source }: RunState): number => (source.kind === 'call'
  * after an append in doubt it is counted again. The number is a bound, not a fact: it may be off by calls that begin meanwhile.
  */
 export class TreeSizes {
-  readonly #sizes = new LRUCache<RunId, number>({ max: maxTrees });
+  readonly #sizes = recentValues<RunId, number>(maxTrees);
   readonly #loading = new Map<RunId, Promise<number>>();
 
   /** Undefined when it must be loaded first. */

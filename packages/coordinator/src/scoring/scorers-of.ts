@@ -8,8 +8,8 @@ import type {
   TenantId,
 } from '@skein/domain';
 import { isSampled } from '@skein/domain';
-import { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
+import { recentValues } from '../engine/recent-values.ts';
 
 /** SHA-256 of bytes, as sampling takes it. */
 export const sha256Of =
@@ -22,10 +22,10 @@ const settingsMs = 1_000;
 
 /** What was read of rollouts and agents: the parts that scoring needs of a rollout never change. */
 export class ScorerCache {
-  readonly #records = new LRUCache<string, RolloutRecord>({ max: 200 });
-  readonly #settings = new LRUCache<string, { readonly scorers: readonly DeclaredScorer[]; readonly at: number }>({
-    max: 1_000,
-  });
+  readonly #records = recentValues<string, RolloutRecord>(200);
+  readonly #settings = recentValues<string, { readonly scorers: readonly DeclaredScorer[]; readonly at: number }>(
+    1_000,
+  );
 
   /** A rollout; of its parts only those that are frozen at its start are up to date. Throws `unavailable`. */
   async record(engine: Engine, tenant: TenantId, id: RolloutId): Promise<RolloutRecord | undefined> {

@@ -2,7 +2,7 @@ import type { TaskRef } from '@skein/domain';
 import { DomainError, dagDigest, versionIdOf } from '@skein/domain';
 import type { SecretSource } from '@skein/ports';
 import { encodePart } from '@skein/snapshot';
-import { createScene, dagOf, type Scene, type ScriptedWorker, stepOf } from '@skein/testkit';
+import { createFakeSealer, createScene, dagOf, type Scene, type ScriptedWorker, stepOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
 
 const canary = 'canary-7f3a-value';
@@ -10,6 +10,16 @@ const quiet = dagOf(
   [stepOf('a', { action: { kind: 'shell', commands: ['true'] }, secrets: [{ env: 'DB', secret: 'DB_PASSWORD' }] })],
   { name: 'quiet' },
 );
+
+/** A scene whose coordinator also keeps secrets of its own. */
+const openStored = async (values: SecretSource) => {
+  const sealer = createFakeSealer('key_1');
+  const scene = await createScene({ dags: [quiet], deps: { secretValues: values, sealer } });
+  const worker = await scene.join();
+  await scene.submit('quiet');
+  const offer = worker.offers[0]!;
+  return { scene, ask: asking(scene, worker, offer) };
+};
 
 const openScene = async (
   values: SecretSource = { read: async (name) => (name === 'DB_PASSWORD' ? canary : undefined) },
@@ -33,6 +43,38 @@ const codeOf = (asked: Promise<string>) =>
     () => 'answered',
     (thrown: unknown) => (thrown instanceof DomainError ? thrown.code : 'bug'),
   );
+
+test('a stored secret is what is left when no other source has one, and the log holds none of it', async () => {
+  const { scene, ask } = await openStored({ read: async () => undefined });
+  expect(await codeOf(ask('DB_PASSWORD'))).toBe('not_found');
+  await scene.coordinator.secrets.set('default', 'DB_PASSWORD', canary, 'anna');
+  expect(await ask('DB_PASSWORD')).toBe(canary);
+  expect(await codeOf(ask('OTHER'))).toBe('permission_denied');
+  expect(JSON.stringify(scene.lines)).not.toContain(canary);
+  await scene.close();
+
+  const both = await openStored({ read: async () => 'of the environment' });
+  await both.scene.coordinator.secrets.set('default', 'DB_PASSWORD', canary, 'anna');
+  expect(await both.ask('DB_PASSWORD')).toBe('of the environment');
+  await both.scene.close();
+});
+
+test('asking for a secret that the step does not declare is written into the audit log, by name', async () => {
+  const { scene, worker, offer, ask } = await openScene();
+  expect(await codeOf(ask('OTHER'))).toBe('permission_denied');
+  expect(await ask('DB_PASSWORD')).toBe(canary);
+  const { items } = await scene.coordinator.audit.list({ tenant: 'default', limit: 10 });
+  expect(items).toMatchObject([
+    {
+      action: 'worker.read_secret',
+      actor: { kind: 'worker', id: worker.info.workerId },
+      target: offer.runId,
+      outcome: 'permission_denied',
+      details: { step: offer.step, secretName: 'OTHER' },
+    },
+  ]);
+  await scene.close();
+});
 
 describe('a secret', () => {
   test('is answered after its release is in the log, which holds no value', async () => {

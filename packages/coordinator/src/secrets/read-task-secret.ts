@@ -5,8 +5,10 @@ import { declaredSecrets } from '@skein/snapshot';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
 import type { WorkerSession } from '../fleet/worker-session.ts';
+import { auditWorker } from '../gateway/audit-worker.ts';
 import type { RunActor } from '../run/run-actor.ts';
 import { askRun } from '../run/run-turn.ts';
+import { readStoredSecret } from './stored-secrets.ts';
 
 /*
  * The value of a secret for one task.
@@ -61,7 +63,8 @@ const release = async (engine: Engine, session: WorkerSession, task: TaskRef, se
     });
   }
   // Read before it is recorded, so that the record says what was given and not what was asked for.
-  const value = await engine.deps.secretValues?.read(secret);
+  const value =
+    (await engine.deps.secretValues?.read(secret)) ?? (await readStoredSecret(engine.deps, session.tenant, secret));
   if (value === undefined) {
     throw new DomainError('not_found', `the coordinator has no secret ${secret}`, { secret });
   }
@@ -114,6 +117,11 @@ export const readTaskSecret = async (
     // What a source throws may hold anything; only our own errors are said as they are.
     const error = isDomainError(thrown) ? thrown : new DomainError('unavailable', 'the secret cannot be read now');
     meter.count(metric.secretsRefused, 1, { code: error.code });
+    if (error.code === 'permission_denied') {
+      const { step, token } = task;
+      const details = { reason: 'undeclared', step, token, secretName: about.secretName };
+      auditWorker(engine, session, 'read_secret', error.code, { target: task.runId, details });
+    }
     log.warn('secret was not released', { ...about, code: error.code, reason: error.message });
     throw error;
   }

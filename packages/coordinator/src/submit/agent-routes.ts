@@ -1,9 +1,10 @@
 import type { AgentDecision, JsonObject, RolloutRecord, RunId, RunSource, TallyKind, TenantId } from '@skein/domain';
 import { decideVersion, forkScope, placeUnit, unitOf } from '@skein/domain';
 import type { Expression } from '@skein/ports';
-import { LRUCache } from 'lru-cache';
+import type { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
 import { metric } from '../engine/metric-names.ts';
+import { recentValues } from '../engine/recent-values.ts';
 
 /** The live rollouts of a tenant by their agent, and its frozen agents, as they were at one revision of the project. */
 export interface Routes {
@@ -46,7 +47,7 @@ const compiled = new WeakMap<Engine, LRUCache<string, { readonly expression?: Ex
 const compile = (engine: Engine, text: string): Expression | undefined => {
   let texts = compiled.get(engine);
   if (texts === undefined) {
-    texts = new LRUCache({ max: maxExpressions });
+    texts = recentValues(maxExpressions);
     compiled.set(engine, texts);
   }
   let known = texts.get(text);

@@ -1,4 +1,5 @@
 import { DomainError, defaultTenant } from '@skein/domain';
+import type { QueueStatus, RunQueue } from '@skein/ports';
 import type { Scene } from '@skein/testkit';
 import { callOf, createScene, dagOf, stepOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
@@ -83,4 +84,114 @@ test('a hint that somebody else has claimed is waited for without a busy loop', 
   await scene.clock.advance(2_000);
   expect(await scene.status(waits)).toBe('running');
   await scene.close();
+});
+
+/** A window of one place, a run in it, and others that wait; the queue is one on a server of its own, which `is` as the test says. */
+const apartScene = async (waiting: number) => {
+  const is: { up: boolean; losing: boolean; published: number } = { up: true, losing: false, published: 0 };
+  const scene = await createScene({
+    dags: [plain],
+    config: { minWindow: 1 },
+    wrap: ({ queue }) => {
+      const status = (): QueueStatus => ({
+        up: is.up,
+        failures: 0,
+        durability: 'durable',
+        ...(is.up ? {} : { reason: 'gone' }),
+      });
+      const answer = <T>(call: () => Promise<T>): Promise<T> =>
+        is.up ? call() : Promise.reject(new DomainError('unavailable', 'the queue does not answer'));
+      const apart: RunQueue = {
+        status,
+        publish: (hints) =>
+          answer(async () => {
+            is.published += hints.length;
+            if (!is.losing) await queue.publish(hints);
+          }),
+        claim: (limit, visibilityMs) => answer(() => queue.claim(limit, visibilityMs)),
+        done: (claims) => answer(() => queue.done(claims)),
+        release: (claims) => answer(() => queue.release(claims)),
+        onAvailable: (wake) => queue.onAvailable(wake),
+        size: () => answer(() => queue.size()),
+        close: () => queue.close(),
+      };
+      return { queue: apart };
+    },
+  });
+  const first = await scene.submit('plain');
+  const waits: string[] = [];
+  for (let index = 0; index < waiting; index += 1) {
+    const { run } = await scene.coordinator.submitRun(defaultTenant, { dag: 'plain', priority: index });
+    waits.push(run.runId);
+  }
+  await scene.settle();
+  return { scene, is, first, waits };
+};
+
+const cancel = async (scene: Scene, runId: string): Promise<void> => {
+  await scene.coordinator.cancelRun(defaultTenant, runId, 'someone');
+  await scene.settle();
+};
+
+describe('a queue on a server of its own', () => {
+  test('that is away keeps no run waiting: the next is let in from the store, in its order', async () => {
+    const { scene, is, first, waits } = await apartScene(3);
+    is.up = false;
+    await cancel(scene, first);
+    expect(await Promise.all(waits.map((runId) => scene.status(runId)))).toEqual(['queued', 'queued', 'running']);
+    await cancel(scene, waits[2] ?? '');
+    expect(await Promise.all(waits.slice(0, 2).map((runId) => scene.status(runId)))).toEqual(['queued', 'running']);
+    is.up = true;
+    await cancel(scene, waits[1] ?? '');
+    expect(await scene.status(waits[0] ?? '')).toBe('running');
+    await scene.close();
+  });
+
+  test('that goes away between a hint and its claim delays the run by no more than two sweeps', async () => {
+    const { scene, is, first, waits } = await apartScene(1);
+    const { queue } = scene.stores;
+    const publish = queue.publish.bind(queue);
+    queue.publish = async (hints) => {
+      await publish(hints);
+      is.up = false;
+    };
+    await cancel(scene, first);
+    expect(await scene.status(waits[0] ?? '')).toBe('queued');
+    await scene.clock.advance(2_000);
+    expect(await scene.status(waits[0] ?? '')).toBe('running');
+    await scene.close();
+  });
+
+  test('that loses every hint delays a run by no more than two sweeps, and is told of it no more often than once a sweep', async () => {
+    const { scene, is, first, waits } = await apartScene(1);
+    is.losing = true;
+    is.published = 0;
+    await cancel(scene, first);
+    expect(await scene.status(waits[0] ?? '')).toBe('queued');
+    await scene.clock.advance(2_000);
+    expect(await scene.status(waits[0] ?? '')).toBe('running');
+    expect(is.published).toBeLessThan(4);
+    await scene.close();
+  });
+
+  test('that does not learn that a hint is done changes nothing', async () => {
+    const { scene, first, waits, is } = await apartScene(2);
+    const { queue } = scene.stores;
+    const claim = queue.claim.bind(queue);
+    queue.claim = async (limit, visibilityMs) => {
+      const claimed = await claim(limit, visibilityMs);
+      is.up = false;
+      return claimed;
+    };
+    await cancel(scene, first);
+    expect(await Promise.all(waits.map((runId) => scene.status(runId)))).toEqual(['queued', 'running']);
+    queue.claim = claim;
+    is.up = true;
+    await scene.clock.advance(20_000);
+    expect(await Promise.all(waits.map((runId) => scene.status(runId)))).toEqual(['queued', 'running']);
+    await cancel(scene, waits[1] ?? '');
+    expect(await scene.status(waits[0] ?? '')).toBe('running');
+    expect(await queue.size()).toBe(0);
+    await scene.close();
+  });
 });

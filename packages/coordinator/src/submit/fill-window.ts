@@ -1,13 +1,8 @@
-import { DomainError } from '@skein/domain';
-import type { ClaimedHint, RunHead } from '@skein/ports';
-import { FairQueue } from '../dispatch/fair-queue.ts';
+import type { RunHead } from '@skein/ports';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
-import { askRun } from '../run/run-turn.ts';
-import type { AdmittedWith } from './admission.ts';
-import { AdmissionBackoff } from './admission-backoff.ts';
-import { admittedWith } from './admitted-with.ts';
-import { admissionCommand, forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
+import { admitQueued, type QueuedRun } from './admit-queued.ts';
+import { QueuedOrder } from './queued-order.ts';
 
 /** How long a claimed hint stays away from others, in ms; a crash hands it out again. */
 const visibilityMs = 10_000;
@@ -15,124 +10,82 @@ const visibilityMs = 10_000;
 /** Hints that are claimed at once. */
 const maxClaim = 64;
 
-/** Runs of the store's order among which the next is chosen. */
-const candidates = 64;
-
 interface Filling {
   running: boolean;
   again: boolean;
   /** Hints are being published: the queue's wake-up tells nothing new, since a claim follows. */
   publishing: boolean;
-  readonly order: FairQueue<RunHead>;
-  readonly backoff: AdmissionBackoff;
+  readonly order: QueuedOrder;
 }
 
 const fillings = new WeakMap<Engine, Filling>();
 
-/** What a retry run takes over from the run that it retries. Throws `unavailable`. */
-const earlierOf = async (engine: Engine, hint: ClaimedHint): Promise<AdmittedWith | undefined> => {
-  const actor = await engine.runs.open(engine, hint.tenant, hint.runId);
-  const { source } = actor.state;
-  if (source.kind !== 'retry' || source.latest === true) return undefined;
-  const head = await engine.deps.runs.readHead(hint.tenant, source.retryOf);
-  if (head === undefined) return undefined;
-  return engine.runs.read(engine, hint.tenant, source.retryOf, admittedWith);
-};
-
-/** What became of an admission; `failed` for a reason that concerns this run, `later` when a store does not answer. */
-type Admitted = 'settled' | 'failed' | 'later';
-
-/** Admits one queued run. */
-const admitClaimed = async (engine: Engine, hint: ClaimedHint): Promise<Admitted> => {
-  const release = engine.window.reserve();
-  try {
-    const head = await engine.deps.runs.readHead(hint.tenant, hint.runId);
-    if (head?.status !== 'queued' || engine.runs.isUndrivable(hint.runId)) return 'settled';
-    const actor = await engine.runs.open(engine, hint.tenant, hint.runId);
-    const dag = await engine.dags.byDigest(hint.tenant, head.dagDigest);
-    const earlier = await earlierOf(engine, hint);
-    const { routingContext, source } = actor.state;
-    const admission = await prepareAdmission(engine, {
-      tenant: hint.tenant,
-      runId: hint.runId,
-      dag,
-      routingContext,
-      source,
-      ...(earlier === undefined ? {} : { earlier }),
-    });
-    if (actor.state.status !== 'queued') return 'settled';
-    const current = actor.dropped ? await engine.runs.open(engine, hint.tenant, hint.runId) : actor;
-    const settlement = await askRun(engine, current, admissionCommand(engine, current, admission));
-    if (settlement.status === 'failed' && settlement.error.code === 'version_conflict')
-      forgetAdmissions(engine, hint.tenant);
-    return settlement.status === 'failed' ? 'later' : 'settled';
-  } catch (thrown) {
-    if (isPassing(thrown)) return 'later';
-    const spent = thrown instanceof DomainError && (thrown.code === 'unimplemented' || thrown.code === 'not_found');
-    if (!spent) engine.deps.log.error('queued run cannot be admitted', { runId: hint.runId, error: thrown });
-    return spent ? 'settled' : 'failed';
-  } finally {
-    release();
-  }
-};
-
 /**
- * Of the store's candidates those whose turn it is, by the rule that also gives out slots. The order lives on between two looks, so
- * that a DAG which was served stays behind those that were not.
+ * What the queue gives, and undefined while it is away. A queue that lives with the store is never away alone: what it throws is thrown on.
  */
-const inTurn = (engine: Engine, { order, backoff }: Filling, heads: readonly RunHead[], room: number): RunHead[] => {
-  const now = engine.deps.clock.monotonicMs();
-  backoff.expire(now);
-  const queued = new Map(
-    heads.filter(({ runId }) => !backoff.staysAway(runId, now)).map((head) => [head.runId, head] as const),
-  );
-  for (const run of order.runs) if (!queued.has(run.runId)) order.set(run, 0, 0);
-  for (const head of [...queued.values()].sort((a, b) => a.createdAt - b.createdAt)) {
-    if (!order.has(head.runId) && !engine.runs.isUndrivable(head.runId)) order.set(head, 1, head.createdAt);
+const ifUp = async <T>({ deps }: Engine, call: () => Promise<T>): Promise<T | undefined> => {
+  try {
+    return await call();
+  } catch (thrown) {
+    if (deps.queue.status === undefined || !isPassing(thrown)) throw thrown;
+    return undefined;
   }
-  const next: RunHead[] = [];
-  while (next.length < room) {
-    const head = order.take(engine.deps.clock.now());
-    if (head === undefined) break;
-    next.push(head);
-  }
-  return next;
 };
 
-const publishNext = async (engine: Engine, filling: Filling, room: number): Promise<void> => {
-  const shards = [...engine.runs.shards];
-  // Runs that stay away take nobody's place among the candidates.
-  const heads = await engine.deps.runs.nextQueued(shards, Math.max(room + 1, candidates) + filling.backoff.size);
-  engine.window.backlog = heads.length > 0;
-  const wanted = inTurn(engine, filling, heads, room);
-  if (wanted.length === 0) return;
+/** False while the queue is away. */
+const publish = async (engine: Engine, filling: Filling, heads: readonly RunHead[]): Promise<boolean> => {
+  const { queue, clock } = engine.deps;
+  if (heads.length === 0) return true;
+  const hints = heads.map(({ tenant, runId, shard, priority, seq }) => ({ tenant, runId, shard, priority, seq }));
   filling.publishing = true;
   try {
-    await engine.deps.queue.publish(
-      wanted.map(({ tenant, runId, shard, priority, seq }) => ({ tenant, runId, shard, priority, seq })),
-    );
+    const isPublished = (await ifUp(engine, () => queue.publish(hints).then(() => true))) ?? false;
+    if (isPublished) filling.order.published(heads, clock.monotonicMs());
+    return isPublished;
   } finally {
     filling.publishing = false;
   }
 };
 
-/** A hint of a run that was not let in is spent too: given back it would be claimed again at once. The store still has the run. */
+/** False when a store did not answer. */
+const admitAll = async (engine: Engine, { order }: Filling, queued: readonly QueuedRun[]): Promise<boolean> => {
+  const outcomes = await Promise.all(
+    queued.map(async (run) => {
+      const outcome = await admitQueued(engine, run);
+      if (outcome === 'settled') order.backoff.forget(run.runId);
+      else order.backoff.failed(run.runId, engine.deps.clock.monotonicMs());
+      return outcome;
+    }),
+  );
+  return !outcomes.includes('later');
+};
+
+/**
+ * The queue says who looks at a run when; that a run is looked at does not depend on it. Let in from the store are runs whose hints did not
+ * come back within a sweep, all of them while the queue is away, and in a fleet, where anybody may claim the hints of a home, those that
+ * others were quicker to claim. A hint of a run that was not let in is spent too: given back it would be claimed again at once. The store
+ * still has the run.
+ */
 const fillOnce = async (engine: Engine, filling: Filling): Promise<void> => {
-  const { queue, clock } = engine.deps;
+  const { queue } = engine.deps;
   while (engine.phase === 'running' && engine.window.room > 0) {
-    await publishNext(engine, filling, engine.window.room);
-    const claimed = await queue.claim(Math.min(maxClaim, Math.max(1, engine.window.room)), visibilityMs);
-    if (claimed.length === 0) return;
-    const outcomes = await Promise.all(
-      claimed.map(async (hint) => {
-        const outcome = await admitClaimed(engine, hint);
-        if (outcome === 'settled') filling.backoff.forget(hint.runId);
-        else filling.backoff.failed(hint.runId, clock.monotonicMs());
-        return outcome;
-      }),
+    const { hinted, direct } = await filling.order.next(engine, engine.window.room);
+    const isUp = await publish(engine, filling, hinted);
+    const limit = Math.min(maxClaim, Math.max(1, engine.window.room));
+    const claimed = (isUp ? await ifUp(engine, () => queue.claim(limit, visibilityMs)) : undefined) ?? [];
+    for (const { runId } of claimed) filling.order.arrived(runId);
+    const names = new Set(claimed.map(({ runId }) => runId));
+    const own = (isUp && !engine.members.isFleet ? direct : [...direct, ...hinted]).filter(
+      ({ runId }) => !names.has(runId),
     );
-    await queue.done(claimed.map(({ claim }) => claim));
-    if (outcomes.includes('later')) return;
+    const queued: readonly QueuedRun[] = [
+      ...claimed,
+      ...own.slice(0, Math.max(0, engine.window.room - claimed.length)),
+    ];
+    if (queued.length === 0) return;
+    const isAnswered = await admitAll(engine, filling, queued);
+    if (claimed.length > 0) await ifUp(engine, () => queue.done(claimed.map(({ claim }) => claim)));
+    if (!isAnswered) return;
   }
 };
 
@@ -142,13 +95,7 @@ export const fillWindow = (engine: Engine): void => {
   if (engine.store.reason !== undefined) return;
   let filling = fillings.get(engine);
   if (filling === undefined) {
-    filling = {
-      running: false,
-      again: false,
-      publishing: false,
-      order: new FairQueue(),
-      backoff: new AdmissionBackoff(),
-    };
+    filling = { running: false, again: false, publishing: false, order: new QueuedOrder() };
     fillings.set(engine, filling);
   }
   if (filling.running) {

@@ -41,6 +41,7 @@ export const retryRun = async (
     readonly sameVersions?: boolean;
     readonly by: string;
     readonly idempotencyKey?: string;
+    readonly traceparent?: string;
   },
 ): Promise<RunView> => {
   const state = await engine.runs.read(engine, tenant, runId, (current) => {
@@ -61,7 +62,7 @@ export const retryRun = async (
     });
   });
   const dag = await engine.dags.byDigest(tenant, state.dagDigest);
-  const { idempotencyKey } = options;
+  const { idempotencyKey, traceparent } = options;
   const latest = options.latest === true;
   const sameVersions = options.sameVersions === true;
   const { timeoutMs, untrustedInput } = state;
@@ -86,6 +87,7 @@ export const retryRun = async (
     ...(earlier === undefined ? {} : { earlier }),
     ...(timeoutMs === undefined || timeoutMs === state.dag.timeoutMs ? {} : { timeoutMs }),
     ...(untrustedInput === undefined ? {} : { untrustedInput }),
+    ...(traceparent === undefined ? {} : { traceparent }),
   });
   return created.run;
 };

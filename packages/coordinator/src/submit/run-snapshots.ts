@@ -1,9 +1,9 @@
 import type { AgentDecision, Digest, SnapshotRequirements, TenantId } from '@skein/domain';
 import { defaultSnapshotLimits } from '@skein/domain';
 import { buildSnapshot } from '@skein/snapshot';
-import { LRUCache } from 'lru-cache';
 import type { Engine } from '../engine/engine.ts';
 import { pauseOf } from '../engine/pause-of.ts';
+import { recentValues } from '../engine/recent-values.ts';
 import { memoryOfArms } from '../memory/rollout-memory.ts';
 import type { Routes } from './agent-routes.ts';
 
@@ -50,7 +50,7 @@ const maxSnapshots = 256;
 
 /** Stored snapshots by DAG and chosen versions; those who need the same one at the same time share one build. */
 export class RunSnapshots {
-  readonly #stored = new LRUCache<string, Promise<StoredSnapshot>>({ max: maxSnapshots });
+  readonly #stored = recentValues<string, Promise<StoredSnapshot>>(maxSnapshots);
 
   get(dagDigest: Digest, agents: Agents, build: () => Promise<StoredSnapshot>): Promise<StoredSnapshot> {
     const key = keyOf(dagDigest, agents);

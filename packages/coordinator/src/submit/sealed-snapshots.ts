@@ -4,6 +4,7 @@ import type { SnapshotStore } from '@skein/ports';
 import type { Pause, SnapshotFormat } from '@skein/snapshot';
 import { encodePartMemberSlowly, formatOf, missingParts, snapshotFormats } from '@skein/snapshot';
 import { LRUCache } from 'lru-cache';
+import { recentValues } from '../engine/recent-values.ts';
 
 /** A sealed snapshot in memory. */
 export interface SealedSnapshot {
@@ -41,7 +42,7 @@ export class SealedSnapshots {
     maxSize: maxMemberBytes,
     sizeCalculation: (bytes) => bytes.byteLength + 256,
   });
-  readonly #memberBytes = new LRUCache<Digest, number>({ max: 10_000 });
+  readonly #memberBytes = recentValues<Digest, number>(10_000);
   readonly #packing = new Map<string, Promise<Uint8Array>>();
 
   constructor(store: SnapshotStore, pause: Pause) {

@@ -1,3 +1,4 @@
+import { defaultTenant } from '@skein/domain';
 import { createScene, dagOf, publishProject, stepOf } from '@skein/testkit';
 import { describe, expect, test } from 'vitest';
 
@@ -190,7 +191,7 @@ describe('admission', () => {
       snapshotDigest: pinned,
       agents: { scout: { source: 'active' } },
     });
-    expect(scene.coordinator.listWorkers()[0]).toMatchObject({
+    expect(scene.coordinator.listWorkers(defaultTenant)[0]).toMatchObject({
       tasks: 2,
       snapshotsReceived: 1,
       snapshotBytesReceived: first.snapshot?.envelope?.byteLength,

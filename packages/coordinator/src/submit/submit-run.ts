@@ -1,7 +1,16 @@
 import type { JsonValue, KeptStep, RunId, RunSource, RunView, TenantId } from '@skein/domain';
-import { canonicalJson, createRunState, DomainError, resolveParams, shardOf, utf8Length, viewRun } from '@skein/domain';
+import {
+  canonicalJson,
+  createRunState,
+  DomainError,
+  formatTraceparent,
+  parseTraceparent,
+  resolveParams,
+  shardOf,
+  utf8Length,
+  viewRun,
+} from '@skein/domain';
 import type { RunCreation } from '@skein/ports';
-import type { SubmitRun } from '../coordinator.ts';
 import type { Engine } from '../engine/engine.ts';
 import { isPassing } from '../engine/is-passing.ts';
 import { metric } from '../engine/metric-names.ts';
@@ -16,6 +25,7 @@ import { fillWindow } from './fill-window.ts';
 import { storeLargeParams } from './large-params.ts';
 import { admissionCommand, forgetAdmissions, prepareAdmission } from './prepare-admission.ts';
 import { requireUnits, routingContextOf } from './routing-context.ts';
+import type { SubmitRun } from './submit-request.ts';
 
 /** A run that is to be created, whatever the surface. */
 export interface NewRun {
@@ -32,6 +42,8 @@ export interface NewRun {
   readonly earlier?: AdmittedWith;
   readonly timeoutMs?: number;
   readonly untrustedInput?: true;
+  /** See `run_submitted`; what is no trace context counts as none. */
+  readonly traceparent?: string;
 }
 
 /** Tries of a creation whose project or snapshot changed while it was prepared; after these the run waits its turn in the store. */
@@ -81,6 +93,7 @@ const tryCreate = async (
       ...(run.fire === undefined ? {} : { fire: run.fire }),
     };
     actor.creation = creation;
+    const caller = parseTraceparent(run.traceparent);
     engine.runs.add(actor);
     const submitted = askRun(engine, actor, {
       type: 'submit',
@@ -93,6 +106,7 @@ const tryCreate = async (
       ...(run.kept === undefined ? {} : { kept: run.kept }),
       ...(run.timeoutMs === undefined ? {} : { timeoutMs: run.timeoutMs }),
       ...(run.untrustedInput === undefined ? {} : { untrustedInput: run.untrustedInput }),
+      ...(caller === undefined ? {} : { traceparent: formatTraceparent(caller) }),
     });
     if (admission !== undefined) void askRun(engine, actor, admissionCommand(engine, actor, admission));
     const settlement = await submitted;
@@ -103,6 +117,10 @@ const tryCreate = async (
     if (engine.window.backlog) fillWindow(engine);
   }
 };
+
+/** The shard of the id was given away before anything was written: another id has a home here. */
+const isMoved = ({ code, details }: DomainError): boolean =>
+  code === 'unavailable' && (details as { readonly reason?: unknown } | undefined)?.reason === 'moved';
 
 /**
  * Creates a run, and admits it in the same commit when the window has room. Durable when it resolves.
@@ -130,6 +148,7 @@ export const createRun = async (
         }
         return { run: await viewOfRun(engine, run.tenant, settlement.runId), created: false };
       case 'failed':
+        if (isMoved(settlement.error) && tries <= maxSealings) break;
         if (settlement.error.code !== 'version_conflict' || tries > maxSealings) throw settlement.error;
         forgetAdmissions(engine, run.tenant);
         break;
@@ -173,7 +192,7 @@ export const submitRun = async (
     const message = params.error.map((problem) => problem.message).join('; ');
     throw new DomainError('invalid_argument', message, { problems: params.error });
   }
-  const { fire, idempotencyKey, priority = 0, routingContext = {} } = submit;
+  const { fire, idempotencyKey, priority = 0, routingContext = {}, traceparent } = submit;
   const context = routingContextOf(dag.dag, params.value, routingContext);
   checkSize('routing context', context, engine.config.maxRoutingContextBytes);
   const trust = submit.untrustedInput === true ? ({ untrustedInput: true } as const) : {};
@@ -189,6 +208,7 @@ export const submitRun = async (
         ? { kind: 'api' }
         : { kind: 'schedule', scheduleId: fire.scheduleId, nominalAt: new Date(fire.nominalAt).toISOString() },
     ...trust,
+    ...(traceparent === undefined ? {} : { traceparent }),
     ...(fire === undefined ? {} : { fire }),
     ...(idempotencyKey === undefined
       ? {}

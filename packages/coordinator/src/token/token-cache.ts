@@ -1,14 +1,20 @@
 import type { TenantId } from '@skein/domain';
 import { DomainError } from '@skein/domain';
-import type { TokenKind, TokenRecord } from '@skein/ports';
-import { LRUCache } from 'lru-cache';
+import type { TokenKind, TokenRecord, TokenRole, TokenScope } from '@skein/ports';
 import type { CoordinatorDeps } from '../engine/coordinator-deps.ts';
+import { recentValues } from '../engine/recent-values.ts';
 
 /** Whom a token stands for. */
 export interface Identity {
   readonly tenant: TenantId;
   readonly tokenId: string;
   readonly name: string;
+  /** Of an API token: those of before had none and may all. */
+  readonly role: TokenRole;
+  /** Of a join token that is limited; its count of uses may be old. */
+  readonly scope?: TokenScope;
+  /** ms since the epoch. */
+  readonly expiresAt?: number;
 }
 
 interface Cached {
@@ -24,7 +30,7 @@ export class TokenCache {
   readonly #ttlMs: number;
   /** Rises when all is forgotten. */
   #age = 0;
-  readonly #byHash = new LRUCache<string, Cached>({ max: 10_000 });
+  readonly #byHash = recentValues<string, Cached>(10_000);
 
   constructor(deps: Pick<CoordinatorDeps, 'clock' | 'hasher' | 'tokens'>, ttlMs: number) {
     this.#deps = deps;
@@ -63,6 +69,14 @@ export class TokenCache {
   #judge(record: TokenRecord | undefined, kind: TokenKind): Identity {
     if (record === undefined || record.kind !== kind || record.revokedAt !== undefined) throw refused();
     if (record.expiresAt !== undefined && record.expiresAt <= this.#deps.clock.now()) throw refused();
-    return { tenant: record.tenant, tokenId: record.tokenId, name: record.name };
+    const { tenant, tokenId, name, role = 'admin', scope, expiresAt } = record;
+    return {
+      tenant,
+      tokenId,
+      name,
+      role,
+      ...(scope === undefined ? {} : { scope }),
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    };
   }
 }

@@ -17,17 +17,33 @@ export const listApprovals = async (
   runId?: RunId,
 ): Promise<readonly ApprovalView[]> => {
   if (runId !== undefined) return engine.runs.read(engine, tenant, runId, (state) => approvalsOf(state));
-  if (engine.runs.shards.size < shardCount || engine.runs.unread.size > 0)
+  const { shards, approvals } = await approvalsAtHome(engine, tenant);
+  if (shards.length < shardCount)
     throw new DomainError('unavailable', 'another coordinator is home to runs, or they are not read yet');
+  return sortApprovals(approvals);
+};
+
+/** The oldest of these, oldest first. */
+export const sortApprovals = (approvals: readonly ApprovalView[]): readonly ApprovalView[] =>
+  approvals.toSorted(oldestFirst).slice(0, maxListed);
+
+/** Approvals of the runs that are at home here, and the shards of which they are: those whose runs have been read. */
+export const approvalsAtHome = async (
+  engine: Engine,
+  tenant: TenantId,
+): Promise<{ readonly shards: readonly number[]; readonly approvals: readonly ApprovalView[] }> => {
+  const { runs } = engine;
+  const shards = [...runs.shards].filter((shard) => !runs.unread.has(shard));
   const found: ApprovalView[] = [];
-  for (const actor of engine.runs.actors) {
+  for (const actor of runs.actors) {
     if (actor.tenant !== tenant || actor.state.waits.size === 0) continue;
     try {
-      found.push(...(await engine.runs.read(engine, tenant, actor.runId, (state) => approvalsOf(state))));
+      found.push(...(await runs.read(engine, tenant, actor.runId, (state) => approvalsOf(state))));
     } catch (thrown) {
       // A run that cannot be read now hides its own approvals only.
       if (!isDomainError(thrown)) throw thrown;
     }
   }
-  return found.toSorted(oldestFirst).slice(0, maxListed);
+  // Runs of shards that were given away while others were looked at are not all among them.
+  return { shards: shards.filter((shard) => runs.shards.has(shard)), approvals: sortApprovals(found) };
 };

@@ -191,6 +191,7 @@ const outputNames = (inline: InlineDags, step: Step): readonly string[] | undefi
   if (step.foreach !== undefined) return ['results'];
   const { action } = step;
   if (action.kind === 'noop') return [];
+  if (action.kind === 'http') return ['status', 'headers', 'body'];
   if (action.kind === 'wait') return action.message === true ? ['text', 'sender', 'messageId'] : [];
   if (action.kind === 'approval') return [...action.input.map((param) => param.name), 'approvedBy'];
   if (action.kind === 'agent') {

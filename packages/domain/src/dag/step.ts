@@ -70,6 +70,21 @@ export type StepAction =
   | { readonly kind: 'script'; readonly script: string }
   | { readonly kind: 'exec'; readonly argv: readonly string[] }
   | { readonly kind: 'noop' }
+  /**
+   * One HTTP request. `url`, `headers` and `body` may hold references; headers, and a body that is a text, also variables of the step's
+   * environment, among them its secrets. A body that is no text is sent as JSON.
+   */
+  | {
+      readonly kind: 'http';
+      readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+      readonly url: string;
+      readonly headers: { readonly [name: string]: string };
+      readonly body?: JsonValue;
+      /** Statuses with which the step succeeds; absent: 200 to 299. */
+      readonly expect?: readonly number[];
+      /** For all of it, redirects included; absent: the worker's default. */
+      readonly timeoutMs?: number;
+    }
   | {
       readonly kind: 'agent';
       readonly agent: string;

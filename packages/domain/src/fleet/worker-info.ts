@@ -1,5 +1,5 @@
 import type { StepKind } from '../dag/step.ts';
-import type { WorkerId } from '../identity/ids.ts';
+import type { TenantId, WorkerId } from '../identity/ids.ts';
 
 /** What a worker can do that those of an older version cannot. `playback`: answer tool calls from a record, and make none of them. */
 export type WorkerFeature = 'playback';
@@ -31,6 +31,8 @@ export interface WorkerInfo {
 /** What placement needs to know of one connected worker. */
 export interface WorkerLoad {
   readonly workerId: WorkerId;
+  /** Of its join token: it gets tasks of no other. Absent: it serves all. */
+  readonly tenant?: TenantId;
   readonly labels: { readonly [name: string]: string };
   readonly kinds: readonly StepKind[];
   readonly slots: number;

@@ -1,11 +1,13 @@
 import type { StepKind } from '../dag/step.ts';
 import type { WorkerLoad } from '../fleet/worker-info.ts';
-import type { WorkerId } from '../identity/ids.ts';
+import type { TenantId, WorkerId } from '../identity/ids.ts';
 import { err, ok, type Result } from '../result/result.ts';
 import type { WaitReason } from '../run/run-status.ts';
 
 /** What a task asks of its worker. */
 export interface PlacementRequest<W extends WorkerLoad = WorkerLoad> {
+  /** Whose it is: workers of other tenants do not count. Absent: any worker will do. */
+  readonly tenant?: TenantId;
   readonly selector: { readonly [label: string]: string };
   readonly kind: StepKind;
   /** Bytes of the task's snapshot that this worker lacks; absent when the task needs none. Asked once per candidate, so it must be cheap. */
@@ -26,9 +28,9 @@ export const placeTask = <W extends WorkerLoad>(
   let best: W | undefined;
   let bestMissing = 0;
   for (const worker of workers) {
-    if (!worker.accepting) continue;
+    if (!worker.accepting || !isOfTenant(task, worker)) continue;
     connected = true;
-    if (!matches(task, worker)) continue;
+    if (!fits(task, worker)) continue;
     matching = true;
     if (worker.free <= 0) continue;
     const missing = task.missingBytes?.(worker) ?? 0;
@@ -41,8 +43,15 @@ export const placeTask = <W extends WorkerLoad>(
   return err(matching ? 'all_slots_busy' : connected ? 'no_worker_matches' : 'no_worker_connected');
 };
 
-const matches = (task: Pick<PlacementRequest, 'selector' | 'kind'>, worker: WorkerLoad): boolean => {
-  if (task.kind === 'call' || !worker.kinds.includes(task.kind)) return false;
+const isOfTenant = (task: Pick<PlacementRequest, 'tenant'>, worker: Pick<WorkerLoad, 'tenant'>): boolean =>
+  task.tenant === undefined || worker.tenant === undefined || task.tenant === worker.tenant;
+
+/** Whether a worker of this tenant, with these labels and kinds, could do such tasks, were a slot free. */
+export const fits = (
+  task: Pick<PlacementRequest, 'tenant' | 'selector' | 'kind'>,
+  worker: Pick<WorkerLoad, 'tenant' | 'labels' | 'kinds'>,
+): boolean => {
+  if (task.kind === 'call' || !isOfTenant(task, worker) || !worker.kinds.includes(task.kind)) return false;
   for (const label in task.selector) {
     if (!Object.hasOwn(worker.labels, label) || worker.labels[label] !== task.selector[label]) return false;
   }

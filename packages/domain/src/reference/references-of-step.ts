@@ -51,6 +51,12 @@ const textsOfAction = (action: StepAction): readonly StepText[] => {
       return [template(['action', 'prompt'], action.prompt)];
     case 'wait':
       return action.until === undefined ? [] : [template(['action', 'until'], action.until)];
+    case 'http':
+      return [
+        template(['action', 'url'], action.url),
+        ...Object.entries(action.headers).map(([name, text]) => template(['action', 'headers', name], text)),
+        ...stringsOf(action.body ?? null).map(({ path, text }) => template(['action', 'body', ...path], text)),
+      ];
     case 'noop':
       return [];
   }

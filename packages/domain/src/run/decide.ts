@@ -34,7 +34,8 @@ const keptFacts = (kept: readonly KeptStep[], at: number): RunFact[] =>
 
 const submit = (state: RunState, command: CommandOf<'submit'>, now: number): Decision => {
   if (state.seq !== 0) return illegal(state, 'the run was submitted before');
-  const { dagDigest, params, paramsRef, routingContext, priority, source, timeoutMs, untrustedInput } = command;
+  const { dagDigest, params, paramsRef, routingContext, priority, source, timeoutMs, untrustedInput, traceparent } =
+    command;
   const fact = {
     type: 'run_submitted',
     v: 1,
@@ -48,6 +49,7 @@ const submit = (state: RunState, command: CommandOf<'submit'>, now: number): Dec
     ...(paramsRef === undefined ? {} : { paramsRef }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(untrustedInput === undefined ? {} : { untrustedInput }),
+    ...(traceparent === undefined ? {} : { traceparent }),
   } as const;
   return ok([fact, ...keptFacts(command.kept ?? [], now)]);
 };

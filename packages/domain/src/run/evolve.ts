@@ -27,6 +27,7 @@ const onSubmitted = (state: RunState, fact: FactOf<'run_submitted'>): void => {
   const timeoutMs = smallerTimeout(fact.timeoutMs, state.dag.timeoutMs);
   if (timeoutMs !== undefined) state.timeoutMs = timeoutMs;
   if (fact.untrustedInput !== undefined) state.untrustedInput = fact.untrustedInput;
+  if (fact.traceparent !== undefined) state.traceparent = fact.traceparent;
   state.createdAt = fact.at;
 };
 

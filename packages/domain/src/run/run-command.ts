@@ -31,6 +31,8 @@ export type RunCommand =
       readonly source: RunSource;
       readonly timeoutMs?: number;
       readonly untrustedInput?: true;
+      /** See `run_submitted`. */
+      readonly traceparent?: string;
       readonly kept?: readonly KeptStep[];
     }
   | {

@@ -106,10 +106,8 @@ export type LossReason =
  * One immutable fact of a run's log. `at` is the coordinator's wall clock in ms since the epoch; `v` is the version of the type.
  * A fact has the sequence number of its place in the log, from 1; it is not repeated inside.
  *
- * A released type and version keeps its meaning for ever. Golden logs in `test-data/run-logs` hold every one of them: a file has
- * `description`, `dag` and `turns` (each `now` with a `command`, or `settle: true` for what plans write by themselves), and from these
- * `log`, every fact byte for byte as it was written, and `view`, the run as it was read. A new type, version or optional field needs a
- * log with it; a log that was committed is never written again.
+ * A released type and version keeps its meaning for ever. Golden logs in `test-data/run-logs` hold every one of them (see `run-logs.test.ts`).
+ * A new type, version or optional field needs a log with it; a log that was committed is never written again.
  */
 export type RunFact =
   | {
@@ -130,6 +128,8 @@ export type RunFact =
       readonly timeoutMs?: number;
       /** The input comes from someone who may not write to an agent's memory: its proposals wait for review. */
       readonly untrustedInput?: true;
+      /** W3C trace context of whoever asked for the run, where traces are recorded: its span is the parent of the run's. */
+      readonly traceparent?: string;
     }
   | {
       readonly type: 'run_admitted';

@@ -16,7 +16,10 @@ import {
 /** What was done with a run: a command, or the facts of its plans until these make none. `now` in ms. */
 type Turn = { readonly now: number } & ({ readonly command: RunCommand } | { readonly settle: true });
 
-/** A golden log: what was done, what was written, and what a reader saw at the end. */
+/**
+ * A golden log: what was done (`turns`: each `now` with a `command`, or `settle` for what plans write by themselves), every fact byte for
+ * byte as it was written, and what a reader saw at the end.
+ */
 interface GoldenLog {
   readonly description: string;
   readonly dag: Dag;

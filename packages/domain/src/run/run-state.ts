@@ -152,6 +152,8 @@ export interface RunState {
   /** Milliseconds from admission: the smaller of what was asked for at submit and what the DAG says. */
   timeoutMs?: number;
   untrustedInput?: true;
+  /** See `run_submitted`. */
+  traceparent?: string;
   /** Set once all steps are settled and handlers follow. */
   closing?: {
     readonly status: 'succeeded' | 'failed' | 'cancelled';

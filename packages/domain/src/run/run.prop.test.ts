@@ -1,3 +1,4 @@
+import { propertyRuns } from '@skein/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkMessages, messageFaults, progressFaults } from '../../test/agent-faults.ts';
@@ -149,7 +150,7 @@ describe('any run under any interleaving', () => {
         checkOutcome(dag, state, log);
         checkMessages(state, log);
       }),
-      { numRuns: 100 },
+      { numRuns: propertyRuns(50) },
     );
   });
 
@@ -162,7 +163,7 @@ describe('any run under any interleaving', () => {
         });
         expect(faults).toEqual([]);
       }),
-      { numRuns: 15 },
+      { numRuns: propertyRuns(8) },
     );
   });
 
@@ -186,7 +187,7 @@ describe('any run under any interleaving', () => {
           } else evolve(state, fact);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: propertyRuns(30) },
     );
   });
 
@@ -209,7 +210,7 @@ describe('any run under any interleaving', () => {
         seen.add(`${state.closing?.status ?? 'no handlers'} ${state.status}`);
         if (state.cancel !== undefined && state.closing?.cancel !== undefined) seen.add('cancelled twice');
       }),
-      { numRuns: 600, seed: 7 },
+      { numRuns: propertyRuns(200), seed: 7 },
     );
     const phases = ['init', 'before', 'closing'];
     const types = ['step_leased', 'step_finished', 'step_lost', 'step_called', 'step_returned', 'secret_released'];

@@ -1,4 +1,4 @@
-import { dagOf, stepOf } from '@skein/testkit';
+import { dagOf, propertyRuns, stepOf } from '@skein/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Dag, JsonValue, RunCommand, RunFact, RunPlan, RunState, Step, StepState } from '../index.ts';
@@ -227,7 +227,7 @@ describe('any run with waiting steps, under any answers and push-backs', () => {
         expect(log.filter(({ type }) => type === 'run_finished')).toHaveLength(1);
         expect([state.leases, state.openSteps, state.waits.size, state.frontier.size]).toEqual([0, 0, 0, 0]);
       }),
-      { numRuns: 80 },
+      { numRuns: propertyRuns(40) },
     );
   });
 
@@ -239,7 +239,7 @@ describe('any run with waiting steps, under any answers and push-backs', () => {
           expect(decodeRunState(encodeRunState(state), dag, state.graph)).toEqual(state);
         });
       }),
-      { numRuns: 12 },
+      { numRuns: propertyRuns(6) },
     );
   });
 
@@ -254,7 +254,7 @@ describe('any run with waiting steps, under any answers and push-backs', () => {
         const waits = log.flatMap((fact) => (fact.type === 'step_waiting' ? [`${fact.step} ${fact.attempt}`] : []));
         expect(new Set(waits).size).toBe(waits.length);
       }),
-      { numRuns: 40 },
+      { numRuns: propertyRuns(20) },
     );
   });
 
@@ -268,7 +268,7 @@ describe('any run with waiting steps, under any answers and push-backs', () => {
           if (fact.type === 'step_pushed_back') seen.add(`pushed back ${Math.min(3, fact.round)}`);
         }
       }),
-      { numRuns: 400, seed: 11 },
+      { numRuns: propertyRuns(120), seed: 17 },
     );
     const wanted = [
       'time',

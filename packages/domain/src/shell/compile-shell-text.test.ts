@@ -1,3 +1,4 @@
+import { propertyRuns } from '@skein/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseReferences } from '../reference/parse-references.ts';
@@ -118,7 +119,7 @@ describe('compiling any text', () => {
           expect(compiled.program).toContain(`\${${name}}`);
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: propertyRuns(1_000) },
     );
   });
 

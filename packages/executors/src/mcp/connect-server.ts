@@ -30,10 +30,10 @@ export const connectServer = async (
     });
     return {
       tools,
-      call: (tool, input, callSignal, idempotencyKey) => {
+      call: (tool, input, callSignal, idempotencyKey, traceparent) => {
         if (!tools.some((each) => each.name === tool))
           return Promise.reject(new DomainError('not_found', `no tool ${tool}`));
-        return call(link, server, { tool, input, idempotencyKey }, callSignal);
+        return call(link, server, { tool, input, idempotencyKey, traceparent }, callSignal);
       },
       close: () => transport.close(),
     };
@@ -76,15 +76,27 @@ interface ToolCall {
   readonly tool: string;
   readonly input: JsonValue;
   readonly idempotencyKey: string | undefined;
+  readonly traceparent: string | undefined;
 }
 
 /** Where a server that wants to do a call only once finds its name. */
 const keyOfMeta = 'skein/idempotencyKey';
 
+/** The name of the trace context is that of OpenTelemetry's conventions for MCP. */
+const metaOf = (idempotencyKey: string | undefined, traceparent: string | undefined) =>
+  idempotencyKey === undefined && traceparent === undefined
+    ? {}
+    : {
+        _meta: {
+          ...(idempotencyKey === undefined ? {} : { [keyOfMeta]: idempotencyKey }),
+          ...(traceparent === undefined ? {} : { traceparent }),
+        },
+      };
+
 const call = async (
   link: Link,
   server: McpServer,
-  { tool, input, idempotencyKey }: ToolCall,
+  { tool, input, idempotencyKey, traceparent }: ToolCall,
   signal: AbortSignal,
 ): Promise<ServerToolResult> => {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
@@ -95,8 +107,8 @@ const call = async (
   try {
     return await within(server.callTimeoutMs, signal, async (bound) => {
       const options = { signal: bound, timeout: server.callTimeoutMs };
-      const key = idempotencyKey === undefined ? {} : { _meta: { [keyOfMeta]: idempotencyKey } };
-      const request = { method: 'tools/call', params: { name: tool, arguments: input, ...key } } as const;
+      const meta = metaOf(idempotencyKey, traceparent);
+      const request = { method: 'tools/call', params: { name: tool, arguments: input, ...meta } } as const;
       return callResult(await link.client.request(request, anyObject, options), server.maxResultBytes, link.redact);
     });
   } catch (thrown) {

@@ -40,6 +40,7 @@ export const commandLine = async (
     case 'exec':
       return execLine(action.argv, environment);
     case 'noop':
+    case 'http':
     case 'agent':
     case 'call':
     case 'wait':

@@ -166,6 +166,7 @@ class Attempt {
         SKEIN_OUTPUT: outputsPath,
         SKEIN_TASK: this.#marker(),
         ...(launchMarker === undefined ? {} : { SKEIN_LAUNCH: launchMarker }),
+        ...(offer.traceparent === undefined ? {} : { TRACEPARENT: offer.traceparent }),
       },
     });
   }

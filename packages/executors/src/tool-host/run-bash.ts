@@ -46,6 +46,7 @@ export const runBash = async (
           SKEIN_TOOL_ROOT: root,
           ...(launchMarker === undefined ? {} : { SKEIN_LAUNCH: launchMarker }),
           ...(request.idempotencyKey === undefined ? {} : { SKEIN_IDEMPOTENCY_KEY: request.idempotencyKey }),
+          ...(request.traceparent === undefined ? {} : { TRACEPARENT: request.traceparent }),
         },
         marker,
         groups,

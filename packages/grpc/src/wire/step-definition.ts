@@ -1,6 +1,6 @@
 import type { CoordinatorKind, Step, StepKind } from '@skein/domain';
 import { bad, integerField, isRecord, jsonField } from './fields.ts';
-import { count, flag, list, maybe, object, type Shape, text, textsByName } from './shape.ts';
+import { count, flag, list, maybe, object, oneOf, type Shape, text, textsByName } from './shape.ts';
 
 /**
  * Step definitions on the wire. The same few steps are offered again and again, so each stream numbers them:
@@ -15,6 +15,13 @@ const actionShapes: { readonly [kind in StepKind]: Shape } = {
   script: object({ script: text }),
   exec: object({ argv: list(text) }),
   noop: object({}),
+  http: object({
+    method: oneOf('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'),
+    url: text,
+    headers: textsByName,
+    expect: maybe(list(count)),
+    timeoutMs: maybe(count),
+  }),
   agent: object({
     agent: text,
     version: maybe(text),

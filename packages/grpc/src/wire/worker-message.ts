@@ -1,7 +1,7 @@
 import type { WorkerInfo } from '@skein/domain';
 import type { WorkerMessage } from '@skein/ports';
 import type { Hello__Output } from '../generated/skein/worker/v1/Hello.ts';
-import type { WorkerInfo__Output } from '../generated/skein/worker/v1/WorkerInfo.ts';
+import type { WorkerInfo as WireWorkerInfo, WorkerInfo__Output } from '../generated/skein/worker/v1/WorkerInfo.ts';
 import type {
   WorkerMessage as WireMessage,
   WorkerMessage__Output,
@@ -33,12 +33,7 @@ export const encodeWorkerMessage = (message: WorkerMessage): WireMessage => {
         hello: {
           protocolMin: message.protocol.min,
           protocolMax: message.protocol.max,
-          worker: {
-            ...message.worker,
-            kinds: [...message.worker.kinds],
-            snapshotFormats: [...message.worker.snapshotFormats],
-            features: [...(message.worker.features ?? [])],
-          },
+          worker: encodeWorkerInfo(message.worker),
           held: message.held as string[],
           running: message.running.map((task) => ({ task: encodeTaskRef(task), started: task.started })),
           unacknowledged: message.unacknowledged.map(encodeTaskRef),
@@ -154,7 +149,16 @@ const featuresOf = (features: readonly string[]): readonly string[] => {
   return features.map((feature) => nameField(feature, 'hello.worker.features'));
 };
 
-const decodeWorkerInfo = (worker: WorkerInfo__Output): WorkerInfo => ({
+/** The wire form of what a worker is. */
+export const encodeWorkerInfo = (worker: WorkerInfo): WireWorkerInfo => ({
+  ...worker,
+  kinds: [...worker.kinds],
+  snapshotFormats: [...worker.snapshotFormats],
+  features: [...(worker.features ?? [])],
+});
+
+/** What a worker is, as a peer sent it. Throws `invalid_argument`. */
+export const decodeWorkerInfo = (worker: WorkerInfo__Output): WorkerInfo => ({
   workerId: idField(worker.workerId, 'hello.worker.worker_id'),
   incarnation: idField(worker.incarnation, 'hello.worker.incarnation'),
   labels: namesField(worker.labels, 'hello.worker.labels'),

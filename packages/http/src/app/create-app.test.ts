@@ -155,6 +155,12 @@ test('a retry can ask for the same versions, but not for those and the latest', 
   expect(await problemOf(both)).toMatchObject({ status: 400, body: { problems: [{ field: 'sameVersions' }] } });
 });
 
+test('readiness is told without details when the token cannot be looked up', async () => {
+  const { send, coordinator } = startApi({ readinessLookUpMs: 5 });
+  coordinator.authenticate = () => new Promise(() => undefined);
+  expect(await (await send('GET', '/readyz')).json()).toEqual({ status: 'ready', checks: { store: { ok: true } } });
+});
+
 test('health needs no token, all else does; what a check found is said only to who has one', async () => {
   const { server, send } = startApi();
   const plain = (path: string) => server.request(new Request(`http://skein.test${path}`));
@@ -163,7 +169,11 @@ test('health needs no token, all else does; what a check found is said only to w
   const wrong = new Request('http://skein.test/readyz', { headers: { authorization: 'Bearer wrong' } });
   expect(await (await server.request(wrong)).json()).toEqual({ status: 'ready', checks: { store: { ok: true } } });
   const known = await (await send('GET', '/readyz')).json();
-  expect(known).toEqual({ status: 'ready', checks: { store: { ok: true, detail: 'writes in 1 ms' } } });
+  expect(known).toMatchObject({
+    status: 'ready',
+    coordinator: { coordinatorId: 'fake' },
+    checks: { store: { ok: true, detail: 'writes in 1 ms' } },
+  });
   for (const path of ['/metrics', '/openapi.json', '/api/runs', '/api/nothing', '/api/tokens']) {
     expect((await plain(path)).status, path).toBe(401);
   }

@@ -1,7 +1,9 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { DomainError } from '@skein/domain';
+import { cors } from '../guard/cors.ts';
 import { addAgentRoutes } from '../routes/agents.ts';
 import { addApprovalRoutes } from '../routes/approvals.ts';
+import { addAuditRoutes } from '../routes/audit.ts';
 import { addDeliveryRoutes } from '../routes/delivery.ts';
 import { addFleetRoutes } from '../routes/fleet.ts';
 import { addFreezeRoutes } from '../routes/freeze.ts';
@@ -18,10 +20,11 @@ import { addRunEventRoutes } from '../routes/run-events.ts';
 import { addRunStepRoutes } from '../routes/run-steps.ts';
 import { addRunRoutes } from '../routes/runs.ts';
 import { addScoreRoutes } from '../routes/scores.ts';
+import { addSecretRoutes } from '../routes/secrets.ts';
 import { addSnapshotRoutes } from '../routes/snapshots.ts';
 import { addStepDetailRoutes } from '../routes/step-detail.ts';
+import { addTriggerRoutes } from '../routes/triggers.ts';
 import { type ApiApp, type ApiEnv, problemResponse } from './api.ts';
-import { authenticate } from './authenticate.ts';
 import type { RouteDeps } from './http-deps.ts';
 
 /** The same for every answer: nothing is sniffed, framed, cached or referred. */
@@ -40,8 +43,10 @@ export const createApp = (deps: RouteDeps): ApiApp => {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   app.use('*', async (context, next) => {
     for (const [name, value] of securityHeaders) context.header(name, value);
+    if (context.req.url.startsWith('https:')) context.header('Strict-Transport-Security', 'max-age=31536000');
     await next();
   });
+  app.use('*', cors(deps.corsOrigins));
   addHealthRoutes(app, deps);
   addRunRoutes(app, deps);
   addRunEventRoutes(app, deps);
@@ -62,6 +67,9 @@ export const createApp = (deps: RouteDeps): ApiApp => {
   addFreezeRoutes(app, deps);
   addReplayRoutes(app, deps);
   addScoreRoutes(app, deps);
+  addAuditRoutes(app, deps);
+  addSecretRoutes(app, deps);
+  addTriggerRoutes(app, deps);
   addOpenApiDocument(app, deps);
   addFallback(app, deps);
   return app;
@@ -71,7 +79,7 @@ const addOpenApiDocument = (app: ApiApp, deps: RouteDeps): void => {
   let document: string | undefined;
   app.get('/openapi.json', async (context) => {
     try {
-      await authenticate(deps.coordinator, context.req.header('authorization'));
+      await deps.guard.identify(context, 'GET /openapi.json');
     } catch (error) {
       return problemResponse(context, deps, error);
     }
@@ -96,7 +104,7 @@ const addFallback = (app: ApiApp, deps: RouteDeps): void => {
       status: '404',
     });
     try {
-      await authenticate(deps.coordinator, context.req.header('authorization'));
+      await deps.guard.identify(context, `${methodLabel(context.req.method)} none`);
     } catch (error) {
       return problemResponse(context, deps, error);
     }

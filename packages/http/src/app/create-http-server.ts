@@ -1,16 +1,21 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { DomainError } from '@skein/domain';
+import { createGuard } from '../guard/guard.ts';
 import { problemContentType, toProblemDetails } from '../problem/problem-details.ts';
 import { createHeldRequests, shareOfHeldRequests } from '../stream/held-requests.ts';
 import { createApp } from './create-app.ts';
-import { defaultHttpLimits, type HttpServerDeps } from './http-deps.ts';
+import { defaultHttpLimits, type HttpServerDeps, type HttpTls } from './http-deps.ts';
+import { secureContextOf } from './secure-context.ts';
 
 /** The HTTP surface of a coordinator. */
 export interface HttpServer {
   /** Port 0 picks a free one. Throws `unavailable` when the address cannot be bound. */
   listen(host: string, port: number): Promise<{ readonly url: string; readonly port: number }>;
+  /** New connections get this certificate, open ones go on. Throws `invalid_argument`, and changes nothing, for what cannot be used. */
+  exchangeCertificates(tls: HttpTls): void;
   /** Ends open streams, answers what is under way, and closes; idempotent. */
   close(): Promise<void>;
   /** One request without a socket. */
@@ -33,6 +38,8 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
   const app = createApp({
     ...deps,
     limits,
+    guard: createGuard(deps),
+    corsOrigins: deps.guard?.corsOrigins ?? [],
     stopping: stopping.signal,
     streams: createHeldRequests(limits.maxStreams, (count) => deps.meter.gauge('skein_http_event_streams', count)),
     waits,
@@ -42,26 +49,36 @@ export const createHttpServer = (deps: HttpServerDeps): HttpServer => {
     // What never became a request: a malformed target or host.
     errorHandler: () => problemOf(new DomainError('invalid_argument', 'the request target is not valid')),
   });
-  let server: Server | undefined;
+  let server: Server | TlsServer | undefined;
+  let secure: TlsServer | undefined;
   let closed: Promise<void> | undefined;
   return {
     listen: async (host, port) => {
-      server = createServer(
-        // A peer that vanished without a word is found by probes of the system, also while there is nothing to send.
-        {
-          headersTimeout: headersTimeoutMs,
-          requestTimeout: requestTimeoutMs,
-          keepAlive: true,
-          keepAliveInitialDelay: probeAfterMs,
-        },
-        (request, response) => {
-          void listener(request, response);
-        },
-      );
+      // A peer that vanished without a word is found by probes of the system, also while there is nothing to send.
+      const settings = {
+        headersTimeout: headersTimeoutMs,
+        requestTimeout: requestTimeoutMs,
+        keepAlive: true,
+        keepAliveInitialDelay: probeAfterMs,
+      };
+      const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+        void listener(request, response);
+      };
+      secure =
+        deps.tls === undefined ? undefined : createTlsServer({ ...settings, ...secureContextOf(deps.tls) }, onRequest);
+      server = secure ?? createServer(settings, onRequest);
       server.maxConnections = limits.maxConnections;
       await bind(server, host, port);
       const address = server.address() as AddressInfo;
-      return { url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`, port: address.port };
+      return {
+        url: `http${secure === undefined ? '' : 's'}://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+        port: address.port,
+      };
+    },
+    exchangeCertificates: (tls) => {
+      if (secure === undefined)
+        throw new DomainError('invalid_argument', 'whether TLS is used is decided at the start');
+      secure.setSecureContext(secureContextOf(tls));
     },
     close: () => {
       closed ??= (async () => {
@@ -82,7 +99,7 @@ const problemOf = (error: DomainError): Response => {
   });
 };
 
-const bind = (server: Server, host: string, port: number): Promise<void> =>
+const bind = (server: Server | TlsServer, host: string, port: number): Promise<void> =>
   new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException) => {
       reject(
@@ -96,7 +113,7 @@ const bind = (server: Server, host: string, port: number): Promise<void> =>
     });
   });
 
-const closeServer = (server: Server): Promise<void> =>
+const closeServer = (server: Server | TlsServer): Promise<void> =>
   new Promise((resolve) => {
     // A connection whose answer ends now turns idle a moment later, so looking once is not enough.
     const idle = setInterval(() => server.closeIdleConnections(), 20);

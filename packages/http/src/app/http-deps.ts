@@ -1,5 +1,7 @@
 import type { Coordinator } from '@skein/coordinator';
-import type { Log, Meter } from '@skein/ports';
+import type { Log, Meter, Tracer } from '@skein/ports';
+import type { Guard } from '../guard/guard.ts';
+import type { GuardConfig } from '../guard/guard-config.ts';
 import type { HeldRequests } from '../stream/held-requests.ts';
 
 /** Limits of the API; all in bytes unless named otherwise. */
@@ -22,6 +24,8 @@ export interface HttpLimits {
   readonly maxWaits: number;
   /** Connections that may be open at once; further ones are closed at once. */
   readonly maxConnections: number;
+  /** How long the token of `/readyz` may be looked up, ms; after that it is answered as without one: the store may be what does not answer. */
+  readonly readinessLookUpMs: number;
 }
 
 /** Defaults of `HttpLimits`. */
@@ -34,24 +38,38 @@ export const defaultHttpLimits: HttpLimits = {
   stallMs: 120_000,
   maxStreams: 500,
   maxWaits: 500,
+  readinessLookUpMs: 1_000,
   maxConnections: 4_000,
 };
+
+/** Key and certificate of the server, PEM. */
+export interface HttpTls {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
 
 /** What the HTTP surface needs. */
 export interface HttpServerDeps {
   readonly coordinator: Coordinator;
   readonly log: Log;
   readonly meter: Meter;
+  /** Records what requests took; without it nothing does. */
+  readonly tracer?: Tracer;
   /** `/metrics` as text. */
   readonly metricsText: () => Promise<string>;
   /** Shown in `/openapi.json`. */
   readonly version?: string;
   readonly limits?: Partial<HttpLimits>;
+  readonly guard?: Partial<GuardConfig>;
+  /** With it, HTTPS is served, and nothing else. */
+  readonly tls?: HttpTls;
 }
 
 /** What every route works with. */
-export interface RouteDeps extends HttpServerDeps {
+export interface RouteDeps extends Omit<HttpServerDeps, 'guard' | 'tls'> {
   readonly limits: HttpLimits;
+  readonly guard: Guard;
+  readonly corsOrigins: readonly string[];
   /** Aborted when the server stops; ends open streams. */
   readonly stopping: AbortSignal;
   readonly streams: HeldRequests;

@@ -29,7 +29,7 @@ const addWorkerRoutes = (app: ApiApp, deps: RouteDeps): void => {
       query: listQuery,
       answers: { 200: { description: 'A page of workers.', schema: pageOf(workerSchema) } },
     },
-    ({ query, context }) => jsonResponse(context, slicePage(coordinator.listWorkers(), query)),
+    ({ tenant, query, context }) => jsonResponse(context, slicePage(coordinator.listWorkers(tenant), query)),
   );
   addRoute(
     app,
@@ -44,9 +44,9 @@ const addWorkerRoutes = (app: ApiApp, deps: RouteDeps): void => {
       body: z.strictObject({}).optional(),
       answers: { 202: { description: 'The worker was told.', schema: workerSchema } },
     },
-    ({ params, context }) => {
-      coordinator.drainWorker(params.workerId);
-      const worker = coordinator.listWorkers().find((view) => view.workerId === params.workerId);
+    ({ tenant, params, context }) => {
+      coordinator.drainWorker(tenant, params.workerId);
+      const worker = coordinator.listWorkers(tenant).find((view) => view.workerId === params.workerId);
       if (worker === undefined) throw new DomainError('not_found', 'no worker has this id');
       return jsonResponse(context, worker, 202);
     },
@@ -67,8 +67,16 @@ const addTokenRoutes = (app: ApiApp, deps: RouteDeps): void => {
       body: createTokenBody,
       answers: { 201: { description: 'The token.', schema: createdTokenSchema } },
     },
-    async ({ tenant, body, context }) => {
-      const { token, view } = await coordinator.createToken(tenant, body.kind, body.name, body.ttlMs);
+    async ({ tenant, body, about, context }) => {
+      const { role, labels, maxUses } = body;
+      const options = {
+        ...(role === undefined ? {} : { role }),
+        ...(labels === undefined ? {} : { labels }),
+        ...(maxUses === undefined ? {} : { maxUses }),
+      };
+      const { token, view } = await coordinator.createToken(tenant, body.kind, body.name, body.ttlMs, options);
+      about.target = view.tokenId;
+      about.details = { kind: view.kind, ...(view.role === undefined ? {} : { role: view.role }), ...options };
       return jsonResponse(context, { ...view, token }, 201);
     },
   );

@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi';
+import type { CoordinatorStanding } from '@skein/coordinator';
 import { errorCatalog, isDomainError } from '@skein/domain';
-import { type ApiApp, addRoute, jsonResponse } from '../app/api.ts';
-import { authenticate } from '../app/authenticate.ts';
+import type { Context } from 'hono';
+import { type ApiApp, type ApiEnv, addRoute, jsonResponse } from '../app/api.ts';
 import type { RouteDeps } from '../app/http-deps.ts';
 import { readinessSchema } from '../schemas/fleet.ts';
 
@@ -18,7 +19,6 @@ export const addHealthRoutes = (app: ApiApp, deps: RouteDeps): void => {
       operationId: 'health',
       summary: 'The process answers.',
       tag,
-      open: true,
       answers: { 200: { description: 'Alive.', schema: z.object({ status: z.literal('ok') }) } },
     },
     ({ context }) => jsonResponse(context, { status: 'ok' }),
@@ -32,14 +32,13 @@ export const addHealthRoutes = (app: ApiApp, deps: RouteDeps): void => {
       operationId: 'readiness',
       summary: 'The coordinator can do its work. With a token, each check says what it found.',
       tag,
-      open: true,
       answers: {
         200: { description: 'Ready.', schema: readinessSchema },
         503: { description: 'Not ready, or unknown.', schema: readinessSchema },
       },
     },
     async ({ context }) => {
-      const readiness = readinessOf(deps, await isCallerKnown(deps, context.req.header('authorization')));
+      const readiness = readinessOf(deps, await isCallerKnown(deps, context));
       return jsonResponse(context, readiness, readiness.status === 'ready' ? 200 : errorCatalog.unavailable.http);
     },
   );
@@ -61,28 +60,35 @@ export const addHealthRoutes = (app: ApiApp, deps: RouteDeps): void => {
   );
 };
 
-const isCallerKnown = async ({ coordinator }: RouteDeps, header: string | undefined): Promise<boolean> => {
-  if (header === undefined) return false;
-  return authenticate(coordinator, header).then(
-    () => true,
-    () => false,
-  );
+const isCallerKnown = async ({ guard, limits }: RouteDeps, context: Context<ApiEnv>): Promise<boolean> => {
+  if (context.req.header('authorization') === undefined) return false;
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), limits.readinessLookUpMs);
+    guard
+      .identify(context, 'GET /readyz')
+      .then(
+        () => resolve(true),
+        () => resolve(false),
+      )
+      .finally(() => clearTimeout(timer));
+  });
 };
 
 interface ShownReadiness {
   readonly status: string;
   readonly checks: { readonly [name: string]: { readonly ok: boolean; readonly detail?: string } };
+  readonly coordinator?: CoordinatorStanding;
 }
 
 /** A check that itself breaks is `unknown`, never ready. Details of checks are for callers with a token only. */
 const readinessOf = (deps: RouteDeps, withDetails: boolean): ShownReadiness => {
   try {
-    const { status, checks } = deps.coordinator.readiness();
+    const { status, checks, coordinator } = deps.coordinator.readiness();
     const shown = Object.entries(checks).map(([name, { ok, detail, error }]) => {
       const said = detail ?? error?.message;
       return [name, withDetails && said !== undefined ? { ok, detail: said } : { ok }] as const;
     });
-    return { status, checks: Object.fromEntries(shown) };
+    return { status, checks: Object.fromEntries(shown), ...(withDetails ? { coordinator } : {}) };
   } catch (error) {
     if (!isDomainError(error)) deps.log.error('readiness check failed', { error });
     return { status: 'unknown', checks: {} };

@@ -1,3 +1,4 @@
+import { DomainError } from '@skein/domain';
 import { expect, test } from 'vitest';
 import { rolloutView } from '../../test/fake-rollouts.ts';
 import { problemOf, startApi } from '../../test/start-api.ts';
@@ -79,6 +80,18 @@ test('a comment comes while nothing happens', async () => {
   await next();
   expect(await next()).toBe(': still here\n\n');
   await cancel();
+});
+
+test('a stream whose token is revoked ends with the next heartbeat, not with what it watches', async () => {
+  const { send, coordinator } = startApi({ heartbeatMs: 5 });
+  coordinator.rollouts.set(rolloutView());
+  const { next } = reading(await send('GET', path));
+  await next();
+  expect(await next()).toBe(': still here\n\n');
+  coordinator.authenticate = () => Promise.reject(new DomainError('unavailable', 'the store is away'));
+  for (let beats = 0; beats < 5; beats += 1) expect(await next()).toBe(': still here\n\n');
+  coordinator.authenticate = () => Promise.reject(new DomainError('unauthenticated', 'the token is not valid'));
+  await expect.poll(next).toBeUndefined();
 });
 
 test('streams are bounded, and a place is free again when its reader leaves', async () => {

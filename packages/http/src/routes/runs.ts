@@ -35,12 +35,14 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       tag,
       query: waitQuery,
       body: submitRunBody,
+      targetOf: ({ dag }) => dag,
       answers: {
         201: { description: 'The new run.', schema: runSchema },
         200: { description: 'The run that this key or fire started earlier.', schema: runSchema },
       },
     },
-    async ({ tenant, query, body, context }) => {
+    async ({ tenant, query, body, about, traceparent, context }) => {
+      about.details = { dag: body.dag };
       const { fire, params, routingContext: inBody, ...rest } = body;
       refuseLargeParams(params, deps.limits.maxParamsBytes);
       const idempotencyKey = readIdempotencyKey(context);
@@ -54,6 +56,7 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
             : { fire: { scheduleId: fire.scheduleId, nominalAt: Date.parse(fire.nominalAt) } }),
           ...(routingContext === undefined ? {} : { routingContext }),
           ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+          ...(traceparent === undefined ? {} : { traceparent }),
         });
         context.header('Location', `/api/runs/${run.runId}`);
         return jsonResponse(
@@ -146,12 +149,15 @@ export const addRunRoutes = (app: ApiApp, deps: RouteDeps): void => {
       body: retryRunBody,
       answers: { 201: { description: 'The new run.', schema: runSchema } },
     },
-    async ({ tenant, params, body, by, context }) => {
+    async ({ tenant, params, body, by, traceparent, context }) => {
       const { latest, sameVersions } = body ?? {};
+      const idempotencyKey = readIdempotencyKey(context);
       const run = await coordinator.retryRun(tenant, params.runId, {
         by,
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
         ...(latest === undefined ? {} : { latest }),
         ...(sameVersions === undefined ? {} : { sameVersions }),
+        ...(traceparent === undefined ? {} : { traceparent }),
       });
       context.header('Location', `/api/runs/${run.runId}`);
       return jsonResponse(context, run, 201);

@@ -2,6 +2,23 @@ import { z } from '@hono/zod-openapi';
 
 const instant = z.string().openapi({ format: 'date-time' });
 
+/** What a join token is limited to. */
+const limits = {
+  labels: z
+    .record(z.string().min(1).max(256), z.string().max(256))
+    .optional()
+    .openapi({ description: 'Of a token of kind join: the labels of its workers; the value * lets them choose.' }),
+  maxUses: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .optional()
+    .openapi({ description: 'Of a token of kind join: how many worker processes may join by it.' }),
+};
+
+const role = z.enum(['viewer', 'operator', 'release-manager', 'admin']);
+
 /** A worker, as documented. */
 export const workerSchema = z
   .object({
@@ -25,6 +42,7 @@ export const workerSchema = z
 export const createTokenBody = z
   .strictObject({
     kind: z.enum(['api', 'join']),
+    role: role.optional().openapi({ description: 'Of a token of kind api; admin when absent.' }),
     name: z.string().trim().min(1).max(128),
     ttlMs: z
       .number()
@@ -32,6 +50,7 @@ export const createTokenBody = z
       .min(1_000)
       .max(10 * 365 * 86_400_000)
       .optional(),
+    ...limits,
   })
   .openapi('CreateToken');
 
@@ -40,6 +59,9 @@ export const tokenSchema = z
   .object({
     tokenId: z.string(),
     kind: z.enum(['api', 'join']),
+    role: role.optional(),
+    ...limits,
+    uses: z.number().int().optional().openapi({ description: 'How many joined, of a token with maxUses.' }),
     name: z.string(),
     createdAt: instant,
     expiresAt: instant.optional(),
@@ -55,5 +77,22 @@ export const readinessSchema = z
   .object({
     status: z.enum(['ready', 'not_ready', 'unknown']),
     checks: z.record(z.string(), z.object({ ok: z.boolean(), detail: z.string().optional() })),
+    coordinator: z
+      .object({
+        coordinatorId: z.string(),
+        now: instant,
+        workers: z.number().int().openapi({ description: 'Workers whose streams end at this coordinator.' }),
+        shards: z.number().int(),
+        others: z.array(
+          z.object({
+            coordinatorId: z.string(),
+            reached: z.boolean(),
+            sameFacts: z.boolean().openapi({ description: 'False while the two are of different versions.' }),
+            leaving: z.boolean(),
+          }),
+        ),
+      })
+      .optional()
+      .openapi({ description: 'With a token only.' }),
   })
   .openapi('Readiness');

@@ -31,23 +31,36 @@ export const rolloutId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 /** An opaque id in a path. */
 export const opaqueId = z.string().regex(/^[A-Za-z0-9._:-]{1,128}$/);
 
+/** The same schema for the same numbers: many routes ask for the same ones, and each app that starts asks again. */
+const once = <S>(make: (one: number, other: number) => S): ((one: number, other: number) => S) => {
+  const made = new Map<string, S>();
+  return (one, other) => {
+    const key = `${one} ${other}`;
+    const known = made.get(key) ?? make(one, other);
+    made.set(key, known);
+    return known;
+  };
+};
+
 /** A whole number in a query. */
-export const queryInteger = (min: number, max: number) =>
+export const queryInteger = once((min, max) =>
   z
     .string()
     .regex(/^\d{1,16}$/, 'must be a whole number')
     .transform(Number)
-    .pipe(z.number().int().min(min).max(max));
+    .pipe(z.number().int().min(min).max(max)),
+);
 
 /** `limit` of a list: a larger one than `max` is lowered to it. */
-export const limitUpTo = (max: number, byDefault: number) =>
+export const limitUpTo = once((max, byDefault) =>
   z
     .string()
     .regex(/^[1-9]\d{0,8}$/, 'must be a whole number from 1')
     .transform((text) => Math.min(Number(text), max))
     .optional()
     .transform((limit) => limit ?? byDefault)
-    .openapi({ type: 'integer', minimum: 1, maximum: max, default: byDefault });
+    .openapi({ type: 'integer', minimum: 1, maximum: max, default: byDefault }),
+);
 
 /** `cursor` of a list: what the page before called `nextCursor`. */
 export const cursor = z.string().min(1).max(1_024).optional();

@@ -4,7 +4,10 @@ import type { ApiEnv } from '../app/api.ts';
 import type { RouteDeps } from '../app/http-deps.ts';
 import { createEventStream, type EventStreamOptions } from './event-stream.ts';
 
-/** A stream as an answer: takes one of the places for streams, and gives it back when the stream is over. Throws `resource_exhausted`. */
+/**
+ * A stream as an answer: takes one of the places for streams, and gives it back when the stream is over. One whose token was revoked, or
+ * expired, ends with the next heartbeat. Throws `resource_exhausted`.
+ */
 export const streamResponse = <T>(
   context: Context<ApiEnv>,
   deps: RouteDeps,
@@ -13,7 +16,18 @@ export const streamResponse = <T>(
   // Nobody reads, or cancels, the body of an answer to HEAD.
   if (context.req.method === 'HEAD') return context.body(null);
   const { heartbeatMs, stallMs } = deps.limits;
-  const onEnd = deps.streams.take();
+  const leave = deps.streams.take();
+  const authorization = context.req.header('authorization');
+  const shut = new AbortController();
+  const check = setInterval(() => {
+    void deps.guard.isStillGood(authorization).then((isGood) => {
+      if (!isGood) shut.abort();
+    });
+  }, heartbeatMs).unref();
+  const onEnd = () => {
+    clearInterval(check);
+    leave();
+  };
   const outgoing = context.env?.outgoing;
   const cut = (reason: unknown) => {
     if (!isDomainError(reason)) deps.log.error('a stream failed', { path: context.req.path, error: reason });
@@ -24,7 +38,7 @@ export const streamResponse = <T>(
       ...options,
       heartbeatMs,
       stallMs,
-      signal: deps.stopping,
+      signal: AbortSignal.any([deps.stopping, shut.signal]),
       onEnd,
       ...(outgoing === undefined ? {} : { cut }),
     }),

@@ -2,6 +2,7 @@ import type { StepAction } from '@skein/domain';
 import type { SourceText } from '../problem/source-text.ts';
 import type { YamlNode } from '../yaml/yaml-node.ts';
 import { buildCall } from './build-call.ts';
+import { buildHttp, isRequest } from './build-http.ts';
 import { buildWait, waitKindOf } from './build-wait.ts';
 import type { DefaultFields } from './step-fields.ts';
 import type { RawStep } from './steps-shape.ts';
@@ -9,7 +10,7 @@ import type { RawStep } from './steps-shape.ts';
 const workFields = ['command', 'exec', 'script'] as const;
 const agentFields = ['prompt', 'output_schema', 'limits', 'memory'] as const;
 const callFields = ['choices', 'params'] as const;
-const choices = 'one of command, exec, script, agent, call, wait, approval, or type: noop';
+const choices = 'one of command, exec, script, agent, http, call, wait, approval, or type: noop';
 
 /** An action, and the shell that `command` names for a `script` beside it. */
 export interface BuiltAction {
@@ -35,6 +36,7 @@ export const buildAction = (raw: RawStep, defaults: DefaultFields | undefined, s
   if (nodes.type !== undefined && values.type === undefined) return nothing;
   const waitKind = waitKindOf(raw);
   if (waitKind !== undefined) return buildWait(raw, waitKind, source);
+  if (isRequest(raw)) return buildHttp(raw, source);
   if (values.type === 'dag' || nodes.call !== undefined) {
     refuseOtherType(raw, source);
     return { action: buildCall(raw, source) };

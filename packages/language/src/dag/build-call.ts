@@ -8,6 +8,7 @@ const notForCalls = {
   command: undefined,
   exec: undefined,
   script: undefined,
+  http: undefined,
   prompt: undefined,
   agent: undefined,
   limits: undefined,

@@ -86,7 +86,8 @@ export const buildStepAt = (raw: RawStep, position: StepPosition, context: StepC
   const preconditions = own.preconditions ?? shared?.preconditions ?? [];
   const policies = { preconditions, continueOn, retryPolicy };
   if (isCall) checkCallPolicies(raw, defaults, policies, source, whatOf[action.kind as keyof typeof whatOf]);
-  const secrets = isShellKind(action) ? mergeSecrets(own.secrets, dag.values.secrets ?? []) : [];
+  const takesSecrets = isShellKind(action) || action.kind === 'http';
+  const secrets = takesSecrets ? mergeSecrets(own.secrets, dag.values.secrets ?? []) : [];
   const runsPrograms = isShellKind(action) || preconditions.length > 0;
   const env = isCall ? [] : environmentOf(raw, runsPrograms, secrets, context);
   putPlaces(raw, position.path, env, context);
@@ -131,7 +132,10 @@ const refuseSecretReferences = (step: Step, at: ValuePath, { places, source }: S
     const [, name] = /(?<!\$)\$\{secrets\.([\w.-]*)/.exec(text) ?? [];
     const node = places.find([...at, ...path]);
     if (name === undefined || node === undefined || (step.action.kind === 'script' && path[0] === 'action')) continue;
-    const expected = isShellKind(step.action) ? `${name} under secrets, and $${name}` : 'a step that runs a program';
+    const expected =
+      isShellKind(step.action) || step.action.kind === 'http'
+        ? `${name} under secrets, and $${name}`
+        : 'a step that runs a program';
     source.report(spotOfWord(node, `\${secrets.${name}}`, source.text), {
       message: 'a secret is a variable, not a reference',
       expected,

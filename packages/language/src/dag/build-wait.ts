@@ -27,6 +27,7 @@ const notForWaits = [
   'no_progress_timeout_sec',
   'call',
   'choices',
+  'http',
 ] as const;
 
 /** `wait` or `approval`, when the step is one of them. */

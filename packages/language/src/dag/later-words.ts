@@ -82,7 +82,6 @@ export const laterStepFields = [
 
 /** Step types of features to come. */
 export const laterStepTypes = [
-  'http',
   'subworkflow',
   'parallel',
   'router',

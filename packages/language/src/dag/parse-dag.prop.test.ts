@@ -1,13 +1,13 @@
 import { isName, type JsonValue } from '@skein/domain';
+import { propertyRuns } from '@skein/testkit';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { renderProblems } from '../problem/render-problems.ts';
 import { parseDag } from './parse-dag.ts';
 
-/** Patient, because other tests share the machine. `FUZZ=100` runs a hundred times as many cases. */
-vi.setConfig({ testTimeout: 30_000 * Number(process.env['FUZZ'] ?? 1) });
-const runs = (count: number): number => count * Number(process.env['FUZZ'] ?? 1);
+/** Patient, because other tests share the machine. */
+vi.setConfig({ testTimeout: propertyRuns(30_000) });
 
 /** Pieces of real files, so that random texts reach beyond the first syntax error. */
 const pieces = fc.constantFrom(
@@ -70,7 +70,7 @@ test('no text makes the parser throw, and every refusal names its place', () => 
         expect(problem.message).not.toBe('');
       }
     }),
-    { numRuns: runs(300) },
+    { numRuns: propertyRuns(150) },
   );
 });
 
@@ -148,7 +148,7 @@ test('no value of a known field makes the parser throw, in any document', () => 
       const read = parseDag(texts.join('---\n'), 'x.yaml');
       expect(read.ok || read.error.length > 0).toBe(true);
     }),
-    { numRuns: runs(100) },
+    { numRuns: propertyRuns(40) },
   );
 });
 
@@ -209,7 +209,7 @@ test('what a valid file says is what the DAG holds', () => {
         expect(step.workerSelector).toEqual(given?.['worker_selector'] ?? {});
       });
     }),
-    { numRuns: runs(60) },
+    { numRuns: propertyRuns(30) },
   );
 });
 
@@ -226,6 +226,6 @@ test('a list of steps, a map of steps, flow style and block style mean the same'
       expect(dags[1]).toEqual(dags[0]);
       expect(dags[2]).toEqual(dags[0]);
     }),
-    { numRuns: runs(40) },
+    { numRuns: propertyRuns(20) },
   );
 });

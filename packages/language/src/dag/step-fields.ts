@@ -6,6 +6,7 @@ import { byKind, mapped, type Shape, wrongValue } from '../shape/shape.ts';
 import { limitsShape, memoryShape, outputSchemaShape } from './agent-fields.ts';
 import { callParamsShape, choicesShape } from './call-fields.ts';
 import { envNameShape, envShape } from './env-fields.ts';
+import { httpRecord } from './http-fields.ts';
 import { laterStepFields, laterStepTypes } from './later-words.ts';
 import { valueTypes } from './param-fields.ts';
 import { continueOnShape, preconditionsShape, retryPolicyShape } from './policy-fields.ts';
@@ -142,7 +143,7 @@ const stepFields = {
   name: { shape: text(), about: 'Name for people.' },
   description: { shape: text(), about: 'For people.' },
   type: {
-    shape: word(['command', 'shell', 'agent', 'dag', 'wait', 'approval', 'noop'], laterStepTypes),
+    shape: word(['command', 'shell', 'agent', 'dag', 'wait', 'approval', 'http', 'noop'], laterStepTypes),
     about: 'Kind of step; taken from its other fields when absent.',
   },
   depends: {
@@ -163,6 +164,7 @@ const stepFields = {
     shape: text('the name of a DAG'),
     about: 'Runs another DAG as a run of its own: its name, or a text with references and choices beside it.',
   },
+  http: { shape: httpRecord, about: 'One HTTP request; its outputs are status, headers and body.' },
   wait: {
     shape: waitRecord,
     about: 'Goes on after a time, at an instant, or with a message; holds no slot meanwhile.',

@@ -1,5 +1,5 @@
 import type { ProjectFile } from '@skein/ports';
-import { createNodeHasher } from '@skein/testkit';
+import { createNodeHasher, propertyRuns } from '@skein/testkit';
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
@@ -100,6 +100,6 @@ test('no tree makes the reader throw, and a refusal names its files', () => {
       expect(read.error.length).toBeGreaterThan(0);
       for (const problem of read.error) expect(problem.file).toBeTruthy();
     }),
-    { numRuns: 300 },
+    { numRuns: propertyRuns(100) },
   );
 });

@@ -90,10 +90,10 @@ describe('sub-agents', () => {
     ]);
   });
 
-  test('a chain of two thousand is closed in order', () => {
-    const ids = Array.from({ length: 2_000 }, (_, index) => `a${index}`);
+  test('a chain of a thousand is closed in order', () => {
+    const ids = Array.from({ length: 1_000 }, (_, index) => `a${index}`);
     const agents = Object.fromEntries(ids.map((id, index) => [id, index === 0 ? '{}' : lead(`a${index - 1}`)]));
-    expect(readValid(agents).agents).toHaveLength(2_000);
+    expect(readValid(agents).agents).toHaveLength(1_000);
   });
 });
 

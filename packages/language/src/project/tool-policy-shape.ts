@@ -7,8 +7,19 @@ import { byKind, mapped, type Shape } from '../shape/shape.ts';
 import { toolEffectsShape } from './tool-effects-shape.ts';
 
 /** `load_skill` comes with skills and `output` with a schema; naming them is allowed and changes nothing. */
-const tools = ['read', 'write', 'patch', 'bash', 'think', 'load_skill', 'remember', 'delegate', 'output'] as const;
-const laterTools = ['http', 'ask'] as const;
+const tools = [
+  'read',
+  'write',
+  'patch',
+  'bash',
+  'http',
+  'think',
+  'load_skill',
+  'remember',
+  'delegate',
+  'output',
+] as const;
+const laterTools = ['ask'] as const;
 
 const rule: Shape<string> = {
   expected: 'a regular expression',

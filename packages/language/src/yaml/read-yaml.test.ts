@@ -50,10 +50,10 @@ test.each([
 });
 
 test('a large flat map is read in time that grows with its size', () => {
-  const keys = Array.from({ length: 20_000 }, (_, index) => `k${index}: ${index}`);
+  const keys = Array.from({ length: 8_000 }, (_, index) => `k${index}: ${index}`);
   const { value, problems } = read(keys.join('\n'));
   expect(problems).toEqual([]);
-  expect(Object.keys(value as object)).toHaveLength(20_000);
+  expect(Object.keys(value as object)).toHaveLength(8_000);
 });
 
 test('keys that reach into JavaScript objects are refused at any depth', () => {

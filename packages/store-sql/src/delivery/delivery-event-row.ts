@@ -1,5 +1,6 @@
 import { cleanText, type DeliveryEvent, type NumberedDeliveryEvent } from '@skein/domain';
 import { type Selectable, sql } from 'kysely';
+import { dialectOf } from '../sql/dialect.ts';
 import { param, prepare } from '../sql/prepared.ts';
 import type { DeliveryEventTable, Queries } from '../sql/schema.ts';
 import type { Bound } from '../sql/write-unit.ts';
@@ -22,7 +23,7 @@ type Row = { readonly [column in Exclude<keyof DeliveryEventTable, 'seq'>]: Deli
 
 /**
  * The statement that numbers an event and stores it: the number follows that of the tenant's last event, stored or removed, in the
- * transaction itself, so that one that is undone leaves no hole. `commitId` names an event that a repeated unit must not store again;
+ * transaction itself, so that one that is undone leaves no hole; its unit takes `eventsLock`. `commitId` names an event that a repeated unit must not store again;
  * null where a guard of the unit sees to that.
  */
 export const createEventInsert = (queries: Queries): ((event: DeliveryEvent, commitId: string | null) => Bound) => {
@@ -31,9 +32,10 @@ export const createEventInsert = (queries: Queries): ((event: DeliveryEvent, com
       .insertInto('delivery_event')
       .values({
         tenant: param('tenant'),
-        seq: sql<number>`1 + max(
-          coalesce((select max(seq) from delivery_event where tenant = ${param('tenant')}), 0),
-          coalesce((select pruned_seq from delivery_gap where tenant = ${param('tenant')}), 0))`,
+        seq: sql<number>`1 + ${dialectOf(queries).greatest(
+          sql`coalesce((select max(seq) from delivery_event where tenant = ${param('tenant')}), 0)`,
+          sql`coalesce((select pruned_seq from delivery_gap where tenant = ${param('tenant')}), 0)`,
+        )}`,
         kind: param('kind'),
         at: param('at'),
         item_id: param('item_id'),

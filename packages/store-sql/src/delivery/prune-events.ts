@@ -1,4 +1,6 @@
 import { sql } from 'kysely';
+import { dialectOf } from '../sql/dialect.ts';
+import { eventsLock } from '../sql/locks.ts';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Committer } from '../sql/write-unit.ts';
@@ -15,6 +17,7 @@ export const pruneEvents = async (
   before: number,
   maxEvents: number,
 ): Promise<number> => {
+  const dialect = dialectOf(queries);
   const tenants = await queries.selectFrom('delivery_event').select('tenant').distinct().execute();
   let removed = 0;
   for (const { tenant } of tenants) {
@@ -34,11 +37,14 @@ export const pruneEvents = async (
         .insertInto('delivery_gap')
         .values({ tenant, pruned_seq: to })
         .onConflict((conflict) =>
-          conflict.column('tenant').doUpdateSet({ pruned_seq: sql<number>`max(pruned_seq, excluded.pruned_seq)` }),
+          conflict.column('tenant').doUpdateSet({
+            pruned_seq: dialect.greatest(sql.ref('delivery_gap.pruned_seq'), sql.ref('excluded.pruned_seq')),
+          }),
         );
       const remove = queries.deleteFrom('delivery_event').where('tenant', '=', tenant).where('seq', '<=', to);
       const outcome = await committer.commit({
         key: tenant,
+        locks: [eventsLock(tenant)],
         guards: [],
         writes: [bound(raise), bound(remove)],
         wantsResults: true,

@@ -1,6 +1,7 @@
 import { type DeadLetter, type DeliveryEvent, DomainError, type TenantId } from '@skein/domain';
 import type { DeadLetterFilter, DeadLetterSettlement, DeliveryEventPage, DeliveryStore, Page } from '@skein/ports';
 import { sql } from 'kysely';
+import { eventsLock } from '../sql/locks.ts';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Bound, Committer } from '../sql/write-unit.ts';
@@ -50,6 +51,7 @@ export class SqlDeliveryStore implements DeliveryStore {
     event: DeliveryEvent,
   ): Promise<boolean> {
     const commitId = this.#nextCommitId();
+    const purged = status === 'purged' ? await this.#withoutBody(tenant, id) : undefined;
     const settle = this.#queries
       .updateTable('dead_letter')
       .set({
@@ -58,7 +60,7 @@ export class SqlDeliveryStore implements DeliveryStore {
         settled_by: by,
         redriven_run_id: redrivenRunId ?? null,
         commit_id: commitId,
-        ...(status === 'purged' ? { letter: sql<string>`json_remove(letter, '$.body')` } : {}),
+        ...(purged === undefined ? {} : { letter: purged }),
       })
       .where('tenant', '=', tenant)
       .where('id', '=', id)
@@ -70,6 +72,7 @@ export class SqlDeliveryStore implements DeliveryStore {
       .where('id', '=', id);
     const outcome = await this.#committer.commit({
       key: tenant,
+      locks: [eventsLock(tenant)],
       guards: [{ must: 'change', ...bound(settle), otherwise: bound(settledBy) }],
       writes: [this.#insertEvent(event, commitId)],
     });
@@ -91,7 +94,8 @@ export class SqlDeliveryStore implements DeliveryStore {
     if (events.length === 0) return;
     const commitId = this.#nextCommitId();
     const writes = events.map((event, index) => this.#insertEvent(event, `${commitId}.${index}`));
-    await this.#committer.commit({ key: events[0]?.tenant ?? '', guards: [], writes });
+    const locks = [...new Set(events.map(({ tenant }) => tenant))].map(eventsLock);
+    await this.#committer.commit({ key: events[0]?.tenant ?? '', locks, guards: [], writes });
   }
 
   async readEvents(tenant: TenantId, afterSeq: number, limit: number): Promise<DeliveryEventPage> {
@@ -128,6 +132,19 @@ export class SqlDeliveryStore implements DeliveryStore {
       .where('tenant', '=', tenant)
       .executeTakeFirst();
     return Number(row?.pruned_seq ?? 0);
+  }
+
+  /** What is left of a letter without its body. A letter that is open never changes. */
+  async #withoutBody(tenant: TenantId, id: string): Promise<string | undefined> {
+    const row = await this.#queries
+      .selectFrom('dead_letter')
+      .select('letter')
+      .where('tenant', '=', tenant)
+      .where('id', '=', id)
+      .executeTakeFirst();
+    if (row === undefined) return undefined;
+    const { body: _, ...rest } = JSON.parse(row.letter) as { readonly body?: unknown };
+    return JSON.stringify(rest);
   }
 
   #nextCommitId(): string {

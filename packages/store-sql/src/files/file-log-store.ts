@@ -3,11 +3,8 @@ import { dirname, join } from 'node:path';
 import type { RunId, StepPath, TenantId } from '@skein/domain';
 import type { Log, LogKey, LogStore } from '@skein/ports';
 import { fileError, isMissing } from './file-error.ts';
+import { maxLogBytes, withinLog } from './log-limit.ts';
 import { safeName } from './safe-name.ts';
-
-/** Bytes of one attempt's log, without the marker. */
-const maxLogBytes = 8 * 1024 * 1024;
-const marker = Buffer.from(`\n[log cut at ${maxLogBytes} bytes]\n`);
 
 interface OpenLog {
   chunks: Uint8Array[];
@@ -154,11 +151,9 @@ export class FileLogStore implements LogStore {
     }
   }
 
-  /** What of the bytes still has room; the marker follows the last of them, once. */
   #within(log: OpenLog, bytes: Buffer): Buffer {
     const size = log.size ?? 0;
     log.size = size + bytes.length;
-    if (log.size <= maxLogBytes) return bytes;
-    return size > maxLogBytes ? Buffer.alloc(0) : Buffer.concat([bytes.subarray(0, maxLogBytes - size), marker]);
+    return withinLog(size, bytes);
   }
 }

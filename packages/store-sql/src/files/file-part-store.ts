@@ -1,24 +1,8 @@
 import { type Digest, isDomainError, type TenantId } from '@skein/domain';
 import type { BlobStore } from '@skein/ports';
 import type { FileBlobStore } from './file-blob-store.ts';
+import type { PartHold, PartStore, PartSweep } from './part-store.ts';
 import { readStoredPart } from './read-stored-part.ts';
-
-/** Claims of a save on the parts that it writes. */
-export interface PartHold {
-  /** Idempotent. */
-  release(): void;
-}
-
-/** What a sweep may remove. */
-export interface PartSweep {
-  /**
-   * Removes the file and answers its bytes; undefined when there is none, or when a save has held its part since the sweep began.
-   * The caller has read, after the beginning of the sweep, that nothing stored lists the part.
-   */
-  remove(name: string): Promise<number | undefined>;
-  /** Idempotent. */
-  end(): void;
-}
 
 /**
  * The parts of snapshots, in a folder of their own: nothing else lives there, so that to remove a part that no snapshot lists can never
@@ -31,7 +15,7 @@ export interface PartSweep {
  * P3 A save waits for the removal of its parts that is under way, and then writes them anew.
  * The claims are in memory: one process has the data folder.
  */
-export class FilePartStore {
+export class FilePartStore implements PartStore {
   readonly #files: FileBlobStore;
   readonly #earlier: BlobStore;
   /** Saves that hold a part, by its file's name. */

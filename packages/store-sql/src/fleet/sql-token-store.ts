@@ -1,5 +1,5 @@
 import { DomainError, type TenantId } from '@skein/domain';
-import type { TokenRecord, TokenStore } from '@skein/ports';
+import type { TokenRecord, TokenScope, TokenStore } from '@skein/ports';
 import { type Selectable, sql } from 'kysely';
 import { bound } from '../sql/prepared.ts';
 import type { Queries, Schema } from '../sql/schema.ts';
@@ -10,9 +10,14 @@ export class SqlTokenStore implements TokenStore {
   readonly #committer: Committer;
   readonly #queries: Queries;
 
-  constructor(deps: { readonly committer: Committer; readonly queries: Queries }) {
+  /** Unlike that of any other opening of the database; with the count it names each use for ever. */
+  readonly #writer: string;
+  #count = 0;
+
+  constructor(deps: { readonly committer: Committer; readonly queries: Queries; readonly writer: string }) {
     this.#committer = deps.committer;
     this.#queries = deps.queries;
+    this.#writer = deps.writer;
   }
 
   async insert(record: TokenRecord): Promise<void> {
@@ -60,6 +65,31 @@ export class SqlTokenStore implements TokenStore {
     if (outcome.status === 'done') return;
     throw new DomainError('not_found', 'unknown token', { tokenId });
   }
+
+  async countUse(tenant: TenantId, tokenId: string): Promise<boolean> {
+    this.#count += 1;
+    const useId = `${this.#writer}.${this.#count.toString(36)}`;
+    const count = this.#queries
+      .updateTable('token')
+      .set({ uses: sql<number>`uses + 1`, use_id: useId })
+      .where('tenant', '=', tenant)
+      .where('token_id', '=', tokenId)
+      .where((eb) => eb.or([eb('max_uses', 'is', null), eb('uses', '<', eb.ref('max_uses'))]))
+      .where((eb) => eb.or([eb('use_id', 'is', null), eb('use_id', '<>', useId)]));
+    // Counted, and sent again because the answer was lost.
+    const counted = this.#queries
+      .selectFrom('token')
+      .select('token_id')
+      .where('tenant', '=', tenant)
+      .where('token_id', '=', tokenId)
+      .where('use_id', '=', useId);
+    const outcome = await this.#committer.commit({
+      key: tenant,
+      guards: [{ must: 'change', ...bound(count), otherwise: bound(counted) }],
+      writes: [],
+    });
+    return outcome.status === 'done' || outcome.rows.length > 0;
+  }
 }
 
 const rowOf = (record: TokenRecord): Schema['token'] => ({
@@ -71,15 +101,34 @@ const rowOf = (record: TokenRecord): Schema['token'] => ({
   created_at: record.createdAt,
   expires_at: record.expiresAt ?? null,
   revoked_at: record.revokedAt ?? null,
+  role: record.role ?? null,
+  labels: record.scope?.labels === undefined ? null : JSON.stringify(record.scope.labels),
+  max_uses: record.scope?.maxUses ?? null,
+  uses: record.scope?.uses ?? 0,
+  use_id: null,
 });
 
-const recordOf = (row: Selectable<Schema['token']>): TokenRecord => ({
-  tokenId: row.token_id,
-  tenant: row.tenant,
-  kind: row.kind,
-  name: row.name,
-  hash: row.hash,
-  createdAt: Number(row.created_at),
-  ...(row.expires_at === null ? {} : { expiresAt: Number(row.expires_at) }),
-  ...(row.revoked_at === null ? {} : { revokedAt: Number(row.revoked_at) }),
-});
+const scopeOf = ({ labels, max_uses: maxUses, uses }: Selectable<Schema['token']>): TokenScope | undefined => {
+  if (labels === null && maxUses === null && Number(uses) === 0) return undefined;
+  return {
+    ...(labels === null ? {} : { labels: JSON.parse(labels) as { readonly [name: string]: string } }),
+    ...(maxUses === null ? {} : { maxUses: Number(maxUses) }),
+    uses: Number(uses),
+  };
+};
+
+const recordOf = (row: Selectable<Schema['token']>): TokenRecord => {
+  const scope = scopeOf(row);
+  return {
+    tokenId: row.token_id,
+    tenant: row.tenant,
+    kind: row.kind,
+    name: row.name,
+    hash: row.hash,
+    createdAt: Number(row.created_at),
+    ...(row.expires_at === null ? {} : { expiresAt: Number(row.expires_at) }),
+    ...(row.revoked_at === null ? {} : { revokedAt: Number(row.revoked_at) }),
+    ...(row.role === null ? {} : { role: row.role }),
+    ...(scope === undefined ? {} : { scope }),
+  };
+};

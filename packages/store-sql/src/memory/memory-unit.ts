@@ -2,6 +2,7 @@ import { cleanText } from '@skein/domain';
 import type { MemoryCommit } from '@skein/ports';
 import { sql } from 'kysely';
 import { raiseRevision } from '../project/publish-statements.ts';
+import { projectLock, scopeLock } from '../sql/locks.ts';
 import { bound, param, prepare } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Bound, Guard, UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
@@ -67,7 +68,12 @@ export const createMemoryUnits = (queries: Queries): ((commit: MemoryCommit, com
     });
     const guards: Guard[] = [scopeGuard(queries, commit, commitId, proposals[0]?.otherwise), ...proposals];
     return {
-      unit: { key: `${tenant}\u0000${scope}`, guards, writes: writesOf(queries, commit, commitId) },
+      unit: {
+        key: `${tenant}\u0000${scope}`,
+        locks: [scopeLock(tenant, scope), ...(next === undefined ? [] : [projectLock(tenant, 'exclusive')])],
+        guards,
+        writes: writesOf(queries, commit, commitId),
+      },
       // Only rows of ours are read when a guard stops the unit.
       outcomeOf: (outcome) => (outcome.status === 'done' || outcome.rows.length > 0 ? 'committed' : 'conflict'),
     };

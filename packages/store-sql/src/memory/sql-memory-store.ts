@@ -9,6 +9,7 @@ import type {
   ProposalFilter,
 } from '@skein/ports';
 import { sql } from 'kysely';
+import { scopeLock } from '../sql/locks.ts';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Committer } from '../sql/write-unit.ts';
@@ -130,7 +131,8 @@ export class SqlMemoryStore implements MemoryStore {
     const writes = (['memory', 'memory_history'] as const).map((table) =>
       bound(this.#queries.deleteFrom(table).where('tenant', '=', of.tenant).where('scope', '=', of.scope)),
     );
-    await this.#committer.commit({ key: `${tenant}\u0000${scope}`, guards: [], writes });
+    const locks = [scopeLock(tenant, scope)];
+    await this.#committer.commit({ key: `${tenant}\u0000${scope}`, locks, guards: [], writes });
   }
 
   #revisions(tenant: TenantId, scope: string) {

@@ -1,6 +1,7 @@
 import type { Publication, PublicationResult } from '@skein/ports';
 import { seededBy, seedHistory, seedMemory } from '../memory/seed-statements.ts';
 import { activationGuards } from '../rollout/activation-guards.ts';
+import { projectLock, rolloutLock, scopeLock } from '../sql/locks.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
 import type { SqlRow } from '../thread/sql-thread-messages.ts';
@@ -75,7 +76,17 @@ export const createPublishUnit = (
   for (const one of settings) add(sayOfAgent(queries, tenant, one));
   add(raiseRevision(queries, tenant));
   return {
-    unit: { key: tenant, guards, writes, wantsResults: true },
+    unit: {
+      key: tenant,
+      locks: [
+        projectLock(tenant, 'exclusive'),
+        ...endsRollouts.map(({ record }) => rolloutLock(tenant, record.id)),
+        ...publication.memory.map(({ scope }) => scopeLock(tenant, scope)),
+      ],
+      guards,
+      writes,
+      wantsResults: true,
+    },
     resultOf: (outcome) => {
       if (outcome.status !== 'done') return refuse(outcome.guard, outcome.rows);
       const { results } = outcome;

@@ -1,7 +1,9 @@
 import type { Digest, TenantId } from '@skein/domain';
 import type { CollectedSnapshots } from '@skein/ports';
 import { sql } from 'kysely';
-import { type FilePartStore, partOf } from '../files/file-part-store.ts';
+import { partOf } from '../files/file-part-store.ts';
+import type { PartStore } from '../files/part-store.ts';
+import { snapshotsLock } from '../sql/locks.ts';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Committer } from '../sql/write-unit.ts';
@@ -26,11 +28,11 @@ interface Stored {
 export class SnapshotCollector {
   readonly #committer: Committer;
   readonly #queries: Queries;
-  readonly #parts: FilePartStore;
+  readonly #parts: PartStore;
   #last: Promise<unknown> = Promise.resolve();
   #leftovers = true;
 
-  constructor(deps: { readonly committer: Committer; readonly queries: Queries; readonly parts: FilePartStore }) {
+  constructor(deps: { readonly committer: Committer; readonly queries: Queries; readonly parts: PartStore }) {
     this.#committer = deps.committer;
     this.#queries = deps.queries;
     this.#parts = deps.parts;
@@ -96,6 +98,7 @@ export class SnapshotCollector {
       .where((eb) => eb.not(eb.exists(stored)));
     const outcome = await this.#committer.commit({
       key: tenant,
+      locks: [snapshotsLock(tenant, 'exclusive')],
       guards: [{ must: 'change', ...bound(remove), otherwise: bound(stored) }],
       writes: [bound(removeParts)],
     });

@@ -21,6 +21,7 @@ import type {
 import { sql } from 'kysely';
 import { readStoredPart } from '../files/read-stored-part.ts';
 import { activationGuards } from '../rollout/activation-guards.ts';
+import { projectLock, rolloutLock } from '../sql/locks.ts';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Committer } from '../sql/write-unit.ts';
@@ -146,6 +147,7 @@ export class SqlProjectStore implements ProjectStore {
     );
     const outcome = await this.#deps.committer.commit({
       key: tenant,
+      locks: [projectLock(tenant, 'exclusive'), ...(ends === undefined ? [] : [rolloutLock(tenant, ends.record.id)])],
       guards: [{ must: 'exist', ...bound(known) }, ...activation.guards],
       writes: [
         ...activation.writes,
@@ -171,7 +173,7 @@ export class SqlProjectStore implements ProjectStore {
   async keepDags(tenant: TenantId, dags: readonly StoredDag[]): Promise<void> {
     if (dags.length === 0) return;
     const writes = dags.map((dag) => keepDag(this.#queries, tenant, dag));
-    await this.#deps.committer.commit({ key: tenant, guards: [], writes });
+    await this.#deps.committer.commit({ key: tenant, locks: [projectLock(tenant, 'shared')], guards: [], writes });
   }
 
   readPart(tenant: TenantId, digest: Digest): Promise<Uint8Array | undefined> {

@@ -1,23 +1,25 @@
 import { type Digest, DomainError, type Manifest, type TenantId } from '@skein/domain';
 import type { CollectedSnapshots, Hasher, SnapshotStore } from '@skein/ports';
 import { sql } from 'kysely';
-import type { FilePartStore } from '../files/file-part-store.ts';
+import type { PartStore } from '../files/part-store.ts';
+import { snapshotsLock } from '../sql/locks.ts';
 import { bound } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
-import type { Committer, Write } from '../sql/write-unit.ts';
+import type { Committer, Guard, Write } from '../sql/write-unit.ts';
 import { SnapshotCollector } from './snapshot-collector.ts';
 
 const maxRowsPerStatement = 1_000;
+const maxAttempts = 10;
 
 /** What the snapshot store works with. */
 export interface SqlSnapshotStoreDeps {
   readonly committer: Committer;
   readonly queries: Queries;
-  readonly parts: FilePartStore;
+  readonly parts: PartStore;
   readonly hasher: Hasher;
 }
 
-/** Manifests, their parts and the references to them in SQL; the bytes of parts as files, shared between snapshots. */
+/** Manifests, their parts and the references to them in SQL; the bytes of parts beside them, shared between snapshots. */
 export class SqlSnapshotStore implements SnapshotStore {
   readonly #deps: SqlSnapshotStoreDeps;
   readonly #collector: SnapshotCollector;
@@ -37,9 +39,14 @@ export class SqlSnapshotStore implements SnapshotStore {
     const wanted = this.#check(manifest, parts);
     const hold = await this.#deps.parts.hold(tenant, [...wanted.keys()]);
     try {
-      // Bytes first: a manifest never names bytes that are not on disk. A snapshot that is stored has its bytes repaired.
-      await Promise.all([...wanted.values()].map((bytes) => this.#deps.parts.put(tenant, bytes)));
-      await this.#writeRows(tenant, digest, manifest, at);
+      for (let attempt = 1; ; attempt += 1) {
+        // Bytes first: a manifest never names bytes that are not on disk. A snapshot that is stored has its bytes repaired.
+        await Promise.all([...wanted.values()].map((bytes) => this.#deps.parts.put(tenant, bytes)));
+        if (await this.#writeRows(tenant, digest, manifest, at)) break;
+        // The collection of another process removed a part between the two.
+        if (attempt === maxAttempts)
+          throw new DomainError('unavailable', 'the parts of the snapshot do not stay', { digest });
+      }
     } catch (error) {
       this.#collector.lookForLeftovers();
       throw error;
@@ -96,9 +103,9 @@ export class SqlSnapshotStore implements SnapshotStore {
     return wanted;
   }
 
-  /** Safe to repeat. A snapshot that is stored is used now; its references stay as they are counted. */
-  async #writeRows(tenant: TenantId, digest: Digest, manifest: Manifest, at: number): Promise<void> {
-    const { committer, queries } = this.#deps;
+  /** Safe to repeat. A snapshot that is stored is used now; its references stay as they are counted. False when bytes are gone. */
+  async #writeRows(tenant: TenantId, digest: Digest, manifest: Manifest, at: number): Promise<boolean> {
+    const { committer, queries, parts } = this.#deps;
     const insert = queries
       .insertInto('snapshot')
       .values({ tenant, digest, manifest: JSON.stringify(manifest), refs: 0, last_used_at: at })
@@ -118,6 +125,14 @@ export class SqlSnapshotStore implements SnapshotStore {
         .onConflict((conflict) => conflict.doNothing());
       writes.push(bound(list));
     }
-    await committer.commit({ key: tenant, guards: [], writes });
+    const guard = parts.guard?.(tenant, [...sizes.keys()]);
+    const outcome = await committer.commit({
+      key: tenant,
+      locks: [snapshotsLock(tenant, 'shared')],
+      // With a guard the rows are written among the guards: those of a removal in the same batch see them, or are seen.
+      guards: guard === undefined ? [] : [guard, ...writes.map((write): Guard => ({ must: 'run', ...write }))],
+      writes: guard === undefined ? writes : [],
+    });
+    return outcome.status === 'done';
   }
 }

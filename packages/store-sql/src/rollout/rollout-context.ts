@@ -1,7 +1,7 @@
 import { DomainError } from '@skein/domain';
 import type { RawBuilder } from 'kysely';
 import type { Queries } from '../sql/schema.ts';
-import type { Bound, Committer, Guard, Write } from '../sql/write-unit.ts';
+import type { Bound, Committer, Guard, UnitLock, Write } from '../sql/write-unit.ts';
 import type { SqlRow, SqlValue } from '../thread/sql-thread-messages.ts';
 
 /** What the parts of the rollout store work with. */
@@ -23,8 +23,9 @@ export const commitAll = async (
   { committer }: RolloutContext,
   key: string,
   writes: readonly Write[],
+  locks: readonly UnitLock[] = [],
 ): Promise<void> => {
-  await committer.commit({ key, guards: [], writes });
+  await committer.commit({ key, locks, guards: [], writes });
 };
 
 /** Commits a guard by itself. True when it changed a row, now or when its answer was lost: then `mine` finds our own. */

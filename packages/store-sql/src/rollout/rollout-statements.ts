@@ -42,20 +42,25 @@ export const insertRollout = (queries: Queries, record: RolloutRecord, commitId:
 
 /**
  * Changes the row when it is one revision behind and not terminal but for the end of its run policy, unless another live rollout has the
- * agent: the index decides.
+ * agent.
  * With `again` it also changes the row that this very commit wrote, to what it is.
  */
 export const updateRollout = (queries: Queries, record: RolloutRecord, commitId: string, again?: 'again'): Bound => {
   const values = movingColumns(record, commitId);
+  // The index would refuse it too, but with an error. Every write of rollouts takes `projectLock`, so that none comes between.
+  const alone = isLive(record.status)
+    ? sql` and not exists (select 1 from rollout as other where other.tenant = ${record.tenant} and other.agent_id = ${record.agentId}
+        and other.id <> ${record.id} and other.status in ('active', 'paused'))`
+    : sql``;
   const ours = again === undefined ? sql`` : sql` or commit_id = ${commitId}`;
   return boundSql(
     queries,
-    sql`update or ignore rollout set status = ${values.status}, revision = ${values.revision},
+    sql`update rollout set status = ${values.status}, revision = ${values.revision},
       completed_at = ${values.completed_at}, tended = ${values.tended}, candidates = ${values.candidates},
       record = ${values.record}, commit_id = ${values.commit_id}
       where tenant = ${record.tenant} and id = ${record.id}
       and ((revision = ${record.revision - 1} and (status in ('draft', 'active', 'paused')
-        or (tended = 1 and ${values.tended} = 0 and status = ${values.status})))${ours})`,
+        or (tended = 1 and ${values.tended} = 0 and status = ${values.status})))${ours})${alone}`,
   );
 };
 

@@ -2,8 +2,9 @@ import { DomainError, isLive, isTerminalRollout, type RolloutRecord } from '@ske
 import type { RolloutChange, RolloutStore } from '@skein/ports';
 import { clearCandidate } from '../project/candidate-statements.ts';
 import { raiseRevision } from '../project/publish-statements.ts';
+import { projectLock, rolloutLock } from '../sql/locks.ts';
 import type { Queries } from '../sql/schema.ts';
-import type { Guard, UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
+import type { Guard, UnitLock, UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
 import type { SqlRow } from '../thread/sql-thread-messages.ts';
 import {
   findActive,
@@ -55,6 +56,12 @@ const withCurrent = <Status extends string>(
 ): { readonly status: Status; readonly current?: RolloutRecord } =>
   current === undefined ? { status } : { status, current };
 
+/** Events are numbered, and the revision is raised, under the first; no unit is exposed beside the end of a rollout under the second. */
+const locksOf = ({ tenant, id }: RolloutRecord): readonly UnitLock[] => [
+  projectLock(tenant, 'exclusive'),
+  rolloutLock(tenant, id),
+];
+
 const eventAndRevision = (queries: Queries, change: RolloutChange, commitId: string): Write[] => [
   insertEvent(queries, change, commitId),
   raiseRevision(queries, change.record.tenant),
@@ -68,6 +75,7 @@ export const insertUnit = (queries: Queries, change: RolloutChange, commitId: st
   return {
     unit: {
       key: tenant,
+      locks: locksOf(record),
       guards: [
         { must: 'change', ...insertRollout(queries, record, commitId), otherwise: rivals },
         { must: 'exist', ...findActive(queries, tenant, agentId, stableVersionId) },
@@ -97,7 +105,7 @@ export const updateUnit = (queries: Queries, change: RolloutChange, commitId: st
     writes.push(clearCandidate(queries, tenant, agentId, activates.versionId));
   }
   return {
-    unit: { key: tenant, guards, writes },
+    unit: { key: tenant, locks: locksOf(record), guards, writes },
     outcomeOf: (outcome) => {
       if (outcome.status === 'done') return { status: 'updated' };
       const { mine, own, other } = rivalsOf(outcome.rows, id);

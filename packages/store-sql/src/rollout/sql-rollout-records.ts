@@ -2,6 +2,7 @@ import type { AgentFreeze, RolloutRecord, VersionId } from '@skein/domain';
 import type { RolloutStore } from '@skein/ports';
 import { sql } from 'kysely';
 import { raiseRevision } from '../project/publish-statements.ts';
+import { projectLock } from '../sql/locks.ts';
 import { bound } from '../sql/prepared.ts';
 import { commitAll, type RolloutContext } from './rollout-context.ts';
 import { live } from './rollout-statements.ts';
@@ -83,7 +84,8 @@ export const createRolloutRecords = (context: RolloutContext): Records => {
               .onConflict((conflict) =>
                 conflict.columns(['tenant', 'agent_id']).doUpdateSet((eb) => ({ freeze: eb.ref('excluded.freeze') })),
               );
-      await commitAll(context, tenant, [bound(change), raiseRevision(queries, tenant)]);
+      const locks = [projectLock(tenant, 'exclusive')];
+      await commitAll(context, tenant, [bound(change), raiseRevision(queries, tenant)], locks);
     },
     listFreezes: async (tenant) => {
       const rows = await queries

@@ -1,8 +1,11 @@
-import { DomainError, type RolloutUnit, type TallyKind } from '@skein/domain';
+import { DomainError, type RolloutUnit, type TallyKind, type TenantId } from '@skein/domain';
 import type { Observation, RolloutStore } from '@skein/ports';
 import { type Selectable, sql } from 'kysely';
+import { dialectOf } from '../sql/dialect.ts';
+import { rolloutLock } from '../sql/locks.ts';
 import type { RolloutUnitTable } from '../sql/rollout-schema.ts';
 import type { Queries } from '../sql/schema.ts';
+import type { UnitLock } from '../sql/write-unit.ts';
 import { boundSql, commitAll, type RolloutContext, rowsAt } from './rollout-context.ts';
 
 type Units = Pick<
@@ -43,11 +46,15 @@ export const createRolloutUnits = (context: RolloutContext): Units => {
       );
       const end = sql`update rollout_unit set state = ending.state, ended_at = ending.at,
           unit = case ending.state when 'void' then 'void-' || rollout_unit.seq else rollout_unit.unit end
-        from (select value ->> '$[0]' as rollout_id, value ->> '$[1]' as seq, value ->> '$[2]' as state, value ->> '$[3]' as at
-          from json_each(${JSON.stringify([...first.values()])})) as ending
+        from ${dialectOf(queries).rowsOf(JSON.stringify([...first.values()]), [
+          ['rollout_id', 'text'],
+          ['seq', 'bigint'],
+          ['state', 'text'],
+          ['at', 'bigint'],
+        ])} as ending
         where rollout_unit.tenant = ${tenant} and rollout_unit.rollout_id = ending.rollout_id
           and rollout_unit.seq = ending.seq and rollout_unit.state = 'open'`;
-      await commitAll(context, tenant, [boundSql(queries, end)]);
+      await commitAll(context, tenant, [boundSql(queries, end)], locksOf(tenant, ends));
     },
     recordValues: async (tenant, values) => {
       const wrong = values.find(({ value }) => value !== null && !Number.isFinite(value));
@@ -64,8 +71,13 @@ export const createRolloutUnits = (context: RolloutContext): Units => {
         value === null ? null : String(value),
         at,
       ]);
-      const given = sql`(select value ->> '$[0]' as rollout_id, value ->> '$[1]' as seq, value ->> '$[2]' as metric,
-          value ->> '$[3]' as value, value ->> '$[4]' as at from json_each(${JSON.stringify(rows)})) as given`;
+      const given = sql`${dialectOf(queries).rowsOf(JSON.stringify(rows), [
+        ['rollout_id', 'text'],
+        ['seq', 'bigint'],
+        ['metric', 'text'],
+        ['value', 'text'],
+        ['at', 'bigint'],
+      ])} as given`;
       const insert = sql`insert into rollout_value (tenant, rollout_id, seq, metric, value, at, commit_id)
         select ${tenant}, given.rollout_id, given.seq, given.metric, given.value, given.at, ${commitId} from ${given}
         where exists (select 1 from rollout_unit as unit where unit.tenant = ${tenant}
@@ -74,9 +86,10 @@ export const createRolloutUnits = (context: RolloutContext): Units => {
       const count = sql`select count(*) as count from (
         select distinct stored.rollout_id, stored.seq, stored.metric from ${given} cross join rollout_value as stored
           where stored.tenant = ${tenant} and stored.rollout_id = given.rollout_id and stored.seq = given.seq
-            and stored.metric = given.metric and stored.commit_id = ${commitId})`;
+            and stored.metric = given.metric and stored.commit_id = ${commitId}) as ours`;
       const outcome = await committer.commit({
         key: tenant,
+        locks: locksOf(tenant, values),
         guards: [],
         writes: [boundSql(queries, insert), { ...boundSql(queries, count), answers: 'rows' }],
         wantsResults: true,
@@ -149,13 +162,17 @@ export const createRolloutUnits = (context: RolloutContext): Units => {
   };
 };
 
+/** Two calls that write the same units do it one after the other, and not beside an exposure. */
+const locksOf = (tenant: TenantId, of: readonly { readonly rolloutId: string }[]): readonly UnitLock[] =>
+  [...new Set(of.map(({ rolloutId }) => rolloutId))].map((id) => rolloutLock(tenant, id));
+
 /** Units, each with a JSON object of its values as decimal texts. */
 const unitsQuery = (queries: Queries) =>
   queries
     .selectFrom('rollout_unit')
     .selectAll()
     .select(
-      sql<string>`(select json_group_object(metric, value) from rollout_value
+      sql<string>`(select ${dialectOf(queries).objectOf('metric', 'value')} from rollout_value
         where rollout_value.tenant = rollout_unit.tenant and rollout_value.rollout_id = rollout_unit.rollout_id
           and rollout_value.seq = rollout_unit.seq)`.as('values'),
     );

@@ -1,4 +1,6 @@
 import { type ExpressionBuilder, sql } from 'kysely';
+import { dialectOf } from '../sql/dialect.ts';
+import { type ManyFormOf, manyInserts } from '../sql/many-form.ts';
 import { param, prepare } from '../sql/prepared.ts';
 import type { Queries, Schema } from '../sql/schema.ts';
 import { createHeadAdvance } from './head-advance.ts';
@@ -23,6 +25,11 @@ const mine = (eb: ExpressionBuilder<Schema, never>) =>
     .where('commit_id', '=', param<string>('commitId'))
     .as('mine');
 
+const manyOf = (queries: Queries): ManyFormOf | undefined =>
+  dialectOf(queries).name === 'postgres'
+    ? manyInserts({ first: 'bigint', count: 'integer', checksum: 'bigint' })
+    : undefined;
+
 /** The statements of appends, compiled once. */
 export const createAppendStatements = (queries: Queries) => ({
   advanceHead: createHeadAdvance(queries),
@@ -38,6 +45,7 @@ export const createAppendStatements = (queries: Queries) => ({
       commit_id: param('commitId'),
       checksum: param('checksum'),
     }),
+    manyOf(queries),
   ),
   findSnapshot: prepare<{ readonly tenant: string; readonly digest: string }>(
     queries
@@ -97,6 +105,7 @@ const headStatements = (queries: Queries) => ({
         due_at: param('dueAt'),
       })
       .onConflict((conflict) => conflict.columns(['tenant', 'run_id']).doNothing()),
+    manyOf(queries),
   ),
   readSeq: prepare<Mark>(
     queries

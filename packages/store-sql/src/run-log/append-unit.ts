@@ -4,8 +4,9 @@ import { createDeadLetterInsert } from '../delivery/dead-letter-row.ts';
 import { createEventInsert } from '../delivery/delivery-event-row.ts';
 import { createProposalInsert } from '../memory/proposal-row.ts';
 import { createExposureInsert, createTallyCount } from '../rollout/exposure-statements.ts';
+import { eventsLock, projectLock, rolloutLock, snapshotsLock } from '../sql/locks.ts';
 import type { Queries } from '../sql/schema.ts';
-import type { Guard, UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
+import type { Guard, UnitLock, UnitOutcome, Write, WriteUnit } from '../sql/write-unit.ts';
 import type { SqlRow } from '../thread/sql-thread-messages.ts';
 import { createAppendStatements, type Mark } from './append-statements.ts';
 import { headValuesOf } from './head-row.ts';
@@ -111,12 +112,24 @@ export const createAppendUnits = (queries: Queries): AppendUnitBuilder => {
     for (const tally of tallies) writes.push(countTally(tenant, tally));
     writes.push(...references.releases);
     return {
-      unit: { key: `${tenant}\u0000${runId}`, guards, writes },
+      unit: { key: `${tenant}\u0000${runId}`, locks: locksOf(request, references.locks), guards, writes },
       outcomeOf: (outcome) =>
         outcome.status === 'done' ? { status: 'appended' } : (stops[outcome.guard] ?? lostRace)(outcome.rows),
     };
   };
 };
+
+/** See docs/decisions/0011-postgresql.md. Most appends need none. */
+const locksOf = (
+  { tenant, pinsSnapshot, expectsRevision, events = [], exposures = [], tallies = [] }: AppendRequest,
+  ofReferences: readonly UnitLock[],
+): readonly UnitLock[] => [
+  ...ofReferences,
+  ...(pinsSnapshot === undefined ? [] : [snapshotsLock(tenant, 'shared')]),
+  ...(expectsRevision === undefined ? [] : [projectLock(tenant, 'shared')]),
+  ...[...exposures, ...tallies].map(({ rolloutId }) => rolloutLock(tenant, rolloutId)),
+  ...events.map((event) => eventsLock(event.tenant)),
+];
 
 const refuse = (digest: string | undefined): never => {
   throw new DomainError('version_conflict', 'the snapshot is no longer stored', { digest });

@@ -58,6 +58,13 @@ const harm = async (sql: string, ...params: (string | number)[]): Promise<void> 
 
 const refused = (runId: string, seq: number) => ({ code: 'data_corrupt', details: { runId, seq } });
 
+test('a page reads no row that begins behind it', async () => {
+  const runId = await grow();
+  await harm(`update run_log set facts = replace(facts, '"4"', '"5"') where run_id = ? and seq = 4`, runId);
+  expect(await runs.readFacts(tenant, runId, 0, 3)).toHaveLength(3);
+  expect(await runs.readFacts(tenant, runId, 1, 2)).toEqual([note('2'), note('3')]);
+});
+
 test('a text that changed under its checksum is data_corrupt, naming run and fact, also behind the first page [crash 23]', async () => {
   const runId = await grow();
   await harm(`update run_log set facts = replace(facts, '"4"', '"5"') where run_id = ? and seq = 4`, runId);

@@ -1,4 +1,6 @@
 import type { RunHead } from '@skein/ports';
+import { dialectOf } from '../sql/dialect.ts';
+import { manyUpdates } from '../sql/many-form.ts';
 import { type Prepared, param, prepare } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
 import type { Bound } from '../sql/write-unit.ts';
@@ -22,6 +24,17 @@ const groups = [
   },
 ] as const satisfies readonly { readonly names: readonly (keyof HeadValues)[]; readonly set: object }[];
 
+const advanceMany = manyUpdates('run_head', {
+  seq: ['seq', 'bigint'],
+  status: ['status', 'text'],
+  startedAt: ['started_at', 'bigint'],
+  finishedAt: ['finished_at', 'bigint'],
+  partial: ['partial', 'integer'],
+  dueAt: ['due_at', 'bigint'],
+  priority: ['priority', 'integer'],
+  snapshotDigest: ['snapshot_digest', 'text'],
+});
+
 type AdvanceValues = HeadValues & { readonly expected: number };
 
 /**
@@ -42,6 +55,7 @@ export const createHeadAdvance = (
         .where('tenant', '=', param<string>('tenant'))
         .where('run_id', '=', param<string>('runId'))
         .where('seq', '=', param<number>('expected')),
+      dialectOf(queries).name === 'postgres' ? advanceMany : undefined,
     );
   };
   return (values, expected, known) => {

@@ -1,12 +1,15 @@
 import type { RunFilter } from '@skein/ports';
 import { type RawBuilder, type Selectable, sql } from 'kysely';
+import type { SqlDialect } from '../sql/dialect.ts';
 import type { Queries, RunHeadTable } from '../sql/schema.ts';
 
 const allShards = 256;
 
 const heads = (queries: Queries, shards: readonly number[]) => {
   const query = queries.selectFrom('run_head');
-  return isEveryShard(shards) ? query : query.where('shard', 'in', [...shards]);
+  if (isEveryShard(shards)) return query;
+  // An empty list is no SQL everywhere.
+  return shards.length === 0 ? query.where(sql<boolean>`1 = 0`) : query.where('shard', 'in', [...shards]);
 };
 
 /** One row more than the page, to know whether another follows. Run ids rise with time, so the key gives the order. */
@@ -57,7 +60,12 @@ export const queuedQuery = (queries: Queries, shards: readonly number[], limit: 
  * The same for all shards, at a cost that does not grow with the queue: it walks from one DAG of one tenant to the next by the index
  * `run_head_turns`, and takes of each no more than could be answered.
  */
-export const nextQueuedQuery = (limit: number): RawBuilder<Selectable<RunHeadTable>> => sql`
+export const nextQueuedQuery = (
+  limit: number,
+  dialect: SqlDialect['name'] = 'sqlite',
+): RawBuilder<Selectable<RunHeadTable>> => (dialect === 'sqlite' ? nextQueuedByRowid(limit) : nextQueuedLateral(limit));
+
+const nextQueuedByRowid = (limit: number): RawBuilder<Selectable<RunHeadTable>> => sql`
   with recursive class(priority, tenant, dag) as (
     select * from (
       select priority, tenant, dag from run_head where status = 'queued' order by priority desc, tenant, dag limit 1
@@ -84,6 +92,37 @@ export const nextQueuedQuery = (limit: number): RawBuilder<Selectable<RunHeadTab
       order by each.created_at, each.run_id limit ${limit}
     )
   ) order by priority desc, turn, created_at, run_id limit ${limit}`;
+
+/** PostgreSQL has no row ids, but joins that see the row before them. */
+const nextQueuedLateral = (limit: number): RawBuilder<Selectable<RunHeadTable>> => sql`
+  with recursive class(priority, tenant, dag) as (
+    (select priority, tenant, dag from run_head where status = 'queued' order by priority desc, tenant, dag limit 1)
+    union all
+    select next.priority, next.tenant, next.dag from class cross join lateral (
+      select steps.* from (
+        (select 0 as step, head.priority, head.tenant, head.dag from run_head head
+          where head.status = 'queued' and head.priority = class.priority and head.tenant = class.tenant and head.dag > class.dag
+          order by head.dag limit 1)
+        union all
+        (select 1, head.priority, head.tenant, head.dag from run_head head
+          where head.status = 'queued' and head.priority = class.priority and head.tenant > class.tenant
+          order by head.tenant, head.dag limit 1)
+        union all
+        (select 2, head.priority, head.tenant, head.dag from run_head head
+          where head.status = 'queued' and head.priority < class.priority
+          order by head.priority desc, head.tenant, head.dag limit 1)
+      ) as steps order by steps.step limit 1
+    ) as next
+  )
+  select * from (
+    select head.*,
+      row_number() over (partition by head.priority, head.tenant, head.dag order by head.created_at, head.run_id) as turn
+    from class cross join lateral (
+      select each.* from run_head as each
+      where each.status = 'queued' and each.priority = class.priority and each.tenant = class.tenant and each.dag = class.dag
+      order by each.created_at, each.run_id limit ${limit}
+    ) as head
+  ) as queued order by priority desc, turn, created_at, run_id limit ${limit}`;
 
 /** True when no shard is left out. */
 export const isEveryShard = (shards: readonly number[]): boolean => new Set(shards).size === allShards;

@@ -1,5 +1,5 @@
 import { DomainError, type RunFact, type RunId, type TenantId } from '@skein/domain';
-import { sql } from 'kysely';
+import { dialectOf } from '../sql/dialect.ts';
 import type { Queries } from '../sql/schema.ts';
 import { rowChecksum } from './row-checksum.ts';
 
@@ -19,7 +19,10 @@ interface LogRow {
   readonly checksum: number | null;
 }
 
-/** The statement; exported for the test of its plan. The row that holds fact `afterSeq + 1` is the last that begins there or before. */
+/**
+ * The statement; exported for the test of its plan. The row that holds fact `afterSeq + 1` is the last that begins there or before. With a
+ * limit no row is read that begins after the last wanted fact, because one row may hold hundreds; what was pruned stands before the first.
+ */
 export const logQuery = (
   queries: Queries,
   tenant: TenantId,
@@ -33,23 +36,25 @@ export const logQuery = (
     .where('run_id', '=', runId)
     .select((eb) => eb.fn.max('seq').as('seq'))
     .where('seq', '<=', afterSeq + 1);
-  return (
-    queries
-      .selectFrom('run_head as head')
-      .leftJoin('run_log as log', (join) =>
-        join
-          .on('log.tenant', '=', tenant)
-          .on('log.run_id', '=', runId)
-          .on('log.seq', '>=', (eb) => eb.fn.coalesce(begin, eb.lit(0))),
-      )
-      .where('head.tenant', '=', tenant)
-      .where('head.run_id', '=', runId)
-      .select(['head.seq as head_seq', 'head.pruned_seq', 'log.seq', 'log.checksum'])
-      // As bytes, because the driver ends the process at a text that is no UTF-8.
-      .select(sql<ArrayBuffer | null>`cast(log.facts as blob)`.as('facts'))
-      .orderBy('log.seq')
-      .$if(limit !== undefined, (query) => query.limit(Math.max(1, limit ?? 0)))
-  );
+  return queries
+    .selectFrom('run_head as head')
+    .leftJoin('run_log as log', (join) =>
+      join
+        .on('log.tenant', '=', tenant)
+        .on('log.run_id', '=', runId)
+        .on('log.seq', '>=', (eb) => eb.fn.coalesce(begin, eb.lit(0)))
+        .$call((on) =>
+          limit === undefined
+            ? on
+            : on.on('log.seq', '<=', (eb) => eb(eb.fn.coalesce('head.pruned_seq', eb.lit(0)), '+', afterSeq + limit)),
+        ),
+    )
+    .where('head.tenant', '=', tenant)
+    .where('head.run_id', '=', runId)
+    .select(['head.seq as head_seq', 'head.pruned_seq', 'log.seq', 'log.checksum'])
+    .select(dialectOf(queries).textBytes('log.facts').as('facts'))
+    .orderBy('log.seq')
+    .$if(limit !== undefined, (query) => query.limit(Math.max(1, limit ?? 0)));
 };
 
 /** See `RunStore.readFacts`. */
@@ -83,8 +88,8 @@ export const readLog = async (
     facts.push(...parsed);
     next += parsed.length;
   }
-  const complete = limit === undefined || rows.length < limit;
-  if (next > head + 1 || (complete && next !== head + 1)) throw damaged(runId, next, 'a fact is missing'); // V2
+  const last = limit === undefined ? head : Math.min(head, after + limit);
+  if (next > head + 1 || next <= last) throw damaged(runId, next, 'a fact is missing'); // V2
   return facts.slice(skip, limit === undefined ? undefined : skip + limit);
 };
 

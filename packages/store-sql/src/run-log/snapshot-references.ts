@@ -1,9 +1,10 @@
 import { type Digest, isTerminalRun } from '@skein/domain';
 import type { AppendRequest, RunHead } from '@skein/ports';
 import { sql } from 'kysely';
+import { referencesLock, snapshotsLock } from '../sql/locks.ts';
 import { param, prepare } from '../sql/prepared.ts';
 import type { Queries } from '../sql/schema.ts';
-import type { Guard, Write } from '../sql/write-unit.ts';
+import type { Guard, UnitLock, Write } from '../sql/write-unit.ts';
 
 /*
  * References to snapshots are counted in the commits that change heads: `refs` is the number of heads that name the snapshot and are
@@ -11,6 +12,7 @@ import type { Guard, Write } from '../sql/write-unit.ts';
  * F1 One is added among the guards, where a collection of the same batch sees it, and taken away among the writes, which follow.
  * F2 Where the head before is known, the count changes only if what the head holds does. Where it is not, the statements look at
  *    the stored head, before it advances.
+ * F3 Batches change counts in one order, so that no two wait for one another.
  */
 
 /** What an append does to the counts. */
@@ -22,9 +24,11 @@ export interface ReferenceChanges {
   readonly releases: readonly Write[];
   /** The same for what an append holds beside its head, by digest. */
   readonly holds: readonly { readonly digest: Digest; readonly guard: Guard }[];
+  /** F3: each count that changes, where it can be named; else all of the tenant. */
+  readonly locks: readonly UnitLock[];
 }
 
-const nothing = { before: [], takes: [], releases: [] };
+const nothing = { before: [], takes: [], releases: [], locks: [] };
 
 /** The snapshot that a head refers to; one that has ended lets go of it. */
 const heldBy = (head: RunHead): Digest | undefined => (isTerminalRun(head.status) ? undefined : head.snapshotDigest);
@@ -41,18 +45,24 @@ export const createReferenceChanges = (
     const after = heldBy(head);
     const at = head.finishedAt ?? facts.at(-1)?.at ?? 0;
     const take = (digest: Digest): readonly Guard[] => [{ must: 'change', ...statements.take({ tenant, digest }) }];
-    if (expectedSeq === 0) return after === undefined ? nothing : { ...nothing, takes: take(after) };
+    const locksOf = (...digests: readonly (Digest | undefined)[]): readonly UnitLock[] => [
+      snapshotsLock(tenant, 'shared'),
+      ...digests.flatMap((digest) => (digest === undefined ? [] : [referencesLock(tenant, digest)])),
+    ];
+    if (expectedSeq === 0) {
+      return after === undefined ? nothing : { ...nothing, takes: take(after), locks: locksOf(after) };
+    }
     if (known?.seq === expectedSeq) {
       const before = heldBy(known);
       if (before === after) return nothing;
       const takes = after === undefined ? [] : take(after);
       const releases = before === undefined ? [] : [statements.release({ tenant, digest: before, at })];
-      return { before: [], takes, releases };
+      return { before: [], takes, releases, locks: locksOf(before, after) };
     }
     const stored = { tenant, runId, expected: expectedSeq, after: after ?? '' };
     const guards: Guard[] = [{ must: 'run', ...statements.releaseStored({ ...stored, at }) }];
     if (after !== undefined) guards.push({ must: 'run', ...statements.takeStored(stored) });
-    return { before: guards, takes: [], releases: [] };
+    return { before: guards, takes: [], releases: [], locks: [snapshotsLock(tenant, 'exclusive')] };
   };
   return (request, known) => {
     const changes = ofHead(request, known);
@@ -63,6 +73,11 @@ export const createReferenceChanges = (
     return {
       ...changes,
       releases: [...changes.releases, ...released],
+      locks: [
+        ...changes.locks,
+        snapshotsLock(tenant, 'shared'),
+        ...[...holds.take, ...holds.release].map((digest) => referencesLock(tenant, digest)),
+      ],
       holds: holds.take.map((digest) => ({
         digest,
         guard: { must: 'change', ...statements.take({ tenant, digest }) },

@@ -1,6 +1,7 @@
 import { isTerminalRun, type RunFact, type RunId, type RunStatus, type TenantId } from '@skein/domain';
 import type { AppendOutcome, AppendRequest, Page, RunFilter, RunHead, RunStore, StateCheckpoint } from '@skein/ports';
 import type { Selectable } from 'kysely';
+import { dialectOf } from '../sql/dialect.ts';
 import { probeWrite } from '../sql/probe-write.ts';
 import type { Queries, RunHeadTable } from '../sql/schema.ts';
 import { createStoreWatch, type StoreWatch } from '../sql/store-watch.ts';
@@ -82,7 +83,7 @@ export class SqlRunStore implements RunStore {
 
   async nextQueued(shards: readonly number[], limit: number): Promise<readonly RunHead[]> {
     const rows = isEveryShard(shards)
-      ? (await nextQueuedQuery(limit).execute(this.#lists)).rows
+      ? (await nextQueuedQuery(limit, dialectOf(this.#lists).name).execute(this.#lists)).rows
       : await queuedQuery(this.#lists, shards, limit).execute();
     return this.#headsOf(rows);
   }

@@ -1,5 +1,6 @@
 import { type Compilable, type RawBuilder, sql } from 'kysely';
 import type { SqlValue } from '../thread/sql-thread-messages.ts';
+import type { ManyFormOf } from './many-form.ts';
 import type { Bound } from './write-unit.ts';
 
 /** Stands for a parameter that is given later. */
@@ -18,9 +19,15 @@ export const param = <T>(name: string): RawBuilder<T> => sql<T>`${new Placeholde
 export type Prepared<Values extends { readonly [name: string]: SqlValue }> = (values: Values) => Bound;
 
 /** Compiles the query now, so that the hot path only fills in values. */
-export const prepare = <Values extends { readonly [name: string]: SqlValue }>(query: Compilable): Prepared<Values> => {
+export const prepare = <Values extends { readonly [name: string]: SqlValue }>(
+  query: Compilable,
+  manyOf?: ManyFormOf,
+): Prepared<Values> => {
   const { sql: text, parameters } = query.compile();
+  const names = parameters.map((parameter) => (parameter instanceof Placeholder ? parameter.name : undefined));
+  const many = manyOf?.(text, names);
   return (values) => ({
+    ...(many === undefined ? {} : { many }),
     sql: text,
     params: parameters.map((parameter) => {
       if (!(parameter instanceof Placeholder)) return parameter as SqlValue;

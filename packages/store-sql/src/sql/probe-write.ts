@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import { bound } from './prepared.ts';
 import type { Queries } from './schema.ts';
 import type { Committer } from './write-unit.ts';
@@ -11,9 +10,7 @@ const probeBytes = 64 * 1024;
  * but free pages. Throws what an append would throw.
  */
 export const probeWrite = async (queries: Queries, committer: Committer): Promise<void> => {
-  const insert = queries
-    .insertInto('write_probe')
-    .values({ id: 1, body: sql<Uint8Array>`zeroblob(${sql.lit(probeBytes)})` });
+  const insert = queries.insertInto('write_probe').values({ id: 1, body: new Uint8Array(probeBytes) });
   const remove = queries.deleteFrom('write_probe');
   await committer.commit({ key: '', guards: [], writes: [bound(insert), bound(remove)] });
 };

@@ -6,7 +6,9 @@ import type {
   ProposalStatus,
   RunStatus,
 } from '@skein/domain';
+import type { TokenRole } from '@skein/ports';
 import type { ColumnType, Kysely } from 'kysely';
+import type { FleetSchema } from './fleet-schema.ts';
 import type { RolloutSchema } from './rollout-schema.ts';
 
 /** Heads of runs: the list rows, and the timers. */
@@ -240,6 +242,14 @@ export interface TokenTable {
   created_at: number;
   expires_at: number | null;
   revoked_at: number | null;
+  /** Null: all that its kind may do. */
+  role: TokenRole | null;
+  /** JSON: what every worker that joins by it must carry. */
+  labels: string | null;
+  max_uses: number | null;
+  uses: number;
+  /** Names the latest use. */
+  use_id: string | null;
 }
 
 /** Leases of shards. */
@@ -270,8 +280,8 @@ export interface WriterTable {
   openings: number;
 }
 
-/** All tables. Those of rollouts are in `rollout-schema.ts`. Instants are ms since the epoch; booleans are 0 and 1. */
-export interface Schema extends RolloutSchema {
+/** All tables. Those of rollouts are in `rollout-schema.ts`, those of a fleet in `fleet-schema.ts`. Instants are ms since the epoch; booleans are 0 and 1. */
+export interface Schema extends RolloutSchema, FleetSchema {
   run_head: RunHeadTable;
   run_log: RunLogTable;
   run_key: RunKeyTable;

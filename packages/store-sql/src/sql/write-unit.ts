@@ -4,6 +4,22 @@ import type { SqlRow, SqlValue } from '../thread/sql-thread-messages.ts';
 export interface Bound {
   readonly sql: string;
   readonly params: readonly SqlValue[];
+  /** Where many of its kind in one batch are cheaper as one: the same object for all of them. */
+  readonly many?: ManyForm;
+}
+
+/**
+ * A statement that does for many rows of different runs what its kind does for one. The parameters follow one another. It answers the columns
+ * `tenant` and `run_id` of each row that it changed.
+ */
+export interface ManyForm {
+  textOf(count: number): string;
+  /** Where in the parameters of one of them its tenant and its run are. */
+  readonly keyAt: readonly [tenant: number, run: number];
+  /** How many parameters one of them has. */
+  readonly width: number;
+  /** Of a write: one text for both, which writes only for those runs of which `guard` changed a row, and answers as that. */
+  behind?(guard: ManyForm, count: number): string;
 }
 
 /**
@@ -21,12 +37,25 @@ export interface Write extends Bound {
 }
 
 /**
+ * A name that a unit locks for the length of its transaction, where several processes write (PostgreSQL; SQLite has one writer and
+ * needs none). What a unit reads in order to decide, and no unique key or guarded row protects, is protected by a lock: whoever changes it takes
+ * it `exclusive`, whoever only relies on it `shared`.
+ */
+export interface UnitLock {
+  /** For example `project/TENANT`. */
+  readonly name: string;
+  readonly mode: 'shared' | 'exclusive';
+}
+
+/**
  * Statements that take effect together or not at all, in a durable commit that they may share with other units.
  * A unit must be safe to repeat: it is sent again when the answer to its commit was lost.
  */
 export interface WriteUnit {
   /** Units of a batch run in the order of their keys; equal keys keep the order of the calls. */
   readonly key: string;
+  /** Taken before the guards, sorted by name with those of the batch. */
+  readonly locks?: readonly UnitLock[];
   readonly guards: readonly Guard[];
   readonly writes: readonly Write[];
   /** Set when the results of the writes are wanted. */

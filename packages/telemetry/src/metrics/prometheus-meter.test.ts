@@ -27,6 +27,14 @@ test('leaves out undeclared names, undeclared labels, wrong kinds and wrong valu
   expect(text).toContain('skein_http_requests_total{method="GET"} 1');
 });
 
+test('a coordinator serves every metric that is declared, but for those of workers', async () => {
+  const text = await createPrometheusMeter({ part: 'coordinator' }).text();
+  const served = [...text.matchAll(/^# HELP (\S+)/gm)].map(([, name]) => name);
+  const wanted = Object.entries(metricDeclarations).filter(([, { of }]) => of === undefined);
+  expect(served.toSorted()).toEqual(wanted.map(([name]) => name).toSorted());
+  expect(served).not.toContain('skein_worker_running_tasks');
+});
+
 test('every metric that the code names is declared', () => {
   const root = new URL('../../../', import.meta.url);
   const used = readdirSync(root, { recursive: true, encoding: 'utf8' })

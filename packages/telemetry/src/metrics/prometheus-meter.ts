@@ -24,16 +24,24 @@ const create = (name: string, declared: MetricDeclaration, registers: Registry[]
   }
 };
 
+/** What a meter serves beside what is declared. */
+export interface PrometheusMeterOptions {
+  /** Those of Node and the process too. */
+  readonly processMetrics?: boolean;
+  /** `coordinator` leaves out what only workers count. */
+  readonly part?: 'coordinator';
+}
+
 /**
  * The `Meter` port on prom-client, with a registry of its own.
  * A name or label that is not declared in `metric-names.ts`, and a wrong value, is left out: measuring never breaks what it measures.
  */
-export const createPrometheusMeter = (options: { readonly processMetrics?: boolean } = {}): PrometheusMeter => {
+export const createPrometheusMeter = (options: PrometheusMeterOptions = {}): PrometheusMeter => {
   const registry = new Registry();
   if (options.processMetrics === true) collectDefaultMetrics({ register: registry });
   const metrics = new Map<string, Metric>();
   for (const [name, declared] of Object.entries(metricDeclarations)) {
-    metrics.set(name, create(name, declared, [registry]));
+    if (options.part === undefined || declared.of === undefined) metrics.set(name, create(name, declared, [registry]));
   }
   const declaredLabels = (name: string, labels: Labels | undefined): { [key: string]: string } => {
     const kept: { [key: string]: string } = {};

@@ -5,6 +5,8 @@ import type { BashRequest, BashResult, ToolHost } from '@skein/ports';
 export interface MemoryToolHost extends ToolHost {
   readonly files: Map<string, { readonly text: string; readonly mode: number }>;
   readonly commands: readonly string[];
+  /** URLs that were asked for. */
+  readonly asked: readonly string[];
 }
 
 /** Keeps files by path; refuses nothing that its caller let through, so that a test sees what the caller's own checks stop. */
@@ -17,9 +19,16 @@ export const createMemoryToolHost = (
 ): MemoryToolHost => {
   const files = new Map<string, { text: string; mode: number }>();
   const commands: string[] = [];
+  const asked: string[] = [];
   return {
     files,
     commands,
+    asked,
+    fetchPage: async (url, maxBytes) => {
+      asked.push(url);
+      const text = `the page ${url} `.repeat(10_000);
+      return { status: 200, contentType: 'text/plain', text: text.slice(0, maxBytes), truncated: true };
+    },
     readFile: async (_root, path, maxBytes) => {
       const file = files.get(path);
       if (file === undefined) throw new DomainError('not_found', `"${path}" does not exist`);

@@ -66,6 +66,64 @@ export const describeShardStore = (name: string, make: MakeHarness): void => {
       expect(new Set(homes.map((home) => home.shard)).size).toBe(256);
     });
 
+    test('a take-over takes what is still as it was seen, free or owned, at the next epoch', async () => {
+      const { shards } = await harness.open();
+      expect(await shards.takeOver('c1', [])).toEqual([]);
+      const seen = [1, 2, 3].map((shard) => ({ shard, epoch: 0 }));
+      expect(await shards.takeOver('c1', seen)).toEqual(
+        [1, 2, 3].map((shard) => ({ shard, coordinatorId: 'c1', epoch: 1 })),
+      );
+      expect(await shards.takeOver('c2', seen)).toEqual([]);
+      await shards.release('c1', [2]);
+      const next = await shards.takeOver('c2', [
+        { shard: 1, epoch: 1 },
+        { shard: 2, epoch: 1 },
+        { shard: 3, epoch: 0 },
+        { shard: 4, epoch: 0 },
+      ]);
+      expect(next).toEqual([
+        { shard: 1, coordinatorId: 'c2', epoch: 2 },
+        { shard: 2, coordinatorId: 'c2', epoch: 2 },
+        { shard: 4, coordinatorId: 'c2', epoch: 1 },
+      ]);
+      expect(await shards.takeOver('c2', [{ shard: 1, epoch: 1 }])).toMatchObject([{ epoch: 2 }]);
+      expect(await shards.takeOver('c1', [{ shard: 1, epoch: 1 }])).toEqual([]);
+    });
+
+    test('every row is told, with its epoch, also when nobody is home', async () => {
+      const { shards } = await harness.open();
+      expect(await shards.readAll()).toEqual([]);
+      await shards.takeOver(
+        'c1',
+        [9, 7, 8].map((shard) => ({ shard, epoch: 0 })),
+      );
+      await shards.release('c1', [8]);
+      await shards.release('c2', [7]);
+      await shards.release('c1', []);
+      expect(await shards.readAll()).toEqual([
+        { shard: 7, coordinatorId: 'c1', epoch: 1 },
+        { shard: 8, epoch: 1 },
+        { shard: 9, coordinatorId: 'c1', epoch: 1 },
+      ]);
+      expect((await shards.read()).map(({ shard }) => shard).toSorted((a, b) => a - b)).toEqual([7, 9]);
+    });
+
+    test('of those that take a shard over at once, as they saw it, one wins', async () => {
+      const { shards } = await harness.open();
+      for (const epoch of [0, 1, 2]) {
+        const seen = all.map((shard) => ({ shard, epoch }));
+        const takes = ['c1', 'c2', 'c3'].map((coordinator, index) =>
+          shards.takeOver(coordinator, index === 1 ? seen.toReversed() : seen),
+        );
+        const homes = (await Promise.all(takes)).flat();
+        expect(homes).toHaveLength(256);
+        expect(new Set(homes.map((home) => home.shard)).size).toBe(256);
+        expect(homes.every((home) => home.epoch === epoch + 1)).toBe(true);
+        const rows = await shards.readAll();
+        expect(rows).toEqual(homes.toSorted((a, b) => a.shard - b.shard));
+      }
+    });
+
     durableTest(harness, 'epochs go on rising after a restart', async (reopen) => {
       const { shards } = await harness.open();
       const [before] = await shards.claim('c1', [1], 1_000, 1_000);

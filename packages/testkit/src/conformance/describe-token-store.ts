@@ -60,6 +60,36 @@ export const describeTokenStore = (name: string, make: MakeHarness): void => {
       await expect(tokens.revoke('other', 'tok_1', 1)).rejects.toMatchObject({ code: 'not_found' });
     });
 
+    test('keeps the role of an API token, and what a join token is limited to', async () => {
+      const { tokens } = await harness.open();
+      const viewer = record(1, { role: 'viewer' });
+      const limited = record(2, { kind: 'join', scope: { labels: { zone: 'a' }, maxUses: 3, uses: 0 } });
+      for (const one of [viewer, limited]) await tokens.insert(one);
+      expect(await tokens.findByHash('hash 1')).toEqual(viewer);
+      expect(await tokens.list('default')).toEqual([viewer, limited]);
+    });
+
+    test('counts uses up to as many as are allowed, and without end where nothing limits them', async () => {
+      const { tokens } = await harness.open();
+      await tokens.insert(record(1, { kind: 'join', scope: { maxUses: 2, uses: 0 } }));
+      await tokens.insert(record(2, { kind: 'join' }));
+      const uses = [];
+      for (let index = 0; index < 4; index += 1) uses.push(await tokens.countUse('default', 'tok_1'));
+      expect(uses).toEqual([true, true, false, false]);
+      expect((await tokens.findByHash('hash 1'))?.scope).toEqual({ maxUses: 2, uses: 2 });
+      for (let index = 0; index < 4; index += 1) expect(await tokens.countUse('default', 'tok_2')).toBe(true);
+      expect((await tokens.findByHash('hash 2'))?.scope?.uses).toBe(4);
+      expect(await tokens.countUse('other', 'tok_2')).toBe(false);
+      expect(await tokens.countUse('default', 'tok_9')).toBe(false);
+    });
+
+    test('uses at once never exceed what is allowed', async () => {
+      const { tokens } = await harness.open();
+      await tokens.insert(record(1, { kind: 'join', scope: { maxUses: 7, uses: 0 } }));
+      const uses = await Promise.all(Array.from({ length: 30 }, () => tokens.countUse('default', 'tok_1')));
+      expect(uses.filter(Boolean)).toHaveLength(7);
+    });
+
     durableTest(harness, 'tokens survive a restart', async (reopen) => {
       const { tokens } = await harness.open();
       await tokens.insert(record(1));

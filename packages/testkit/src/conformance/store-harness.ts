@@ -1,15 +1,19 @@
 import type {
+  AuditStore,
   BlobStore,
   DeliveryStore,
   LogStore,
+  MemberStore,
   MemoryStore,
   ProjectStore,
   RolloutStore,
   RunQueue,
   RunStore,
+  SecretStore,
   ShardStore,
   SnapshotStore,
   TokenStore,
+  WorkerPlaceStore,
 } from '@skein/ports';
 import { afterEach, test } from 'vitest';
 import type { FakeClock } from '../fake-clock.ts';
@@ -26,6 +30,10 @@ export interface StoresUnderTest {
   readonly logs: LogStore;
   readonly tokens: TokenStore;
   readonly shards: ShardStore;
+  readonly members: MemberStore;
+  readonly places: WorkerPlaceStore;
+  readonly audit: AuditStore;
+  readonly sealedSecrets: SecretStore;
   readonly queue: RunQueue;
   close(): Promise<void>;
 }

@@ -99,17 +99,17 @@ export const describeGateway = (
       await expect.poll(() => ear.messages.length, patience).toBe(1);
     });
 
-    test('keeps the order of ten thousand messages sent in one turn, both ways', async () => {
+    test('keeps the order of thousands of messages sent in one turn, both ways', async () => {
       const { ear, link } = open();
       coordinator.onMessage = (stream, message) => {
         if (message.type === 'result')
           stream.send({ type: 'result_acknowledged', task: message.result, outcome: 'recorded' });
       };
       link.send(sampleHello());
-      for (let index = 0; index < 10_000; index++) link.send({ type: 'result', result: sampleResult(index) });
-      await expect.poll(() => ear.messages.length, { ...patience, timeout: 20_000 }).toBe(10_000);
+      for (let index = 0; index < 4_000; index++) link.send({ type: 'result', result: sampleResult(index) });
+      await expect.poll(() => ear.messages.length, { ...patience, timeout: 20_000 }).toBe(4_000);
       const tokens = ear.messages.map((message) => ('task' in message ? message.task.token : -1));
-      expect(tokens).toEqual(Array.from({ length: 10_000 }, (_, index) => 10 + index));
+      expect(tokens).toEqual(Array.from({ length: 4_000 }, (_, index) => 10 + index));
     }, 30_000);
 
     test('delivers earlier messages before an orderly end by the worker, and ends both sides once', async () => {

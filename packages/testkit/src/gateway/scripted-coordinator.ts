@@ -127,6 +127,10 @@ export class ScriptedCoordinator implements CoordinatorGateway {
     return value;
   }
 
+  async mayStoreBlob(credentials: JoinCredentials, _sessionId: SessionId, task: TaskRef): Promise<void> {
+    check(credentials, task);
+  }
+
   async storeBlob(
     credentials: JoinCredentials,
     _sessionId: SessionId,

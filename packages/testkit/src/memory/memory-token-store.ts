@@ -12,7 +12,7 @@ export class MemoryTokenStore implements TokenStore {
     if (this.#records.some((known) => known.tokenId === record.tokenId || known.hash === record.hash)) {
       throw new DomainError('already_exists', 'the token exists already', { tokenId: record.tokenId });
     }
-    this.#records.push({ ...record });
+    this.#records.push({ ...record, ...(record.scope === undefined ? {} : { scope: { uses: 0, ...record.scope } }) });
   }
 
   async findByHash(hash: string): Promise<TokenRecord | undefined> {
@@ -28,5 +28,15 @@ export class MemoryTokenStore implements TokenStore {
     if (found === undefined) throw new DomainError('not_found', 'unknown token', { tokenId });
     if (found.revokedAt !== undefined) return;
     this.#records = this.#records.map((record) => (record === found ? { ...record, revokedAt: at } : record));
+  }
+
+  async countUse(tenant: TenantId, tokenId: string): Promise<boolean> {
+    const found = this.#records.find((record) => record.tenant === tenant && record.tokenId === tokenId);
+    if (found === undefined) return false;
+    const uses = found.scope?.uses ?? 0;
+    if (uses >= (found.scope?.maxUses ?? Number.POSITIVE_INFINITY)) return false;
+    const counted = { ...found, scope: { ...found.scope, uses: uses + 1 } };
+    this.#records = this.#records.map((record) => (record === found ? counted : record));
+    return true;
   }
 }

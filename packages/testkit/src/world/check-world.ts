@@ -131,7 +131,11 @@ export const allRuns = async (world: World): Promise<readonly RunHead[]> => {
 };
 
 /** Errors that are to be said: the store failed, and what was to be written is tried again. */
-const told = ['the store takes no writes', 'an action on a rollout could not be written'] as const;
+const told = [
+  'the store takes no writes',
+  'an action on a rollout could not be written',
+  'no sign of life could be given',
+] as const;
 
 /** What was asked of a world, and what it took. */
 interface Asked {
@@ -182,7 +186,7 @@ export const checkWorld = async (
   checkCalls(logs, report, clocksAgreed);
   checkExecutions(world, report);
   problems.push(...world.seen);
-  for (const worker of world.coordinator?.api.listWorkers() ?? []) {
+  for (const worker of world.coordinator?.api.listWorkers(defaultTenant) ?? []) {
     if (worker.running !== 0) report(`worker ${worker.workerId} is said to hold ${worker.running} tasks`);
   }
   for (const line of world.lines) {

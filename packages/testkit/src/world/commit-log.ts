@@ -10,7 +10,7 @@ import type {
 } from '@skein/domain';
 import { defaultTenant, isLive } from '@skein/domain';
 import type { AppendRequest, ProjectStore, RolloutChange, RolloutStore, RunStore } from '@skein/ports';
-import type { MemoryStores } from '../memory/memory-stores.ts';
+import type { WorldStores } from './world-stores.ts';
 
 /** One commit of the store that concerns rollouts. `order` is its place among all of them: of the store, not of any clock. */
 export type StoreCommit = { readonly order: number } & (
@@ -49,16 +49,16 @@ const withMethods = <T extends object>(port: T, own: { readonly [name in keyof T
   });
 
 /**
- * What the stores committed, in their own order: memory stores do all of their work before they answer, so the number that is drawn when one is called is that
+ * What the stores committed, in their own order: stores do their work in the order of the calls (memory at once, others one call after the other), so the number that is drawn when one is called is that
  * of its commit, and what is read at once is how it was then.
  */
 export class CommitLog {
-  readonly #stores: MemoryStores;
+  readonly #stores: WorldStores;
   readonly #agents: readonly string[];
   readonly #commits: StoreCommit[] = [];
   #order = 0;
 
-  constructor(stores: MemoryStores, agents: readonly string[]) {
+  constructor(stores: WorldStores, agents: readonly string[]) {
     this.#stores = stores;
     this.#agents = agents;
   }

@@ -1,7 +1,8 @@
-import type { Coordinator, CoordinatorConfig, CoordinatorDeps } from '@skein/coordinator';
+import type { Coordinator, CoordinatorConfig, CoordinatorDeps, FleetConfig } from '@skein/coordinator';
 import { createCoordinator } from '@skein/coordinator';
 import type { WorkerId } from '@skein/domain';
 import type { Clock, ShardStore, StreamLink, WorkerMessage } from '@skein/ports';
+import type { PeerNetwork } from './peer-network.ts';
 import { SimProcess } from './sim-process.ts';
 import type { SwitchboardDeps } from './switchboard.ts';
 import { Switchboard } from './switchboard.ts';
@@ -22,6 +23,8 @@ export interface PlacesDeps {
   readonly switchboard: Omit<SwitchboardDeps, 'clock' | 'links'>;
   /** Everything of the outside world, as this process sees it. */
   readonly depsFor: (process: SimProcess, coordinatorId: string) => CoordinatorDeps;
+  /** How a coordinator that is started now belongs to the fleet, and how they reach one another; without it one is home to all. */
+  readonly fleet?: { readonly network: PeerNetwork; readonly configOf: (coordinatorId: string) => FleetConfig };
 }
 
 /** Name of the coordinator of a place, which is also its address. */
@@ -33,6 +36,7 @@ export class CoordinatorPlaces {
   readonly switchboards: ReadonlyMap<string, Switchboard>;
   crashes = 0;
   pauses = 0;
+  stops = 0;
   readonly #deps: PlacesDeps;
   readonly #places: (SimCoordinator | undefined)[];
   /** Who was home to the shards last, as the store said. */
@@ -64,17 +68,27 @@ export class CoordinatorPlaces {
   /** Starts a coordinator in a place. It may die on the way. */
   async start(place: number): Promise<void> {
     if (!this.empty.includes(place)) return;
-    const { clock, config, depsFor } = this.#deps;
+    const { clock, config, depsFor, fleet } = this.#deps;
     const coordinatorId = addressOf(place);
     const process = new SimProcess(clock);
     process.onDeath(() => {
       this.crashes += 1;
     });
-    const api = createCoordinator(depsFor(process, coordinatorId), { ...config, coordinatorId });
+    const settings = fleet === undefined ? config : { ...config, fleet: fleet.configOf(coordinatorId) };
+    const api = createCoordinator(depsFor(process, coordinatorId), { ...settings, coordinatorId });
+    fleet?.network.attach(coordinatorId, { ...api, process });
     this.#places[place] = { place, coordinatorId, api, process };
     const death = new Promise<void>((resolve) => process.onDeath(resolve));
     await Promise.race([api.start().catch(() => process.kill()), death]);
     if (process.alive) this.switchboards.get(coordinatorId)?.connect(api.gateway, process);
+  }
+
+  /** `SIGTERM`: it stops in order, and its process ends; at the latest after this time. */
+  async stop({ process, api }: SimCoordinator, withinMs: number): Promise<void> {
+    if (!process.alive || process.stopped) return;
+    this.stops += 1;
+    await Promise.race([api.stop().catch(() => undefined), this.#deps.clock.sleep(withinMs)]);
+    process.kill();
   }
 
   /** `SIGSTOP` for so long; nobody is told. */
@@ -94,7 +108,9 @@ export class CoordinatorPlaces {
         return homes;
       },
       read: () => shards.read(),
-      release: (coordinatorId) => shards.release(coordinatorId),
+      release: (coordinatorId, given) => shards.release(coordinatorId, given),
+      takeOver: (coordinatorId, seen) => shards.takeOver(coordinatorId, seen),
+      readAll: () => shards.readAll(),
     };
   }
 }

@@ -1,13 +1,13 @@
 import type { CoordinatorConfig, CoordinatorDeps } from '@skein/coordinator';
+import { defaultFleetTimes } from '@skein/coordinator';
 import type { Dag, RolloutId, ToolsContent, VersionId, WorkerInfo } from '@skein/domain';
 import { defaultTenant, workerFeatures } from '@skein/domain';
-import type { AppendOutcome, Hasher, IdSource, Meter, Random, WebhookMessage } from '@skein/ports';
+import type { AppendOutcome, Hasher, IdSource, Random, WebhookMessage } from '@skein/ports';
 import type { WorkerEndpoint } from '@skein/worker';
 import { createWorkerEndpoint } from '@skein/worker';
 import { FakeClock } from '../fake-clock.ts';
 import { createFakeExpressions } from '../fake-expressions.ts';
 import type { Faults } from '../gateway/faulty-gateway.ts';
-import type { MemoryStores } from '../memory/memory-stores.ts';
 import { createMemoryStores } from '../memory/memory-stores.ts';
 import type { LoggedLine } from '../memory-log.ts';
 import { createMemoryLog } from '../memory-log.ts';
@@ -18,10 +18,14 @@ import type { AgentBehaviour } from './agent-behaviour.ts';
 import { CommitLog } from './commit-log.ts';
 import type { SimCoordinator } from './coordinator-places.ts';
 import { CoordinatorPlaces } from './coordinator-places.ts';
+import { createCountingMeter } from './counting-meter.ts';
 import type { StoreFaults } from './faulty-port.ts';
 import { faultyPort } from './faulty-port.ts';
+import type { FleetMutant } from './fleet-mutant.ts';
+import { tamperPeers, tamperPlaces } from './fleet-mutant.ts';
 import { guardGateway } from './guard-gateway.ts';
 import { LeaseMirror } from './lease-mirror.ts';
+import { PeerNetwork } from './peer-network.ts';
 import { publishVersions } from './random-project.ts';
 import type { RolloutMutant } from './rollout-mutant.ts';
 import { tamperMemory, tamperRollouts, tamperRoutedAppends } from './rollout-mutant.ts';
@@ -34,6 +38,7 @@ import { createAgentRunner } from './simulated-agents.ts';
 import type { Ledger } from './simulated-runner.ts';
 import { SimulatedRunner } from './simulated-runner.ts';
 import { WorkerNetwork } from './worker-network.ts';
+import type { WorldGround, WorldStores } from './world-stores.ts';
 
 /** What kind of world it is. */
 export interface WorldOptions {
@@ -41,6 +46,8 @@ export interface WorldOptions {
   /** Coordinators on the same stores; one when not given. */
   readonly coordinators?: number;
   readonly shardLeaseMs?: number;
+  /** The coordinators share the runs, and reach one another. */
+  readonly fleet?: true;
   readonly workers?: number;
   readonly slots?: number;
   readonly dags: readonly Dag[];
@@ -65,6 +72,9 @@ export interface WorldOptions {
   /** A defect on purpose, to prove that the oracle sees it. */
   readonly mutant?: SimMutant;
   readonly rolloutMutant?: RolloutMutant;
+  readonly fleetMutant?: FleetMutant;
+  /** Real stores and their clock; memory when not given. */
+  readonly ground?: WorldGround;
 }
 
 /** A worker of the world: its process, its endpoint and its own network. */
@@ -76,36 +86,18 @@ export interface SimWorker {
   readonly network: WorkerNetwork;
 }
 
-/** Counts what the meter was told; names only. */
-export interface CountingMeter extends Meter {
-  readonly counts: Map<string, number>;
-}
-
-const createMeter = (): CountingMeter => {
-  const counts = new Map<string, number>();
-  return {
-    counts,
-    count: (name, by = 1, labels = {}) => {
-      const key = [name, ...Object.values(labels)].join(' ');
-      counts.set(key, (counts.get(key) ?? 0) + by);
-    },
-    gauge: () => undefined,
-    observe: () => undefined,
-  };
-};
-
 /**
  * Coordinators, workers and stores in one process on one fake clock, with seeded faults. The stores survive every crash.
  * The same seed gives the same world.
  */
 export class World {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly random: Random;
   readonly hasher: Hasher = createNodeHasher();
   readonly ids: IdSource = createSequenceIds();
-  readonly stores: MemoryStores;
+  readonly stores: WorldStores;
   readonly lines: LoggedLine[] = [];
-  readonly meter = createMeter();
+  readonly meter = createCountingMeter();
   readonly ledger: Ledger = [];
   /** What agents asked of models and did with tools. */
   readonly effects: SideEffect[] = [];
@@ -115,6 +107,12 @@ export class World {
   readonly options: WorldOptions;
   readonly coordinators: CoordinatorPlaces;
   readonly leases = new LeaseMirror();
+  /** Between the coordinators of a fleet. */
+  readonly peers: PeerNetwork;
+  /** Longest that a frame between coordinators takes, ms. */
+  peerDelayMs = 0;
+  /** Of one direction, by `FROM TO`, in the place of that. */
+  readonly peerDelaysMs = new Map<string, number>();
   readonly commits: CommitLog;
   /** Versions of each agent, oldest first. */
   versions: { readonly [agentId: string]: readonly VersionId[] } = {};
@@ -136,8 +134,25 @@ export class World {
   constructor(options: WorldOptions) {
     this.options = options;
     this.random = createSeededRandom(options.seed);
-    this.stores = createMemoryStores({ clock: this.clock, hasher: this.hasher });
+    this.clock = options.ground?.clock ?? new FakeClock();
+    this.stores = options.ground?.stores ?? createMemoryStores({ clock: this.clock, hasher: this.hasher });
     this.commits = new CommitLog(this.stores, options.agents ?? ['scout']);
+    const delays = this.random.fork('peers');
+    this.peers = new PeerNetwork({
+      clock: this.clock,
+      delayMs: (from, to) => {
+        const maxMs = this.peerDelaysMs.get(`${from} ${to}`) ?? this.peerDelayMs;
+        return maxMs === 0 ? 0 : delays.integer(maxMs);
+      },
+      ...(options.fleetMutant === undefined ? {} : { tamper: tamperPeers(options.fleetMutant) }),
+    });
+    const configOf = (coordinatorId: string) => ({
+      incarnation: `${coordinatorId}-${++this.#starts}`,
+      peerAddress: coordinatorId,
+      workerAddress: coordinatorId,
+      peerSecret: 'secret of the fleet',
+      ...defaultFleetTimes,
+    });
     this.coordinators = new CoordinatorPlaces({
       clock: this.clock,
       count: options.coordinators ?? 1,
@@ -147,7 +162,9 @@ export class World {
         ...(options.shardLeaseMs === undefined ? {} : { shardLeaseMs: options.shardLeaseMs }),
         ...options.config,
       },
+      ...(options.fleet === undefined ? {} : { fleet: { network: this.peers, configOf } }),
       switchboard: {
+        isFleet: options.fleet === true,
         leases: this.leases,
         mutant: options.mutant,
         arrived: this.arrived,
@@ -356,6 +373,13 @@ export class World {
       logs: faultyPort(stores.logs, deps, ['append']),
       tokens: faultyPort(stores.tokens, deps),
       shards: faultyPort(this.coordinators.watch(stores.shards), deps),
+      ...(this.options.fleet === undefined
+        ? {}
+        : {
+            members: faultyPort(stores.members, deps),
+            places: faultyPort(tamperPlaces(this.options.fleetMutant, stores.places), deps),
+            peerDialer: this.peers.dialer(coordinatorId, process),
+          }),
       projectReader: { read: () => ({ ok: false, error: [{ message: 'no files here' }] }) },
     };
   }

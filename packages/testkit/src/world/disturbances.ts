@@ -70,6 +70,27 @@ export const disturb = (world: World, random: Random): void => {
   }
 };
 
+/** One thing that goes wrong between coordinators: a stream breaks, nothing passes between two, or one leaves in order. */
+export const disturbFleet = (world: World, random: Random): void => {
+  const alive = world.coordinators.alive.map(({ coordinatorId }) => coordinatorId);
+  const a = pick(random, alive);
+  const b = pick(
+    random,
+    alive.filter((one) => one !== a),
+  );
+  if (a === undefined || b === undefined) return;
+  const draw = random.next();
+  if (draw < 0.35) {
+    world.peers.break(a, b);
+  } else if (draw < 0.7) {
+    world.peers.partition(a, b, draw < 0.55);
+    world.clock.after(100 + random.integer(9_000), () => world.peers.heal());
+  } else {
+    const leaving = pick(random, world.coordinators.alive);
+    if (leaving !== undefined) void world.coordinators.stop(leaving, 2_000 + random.integer(8_000));
+  }
+};
+
 /** Restarts the coordinator of a place when it is gone, after a while, as long as it is told to. */
 export const keepCoordinator = async (
   world: World,
@@ -109,6 +130,8 @@ export const startFaults = (world: World, random: Random, share = 1): void => {
 export const stopFaults = (world: World): void => {
   world.setNetworkFaults({ cut: 0, duplicate: 0, replayResult: 0, maxDelayMs: 5, failCall: 0 });
   Object.assign(world.storeFaults, { fail: 0, loseAnswer: 0, crash: 0, maxDelayMs: 5, refuses: undefined });
+  world.peers.heal();
+  world.peerDelayMs = 0;
   for (const worker of world.workers) {
     worker.network.heal();
     worker.process.continue();

@@ -26,7 +26,7 @@ export class ScriptedWorker {
   readonly #link: StreamLink<WorkerMessage>;
   #seen = 0;
 
-  constructor(scene: Scene, info: WorkerInfo, token: string) {
+  constructor(scene: { readonly coordinator: Pick<Coordinator, 'gateway'> }, info: WorkerInfo, token: string) {
     this.info = info;
     this.#link = scene.coordinator.gateway.openWorkerStream(
       { token },

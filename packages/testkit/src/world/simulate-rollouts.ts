@@ -17,10 +17,13 @@ import type { Temper } from './rollout-people.ts';
 import { playPerson } from './rollout-people.ts';
 import { rolloutProject } from './rollout-project.ts';
 import { linesOf } from './simulate.ts';
+import type { WorldGround } from './world-stores.ts';
 
 /** Settings of one simulation of rollouts. */
 export interface RolloutSimulationOptions {
   readonly seed: number;
+  /** Real stores and their clock; memory when not given. */
+  readonly ground?: WorldGround;
   readonly mutant?: RolloutMutant;
   /** How long faults go on and people have wishes, in ms of simulated time. */
   readonly chaosMs?: number;
@@ -142,6 +145,7 @@ export const simulateRollouts = async (options: RolloutSimulationOptions): Promi
     config: {
       memory: { foldIntervalMs: 500, foldAfter: 3, policies: { global: 'review', dag: 'review', agent: 'auto' } },
     },
+    ...(options.ground === undefined ? {} : { ground: options.ground }),
     ...(options.mutant === undefined ? {} : { rolloutMutant: options.mutant }),
   });
   await world.start();

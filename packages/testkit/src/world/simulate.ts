@@ -4,17 +4,22 @@ import { createSeededRandom } from '../seeded-random.ts';
 import { allRuns, checkWorld } from './check-world.ts';
 import type { World, WorldOptions } from './create-world.ts';
 import { createWorld } from './create-world.ts';
-import { disturb, keepCoordinator, maxJumpMs, startFaults, stopFaults } from './disturbances.ts';
+import { disturb, disturbFleet, keepCoordinator, maxJumpMs, startFaults, stopFaults } from './disturbances.ts';
 import { randomProject } from './random-project.ts';
 import type { Client, SentMessage } from './sim-clients.ts';
 import { answerApprovals, cancelSome, pick, sendMessages, submit } from './sim-clients.ts';
+import type { WorldGround } from './world-stores.ts';
 
 /** Settings of one simulation. */
 export interface SimulationOptions {
   readonly seed: number;
+  /** Real stores and their clock; memory when not given. */
+  readonly ground?: WorldGround;
   readonly mutant?: WorldOptions['mutant'];
   /** See `WorldOptions.createAgentExecutor`. */
   readonly createAgentExecutor?: WorldOptions['createAgentExecutor'];
+  /** Three coordinators that share the runs, instead of one that is home to all and one that waits. */
+  readonly fleet?: true;
   /** How long faults go on, in ms of simulated time. */
   readonly chaosMs?: number;
   /** Sees the world before the oracle judges it. */
@@ -87,17 +92,20 @@ export const linesOf = (world: World): readonly string[] => world.lines.slice(-l
 
 /** Plays one seed: random DAGs, random faults for a while, then calm until all is over, then the oracle. */
 export const simulate = async (options: SimulationOptions): Promise<SimulationReport> => {
-  const random = createSeededRandom(`simulation ${options.seed}`);
+  const isFleet = options.fleet === true;
+  const random = createSeededRandom(`${isFleet ? 'fleet' : 'simulation'} ${options.seed}`);
   const dags = randomProject(random, 1 + random.integer(3));
   const world = createWorld({
     seed: options.seed,
     dags,
-    coordinators: 2,
+    coordinators: isFleet ? 3 : 2,
+    ...(isFleet ? { fleet: true } : {}),
     shardLeaseMs: 3_000 + random.integer(4_000),
     workers: 1 + random.integer(3),
     slots: 1 + random.integer(3),
     minWindow: 2 + random.integer(6),
     checkpointFacts: 8 + random.integer(30),
+    ...(options.ground === undefined ? {} : { ground: options.ground }),
     ...(options.mutant === undefined ? {} : { mutant: options.mutant }),
     ...(options.createAgentExecutor === undefined ? {} : { createAgentExecutor: options.createAgentExecutor }),
     ...declared(random),
@@ -107,7 +115,8 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   const chaosMs = options.chaosMs ?? 15_000;
   const endOfChaos = world.clock.monotonicMs() + chaosMs;
   const chaos = (): boolean => world.clock.monotonicMs() < endOfChaos;
-  for (const place of [0, 1]) void keepCoordinator(world, place, random.fork(`restarts ${place}`), chaos);
+  for (const place of isFleet ? [0, 1, 2] : [0, 1])
+    void keepCoordinator(world, place, random.fork(`restarts ${place}`), chaos);
 
   const clients: Client[] = [];
   const sent: SentMessage[] = [];
@@ -125,6 +134,12 @@ export const simulate = async (options: SimulationOptions): Promise<SimulationRe
   const count2 = 2 + disturbances.integer(8);
   for (let index = 0; index < count2; index += 1) {
     world.clock.after(disturbances.integer(chaosMs), () => disturb(world, disturbances));
+  }
+  if (isFleet) {
+    const ofPeers = random.fork('peers');
+    world.peerDelayMs = 1 + ofPeers.integer(100);
+    for (let count = 2 + ofPeers.integer(8); count > 0; count -= 1)
+      world.clock.after(ofPeers.integer(chaosMs), () => disturbFleet(world, ofPeers));
   }
   await world.clock.advance(chaosMs);
   stopFaults(world);

@@ -54,6 +54,8 @@ export interface SwitchboardDeps {
   readonly mutant: SimMutant | undefined;
   /** Takes note of each result that reached a coordinator. */
   readonly arrived: Set<string>;
+  /** Tasks may be at home elsewhere: their homes take back what is kept in error. */
+  readonly isFleet?: boolean;
   /** Takes note of a broken rule. */
   readonly report: (problem: string) => void;
 }
@@ -163,7 +165,7 @@ export class Switchboard implements CoordinatorGateway {
       const { task, count } = message;
       if (!restarts.has(`${task.runId} ${task.step} ${task.token} ${count}`)) this.#checkRecorded(message);
     }
-    if (message.type !== 'welcome') return;
+    if (message.type !== 'welcome' || this.#deps.isFleet === true) return;
     for (const task of message.keep) {
       if (!this.#deps.leases.isCurrent(task))
         this.#deps.report(`${task.runId} ${task.step} ${task.token}: kept although its lease is over`);

@@ -1,13 +1,16 @@
 import { DomainError, type ErrorCode } from '@skein/domain';
-import type { CoordinatorMessage, StreamListener } from '@skein/ports';
-import { expect, test } from 'vitest';
+import type { CoordinatorMessage, Random, StreamListener } from '@skein/ports';
+import { createSeededRandom } from '@skein/testkit';
+import { describe, expect, test } from 'vitest';
 import { type ClosableGateway, createManyCoordinators } from './many-coordinators.ts';
 
 const task = { runId: 'run_1', step: 'a', attempt: 1, token: 1 };
 const credentials = { token: 'join' };
 
 /** Gateways that remember what was asked of them, by address. */
-const setUp = (...addresses: readonly string[]) => {
+const setUp = (...addresses: readonly string[]) => setUpWith(undefined, ...addresses);
+
+const setUpWith = (random: Random | undefined, ...addresses: readonly string[]) => {
   const opened: string[] = [];
   const fetched: string[] = [];
   const closed: string[] = [];
@@ -34,6 +37,7 @@ const setUp = (...addresses: readonly string[]) => {
         },
         close: () => closed.push(address),
       }) as Partial<ClosableGateway> as ClosableGateway,
+    random,
   );
   const heard: CoordinatorMessage[] = [];
   const open = (): void => {
@@ -52,7 +56,11 @@ const setUp = (...addresses: readonly string[]) => {
       keep: [],
       ...(coordinators === undefined ? {} : { coordinators }),
     });
-  const refuse = (code: ErrorCode): void => listener?.onMessage({ type: 'refused', error: { code, message: 'no' } });
+  const refuse = (code: ErrorCode, details?: { readonly moveTo: string }): void =>
+    listener?.onMessage({
+      type: 'refused',
+      error: { code, message: 'no', ...(details === undefined ? {} : { details }) },
+    });
   return { many, open, welcome, refuse, opened, fetched, closed, heard };
 };
 
@@ -165,4 +173,53 @@ test('the report of an exit that one refuses is taken by the next', async () => 
   const { many, fetched } = setUp('strict:1', 'b:1');
   await many.reportExit(credentials, { incarnation: 'lch_1' });
   expect(fetched).toEqual(['exit at strict:1', 'exit at b:1']);
+});
+
+describe('by chance', () => {
+  const addresses = ['a:1', 'b:1', 'c:1', 'd:1'];
+
+  test('workers spread over the coordinators, at the first stream and after they lost one together', () => {
+    const random = createSeededRandom(7);
+    const first = new Map<string, number>();
+    const second = new Map<string, number>();
+    for (let worker = 0; worker < 400; worker += 1) {
+      const { open, welcome, opened } = setUpWith(random, ...addresses);
+      open();
+      welcome('s1', addresses);
+      open();
+      const [here = '', there = ''] = opened;
+      first.set(here, (first.get(here) ?? 0) + 1);
+      if (here === 'a:1') second.set(there, (second.get(there) ?? 0) + 1);
+    }
+    for (const address of addresses) expect(first.get(address)).toBeGreaterThan(70);
+    expect([...second.keys()].toSorted()).toEqual(['b:1', 'c:1', 'd:1']);
+  });
+
+  test('each is tried once before one is tried again', () => {
+    for (let seed = 0; seed < 20; seed += 1) {
+      const { open, welcome, opened } = setUpWith(createSeededRandom(seed), ...addresses);
+      for (let count = 0; count < 8; count += 1) open();
+      expect(new Set(opened.slice(0, 4)).size).toBe(4);
+      expect(opened[4]).not.toBe(opened[3]);
+      welcome('s1');
+      opened.length = 0;
+      for (let count = 0; count < 3; count += 1) open();
+      expect(new Set(opened).size).toBe(3);
+    }
+  });
+
+  test('a worker goes where a coordinator with more than its share sends it, if it knows that place', () => {
+    for (let seed = 0; seed < 10; seed += 1) {
+      const { open, welcome, refuse, opened } = setUpWith(createSeededRandom(seed), 'a:1');
+      open();
+      welcome('s1', addresses);
+      refuse('unavailable', { moveTo: 'd:1' });
+      open();
+      expect(opened).toEqual(['a:1', 'd:1']);
+      welcome('s2', addresses);
+      refuse('unavailable', { moveTo: 'evil:1' });
+      for (let count = 0; count < 10; count += 1) open();
+      expect(opened).not.toContain('evil:1');
+    }
+  });
 });

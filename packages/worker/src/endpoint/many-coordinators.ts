@@ -1,13 +1,15 @@
 // One gateway in front of several coordinators: each stream that is opened goes to the next of them.
 // M1 The addresses that the worker was started with come first and are never forgotten; those that a coordinator named in its welcome
 //    follow, at most 32, and are replaced by the next welcome that names some.
+//    With chance given, a worker goes to any of those that it has not tried since it was let in last, so that many workers spread, also when
+//    they lose a coordinator together. A coordinator that has more than its share names the one to go to (`details.moveTo`).
 // M2 What belongs to a session goes to the coordinator that opened the session.
 // M3 How long to wait between two streams is not decided here: who opens them backs off with full jitter.
 // M4 A report of an exit is tried with each of them, until one takes it.
 // M5 A refusal for good is passed on as such only when each of them has refused so since it last let the worker in; before that it is
 //    told as one that may heal, so that the next of them is tried.
 import { fromErrorData, type SessionId } from '@skein/domain';
-import type { CoordinatorGateway, CoordinatorMessage } from '@skein/ports';
+import type { CoordinatorGateway, CoordinatorMessage, Random } from '@skein/ports';
 import { isFinalRefusal } from './connection.ts';
 
 /** A gateway to one coordinator that can be closed. */
@@ -20,12 +22,13 @@ type Refused = Extract<CoordinatorMessage, { type: 'refused' }>;
 /** Most addresses that are remembered from a welcome. */
 const maxLearned = 32;
 
-/** Makes a gateway of the addresses, in that order; `open` makes one for an address when it is needed first. */
+/** Makes a gateway of the addresses, in that order, or, with `random`, in any; `open` makes one for an address when it is needed first. */
 export const createManyCoordinators = (
   addresses: readonly string[],
   open: (address: string) => ClosableGateway,
+  random?: Random,
 ): ClosableGateway => {
-  const many = new ManyCoordinators(addresses, open);
+  const many = new ManyCoordinators(addresses, open, random);
   return {
     openWorkerStream: (credentials, listener) => {
       const { address, gateway } = many.next();
@@ -58,19 +61,46 @@ class ManyCoordinators {
   /** Have refused the worker for good (M5). */
   readonly #refusedBy = new Set<string>();
   #session: { readonly id: SessionId; readonly address: string } | undefined;
+  readonly #random: Random | undefined;
+  /** Since it was let in last. */
+  readonly #tried = new Set<string>();
+  /** Where the last coordinator sent the worker. */
+  #moveTo: string | undefined;
 
-  constructor(given: readonly string[], open: (address: string) => ClosableGateway) {
+  constructor(given: readonly string[], open: (address: string) => ClosableGateway, random: Random | undefined) {
     this.#given = given;
     this.#open = open;
+    this.#random = random;
   }
 
   /** The coordinator for a new stream. */
   next(): { readonly address: string; readonly gateway: CoordinatorGateway } {
-    const addresses = this.#addresses();
-    const last = this.#address === undefined ? -1 : addresses.indexOf(this.#address);
-    const address = addresses[(last + 1) % addresses.length] as string;
+    const address =
+      this.#takeMove() ?? (this.#random === undefined ? this.#nextInTurn() : this.#nextByChance(this.#random));
+    this.#tried.add(address);
     this.#address = address;
     return { address, gateway: this.#gateway(address) };
+  }
+
+  #takeMove(): string | undefined {
+    const to = this.#moveTo;
+    this.#moveTo = undefined;
+    return to;
+  }
+
+  #nextInTurn(): string {
+    const addresses = this.#addresses();
+    const last = this.#address === undefined ? -1 : addresses.indexOf(this.#address);
+    return addresses[(last + 1) % addresses.length] as string;
+  }
+
+  #nextByChance(random: Random): string {
+    const addresses = this.#addresses();
+    const untried = addresses.filter((each) => !this.#tried.has(each));
+    if (untried.length === 0) this.#tried.clear();
+    const others = addresses.filter((each) => each !== this.#address);
+    const among = untried.length > 0 ? untried : others.length > 0 ? others : addresses;
+    return among[Math.floor(random.next() * among.length)] as string;
   }
 
   present(): CoordinatorGateway {
@@ -99,6 +129,8 @@ class ManyCoordinators {
   onWelcome(address: string, id: SessionId, coordinators: readonly string[] = []): void {
     this.#session = { id, address };
     this.#refusedBy.delete(address);
+    this.#tried.clear();
+    this.#tried.add(address);
     if (coordinators.length > 0) this.#learned = coordinators.slice(0, maxLearned); // M1
     this.#closeForgotten();
   }
@@ -106,6 +138,9 @@ class ManyCoordinators {
   /** M5. */
   onRefused(address: string, refused: Refused): Refused {
     const error = fromErrorData(refused.error);
+    const to = refused.error.details?.['moveTo'];
+    // Only to where it would go by itself.
+    if (typeof to === 'string' && this.#addresses().includes(to)) this.#moveTo = to;
     if (!isFinalRefusal(error)) return refused;
     this.#refusedBy.add(address);
     if (this.#addresses().every((each) => this.#refusedBy.has(each))) return refused;

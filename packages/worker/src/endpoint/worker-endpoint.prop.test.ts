@@ -1,3 +1,4 @@
+import { propertyRuns } from '@skein/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createEndpointWorld, offerOf } from '../../test/endpoint-world.ts';
@@ -63,6 +64,6 @@ test('whatever the order of offers, losses, results and acknowledgements, each a
       await clock.settle();
       expect(clock.pending).toBe(0);
     }),
-    { numRuns: 300 },
+    { numRuns: propertyRuns(150) },
   );
 }, 60_000);

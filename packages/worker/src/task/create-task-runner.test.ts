@@ -168,7 +168,7 @@ test('refuses more than 4 MiB of outputs', async () => {
 test('refuses more outputs than a fact can name, and stores none of them', async () => {
   const many = (count: number, text: string) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`output_${index}`, text]));
-  const tiny = createWorld(() => ({ ...succeeded, outputs: many(100_000, 'x') }));
+  const tiny = createWorld(() => ({ ...succeeded, outputs: many(30_000, 'x') }));
   expect((await tiny.run(offerOf())).outcome).toEqual(failedWith('too_large'));
   const large = createWorld(() => ({ ...succeeded, outputs: many(1_000, 'x'.repeat(2_000)) }));
   expect((await large.run(offerOf())).outcome).toEqual(failedWith('too_large'));

@@ -33,6 +33,7 @@ import type {
   TaskSink,
   TaskTransfers,
   TextPatterns,
+  Tracer,
   WorkDirs,
   WorkTree,
   WorkTreeSource,
@@ -52,6 +53,7 @@ import { openPlayback } from './open-playback.ts';
 import { outcomeOfAbort } from './outcome-of-abort.ts';
 import { resolveInputs } from './resolve-inputs.ts';
 import { storeValues } from './store-values.ts';
+import { traceTask } from './trace-task.ts';
 
 /** What a task runner works with. */
 export interface TaskRunnerDeps {
@@ -65,6 +67,8 @@ export interface TaskRunnerDeps {
   readonly secretValues: SecretSource;
   readonly clock: Clock;
   readonly log: Log;
+  /** Records what tasks took; without it nothing does. */
+  readonly tracer?: Tracer;
   /** Keeps and restores the files of agent steps; without it they have none that outlive an attempt. */
   readonly workTrees?: WorkTreeSource;
 }
@@ -81,7 +85,9 @@ export const createTaskRunner = (deps: TaskRunnerDeps): TaskRunner => {
   };
   return {
     run: (offer, sink, transfers, signal, handBack) =>
-      runTask(deps, byKind, removeLater, { offer, sink, transfers, signal, handBack }),
+      traceTask(deps.tracer, offer, (traced) =>
+        runTask(deps, byKind, removeLater, { offer: traced, sink, transfers, signal, handBack }),
+      ),
     held: () => deps.snapshots.held(),
     onEvicted: (listener) => deps.snapshots.onEvicted(listener),
     close: async () => {

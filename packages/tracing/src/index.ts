@@ -1,0 +1,2 @@
+export type { Tracing, TracingOptions } from './create-tracing.ts';
+export { createTracing } from './create-tracing.ts';

@@ -1,0 +1,64 @@
+import { hasRedis, type RedisServer, startRedis } from '@skein/testkit';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { RedisQueueWorld } from './redis-queue-world.ts';
+
+/** The longest that a lost hint may delay a run, in ms. */
+const sweepMs = 5_000;
+
+const isOwn = process.env['TEST_REDIS_URL'] === undefined && (await hasRedis());
+
+describe.skipIf(!isOwn)('runs whose hints are on Redis', { timeout: 60_000 }, () => {
+  let redis: RedisServer;
+  let world: RedisQueueWorld;
+
+  beforeEach(async () => {
+    redis = await startRedis();
+    world = await new RedisQueueWorld().open(redis.url, 32);
+  });
+  afterEach(async () => {
+    await world.close();
+    await redis.stop();
+  });
+
+  const finished = (runs: number): Promise<unknown> =>
+    vi.waitFor(() => expect(world.finishedAt.size).toBeGreaterThanOrEqual(runs), { timeout: 50_000, interval: 10 });
+
+  const queueCheck = (): string => world.coordinator.readiness().checks['queue']?.detail ?? '';
+
+  test('go on from the store while Redis is stopped, which readiness tells, and by hints again when it is back', async () => {
+    const runs = await world.submit(400);
+    world.join(16);
+    await finished(100);
+    await redis.kill();
+    await vi.waitFor(() => expect(queueCheck()).toMatch(/^away \(.+\) .*; runs are admitted from the store$/), {
+      timeout: 2_000,
+    });
+    expect(world.coordinator.readiness().status).toBe('ready');
+    const claimedBefore = world.hints.claimed;
+    await finished(world.finishedAt.size + 100);
+    expect(world.hints.claimed).toBe(claimedBefore);
+    await redis.start();
+    await vi.waitFor(() => expect(queueCheck()).toMatch(/^answers/), { timeout: 5_000 });
+    const more = await world.submit(100);
+    await finished(500);
+    expect(world.hints.claimed).toBeGreaterThan(claimedBefore);
+    await vi.waitFor(async () => expect(await world.statuses([...runs, ...more])).toEqual({ succeeded: 500 }), {
+      timeout: 10_000,
+    });
+    expect(world.longestPause()).toBeLessThan(sweepMs);
+    expect(world.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  test('go on while Redis hangs, after one deadline', async () => {
+    const runs = await world.submit(300);
+    world.join(16);
+    await finished(50);
+    redis.signal('SIGSTOP');
+    await finished(300);
+    expect(queueCheck()).toMatch(/^away/);
+    redis.signal('SIGCONT');
+    await vi.waitFor(() => expect(queueCheck()).toMatch(/^answers/), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await world.statuses(runs)).toEqual({ succeeded: 300 }), { timeout: 10_000 });
+    expect(world.longestPause()).toBeLessThan(sweepMs);
+  });
+});
