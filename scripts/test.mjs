@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { reasonToInstall } from './install.mjs';
+import { failuresOf, printFailures, REPORTS } from './test-failures.mjs';
 
 const TIERS = ['unit', 'int', 'e2e', 'properties', 'slow', 'sim', 'chaos', 'compose'];
 const GROUPS = { default: ['unit', 'int', 'e2e'], long: ['properties', 'slow', 'sim', 'chaos'] };
@@ -22,7 +23,6 @@ const ALONE = {
     'test/fleet/fleet.slow.test.ts',
   ],
 };
-const REPORTS = join('tmp', 'test-report');
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -40,6 +40,7 @@ say('npm run build');
 if (run('npm', ['run', '--silent', 'build']) !== 0) stop('the build failed, no test was run');
 
 const total = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
 let broken = false;
 for (const tier of tiers) {
   const { counts, ok } = runTier(tier);
@@ -47,6 +48,7 @@ for (const tier of tiers) {
   broken ||= !ok;
 }
 process.exitCode = broken || total.failed > 0 ? 1 : 0;
+printFailures(failures);
 console.log(`\n${summary(total)}`);
 
 function runTier(tier) {
@@ -98,8 +100,13 @@ function runVitest(project, name, which, env) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const status = run(process.execPath, [join('node_modules', 'vitest', 'vitest.mjs'), ...args, ...reporters], env);
   const counts = readCounts(report);
+  const failed = failuresOf(report);
   // A run that ended badly without naming a failed test (a crash, a leaked error) still counts as one failure.
   if (status !== 0 && counts.failed === 0) counts.failed = 1;
+  if (status !== 0 && failed.length === 0) {
+    failed.push({ file: name, test: '(no test)', reason: `vitest ended with ${status} and named no failed test` });
+  }
+  failures.push(...failed);
   return { counts, ok: status === 0 };
 }
 

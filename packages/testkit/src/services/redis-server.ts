@@ -11,6 +11,9 @@ import { readTestEnvironment } from './test-environment.ts';
 
 const run = promisify(execFile);
 const startMs = 30_000;
+const install = `command -v redis-server || {
+  apt-get update && apt-get install -y --no-install-recommends redis-server
+}`;
 const portAttempts = 5;
 
 /** A Redis that tests may fill and empty; of one's own, unless `TEST_REDIS_URL` names one. */
@@ -152,8 +155,8 @@ const findRedis = async (): Promise<boolean> => {
     // The run level keeps the package from starting a server of its own.
     const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' } };
     try {
-      await run('apt-get', ['update'], options);
-      await run('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], options);
+      // Files of tests run side by side: the lock lets one install, and the others find it.
+      await run('flock', [join(tmpdir(), 'skein-install-redis.lock'), 'sh', '-c', install], options);
       if (await isInstalled()) return true;
     } catch (error) {
       why = `${why}; apt-get could not install it: ${String(error)}`;
