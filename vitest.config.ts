@@ -10,14 +10,23 @@ const services = { globalSetup: ['./packages/testkit/src/services/vitest-service
 /** Tests that start servers or processes, and wait for them: more files at a time than two cores could compute. */
 const realProcesses = { ...services, pool: 'forks', maxWorkers: 3 };
 
-/** The same with much to compute. */
-const heavyProcesses = { ...realProcesses, maxWorkers: 2 };
-
 /** Tests that need the machine for themselves: one file at a time; scripts/test.mjs has those of other tiers. */
 const alone = { ...services, pool: 'forks', fileParallelism: false, maxWorkers: 1 };
 
 /** Small files with long tests, or with long waits. */
-const long = ['persistence.e2e', 'quickstart.e2e', 'runs.e2e'];
+const long = [
+  'persistence.e2e',
+  'quickstart.e2e',
+  'runs.e2e',
+  'run-pages.slow',
+  'schedules.slow',
+  'open-memory.slow',
+  'start-fleet.slow',
+  'position-statistics.slow',
+  'kill-worker.slow',
+  'schedule.slow',
+  'false-rollbacks.slow',
+];
 
 /** Vitest begins with the largest files while it does not know how long each takes; these come before them, so that none is left for the end. */
 class LongFirst extends BaseSequencer {
@@ -73,7 +82,7 @@ export default defineConfig({
         ...sourceConditions,
         test: {
           name: 'slow',
-          ...heavyProcesses,
+          ...realProcesses,
           include: ['packages/*/src/**/*.slow.test.ts', 'apps/*/src/**/*.slow.test.ts', 'test/**/*.slow.test.ts'],
           exclude: ignored,
           testTimeout: 120_000,

@@ -1,5 +1,6 @@
 import type { RunView } from '@skein/domain';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { GivenTime } from './given-time.ts';
 import { RolloutFleet, sorter, sortParams, sortStep, words } from './rollout-fleet.ts';
 
 const clients = 8;
@@ -109,16 +110,18 @@ it(`[g12.15] the last run that gets the candidate is admitted less than 1 s afte
       seen += 1;
       return isOver;
     });
+    const machine = new GivenTime();
     while (seen < 100) await new Promise((resolve) => setTimeout(resolve, 5));
     await fleet.client.rollouts.rollback('letters', { reason: 'storm' });
     const mark = seen;
     while (seen < mark + 100) await new Promise((resolve) => setTimeout(resolve, 5));
     isOver = true;
+    machine.stop();
     const met = (await lanes).filter(({ isCandidate }) => isCandidate);
     const { completedAt } = await fleet.client.rollouts.read(id);
     candidates += met.length;
     const last = Math.max(...met.map(({ at }) => at));
-    lags.push(Math.max(0, last - Date.parse(completedAt ?? '')));
+    lags.push(Math.max(0, last - Date.parse(completedAt ?? '') - machine.lostMs));
   }
   lags.sort((a, b) => a - b);
   const p99 = lags[Math.min(lags.length - 1, Math.floor(lags.length * 0.99))] ?? Number.NaN;
