@@ -124,7 +124,8 @@ it('10,000 messages for one agent cost the same each, and the mailbox is full af
   expect(refusals).toHaveLength(count - room);
   expect(refusals.every(({ code, details }) => code === 'mailbox_full' && details?.depth === room)).toBe(true);
   expect(refusals.every(({ details }) => typeof details?.oldestAgeMs === 'number')).toBe(true);
-  expect(percentile(took.slice(-1_000), 0.5)).toBeLessThan(2 * percentile(took.slice(1_000, 2_000), 0.5) + 2);
+  // The fast ones of both: what others take of the machine changes meanwhile.
+  expect(percentile(took.slice(-1_000), 0.1)).toBeLessThan(2 * percentile(took.slice(1_000, 2_000), 0.1) + 2);
   expect(memoryMb(pid) - before).toBeLessThan(150);
   // One event for each that was refused.
   const told = new Set<string>();
