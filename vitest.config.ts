@@ -76,6 +76,8 @@ export default defineConfig({
           exclude: ignored,
           testTimeout: 30_000,
           hookTimeout: 60_000,
+          // What is waited for comes from other processes.
+          expect: { poll: { timeout: 15_000 } },
         },
       },
       {
@@ -86,7 +88,7 @@ export default defineConfig({
           include: ['packages/*/src/**/*.slow.test.ts', 'apps/*/src/**/*.slow.test.ts', 'test/**/*.slow.test.ts'],
           exclude: ignored,
           testTimeout: 120_000,
-          hookTimeout: 60_000,
+          hookTimeout: 150_000,
         },
       },
       {

@@ -18,9 +18,7 @@ const ALONE = {
   e2e: ['test/e2e/kills.e2e.test.ts'],
   slow: [
     'test/e2e/bursts.slow.test.ts',
-    'test/e2e/fleet-crashes.slow.test.ts',
     'test/e2e/rollback-storm.slow.test.ts',
-    'test/e2e/rollout-kills.slow.test.ts',
     'test/e2e/thousand.slow.test.ts',
     'test/fleet/fleet.slow.test.ts',
   ],
@@ -75,8 +73,8 @@ function partsOf(tier) {
   if (alone === undefined) return [{ name: tier, files: [] }];
   // Vitest does not apply `--exclude` to projects, so the others are named.
   const others = testFiles(['apps', 'packages', 'test'], `.${tier}.test.ts`).filter((file) => !alone.includes(file));
-  const own = alone.map((file) => ({ name: `${tier}-${file.split('/').at(-1).split('.')[0]}`, files: [file] }));
-  return [{ name: tier, files: others }, ...own];
+  const own = { project: tier, name: `${tier}-alone`, files: alone, options: ['--no-file-parallelism'] };
+  return [{ name: tier, files: others }, own];
 }
 
 /** Files under folders, with `/` between their names. */

@@ -18,7 +18,7 @@ export interface CountedValue {
  * A lease exposes a unit only if it is committed before the end of the rollout, and instants are taken before commits: which came first is certain
  * only beyond the longest stop of a coordinator, and a little.
  */
-const raceMs = 5_000;
+export const raceMs = 5_000;
 
 /**
  * What is wrong with the values of one metric, once all runs are over: every unit has one, of the arm that its own run names, also when it ended

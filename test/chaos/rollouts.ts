@@ -5,7 +5,7 @@ import { eventually } from '../e2e/stack.ts';
 import { rolledOut } from './chaos-project.ts';
 import type { ChaosReport } from './chaos-report.ts';
 import type { ChaosTarget } from './chaos-target.ts';
-import { type CountedValue, type RoutedRun, valueProblems } from './counted-values.ts';
+import { type CountedValue, type RoutedRun, raceMs, valueProblems } from './counted-values.ts';
 import { factsOf } from './judge.ts';
 import type { Load } from './load.ts';
 
@@ -149,7 +149,8 @@ const judgeRun = (
   if (decision?.source === 'segments') {
     if (decision.rolloutId !== id) say(`${run.runId} was decided by ${decision.rolloutId}`);
     if (version !== (decision.arm === 1 ? candidate : stable)) say(`${run.runId} has another version than its arm`);
-    const isLate = completedAt !== null && Date.parse(run.startedAt ?? '') > Date.parse(completedAt);
+    // Both instants are read before their commits: an admission may come to the store first, and name a later one.
+    const isLate = completedAt !== null && Date.parse(run.startedAt ?? '') > Date.parse(completedAt) + raceMs;
     if (isLate) say(`${run.runId} was routed after the rollout was ${status} (I7)`);
   } else if (version !== stable) say(`${run.runId} has ${version} by ${decision?.source} (I7)`);
   const [step] = run.steps;

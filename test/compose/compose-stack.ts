@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createClient, type SkeinClient } from '@skein/sdk';
-import getPort from 'get-port';
+import { freePort } from '@skein/testkit';
 import { eventually } from '../e2e/stack.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -95,7 +95,7 @@ export class ComposeStack {
   }
 
   static async create(): Promise<ComposeStack> {
-    return new ComposeStack([await getPort(), await getPort()]);
+    return new ComposeStack([await freePort(), await freePort()]);
   }
 
   compose(...args: readonly string[]): Promise<string> {
@@ -123,7 +123,8 @@ export class ComposeStack {
         if (!(error instanceof ProgramError && error.exitCode === unreachable) || Date.now() > deadline) throw error;
         console.warn(`tried again: ${error.message.trim().split('\n').at(-1)}`);
       } finally {
-        await this.docker('rm', '--force', container);
+        // What cannot be removed now goes with the stack, and hides no answer and no error.
+        await this.docker('rm', '--force', container).catch(() => undefined);
       }
     }
   }

@@ -20,6 +20,7 @@ beforeAll(async () => {
     env: {
       ...Object.fromEntries(keys.map((name) => [name, ''])),
       SKEIN_LOG_LEVEL: 'warn',
+      SKEIN_LEASE_MS: '120000',
       SKEIN_SECRET_REGISTRY_TOKEN: 'canary-of-the-pages',
       SKEIN_SECRETS_KEY: Buffer.alloc(32, 'k').toString('base64'),
     },

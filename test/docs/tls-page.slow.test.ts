@@ -3,8 +3,7 @@ import { rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from '@skein/sdk';
-import { startPostgres } from '@skein/testkit';
-import getPort from 'get-port';
+import { freePort, startPostgres } from '@skein/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 import { folderWith, skeinBin } from '../e2e/stack.ts';
 import { notPrinted, runBlock } from './page-session.ts';
@@ -27,7 +26,7 @@ test(
       rmSync(cwd, { recursive: true, force: true });
     });
     const ports = new Map<string, number>();
-    for (const port of ['7420', '7421', '7430', '7431']) ports.set(port, await getPort());
+    for (const port of ['7420', '7421', '7430', '7431']) ports.set(port, await freePort());
     const fit = (script: string): string =>
       script
         .replace(/\b74[23][01]\b/g, (port) => String(ports.get(port)))

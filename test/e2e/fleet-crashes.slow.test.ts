@@ -5,8 +5,8 @@ import { Ledger } from './ledger.ts';
 import { LinkedWorkers } from './linked-workers.ts';
 import { eventually, folderWith, isAlive, type RunJson, Stack, signal, skein } from './stack.ts';
 
-// A worker stops its steps 1.5 s before the end of the lease, so a link may be away for more than 5 s.
-const lease = { SKEIN_LEASE_MS: '8000', SKEIN_HEARTBEAT_MS: '500' };
+// Links are away for more than 5 s; a machine that stands still meanwhile ends no lease either.
+const lease = { SKEIN_LEASE_MS: '20000', SKEIN_HEARTBEAT_MS: '500' };
 
 const ledger = new Ledger();
 let folder: string;

@@ -4,8 +4,8 @@ import { Ledger } from './ledger.ts';
 import { LinkedWorkers } from './linked-workers.ts';
 import { eventually, folderWith, isAlive, Stack, signal } from './stack.ts';
 
-// A short lease, so that its end can be waited for: a worker stops 1.5 s before it.
-const lease = { SKEIN_LEASE_MS: '3000', SKEIN_HEARTBEAT_MS: '300' };
+// A short lease, so that its end can be waited for: a worker stops 1.5 s before it. A machine that stands still for less ends none.
+const lease = { SKEIN_LEASE_MS: '6000', SKEIN_HEARTBEAT_MS: '300' };
 
 const ledger = new Ledger();
 let folder: string;
@@ -45,6 +45,7 @@ const shellOf = (line: string | undefined): number => Number(line?.split(' ')[2]
 it('steps of a coordinator that is away for longer than the lease are stopped by their workers and run once more [crash 7]', async () => {
   const run = await stack.submit('away');
   const [first] = await ledger.written('away', 1);
+  await stack.began(run.runId, 'hold');
   const before = stack.processOf('coordinator')?.pid ?? -1;
   signal(before, 'SIGSTOP');
   await eventually('the worker stops the step by itself', () => !isAlive(shellOf(first)));
@@ -66,7 +67,7 @@ it('steps of a coordinator that is away for longer than the lease are stopped by
 it('a worker that is stopped past its lease starts nothing and writes nothing when it goes on [crash 16]', async () => {
   const run = await stack.submit('stopped');
   await ledger.written('stopped', 1);
-  const holder = (await stack.run(run.runId)).steps[0]?.workerId;
+  const holder = (await stack.began(run.runId, 'hold')).workerId;
   const stopped = await fleet.byId(stack, holder);
   const pid = stopped.pid ?? -1;
   signal(pid, 'SIGSTOP');

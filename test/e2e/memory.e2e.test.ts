@@ -54,7 +54,9 @@ let stack: Stack;
 beforeAll(async () => {
   await model.start();
   folder = folderWith(projectFor(model.url));
-  stack = await Stack.start(folder, { env: { SKEIN_LEASE_MS: '120000', OPENAI_API_KEY: 'none' } });
+  stack = await Stack.start(folder, {
+    env: { SKEIN_LEASE_MS: '120000', SKEIN_MEMORY_FOLD_MS: '3600000', OPENAI_API_KEY: 'none' },
+  });
 });
 
 afterAll(async () => {

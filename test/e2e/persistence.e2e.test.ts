@@ -55,7 +55,7 @@ afterAll(() => {
 });
 
 const start = async (): Promise<Stack> => {
-  stack = await Stack.start(folder, { data, env: { SKEIN_DRAIN_MS: '300' } });
+  stack = await Stack.start(folder, { data, env: { SKEIN_DRAIN_MS: '2000' } });
   return stack;
 };
 

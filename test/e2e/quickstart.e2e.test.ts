@@ -69,7 +69,13 @@ const quickstart = async (args: readonly string[], env: Readonly<Record<string, 
   );
   const child = spawn(process.execPath, [join(rootFolder, 'scripts/quickstart.mjs'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...Object.fromEntries(outer), TMPDIR: temporary, [launchVariable]: marker, ...env },
+    env: {
+      ...Object.fromEntries(outer),
+      TMPDIR: temporary,
+      [launchVariable]: marker,
+      SKEIN_LEASE_MS: '120000',
+      ...env,
+    },
   });
   let stdout = '';
   let stderr = '';

@@ -108,7 +108,8 @@ let stack: Stack;
 
 beforeAll(async () => {
   folder = folderWith(project);
-  stack = await Stack.start(folder);
+  // Attempts are counted: no lease lapses while the machine stands still.
+  stack = await Stack.start(folder, { env: { SKEIN_LEASE_MS: '120000' } });
 });
 
 afterAll(async () => {

@@ -149,6 +149,7 @@ const startWorld = async (
       SKEIN_HTTP: '127.0.0.1:0',
       SKEIN_GRPC: '127.0.0.1:0',
       SKEIN_PROJECT: folder,
+      SKEIN_LEASE_MS: '120000',
       ...env.coordinator,
     });
     const endpointFile = join(data, 'endpoint.json');

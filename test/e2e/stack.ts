@@ -67,7 +67,7 @@ const startMs = 90_000;
 export const eventually = async <T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  deadlineMs = 30_000,
+  deadlineMs = 60_000,
 ): Promise<T> => {
   const end = performance.now() + deadlineMs;
   for (;;) {
@@ -290,6 +290,17 @@ export class Stack {
 
   async run(runId: string): Promise<RunJson> {
     return (await this.call<RunJson>('GET', `/api/runs/${runId}`)).body;
+  }
+
+  /**
+   * Waits until the coordinator has heard that the code of a step runs: only from then on is a loss charged to its attempt (R2), so that the
+   * next one has another number. What the code itself wrote may be seen earlier.
+   */
+  began(runId: string, step: string): Promise<RunJson['steps'][number]> {
+    return eventually(`${step} of ${runId} runs`, async () => {
+      const found = (await this.run(runId)).steps.find(({ id }) => id === step);
+      return found?.status === 'running' && found.startedAt !== undefined ? found : undefined;
+    });
   }
 
   /** Waits for the end of a run. */

@@ -206,7 +206,8 @@ describe('a tree whose processes die', () => {
     const { runId } = await stack.submit('deep', { key: 'worker' });
     const first = await pids('worker', 1);
     const low = (await treeOf(runId)).find(({ dag }) => dag === 'low');
-    const victim = (await stack.workers()).find(({ workerId }) => workerId === low?.steps[0]?.workerId);
+    const holder = (await stack.began(low?.runId ?? '', low?.steps[0]?.id ?? '')).workerId;
+    const victim = (await stack.workers()).find(({ workerId }) => workerId === holder);
     process.kill(victim?.pid ?? -1, 'SIGKILL');
     await pids('worker', 2);
     await eventually('the first attempt is dead', () => !first.some(isAlive));

@@ -2,8 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasRedis, type PostgresServer, type RedisServer, startPostgresServer, startRedis } from '@skein/testkit';
-import getPort from 'get-port';
+import {
+  freePort,
+  hasRedis,
+  type PostgresServer,
+  type RedisServer,
+  startPostgresServer,
+  startRedis,
+} from '@skein/testkit';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually, folderWith, skeinBin } from '../e2e/stack.ts';
@@ -75,7 +81,7 @@ const storeUrl = (query = `?sslmode=verify-full&sslrootcert=${authority()}`): st
 
 /** What a coordinator says that cannot start. */
 const saidAtStart = async (store: string): Promise<string> => {
-  const ports = { http: await getPort(), grpc: await getPort() };
+  const ports = { http: await freePort(), grpc: await freePort() };
   const coordinator = new FleetProcess('coordinator', 'alone', {
     SKEIN_DATA: join(folder, 'data'),
     SKEIN_STORE: store,
@@ -109,7 +115,7 @@ describe('a PostgreSQL that takes encrypted connections only', () => {
   test.skipIf(!withRedis)(
     'and a Redis over TLS: a fleet runs on both',
     async () => {
-      const port = await getPort();
+      const port = await freePort();
       const flags = { 'tls-port': port, 'tls-auth-clients': 'no', 'tls-ca-cert-file': authority() };
       const files = {
         'tls-cert-file': join(folder, 'coordinator-services.pem'),

@@ -14,9 +14,14 @@ export class FleetLoad {
     this.#people = Array.from({ length: people }, () => this.#submitOn(client(), dag));
   }
 
+  /** Nobody begins anything more. */
+  end(): void {
+    this.#stopping = true;
+  }
+
   /** Lets everybody finish what they began. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.end();
     await Promise.all(this.#people);
   }
 

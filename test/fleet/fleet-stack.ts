@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, readProjectFolder, type SkeinClient } from '@skein/sdk';
-import { type PostgresDatabase, startPostgres } from '@skein/testkit';
-import getPort from 'get-port';
+import { freePort, type PostgresDatabase, startPostgres } from '@skein/testkit';
 import { eventually } from '../e2e/stack.ts';
 import { FleetProcess } from './fleet-process.ts';
 
@@ -94,7 +93,7 @@ export class FleetStack {
     const coordinators: FleetCoordinator[] = [];
     for (let index = 0; index < coordinatorCount; index += 1) {
       const name = `c${index + 1}`;
-      const ports = { http: await getPort(), grpc: await getPort() };
+      const ports = { http: await freePort(), grpc: await freePort() };
       const place = { name, http: `127.0.0.1:${ports.http}`, grpc: `127.0.0.1:${ports.grpc}` };
       coordinators.push(
         new FleetCoordinator(name, ports, {

@@ -35,16 +35,27 @@ describe.skipIf(!isOwn)('runs whose hints are on Redis', { timeout: 60_000 }, ()
     });
     expect(world.coordinator.readiness().status).toBe('ready');
     const claimedBefore = world.hints.claimed;
-    await finished(world.finishedAt.size + 100);
+    const during = await world.submit(100);
+    await vi.waitFor(() => expect(during.filter((runId) => !world.finishedAt.has(runId))).toEqual([]), {
+      timeout: 50_000,
+      interval: 10,
+    });
     expect(world.hints.claimed).toBe(claimedBefore);
     await redis.start();
     await vi.waitFor(() => expect(queueCheck()).toMatch(/^answers/), { timeout: 5_000 });
-    const more = await world.submit(100);
     await finished(500);
+    expect(world.longestPause()).toBeLessThan(sweepMs);
+    // The time without anything to do is no pause.
+    world.finishedAt.clear();
+    const more = await world.submit(100);
+    await finished(100);
     expect(world.hints.claimed).toBeGreaterThan(claimedBefore);
-    await vi.waitFor(async () => expect(await world.statuses([...runs, ...more])).toEqual({ succeeded: 500 }), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(
+      async () => expect(await world.statuses([...runs, ...during, ...more])).toEqual({ succeeded: 600 }),
+      {
+        timeout: 10_000,
+      },
+    );
     expect(world.longestPause()).toBeLessThan(sweepMs);
     expect(world.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });

@@ -16,7 +16,7 @@ import { expect, test } from 'vitest';
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 const patience = { timeout: 15_000, interval: 10 };
 const entry = new URL('../../packages/executors/test/test-thread.ts', import.meta.url);
-const leaseMs = 1_500;
+const leaseMs = 4_000;
 
 test('a step that blocks its event loop for twice the lease keeps it: the worker is heard all the time [crash 17]', async () => {
   const log = createMemoryLog();

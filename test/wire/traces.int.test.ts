@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient, readProjectFolder, type SkeinClient } from '@skein/sdk';
-import getPort from 'get-port';
+import { freePort } from '@skein/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { OtlpReceiver, type ReceivedSpan } from '../e2e/otlp-receiver.ts';
 import { eventually, folderWith } from '../e2e/stack.ts';
@@ -47,7 +47,7 @@ steps:
 const receiver = await new OtlpReceiver().listen();
 const data = folderWith({});
 const folder = project(receiver.url);
-const ports = { http: await getPort(), grpc: await getPort() };
+const ports = { http: await freePort(), grpc: await freePort() };
 const tokens = {
   SKEIN_ADMIN_TOKEN: `skt_${randomBytes(24).toString('hex')}`,
   SKEIN_JOIN_TOKEN: `skt_${randomBytes(24).toString('hex')}`,

@@ -51,7 +51,7 @@ const open = async (dataDir: string) => {
       coordinatorId: 'coordinator',
       sweepMs: 50,
       heartbeatMs: 300,
-      leaseMs: 1_000,
+      leaseMs: 5_000,
       rollouts: { ...defaultCoordinatorConfig.rollouts, tickMs: 50 },
     },
   );

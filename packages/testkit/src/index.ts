@@ -121,6 +121,7 @@ export { createNodeHasher } from './node-hasher.ts';
 export { propertyRuns } from './property-runs.ts';
 export { createSeededRandom } from './seeded-random.ts';
 export { createSequenceIds } from './sequence-ids.ts';
+export { freePort } from './services/free-port.ts';
 export type { PostgresServer, PostgresServerOptions } from './services/postgres-server.ts';
 export { startPostgresServer } from './services/postgres-server.ts';
 export type { RedisServer, RedisServerOptions } from './services/redis-server.ts';

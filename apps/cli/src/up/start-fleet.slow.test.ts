@@ -197,7 +197,7 @@ test('a start that is interrupted, and one whose reader leaves, leave no process
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
-}, 60_000);
+}, 120_000);
 
 test('a fleet that starts removes the endpoint of one that crashed', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'skein-fleet-stale-'));

@@ -154,7 +154,7 @@ test('a secret that the definition does not declare is refused and nothing is st
 });
 
 test('a server that closes its input costs the call its time, and nothing else', async () => {
-  const server = await start('ok', { callTimeoutMs: 400 });
+  const server = await start('ok', { callTimeoutMs: 2_000 });
   await server.call('close_input', {}, never);
   await expect(server.call('echo', { text: 'hi' }, never)).rejects.toMatchObject({ code: 'deadline_exceeded' });
 });
@@ -182,7 +182,7 @@ describe('a server that fails at its start', () => {
   test('an abort while it hangs ends it, with the reason of the abort', async () => {
     const controller = new AbortController();
     const starting = start('hang', {}, controller.signal);
-    await vi.waitFor(() => expect(groups.size).toBe(1));
+    await vi.waitFor(() => expect(groups.size).toBe(1), { timeout: 10_000 });
     controller.abort(new DomainError('cancelled', 'run cancelled'));
     await expect(starting).rejects.toMatchObject({ code: 'cancelled', message: 'run cancelled' });
     expect(groups.size).toBe(0);
@@ -205,7 +205,7 @@ describe('a server that fails in a call', () => {
   });
 
   test('hang is deadline_exceeded, and the next call works', async () => {
-    const server = await start('ok', { callTimeoutMs: 300 });
+    const server = await start('ok', { callTimeoutMs: 2_000 });
     await expect(server.call('hang', {}, never)).rejects.toMatchObject({ code: 'deadline_exceeded' });
     expect((await server.call('echo', { text: 'still here' }, never)).output).toBe('still here');
   });

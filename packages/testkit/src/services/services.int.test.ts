@@ -1,9 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
@@ -85,20 +83,20 @@ test('servers go with the process that started them, also when it is killed', as
   const code = `
     import { startPostgresServer } from ${JSON.stringify(new URL('./postgres-server.ts', import.meta.url).href)};
     const server = await startPostgresServer();
-    console.log(server.pid);
+    console.log(JSON.stringify([server.pid, server.url]));
     setInterval(() => {}, 1000);
   `;
-  const before = new Set(await readdir(tmpdir()));
   const flags = ['--conditions', 'skein-source', '--import', 'tsx'];
   const child = spawn(process.execPath, [...flags, '--input-type=module', '-e', code], {
     stdio: ['ignore', 'pipe', 'inherit'],
     cwd: dirname(fileURLToPath(import.meta.url)),
   });
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-  const pid = Number(line);
-  const folders = (await readdir(tmpdir())).filter((name) => name.startsWith('skein-postgres-') && !before.has(name));
-  expect([isAlive(pid), folders.length > 0]).toEqual([true, true]);
+  const [pid, url] = JSON.parse(line) as [number, string];
+  const [row] = await query(url, "select current_setting('data_directory') as folder");
+  const folder = dirname((row as { readonly folder: string }).folder);
+  expect([isAlive(pid), existsSync(folder)]).toEqual([true, true]);
   child.kill('SIGKILL');
-  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 10_000);
-  await vi.waitFor(() => expect(folders.some((name) => existsSync(join(tmpdir(), name)))).toBe(false), 10_000);
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 30_000);
+  await vi.waitFor(() => expect(existsSync(folder)).toBe(false), 30_000);
 }, 60_000);
