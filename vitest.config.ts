@@ -85,6 +85,7 @@ export default defineConfig({
         test: {
           name: 'slow',
           ...realProcesses,
+          isolate: false,
           include: ['packages/*/src/**/*.slow.test.ts', 'apps/*/src/**/*.slow.test.ts', 'test/**/*.slow.test.ts'],
           exclude: ignored,
           testTimeout: 120_000,
@@ -97,6 +98,7 @@ export default defineConfig({
           name: 'sim',
           ...services,
           pool: 'forks',
+          isolate: false,
           include: ['test/sim/**/*.sim.test.ts'],
           exclude: ignored,
           testTimeout: 120_000,

@@ -177,7 +177,8 @@ test.each([
   const served = await world.start({ snapshotFormats: of(writes) });
   await world.join(readAtlas, { formats: of(reads) });
   expect((await ended(served, await run(served, 'one'))).status).toBe('succeeded');
-  expect([one.counts.read, two.counts.read]).toEqual(agreed === 1 ? [1, 0] : [0, 1]);
+  // More than once where a connection broke meanwhile and the task was offered again.
+  expect([one.counts.read > 0, two.counts.read > 0]).toEqual([agreed === 1, agreed === 2]);
   expect(two.counts.written > 0).toBe(agreed === 2);
 });
 

@@ -88,7 +88,8 @@ export class WireWorld {
         projectReader: { read: () => ({ ok: false, error: [{ message: 'no files here' }] }) },
         expressions: createFakeExpressions(),
       },
-      { coordinatorId: 'coordinator', ...config },
+      // Attempts are counted: no lease lapses while the machine stands still.
+      { coordinatorId: 'coordinator', leaseMs: 120_000, ...config },
     );
     await coordinator.start();
     const partRequests: PartRequest[] = [];
