@@ -12,6 +12,7 @@ import {
   FakeClock,
   note,
 } from '@skein/testkit';
+import Database from 'libsql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSqlStores, type SqlStores } from '../open-sql-stores.ts';
 
@@ -40,6 +41,10 @@ beforeAll(async () => {
   const live = join(root, 'live');
   const stores = await open(live);
   const path = join(live, 'skein.db');
+  // The store moves the log into the file when it is idle for a moment; not what a reader may not see yet.
+  const reader = new Database(path);
+  reader.exec('begin');
+  reader.prepare('select count(*) from sqlite_master').all();
   for (let index = 0; index < count; index += 1) {
     await stores.runs.append(creating(runId(index), { facts: [note(runId(index))] }));
     acknowledgedAt.push((await readFile(`${path}-wal`)).length);
@@ -49,6 +54,8 @@ beforeAll(async () => {
     await copyFile(join(live, name), join(root, 'dead', name));
   }
   wal = await readFile(join(root, 'dead', 'skein.db-wal'));
+  reader.exec('rollback');
+  reader.close();
   await stores.close();
 });
 
