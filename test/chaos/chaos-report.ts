@@ -93,6 +93,13 @@ export const problemsOf = (report: ChaosReport): readonly string[] => [
   ...report.orphans,
 ];
 
+/** Throws all that is wrong, line by line, with the seed: an assertion would cut it short. */
+export const expectNoProblems = (report: ChaosReport): void => {
+  const problems = problemsOf(report);
+  if (problems.length > 0)
+    throw new Error([`seed ${report.seed}: ${problems.length} problems`, ...problems].join('\n'));
+};
+
 /** The report as a table. */
 export const renderReport = (report: ChaosReport): string => {
   const { workerRecoveryMs: recovery, outagesMs: outages } = report;

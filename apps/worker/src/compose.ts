@@ -45,8 +45,10 @@ export const composeWorker = async (config: WorkerConfig): Promise<ComposedWorke
   const log = createPinoLog({ level: config.logLevel, fields: { app: 'worker', workerId } });
   await clearAbandonedWorkFolders(config.workDir);
   const workFolder = join(config.workDir, ownWorkFolder());
-  const marked = config.launchMarker === undefined ? {} : { launchMarker: config.launchMarker };
-  const launchFile = config.launchMarker === undefined ? undefined : openLaunchFile(workFolder, config.launchMarker);
+  // Below the launcher's, a name of this process alone: what it kills at its end is nobody else's, whoever shares its environment.
+  const launchMarker = config.launchMarker === undefined ? undefined : `${config.launchMarker}/${ids.next('lch')}`;
+  const marked = launchMarker === undefined ? {} : { launchMarker };
+  const launchFile = launchMarker === undefined ? undefined : openLaunchFile(workFolder, launchMarker);
   const leaseWatch = leaseWatchMemory();
   const lease = createLeaseWatch(leaseWatch);
   const data: ExecutorThreadData = {

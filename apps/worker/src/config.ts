@@ -39,7 +39,7 @@ export interface WorkerConfig {
   readonly workDir: string;
   /** Given by the launcher; absent when the worker was started by hand. */
   readonly incarnation?: string;
-  /** The launcher's marker in the environment of all that it started. */
+  /** The launcher's marker in the environment of all that it started; steps get it with a part of this process's own behind it. */
   readonly launchMarker?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** How long a drain lets running tasks go on. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -88,9 +88,8 @@ afterEach(async () => {
   await rm(workDir, { recursive: true, force: true });
 });
 
-const startWorker = (token = 'join-me'): void => {
-  stderr = '';
-  worker = spawn(process.execPath, [main], {
+const spawnWorker = (token: string): ChildProcess =>
+  spawn(process.execPath, [main], {
     env: {
       PATH: process.env['PATH'],
       SKEIN_COORDINATOR: served.address,
@@ -101,10 +100,17 @@ const startWorker = (token = 'join-me'): void => {
     },
     stdio: ['ignore', 'inherit', 'pipe'],
   });
+
+const exitOf = (child: ChildProcess): Promise<number | null> =>
+  new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+
+const startWorker = (token = 'join-me'): void => {
+  stderr = '';
+  worker = spawnWorker(token);
   worker.stderr?.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
   });
-  exited = new Promise((resolve) => worker.once('exit', (code) => resolve(code)));
+  exited = exitOf(worker);
 };
 
 const offer = (step: string, token: number, action: StepAction): void => {
@@ -156,6 +162,25 @@ test('joins over gRPC, runs a step without its secrets, drains on SIGTERM and le
   expect(coordinator.results()[1]).toMatchObject({ step: 'slow', stdout: { inline: 'done' } });
   expect(coordinator.said.at(-1)?.type).toBe('goodbye');
   expect(await readdir(workDir)).toEqual([]);
+});
+
+test('the end of a worker leaves the steps of another alone, also one that was started with the same marker', async () => {
+  startWorker();
+  await until(() => heard('credits'));
+  const go = join(workDir, 'go');
+  offer('patient', 1, { kind: 'shell', commands: [`until [ -e ${go} ]; do sleep 0.05; done`] });
+  await until(() => heard('started'));
+  for (let others = 1; others <= 3; others += 1) {
+    const other = spawnWorker('join-me');
+    const otherExited = exitOf(other);
+    await until(() => coordinator.said.filter(({ type }) => type === 'hello').length === 1 + others);
+    other.kill('SIGTERM');
+    expect(await otherExited).toBe(0);
+  }
+  expect(coordinator.results()).toEqual([]);
+  await writeFile(go, '');
+  await until(() => coordinator.results().length === 1);
+  expect(coordinator.results()[0]?.outcome).toEqual({ status: 'succeeded' });
 });
 
 test('refuses an agent step without a snapshot', async () => {

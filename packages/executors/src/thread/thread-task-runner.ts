@@ -17,7 +17,7 @@ export interface ThreadTaskRunnerOptions {
   readonly entry: URL;
   /** Structured-cloned to the thread as `workerData`. */
   readonly data?: unknown;
-  /** `SKEIN_LAUNCH` of this worker: what a dead thread left behind outside its groups is found by it. */
+  /** `SKEIN_LAUNCH` of what this worker process starts, and nobody else: what a dead thread left behind outside its groups is killed by it. */
   readonly launchMarker?: string;
   readonly log: Log;
   /** After an abort, until the thread counts as stuck: when an orderly end was asked for, and when the lease is lost. */
@@ -63,6 +63,8 @@ class ThreadTaskRunner implements TaskRunner {
   #quickDeaths = 0;
   #restartTimer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
+  /** Resolves when the last thread is gone and nothing of it is left. */
+  #ended: Promise<void> = Promise.resolve();
   /** A process that ends without `close` takes the groups with it. */
   readonly #onProcessExit = (): void => {
     for (const groupId of this.#thread?.groups ?? []) signalGroup(groupId, 'SIGKILL');
@@ -105,11 +107,13 @@ class ThreadTaskRunner implements TaskRunner {
   #start(): Thread {
     const worker = startThread(this.#options.entry, { workerData: this.#options.data });
     const thread: Thread = { worker, startedAtMs: performance.now(), tasks: new Map(), groups: new Set() };
+    this.#ended = new Promise((resolve) => {
+      worker.on('exit', () => void this.#onExit(thread).then(resolve));
+    });
     worker.on('message', (message: FromThread) => this.#onMessage(thread, message));
     worker.on('error', (error: unknown) =>
       this.#options.log.error('the executor thread crashed', { crash: whereOf(error) }),
     );
-    worker.on('exit', () => void this.#onExit(thread));
     return thread;
   }
 
@@ -231,15 +235,10 @@ class ThreadTaskRunner implements TaskRunner {
     for (const task of this.#waiting) task.resolve(lost(task.offer, 'the executors are closed'));
     this.#waiting = [];
     const thread = this.#thread;
-    if (thread === undefined) return;
-    const exited = new Promise<void>((resolve) => {
-      thread.worker.once('exit', () => resolve());
-    });
-    const timer = setTimeout(() => void thread.worker.terminate(), closeGraceMs);
-    post(thread, { type: 'close' });
-    await exited;
+    const timer = setTimeout(() => void thread?.worker.terminate(), closeGraceMs);
+    if (thread !== undefined) post(thread, { type: 'close' });
+    await this.#ended; // H3
     clearTimeout(timer);
-    for (const groupId of thread.groups) signalGroup(groupId, 'SIGKILL'); // H3
   }
 }
 
