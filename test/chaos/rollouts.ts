@@ -5,7 +5,7 @@ import { eventually } from '../e2e/stack.ts';
 import { rolledOut } from './chaos-project.ts';
 import type { ChaosReport } from './chaos-report.ts';
 import type { ChaosTarget } from './chaos-target.ts';
-import { type CountedValue, type RoutedRun, raceMs, valueProblems } from './counted-values.ts';
+import { type CountedValue, type RoutedRun, valueProblems } from './counted-values.ts';
 import { factsOf } from './judge.ts';
 import type { Load } from './load.ts';
 
@@ -26,13 +26,16 @@ interface Started {
 export class ChaosRollouts {
   readonly #client: SkeinClient;
   readonly #started: readonly Started[];
+  readonly #uncertainMs: number;
 
-  private constructor(client: SkeinClient, started: readonly Started[]) {
+  private constructor(client: SkeinClient, started: readonly Started[], uncertainMs: number) {
     this.#client = client;
     this.#started = started;
+    this.#uncertainMs = uncertainMs;
   }
 
-  static async start(stack: ChaosTarget, project: string): Promise<ChaosRollouts> {
+  /** `uncertainMs`: one of `raceMs`. */
+  static async start(stack: ChaosTarget, project: string, uncertainMs: number): Promise<ChaosRollouts> {
     const { client } = stack;
     const started: Started[] = [];
     // Few runs come through the trouble: a bold alpha lets about ten blocks decide.
@@ -54,7 +57,7 @@ export class ChaosRollouts {
       });
       started.push({ agentId, id, stable: stableVersionId, candidate });
     }
-    return new ChaosRollouts(client, started);
+    return new ChaosRollouts(client, started, uncertainMs);
   }
 
   /** After the last run has ended: what became of both, and what is wrong. */
@@ -67,17 +70,31 @@ export class ChaosRollouts {
       for (const { runId, dag } of load.accepted) if (dag === agentId) runs.push(await this.#client.runs.get(runId));
       const say = (problem: string): void => void problems.push(`rollout of ${agentId}: ${problem}`);
       await this.#values(started, runs, say);
-      const record = await this.#client.rollouts.read(id);
-      await this.#life(started, record, say);
-      for (const run of runs) judgeRun(started, record, run, say);
-      const units = record.arms.map((arm) => arm.units);
       const isBad = agentId === rolledOut.bad;
+      const record = await this.#decided(id, isBad);
+      await this.#life(started, record, say);
+      for (const run of runs) judgeRun(started, record, run, this.#uncertainMs, say);
+      const units = record.arms.map((arm) => arm.units);
       if (!isBad && record.status !== 'active') say(`it is ${record.status}: ${record.explanation.because}`);
-      if (isBad && record.status !== 'rolled_back' && (units[1] ?? 0) >= decisiveUnits)
-        say(`it is ${record.status} after ${units[1]} candidate units`);
+      if (isBad && isDue(record)) say(`it is ${record.status} after ${units[1]} candidate units`);
       ends.push({ agentId, status: record.status, units });
     }
     return { ends, problems };
+  }
+
+  /** The rollout as it is, once the values that are there were looked at. */
+  async #decided(id: RolloutId, isBad: boolean): Promise<RolloutInfo> {
+    let record = await this.#client.rollouts.read(id);
+    const decided = eventually(
+      'the worse version is taken back',
+      async () => {
+        record = await this.#client.rollouts.read(id);
+        return !isBad || !isDue(record);
+      },
+      settleMs,
+    );
+    await decided.catch(() => undefined);
+    return record;
   }
 
   /** No value is lost or doubled: every run that was a unit has one, of the arm that its own record names. */
@@ -96,7 +113,8 @@ export class ChaosRollouts {
         async () => {
           const { completedAt } = await this.#client.rollouts.read(id);
           const endedAt = completedAt === null ? undefined : Date.parse(completedAt);
-          problems = valueProblems(metric, routed, await this.#observed(agentId, id, metric), endedAt);
+          const values = await this.#observed(agentId, id, metric);
+          problems = valueProblems(metric, routed, values, endedAt, this.#uncertainMs);
           return problems.length === 0;
         },
         settleMs,
@@ -137,11 +155,16 @@ export class ChaosRollouts {
   }
 }
 
+/** A total failure with so many units must have been taken back. */
+const isDue = ({ status, arms }: RolloutInfo): boolean =>
+  status !== 'rolled_back' && (arms[1]?.units ?? 0) >= decisiveUnits;
+
 /** I7 and I8: what a run got, was allowed to get, and did. */
 const judgeRun = (
   { agentId, id, stable, candidate }: Started,
   { status, completedAt }: RolloutInfo,
   run: RunView,
+  uncertainMs: number,
   say: (problem: string) => void,
 ): void => {
   const decision = run.agents[agentId];
@@ -150,7 +173,7 @@ const judgeRun = (
     if (decision.rolloutId !== id) say(`${run.runId} was decided by ${decision.rolloutId}`);
     if (version !== (decision.arm === 1 ? candidate : stable)) say(`${run.runId} has another version than its arm`);
     // Both instants are read before their commits: an admission may come to the store first, and name a later one.
-    const isLate = completedAt !== null && Date.parse(run.startedAt ?? '') > Date.parse(completedAt) + raceMs;
+    const isLate = completedAt !== null && Date.parse(run.startedAt ?? '') > Date.parse(completedAt) + uncertainMs;
     if (isLate) say(`${run.runId} was routed after the rollout was ${status} (I7)`);
   } else if (version !== stable) say(`${run.runId} has ${version} by ${decision?.source} (I7)`);
   const [step] = run.steps;

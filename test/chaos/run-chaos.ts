@@ -5,6 +5,7 @@ import { LinkedWorkers } from '../e2e/linked-workers.ts';
 import { eventually, folderWith, isAlive, processTable, Stack } from '../e2e/stack.ts';
 import { chaosProject } from './chaos-project.ts';
 import { type ChaosReport, countExecutions, workerRecoveries } from './chaos-report.ts';
+import { raceMs } from './counted-values.ts';
 import { FaultMaker } from './faults.ts';
 import { judgeRuns } from './judge.ts';
 import { Ledger } from './ledger.ts';
@@ -35,7 +36,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
   const ledger = new Ledger(join(ledgerFolder, 'ledger'));
   const stack = await Stack.start(project, { workers: 0 });
   const workers = await LinkedWorkers.start(stack, options.workers ?? 3);
-  const rollouts = await ChaosRollouts.start(stack, project);
+  const rollouts = await ChaosRollouts.start(stack, project, raceMs.alone);
   const beganAt = performance.now();
   const faults = new FaultMaker(stack, workers, random.fork('faults'));
   const load = new Load(stack, random.fork('load'), ledger.path, options.width ?? 12);

@@ -8,6 +8,7 @@ import { fireProblems, firesOf, schedules } from '../fleet/schedule-fires.ts';
 import { ChaosFleet } from './chaos-fleet.ts';
 import { chaosProject } from './chaos-project.ts';
 import { type ChaosReport, countExecutions, workerRecoveries } from './chaos-report.ts';
+import { raceMs } from './counted-values.ts';
 import { type FleetFault, FleetFaultMaker } from './fleet-faults.ts';
 import { judgeRuns } from './judge.ts';
 import { Ledger } from './ledger.ts';
@@ -58,7 +59,7 @@ export const runFleetChaos = async (options: FleetChaosOptions): Promise<FleetCh
   };
   const faults = new FleetFaultMaker(fleet, random.fork('faults'));
   try {
-    const rollouts = await ChaosRollouts.start(fleet, project);
+    const rollouts = await ChaosRollouts.start(fleet, project, raceMs.fleet);
     const beganAt = performance.now();
     const load = new Load(fleet, random.fork('load'), ledger.path, width);
     const talk = new Talk(load, random.fork('talk'));
