@@ -1,5 +1,7 @@
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { ConfigError, readConfig } from './config.ts';
 
 const enough = { SKEIN_COORDINATOR: 'localhost:7000', SKEIN_JOIN_TOKEN: 'join-secret' };
@@ -17,6 +19,19 @@ test('needs a coordinator and a join token, and has defaults for the rest', () =
   const config = readConfig([], enough);
   expect(config).toMatchObject({ coordinators: ['localhost:7000'], slots: 4, labels: {}, drainMs: 25_000 });
   expect(config.joinToken.reveal()).toBe('join-secret');
+});
+
+test('users of one system have different work folders, unless they name one', () => {
+  const ownUid = process.getuid;
+  const workDirOf = (uid: (() => number) | undefined, named = {}) => {
+    Object.assign(process, { getuid: uid });
+    return readConfig([], { ...enough, ...named }).workDir;
+  };
+  onTestFinished(() => void Object.assign(process, { getuid: ownUid }));
+  expect(workDirOf(() => 1_000)).toBe(join(tmpdir(), 'skein-worker-1000'));
+  expect(workDirOf(() => 1_001)).toBe(join(tmpdir(), 'skein-worker-1001'));
+  expect(workDirOf(undefined)).toBe(join(tmpdir(), `skein-worker-${userInfo().username}`));
+  expect(workDirOf(() => 1_000, { SKEIN_WORK_DIR: '/w' })).toBe('/w');
 });
 
 test('names every bad variable at once', () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseAllowedTargets } from '@skein/executors';
@@ -94,13 +94,16 @@ const hostName = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
 
 const wholeNumber = (minimum: number, maximum: number) => z.coerce.number().int().min(minimum).max(maximum);
 
+/** The folder for temporary files may be that of all users of the system; the first would shut the others out. */
+const ownWorkDir = (): string => join(tmpdir(), `skein-worker-${process.getuid?.() ?? userInfo().username}`);
+
 const variables = z.object({
   SKEIN_COORDINATOR: addresses.optional(),
   SKEIN_COORDINATORS: addresses.optional(),
   SKEIN_JOIN_TOKEN: z.string().min(1),
   SKEIN_SLOTS: wholeNumber(1, 1_024).default(4),
   SKEIN_LABELS: labels.default({}),
-  SKEIN_WORK_DIR: z.string().min(1).default(join(tmpdir(), 'skein-worker')),
+  SKEIN_WORK_DIR: z.string().min(1).default(ownWorkDir),
   SKEIN_INCARNATION: z.string().min(1).optional(),
   SKEIN_LAUNCH: z.string().min(1).optional(),
   SKEIN_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -4,9 +4,10 @@ import { findMarked, listProcesses, readProcess, signalProcess } from './process
 /**
  * All processes that descend from one launch, also those that left its session.
  *
- * A descendant is known by any of: the marker in its environment or in an open file, the session or group of the first process or of
- * another descendant, a parent that is one, or having been seen as one in an earlier census (pid and start time). What escapes: a
- * process that cleared its environment, closed its files, left the session and lost its parent, all between two censuses.
+ * A descendant is known by any of: the marker in its environment or in an open file, the session or group of the first process, the
+ * session of another descendant (unless its leader lives and is none), a parent that is one, or having been seen as one in an earlier
+ * census (pid and start time). What escapes: a process that cleared its environment, closed its files, left the session and lost its
+ * parent, all between two censuses.
  */
 export class ProcessFamily {
   readonly #root: number;
@@ -66,10 +67,13 @@ export class ProcessFamily {
       if (entry.session !== own?.session) sessions.add(entry.session);
     };
     for (const entry of members.values()) join(entry);
+    const live = new Set([0, ...processes.map(({ pid }) => pid)]); // 0: the leader is outside of this pid namespace
+    // One with a living leader that is none was made by somebody else: a member in it opened the file, or was given the marker.
+    const isOurs = (session: number): boolean => sessions.has(session) && (members.has(session) || !live.has(session));
     for (let grown = true; grown; ) {
       grown = false;
       for (const entry of processes) {
-        if (members.has(entry.pid) || !(members.has(entry.parent) || sessions.has(entry.session))) continue;
+        if (members.has(entry.pid) || !(members.has(entry.parent) || isOurs(entry.session))) continue;
         join(entry);
         grown = true;
       }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -5,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LaunchedProcess } from '@skein/ports';
 import { createMemoryLog } from '@skein/testkit';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { ProcessFamily } from './family.ts';
 import { launchProcess } from './launch-process.ts';
 import { findMarked, signalProcess } from './process-table.ts';
@@ -181,6 +182,44 @@ test('kills those that cleared their environment and stayed in a session of the 
   signalProcess(child.process.pid, 'SIGKILL');
   await child.process.exited;
   expect(pids.filter((pid) => alive(pid) && !isZombie(pid))).toEqual([]);
+});
+
+test('kills those that cleared their environment in a session whose leader is gone', async (context) => {
+  if (process.platform !== 'linux') context.skip('needs /proc');
+  const child = launch(
+    `setsid sh -c '(sleep 1000 &); (env -i sh -c "echo \\$\\$ >> $DIR/pids; exec sleep 1000" &)'; echo 0 >> "$DIR/ended"; exec sleep 1000`,
+    { censusMs: 0 },
+  );
+  await expect.poll(() => [...pidsIn('pids'), ...pidsIn('ended')].length, patience).toBe(2);
+  const [pid] = pidsIn('pids') as [number];
+  signalProcess(child.process.pid, 'SIGKILL');
+  await child.process.exited;
+  const isLeft = alive(pid) && !isZombie(pid);
+  if (isLeft) signalProcess(pid, 'SIGKILL');
+  expect(isLeft).toBe(false);
+});
+
+test('of a session that somebody else leads it kills only what carries the marker', async (context) => {
+  if (process.platform !== 'linux') context.skip('needs /proc');
+  const { process: child, marker } = launch('exec sleep 1000', { censusMs: 0 });
+  const foreign = spawn(
+    'sh',
+    ['-c', 'SKEIN_LAUNCH="$MARK" sleep 1000 & echo $! >> "$DIR/marked"; sleep 1000 & echo $! >> "$DIR/sibling"; wait'],
+    { detached: true, env: { PATH: process.env['PATH'], DIR: dir, MARK: marker }, stdio: 'ignore' },
+  );
+  const leader = foreign.pid as number;
+  const ended = new Promise((resolve) => foreign.once('exit', resolve));
+  onTestFinished(async () => {
+    signalProcess(-leader, 'SIGKILL');
+    await ended;
+  });
+  await expect.poll(() => [...pidsIn('marked'), ...pidsIn('sibling')].length, patience).toBe(2);
+  const [marked, sibling] = [...pidsIn('marked'), ...pidsIn('sibling')] as [number, number];
+  await expect.poll(() => findMarked(marker), patience).toContain(marked);
+  child.kill('SIGKILL');
+  await child.exited;
+  const lives = (pid: number): boolean => alive(pid) && !isZombie(pid);
+  expect([marked, sibling, leader].map(lives)).toEqual([false, true, true]);
 });
 
 test('leaves processes of other launches alone', async () => {

@@ -95,7 +95,8 @@ export interface TaskTransfers {
 export interface TaskRunner {
   /**
    * `handBack` asks for the task only if step code has not begun: then it ends as `released`, otherwise it goes on as if nobody had asked.
-   * `signal` ends it whatever it does.
+   * `signal` ends it whatever it does. A result that failed with `stale_fencing_token` is none of the step's: it may have begun and must not go
+   * on here, and nobody is to record it.
    */
   run(
     offer: TaskOffer,

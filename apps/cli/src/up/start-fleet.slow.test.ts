@@ -199,16 +199,20 @@ test('a start that is interrupted, and one whose reader leaves, leave no process
   }
 }, 120_000);
 
-test('a fleet that starts removes the endpoint of one that crashed', async () => {
+test('a fleet that starts removes the endpoint of one that crashed, and at its end leaves that of another', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'skein-fleet-stale-'));
   const path = join(dir, 'endpoint.json');
-  await writeFile(path, '{"http":"http://127.0.0.1:1","grpc":"127.0.0.1:2","adminTokenFile":"x"}');
+  const stale = '{"http":"http://127.0.0.1:1","grpc":"127.0.0.1:2","adminTokenFile":"x"}';
+  await writeFile(path, stale);
   const up = start(['up', '--json', '--data', dir, ...anyPorts, '--workers', '1']);
   await eventually(async () => (await readEndpoint(path))?.http !== 'http://127.0.0.1:1');
   await eventually(() => up.said.out.includes('}}'));
   expect(up.said.out).toContain((await readEndpoint(path))?.http);
+  // As if another had taken the folder over meanwhile.
+  await writeFile(path, stale);
   up.child.kill('SIGTERM');
   expect((await up.ended).code).toBe(0);
+  expect((await readEndpoint(path))?.http).toBe('http://127.0.0.1:1');
   await rm(dir, { recursive: true, force: true });
 });
 

@@ -90,7 +90,7 @@ class FleetBuilder {
   #gateway: ReturnType<typeof createGrpcGateway> | undefined;
   #stopped: Promise<void> | undefined;
   #ready = false;
-  #published = false;
+  #removeEndpoint: (() => Promise<void>) | undefined;
 
   constructor(options: FleetOptions, scratch: string) {
     this.#options = options;
@@ -106,8 +106,7 @@ class FleetBuilder {
     const applied = await this.#apply(client);
     this.#startScheduler(found);
     await this.#startWorkers(found, client);
-    await writeEndpoint(join(this.#options.dataDir, 'endpoint.json'), found);
-    this.#published = true;
+    this.#removeEndpoint = await writeEndpoint(join(this.#options.dataDir, 'endpoint.json'), found);
     return {
       endpoint: found,
       client,
@@ -120,7 +119,7 @@ class FleetBuilder {
 
   stop(): Promise<void> {
     this.#stopped ??= (async () => {
-      if (this.#published) await rm(join(this.#options.dataDir, 'endpoint.json'), { force: true });
+      await this.#removeEndpoint?.();
       const coordinator = this.#running.get('coordinator');
       const others = [...this.#running.values()].filter((supervisor) => supervisor !== coordinator);
       // Workers first: their last results and exit reports still find the coordinator.

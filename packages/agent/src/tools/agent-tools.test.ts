@@ -207,6 +207,25 @@ describe('bash', () => {
     });
     expect(results[0]).toMatchObject({ isError: true, output: { error: 'unavailable' } });
   });
+
+  test('a tool host that may not go on ends the attempt, once all calls beside it have ended', async () => {
+    const ended: string[] = [];
+    const toolHost = {
+      ...createMemoryToolHost(),
+      readFile: async (_root: string, path: string) => {
+        if (path === 'over') throw new DomainError('stale_fencing_token', 'the lease may be over');
+        await new Promise((resolve) => setImmediate(resolve));
+        ended.push(path);
+        return { text: '', bytes: 0, truncated: false, mode: 0o644 };
+      },
+    };
+    const { result, results } = await runCalls(
+      [call('read', { path: 'over' }), call('read', { path: 'other' }, 'c2')],
+      { policy: { allow: ['read'] }, toolHost },
+    );
+    expect(result.outcome).toMatchObject({ status: 'failed', error: { code: 'stale_fencing_token' } });
+    expect([results, ended]).toEqual([[], ['other']]);
+  });
 });
 
 describe('skills', () => {

@@ -54,7 +54,7 @@ export const runToolCalls = async (
     }
     const batch = calls.slice(next, end);
     // All are waited for, also after an abort, so that no side effect outlives the attempt.
-    const done = await Promise.all(
+    const ended = await Promise.allSettled(
       batch.map(async (call) =>
         next === unknown && call === batch[0]
           ? await settle(bench, turn, call, signal)
@@ -62,6 +62,7 @@ export const runToolCalls = async (
       ),
     );
     signal.throwIfAborted();
+    const done = ended.map(resultOf);
     for (const each of done) await journal?.done({ turn, ...each }, signal);
     await journal?.flush(); // J2
     results.push(...done.map(({ call, output, isError }) => ({ ...named(call), output, isError })));
@@ -90,6 +91,11 @@ const replayed = (
 
 type Done = Omit<DoneCall, 'turn'>;
 
+const resultOf = (ended: PromiseSettledResult<Done>): Done => {
+  if (ended.status === 'rejected') throw ended.reason;
+  return ended.value;
+};
+
 const settle = async (bench: ToolBench, turn: number, call: PlacedCall, signal: AbortSignal): Promise<Done> => {
   const startedAtMs = bench.clock.monotonicMs();
   const settlement = await settleUnknown(bench, turn, call, signal);
@@ -113,7 +119,8 @@ const runOne = async (bench: ToolBench, turn: number, call: PlacedCall, signal: 
     result = await carryOut(bench, turn, call, isServers, signal);
   } catch (thrown) {
     journal?.throwIfOver();
-    if (!isDomainError(thrown)) throw thrown;
+    // That the lease may be over is nothing for the model: the attempt ends.
+    if (!isDomainError(thrown) || thrown.code === 'stale_fencing_token') throw thrown;
     if (thrown.code === 'permission_denied') {
       bench.log.warn('tool call denied', { tool: call.tool, reason: thrown.message });
     }

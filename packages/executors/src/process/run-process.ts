@@ -16,7 +16,7 @@ export interface ProcessRequest {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: { readonly [name: string]: string };
-  /** `NAME=value` that stands in `env` and in no other attempt's. */
+  /** `NAME=value` that stands in `env` and in no other request's: what still carries it at the end is killed. */
   readonly marker: string;
   readonly groups: ProcessGroups;
   /** Between SIGTERM and SIGKILL, ms; a function is asked when the signal has aborted. */

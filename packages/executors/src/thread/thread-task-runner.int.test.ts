@@ -252,6 +252,38 @@ test('a thread that ignores an abort is ended', async () => {
   expect((await run(offer('noop'))).outcome).toEqual({ status: 'succeeded' });
 });
 
+test('a thread that is ended for one task hands back what has not begun, and gives up what has, without a failure of either', async () => {
+  await runner.close();
+  start({ abortGraceMs: 200 });
+  const controller = new AbortController();
+  let begun = 0;
+  const sink = { ...quietSink, started: () => (begun += 1) };
+  const innocent = run(offer('wait'), { sink });
+  await vi.waitUntil(() => begun === 1, { timeout: 15_000 });
+  const stuck = run(offer('block', '60000'), { sink, signal: controller.signal });
+  await vi.waitUntil(() => begun === 2, { timeout: 15_000 });
+  const waiting = run(offer('noop'), { sink });
+  controller.abort(new DomainError('cancelled', 'stop'));
+  expect((await stuck).outcome).toMatchObject({ status: 'failed', error: { code: 'internal' } });
+  expect((await innocent).outcome).toMatchObject({ status: 'failed', error: { code: 'stale_fencing_token' } });
+  expect((await waiting).outcome).toMatchObject({ status: 'released', error: { code: 'unavailable' } });
+});
+
+test('a thread has its time to end a task also when this one stood still meanwhile', async () => {
+  await runner.close();
+  start({ abortGraceMs: 2_000 });
+  await run(offer('noop'));
+  const controller = new AbortController();
+  const slow = run(offer('slow end', '3000'), {
+    signal: controller.signal,
+    sink: { ...quietSink, started: () => controller.abort(new DomainError('cancelled', 'stop')) },
+  });
+  await vi.waitUntil(() => controller.signal.aborted, { timeout: 15_000 });
+  const until = performance.now() + 2_600;
+  while (performance.now() < until);
+  expect((await slow).outcome).toEqual({ status: 'cancelled' });
+});
+
 test('a round trip to a warm thread costs little', async () => {
   for (let count = 0; count < 200; count += 1) await run(offer('noop'));
   const times: number[] = [];

@@ -1,9 +1,10 @@
 // The TaskRunner port over a thread of its own, so that no executor shares an event loop with the worker's heartbeats.
 // H1 A dead thread fails the tasks that it ran with a typed internal error, its processes are killed, and another takes its place.
-// H2 An abort is forwarded; a thread that does not end the task within the grace is taken for stuck and ended itself (then H1).
+// H2 An abort is forwarded; a thread that does not end the task within the grace is taken for stuck and ended itself (then H1), unless this
+//    thread stood still as well. Other tasks are not to blame: one that has begun may not go on here, one that has not is handed back.
 // H3 When `close` resolves, no thread and no process group of it is left.
 import type { Worker } from 'node:worker_threads';
-import type { TaskOffer, TaskResult } from '@skein/domain';
+import type { TaskOffer, TaskOutcome, TaskResult } from '@skein/domain';
 import { type Digest, DomainError, fromErrorData, isDomainError, toErrorData } from '@skein/domain';
 import type { Log, TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import { killMarked } from '../process/kill-escaped.ts';
@@ -33,6 +34,7 @@ interface RunningTask {
   readonly handBack: AbortSignal | undefined;
   readonly resolve: (result: TaskResult) => void;
   readonly reject: (error: DomainError) => void;
+  started?: boolean;
   graceTimer?: NodeJS.Timeout;
   stopListening?: () => void;
   stopMessages?: () => void;
@@ -43,8 +45,12 @@ interface Thread {
   readonly startedAtMs: number;
   readonly tasks: Map<number, RunningTask>;
   readonly groups: Set<number>;
+  /** It was ended for a task that it did not end. */
+  isGivenUp: boolean;
 }
 
+/** A timer that is later than this, ms, says that the whole machine or process stood still. */
+const stallMs = 250;
 const quickDeathMs = 1_000;
 const maxRestartDelayMs = 5_000;
 const closeGraceMs = 3_000;
@@ -106,7 +112,13 @@ class ThreadTaskRunner implements TaskRunner {
 
   #start(): Thread {
     const worker = startThread(this.#options.entry, { workerData: this.#options.data });
-    const thread: Thread = { worker, startedAtMs: performance.now(), tasks: new Map(), groups: new Set() };
+    const thread: Thread = {
+      worker,
+      startedAtMs: performance.now(),
+      tasks: new Map(),
+      groups: new Set(),
+      isGivenUp: false,
+    };
     this.#ended = new Promise((resolve) => {
       worker.on('exit', () => void this.#onExit(thread).then(resolve));
     });
@@ -125,7 +137,7 @@ class ThreadTaskRunner implements TaskRunner {
     task.stopMessages = task.transfers.onMessage((message) => post(thread, { type: 'message', task: id, message }));
     const onAbort = (): void => {
       post(thread, { type: 'abort', task: id, reason: toErrorData(task.signal.reason) });
-      task.graceTimer = setTimeout(() => this.#giveUp(thread), this.#graceMs(task.signal.reason)); // H2
+      this.#awaitEnd(thread, task, this.#graceMs(task.signal.reason));
     };
     if (task.signal.aborted) onAbort();
     else task.signal.addEventListener('abort', onAbort, { once: true });
@@ -140,6 +152,15 @@ class ThreadTaskRunner implements TaskRunner {
     };
   }
 
+  /** Ends the thread when it does not end the aborted task in time (H2). */
+  #awaitEnd(thread: Thread, task: RunningTask, graceMs: number): void {
+    const dueAtMs = performance.now() + graceMs;
+    task.graceTimer = setTimeout(() => {
+      if (performance.now() - dueAtMs > stallMs) this.#awaitEnd(thread, task, graceMs);
+      else this.#giveUp(thread);
+    }, graceMs);
+  }
+
   #graceMs(reason: unknown): number {
     const isOrderly = isDomainError(reason) && (reason.code === 'cancelled' || reason.code === 'deadline_exceeded');
     return isOrderly ? (this.#options.abortGraceMs ?? 10_000) : (this.#options.fencedAbortGraceMs ?? 1_200);
@@ -147,6 +168,7 @@ class ThreadTaskRunner implements TaskRunner {
 
   #giveUp(thread: Thread): void {
     this.#options.log.error('the executor thread does not end a task and is ended', { tasks: thread.tasks.size });
+    thread.isGivenUp = true;
     void thread.worker.terminate();
   }
 
@@ -155,7 +177,7 @@ class ThreadTaskRunner implements TaskRunner {
       case 'held':
         return this.#onHeld(message.added, message.removed);
       case 'started':
-        return thread.tasks.get(message.task)?.sink.started();
+        return this.#onStarted(thread.tasks.get(message.task));
       case 'log':
         return thread.tasks.get(message.task)?.sink.log(message.bytes);
       case 'presented':
@@ -176,6 +198,12 @@ class ThreadTaskRunner implements TaskRunner {
       case 'closed':
         return undefined;
     }
+  }
+
+  #onStarted(task: RunningTask | undefined): void {
+    if (task === undefined) return;
+    task.started = true;
+    task.sink.started();
   }
 
   #take(thread: Thread, id: number): RunningTask | undefined {
@@ -208,10 +236,12 @@ class ThreadTaskRunner implements TaskRunner {
     if (this.#thread === thread) this.#thread = undefined;
     for (const groupId of thread.groups) signalGroup(groupId, 'SIGKILL');
     const { launchMarker } = this.#options;
-    if (launchMarker !== undefined) await killMarked([`SKEIN_LAUNCH=${launchMarker}`, 'SKEIN_TASK=']);
+    if (launchMarker !== undefined) await killMarked([`SKEIN_LAUNCH=${launchMarker}`]);
     for (const id of thread.tasks.keys()) {
       const task = this.#take(thread, id);
-      task?.resolve(lost(task.offer, 'the executor thread crashed'));
+      if (task === undefined) continue;
+      const isInnocent = thread.isGivenUp && !task.signal.aborted;
+      task.resolve(isInnocent ? givenUp(task) : lost(task.offer, 'the executor thread crashed'));
     }
     this.#onHeld([], [...this.#held]);
     if (this.#closing === undefined) this.#restart(thread);
@@ -268,12 +298,22 @@ const carryOut = (transfers: TaskTransfers, request: TransferRequest): Promise<T
   }
 };
 
-const lost = ({ runId, step, attempt, token }: TaskOffer, message: string): TaskResult => ({
+const ended = ({ runId, step, attempt, token }: TaskOffer, outcome: TaskOutcome): TaskResult => ({
   runId,
   step,
   attempt,
   token,
-  outcome: { status: 'failed', error: { code: 'internal', message, details: { reason: 'executor_thread_lost' } } },
+  outcome,
   outputs: {},
   durationMs: 0,
 });
+
+const lost = (offer: TaskOffer, message: string): TaskResult =>
+  ended(offer, { status: 'failed', error: { code: 'internal', message, details: { reason: 'executor_thread_lost' } } });
+
+const givenUp = ({ offer, started }: RunningTask): TaskResult => {
+  const message = 'the executor thread was ended for another task';
+  return started === true
+    ? ended(offer, { status: 'failed', error: { code: 'stale_fencing_token', message } })
+    : ended(offer, { status: 'released', error: { code: 'unavailable', message } });
+};

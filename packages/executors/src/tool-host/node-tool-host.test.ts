@@ -196,6 +196,14 @@ describe('bash', () => {
     expect(isRunning(Number(result.output.trim()))).toBe(false);
   });
 
+  test('the end of a command leaves one beside it in the same directory alone', async () => {
+    const first = host.runBash(root, request('until [ -e begun ]; do sleep 0.01; done'), live);
+    const second = host.runBash(root, request('touch begun; until [ -e ended ]; do sleep 0.01; done; echo done'), live);
+    expect(await first).toMatchObject({ exitCode: 0 });
+    await writeFile(join(root, 'ended'), '');
+    expect(await second).toMatchObject({ exitCode: 0, output: 'done\n' });
+  });
+
   test('an abort rejects with its reason once the command is gone', async () => {
     const controller = new AbortController();
     const reason = new DomainError('cancelled', 'stop');

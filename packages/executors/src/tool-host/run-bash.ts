@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DomainError, isDomainError } from '@skein/domain';
 import type { BashRequest, BashResult } from '@skein/ports';
 import { OutputCapture } from '../process/output-capture.ts';
@@ -22,7 +23,8 @@ export const runBash = async (
   signal: AbortSignal,
 ): Promise<BashResult> => {
   if (signal.aborted) throw reasonOf(signal);
-  const marker = `SKEIN_TOOL_ROOT=${root}`;
+  // Not the root: calls that only read run together, and the end of one kills what carries its mark.
+  const call = randomUUID();
   const output = new OutputCapture(request.maxOutputBytes);
   const stop = new AbortController();
   const onAbort = () => stop.abort();
@@ -44,11 +46,12 @@ export const runBash = async (
           TMPDIR: root,
           LANG: 'C.UTF-8',
           SKEIN_TOOL_ROOT: root,
+          SKEIN_TOOL_CALL: call,
           ...(launchMarker === undefined ? {} : { SKEIN_LAUNCH: launchMarker }),
           ...(request.idempotencyKey === undefined ? {} : { SKEIN_IDEMPOTENCY_KEY: request.idempotencyKey }),
           ...(request.traceparent === undefined ? {} : { TRACEPARENT: request.traceparent }),
         },
-        marker,
+        marker: `SKEIN_TOOL_CALL=${call}`,
         groups,
         killGraceMs: () => killGraceMs,
         onStdout: (chunk) => output.push(chunk),

@@ -114,3 +114,7 @@ export const shallReport = (task: RunningTask, outcome: TaskOutcome): boolean =>
   if (task.fate === 'report') return true;
   return outcome.status !== 'cancelled';
 };
+
+/** The executors found the leases over before the fence did, or had to end what ran: no failure of the step (see `TaskRunner.run`). */
+export const isGivenUp = (task: RunningTask, outcome: TaskOutcome): boolean =>
+  task.fate !== 'forget' && outcome.status === 'failed' && outcome.error.code === 'stale_fencing_token';

@@ -94,6 +94,24 @@ test('sends a result again that a live coordinator leaves without an answer', as
   expect(world.endpoint.state().unacknowledged).toBe(0);
 });
 
+test('a task that the executors may not go on with has no result: the next hello says that it was given up', async () => {
+  const world = await joinedWorld();
+  const kept = await accept(world, 'a', 1);
+  kept.sink.started();
+  const task = await accept(world, 'b', 2);
+  task.sink.started();
+  task.finish({ status: 'failed', error: { code: 'stale_fencing_token', message: 'the lease may be over' } });
+  await world.clock.advanceUntil(() => world.coordinator.streams.length === 2, 3_000);
+  await world.clock.settle();
+  expect(world.coordinator.stream.of('hello')[0]).toMatchObject({
+    running: [{ ...ref('a', 1), started: true }],
+    unacknowledged: [],
+    gaveUp: [ref('b', 2)],
+  });
+  expect([world.coordinator.results, kept.signal.aborted]).toEqual([[], false]);
+  expect(world.endpoint.state()).toMatchObject({ joined: true, running: 1 });
+});
+
 test('a newer lease of the same step ends the older one in silence', async () => {
   const world = await joinedWorld();
   const older = await accept(world, 'a', 1);

@@ -1,7 +1,7 @@
 // A worker's side of the protocol: it takes offers, runs them through the TaskRunner and reports, across any number of streams.
 // It is not the connection (connection.ts), nor the execution (TaskRunner, perhaps in another thread).
 // E1 An accepted offer ends in exactly one result, kept in the outbox until a coordinator acknowledges it; unless the
-//    coordinator took the lease back (revoke, not kept, stale) or the worker fenced itself: then nothing is reported.
+//    coordinator took the lease back (revoke, not kept, stale), the worker fenced itself or the executors gave up: then nothing is reported.
 // E2 One lease runs once: offers are recognised by run, step and token while they run, while their result waits, and after.
 // E3 Never more tasks than slots; a task that is being aborted holds its slot until its runner has answered.
 // E4 After the fence no side effect goes on and no result of a fenced task leaves, even if the timer is late (LeaseFence F3).
@@ -9,27 +9,20 @@
 // E6 No message outgrows a frame, whatever the worker holds.
 // E7 A checkpoint of a kept task is sent until a coordinator answers it; one of a task that was taken back or fenced never leaves.
 // E8 A message for an agent is named as received when it is in memory, and reaches the runner once, however often it comes.
-import {
-  type AgentMessage,
-  DomainError,
-  type TaskOffer,
-  type TaskOutcome,
-  type TaskRef,
-  type TaskResult,
-} from '@skein/domain';
+import { type AgentMessage, DomainError, type TaskOffer, type TaskRef, type TaskResult } from '@skein/domain';
 import { type CoordinatorMessage, protocolVersions, type WorkerMessage } from '@skein/ports';
 import { ChangeSignal } from './change-signal.ts';
 import { CheckpointChannel } from './checkpoint-channel.ts';
 import { Connection, type ConnectionOwner, type Session } from './connection.ts';
 import { Credits } from './credits.ts';
 import { defaultEndpointTuning, type EndpointConfig, type EndpointTuning } from './endpoint-config.ts';
-import { HeldTasks, type RunningTask, shallReport } from './held-tasks.ts';
+import { HeldTasks, isGivenUp, type RunningTask, shallReport } from './held-tasks.ts';
 import { LeaseFence } from './lease-fence.ts';
 import { LogChannel } from './log-channel.ts';
 import { latestDigests, maxNamed } from './named-digests.ts';
 import { Outbox } from './outbox.ts';
 import { runHeldTask } from './run-held-task.ts';
-import { taskKey } from './task-key.ts';
+import { taskKey, taskRef } from './task-key.ts';
 import { notOursAnyMore } from './task-transfers.ts';
 import type { EndpointDeps, EndpointEnd, EndpointState, WorkerEndpoint } from './worker-presence.ts';
 
@@ -263,6 +256,10 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
 
   #onFinished(task: RunningTask, result: TaskResult): void {
     if (this.#fence.isDue()) this.#fenceTasks(); // E4
+    if (isGivenUp(task, result.outcome)) {
+      this.#forget(task, 'the executors may not go on with it');
+      this.#connection.reconnect(new DomainError('unavailable', 'the worker gave up a task')); // the hello names it
+    }
     this.#checkpoints.finish(task.ref, () => this.#onEnded(task, result)); // E5
   }
 
@@ -296,9 +293,9 @@ class Endpoint implements WorkerEndpoint, ConnectionOwner {
   }
 
   #refuse(offer: TaskOffer, error: DomainError): void {
-    const { runId, step, attempt, token } = offer;
-    const outcome: TaskOutcome = { status: 'released', error: { code: error.code, message: error.message } };
-    this.#report({ runId, step, attempt, token, outcome, outputs: {}, durationMs: 0 });
+    const { code, message } = error;
+    const outcome = { status: 'released', error: { code, message } } as const;
+    this.#report({ ...taskRef(offer), outcome, outputs: {}, durationMs: 0 });
     this.#credits.ask();
   }
 
