@@ -1,6 +1,7 @@
 import type { Random } from '@skein/ports';
 import type { LinkedWorker, LinkedWorkers } from '../e2e/linked-workers.ts';
-import { descendantsOf, type Stack, signal } from '../e2e/stack.ts';
+import { type Stack, signal } from '../e2e/stack.ts';
+import { Lateness } from './lateness.ts';
 
 /** What was done to a process, or to the network between a worker and the coordinator. */
 export interface Fault {
@@ -39,7 +40,8 @@ const deck: readonly Fault['what'][] = [
 const between = (random: Random, low: number, high: number): number => low + random.next() * (high - low);
 
 const pidsOf = (stack: Stack, app: string): number[] =>
-  descendantsOf(stack.pid)
+  stack
+    .below()
     .filter((line) => line.command.includes(`apps/${app}/dist/main.js`))
     .map((line) => line.pid);
 
@@ -51,6 +53,7 @@ export class FaultMaker {
   readonly #random: Random;
   readonly #stopped = new Map<number, number>();
   readonly #links = new Map<LinkedWorker, number>();
+  readonly #lateness = new Lateness();
   #nextAt = performance.now() + 500;
 
   constructor(stack: Stack, workers: LinkedWorkers, random: Random) {
@@ -59,12 +62,18 @@ export class FaultMaker {
     this.#random = random;
   }
 
-  /** One look: what was stopped long enough goes on, and when it is time the next fault is made. */
-  tick(): void {
+  /** By how much harm may have lasted longer than it says, ms. */
+  get lateMs(): number {
+    return this.#lateness.largestMs;
+  }
+
+  /** One look: what was stopped long enough goes on, and when it is time the next fault is made, unless it is quiet. */
+  tick(isQuiet: boolean): void {
     const now = performance.now();
+    this.#lateness.look(now);
     for (const [pid, until] of this.#stopped) if (now >= until) this.#continue(pid);
     for (const [worker, until] of this.#links) if (now >= until) this.#heal(worker);
-    if (now < this.#nextAt) return;
+    if (isQuiet || now < this.#nextAt) return;
     this.#nextAt = now + between(this.#random, 300, 2_500);
     const what = deck[Math.floor(this.#random.next() * deck.length)] ?? 'kill worker';
     const [act, app = ''] = what.split(' ');

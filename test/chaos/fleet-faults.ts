@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
 import type { Random } from '@skein/ports';
 import { eventually, isAlive, signal } from '../e2e/stack.ts';
 import type { FleetProcess } from '../fleet/fleet-process.ts';
+import { patienceMs } from '../fleet/fleet-stack.ts';
 import { type ChaosFleet, type FleetLink, linkKinds } from './chaos-fleet.ts';
+import { Lateness } from './lateness.ts';
 
 /** What was done to a fleet, to whom, and until when. */
 export interface FleetFault {
@@ -66,6 +69,7 @@ export class FleetFaultMaker {
   readonly #healing = new Set<Promise<void>>();
   /** What went wrong with the tools themselves. */
   readonly failures: string[] = [];
+  readonly #lateness = new Lateness();
   #nextAt = performance.now() + 500;
 
   constructor(fleet: ChaosFleet, random: Random) {
@@ -73,9 +77,15 @@ export class FleetFaultMaker {
     this.#random = random;
   }
 
+  /** By how much harm may have lasted longer than it says, ms. */
+  get lateMs(): number {
+    return this.#lateness.largestMs;
+  }
+
   /** One look: what was troubled long enough goes on, what ended is started, and when it is time the next harm is done, unless it is quiet. */
   tick(isQuiet: boolean): void {
     const now = performance.now();
+    this.#lateness.look(now);
     for (const [whom, { untilMs }] of this.#troubled) if (now >= untilMs) this.#heal(whom);
     this.#supervise(now);
     if (isQuiet || now < this.#nextAt) return;
@@ -111,16 +121,19 @@ export class FleetFaultMaker {
     }
   }
 
-  /** Lets everything go on again; resolves when every process and server was started. */
+  /** Lets everything go on again; resolves when every process and server was started, and nothing is troubled. */
   async end(): Promise<void> {
-    this.#supervise(performance.now());
-    for (const whom of this.#troubled.keys()) this.#heal(whom);
-    while (this.#healing.size > 0) await Promise.all(this.#healing);
+    do {
+      this.#supervise(performance.now());
+      for (const whom of this.#troubled.keys()) this.#heal(whom);
+      await Promise.all(this.#healing);
+    } while (this.#troubled.size > 0);
   }
 
+  /** Once: what is healing already is left to it. */
   #heal(whom: string): void {
     const trouble = this.#troubled.get(whom);
-    if (trouble === undefined) return;
+    if (trouble === undefined || trouble.untilMs === Number.POSITIVE_INFINITY) return;
     this.#troubled.set(whom, { ...trouble, untilMs: Number.POSITIVE_INFINITY });
     const healing = trouble.begun
       .catch(() => undefined)
@@ -156,12 +169,14 @@ export class FleetFaultMaker {
       return { whom: kind, pid, begun: Promise.resolve(), heal: async () => server.signal('SIGCONT') };
     }
     const end = async (): Promise<void> => {
-      if (harm === 'restart') {
+      try {
+        if (harm !== 'restart') return;
         // A fast shutdown: connections are told, nothing is to be recovered.
         signal(pid, 'SIGINT');
-        await eventually('PostgreSQL has ended', () => !isAlive(pid));
+        await eventually('PostgreSQL has ended', () => hasEnded(pid), patienceMs);
+      } finally {
+        await server.kill();
       }
-      await server.kill();
     };
     return { whom: kind, pid, begun: end(), heal: () => server.start() };
   }
@@ -174,6 +189,16 @@ interface Harmed {
   readonly begun: Promise<void>;
   readonly heal: () => Promise<void>;
 }
+
+/** Without the process table where that can be: reading it keeps the links waiting. */
+const hasEnded = (pid: number): boolean => {
+  if (process.platform !== 'linux') return !isAlive(pid);
+  try {
+    return /\) [ZX] [^)]*$/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return true;
+  }
+};
 
 const nameOf = ({ name, kind }: FleetLink): string => `${name} ${kind}`;
 

@@ -84,7 +84,7 @@ export class Load {
     }
   }
 
-  /** An answer, or nothing while the coordinator is away. Gives way to others in any case. */
+  /** An answer, or nothing while the coordinator is away, which it is too when it says that it cannot (5xx). Gives way to others in any case. */
   async call<T>(
     method: string,
     path: string,
@@ -95,10 +95,10 @@ export class Load {
       .call<T>(method, path, body, headers, AbortSignal.timeout(5_000))
       .catch(() => undefined);
     const now = performance.now();
-    if (answer === undefined) {
+    if (answer === undefined || answer.status >= 500) {
       this.#away = true;
       await new Promise((resolve) => setTimeout(resolve, 25));
-      return undefined;
+      return answer;
     }
     if (this.#away) this.outagesMs.push(now - this.#answeredAt);
     this.#away = false;

@@ -9,7 +9,7 @@ import { type CountedValue, type RoutedRun, valueProblems } from './counted-valu
 import { factsOf } from './judge.ts';
 import type { Load } from './load.ts';
 
-/** How long values may take to be there after the last run has ended. */
+/** How long values may take to be there after the last run has ended: all of them, and again the end of the worse version. */
 const settleMs = 60_000;
 
 /** Candidate units of a total failure after which the rollout must have been taken back: its block test needs at most so many. */
@@ -26,16 +26,13 @@ interface Started {
 export class ChaosRollouts {
   readonly #client: SkeinClient;
   readonly #started: readonly Started[];
-  readonly #uncertainMs: number;
 
-  private constructor(client: SkeinClient, started: readonly Started[], uncertainMs: number) {
+  private constructor(client: SkeinClient, started: readonly Started[]) {
     this.#client = client;
     this.#started = started;
-    this.#uncertainMs = uncertainMs;
   }
 
-  /** `uncertainMs`: one of `raceMs`. */
-  static async start(stack: ChaosTarget, project: string, uncertainMs: number): Promise<ChaosRollouts> {
+  static async start(stack: ChaosTarget, project: string): Promise<ChaosRollouts> {
     const { client } = stack;
     const started: Started[] = [];
     // Few runs come through the trouble: a bold alpha lets about ten blocks decide.
@@ -57,11 +54,23 @@ export class ChaosRollouts {
       });
       started.push({ agentId, id, stable: stableVersionId, candidate });
     }
-    return new ChaosRollouts(client, started, uncertainMs);
+    return new ChaosRollouts(client, started);
   }
 
-  /** After the last run has ended: what became of both, and what is wrong. */
-  async judge(load: Load): Promise<{ readonly ends: ChaosReport['rollouts']; readonly problems: readonly string[] }> {
+  /** Whether each arm has so many units by now; false too when that could not be read. */
+  async haveUnits(count: number): Promise<boolean> {
+    const records = await Promise.all(
+      this.#started.map(({ id }) => this.#client.rollouts.read(id).catch(() => undefined)),
+    );
+    return records.every((record) => record?.arms.every(({ units }) => units >= count) ?? false);
+  }
+
+  /** After the last run has ended: what became of both, and what is wrong. `uncertainMs`: one of `raceMs`, and how late harm ended. */
+  async judge(
+    load: Load,
+    uncertainMs: number,
+  ): Promise<{ readonly ends: ChaosReport['rollouts']; readonly problems: readonly string[] }> {
+    const deadline = performance.now() + settleMs;
     const problems: string[] = [];
     const ends: ChaosReport['rollouts'][number][] = [];
     for (const started of this.#started) {
@@ -69,11 +78,11 @@ export class ChaosRollouts {
       const runs: RunView[] = [];
       for (const { runId, dag } of load.accepted) if (dag === agentId) runs.push(await this.#client.runs.get(runId));
       const say = (problem: string): void => void problems.push(`rollout of ${agentId}: ${problem}`);
-      await this.#values(started, runs, say);
+      await this.#values(started, runs, { deadline, uncertainMs }, say);
       const isBad = agentId === rolledOut.bad;
       const record = await this.#decided(id, isBad);
       await this.#life(started, record, say);
-      for (const run of runs) judgeRun(started, record, run, this.#uncertainMs, say);
+      for (const run of runs) judgeRun(started, record, run, uncertainMs, say);
       const units = record.arms.map((arm) => arm.units);
       if (!isBad && record.status !== 'active') say(`it is ${record.status}: ${record.explanation.because}`);
       if (isBad && isDue(record)) say(`it is ${record.status} after ${units[1]} candidate units`);
@@ -88,8 +97,9 @@ export class ChaosRollouts {
     const decided = eventually(
       'the worse version is taken back',
       async () => {
-        record = await this.#client.rollouts.read(id);
-        return !isBad || !isDue(record);
+        const read = await this.#client.rollouts.read(id).catch(() => undefined);
+        record = read ?? record;
+        return read !== undefined && (!isBad || !isDue(read));
       },
       settleMs,
     );
@@ -98,7 +108,12 @@ export class ChaosRollouts {
   }
 
   /** No value is lost or doubled: every run that was a unit has one, of the arm that its own record names. */
-  async #values({ id, agentId }: Started, runs: readonly RunView[], say: (problem: string) => void): Promise<void> {
+  async #values(
+    { id, agentId }: Started,
+    runs: readonly RunView[],
+    { deadline, uncertainMs }: { readonly deadline: number; readonly uncertainMs: number },
+    say: (problem: string) => void,
+  ): Promise<void> {
     const routed: RoutedRun[] = [];
     for (const { runId, agents } of runs) {
       if (agents[agentId]?.source !== 'segments') continue;
@@ -108,16 +123,17 @@ export class ChaosRollouts {
     for (const metric of ['run_failed', 'score:right']) {
       // Until the values could be read once, nothing is known to be right.
       let problems: readonly string[] = [`${metric} of ${agentId} could not be read`];
+      const look = async (): Promise<boolean> => {
+        const { completedAt } = await this.#client.rollouts.read(id);
+        const endedAt = completedAt === null ? undefined : Date.parse(completedAt);
+        const values = await this.#observed(agentId, id, metric);
+        problems = valueProblems(metric, routed, values, endedAt, uncertainMs);
+        return problems.length === 0;
+      };
       const settled = eventually(
         'every unit has its values',
-        async () => {
-          const { completedAt } = await this.#client.rollouts.read(id);
-          const endedAt = completedAt === null ? undefined : Date.parse(completedAt);
-          const values = await this.#observed(agentId, id, metric);
-          problems = valueProblems(metric, routed, values, endedAt, this.#uncertainMs);
-          return problems.length === 0;
-        },
-        settleMs,
+        () => look().catch(() => false),
+        Math.max(0, deadline - performance.now()),
       );
       await settled.catch(() => undefined);
       problems.forEach(say);

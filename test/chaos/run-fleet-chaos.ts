@@ -5,12 +5,14 @@ import { createSeededRandom } from '@skein/testkit';
 import { eventually, folderWith, newMarker } from '../e2e/stack.ts';
 import { patienceMs } from '../fleet/fleet-stack.ts';
 import { fireProblems, firesOf, schedules } from '../fleet/schedule-fires.ts';
+import { Campaign, type Least } from './campaign.ts';
 import { ChaosFleet } from './chaos-fleet.ts';
 import { chaosProject } from './chaos-project.ts';
 import { type ChaosReport, countExecutions, workerRecoveries } from './chaos-report.ts';
 import { raceMs } from './counted-values.ts';
 import { type FleetFault, FleetFaultMaker } from './fleet-faults.ts';
 import { judgeRuns } from './judge.ts';
+import { tickMs } from './lateness.ts';
 import { Ledger } from './ledger.ts';
 import { Load } from './load.ts';
 import { ChaosRollouts } from './rollouts.ts';
@@ -25,6 +27,8 @@ export interface FleetChaosOptions {
   readonly workers?: number;
   /** Runs under way at a time. */
   readonly width?: number;
+  /** It goes on for longer while less has happened. */
+  readonly least?: Least;
 }
 
 /** What came of it; `trace` holds the faults and the ends of all logs, for a seed that failed. */
@@ -34,9 +38,6 @@ export interface FleetChaosReport extends ChaosReport {
   readonly trace: { readonly faults: readonly FleetFault[]; readonly output: string };
 }
 
-/** When nobody has answered for so long, no harm is done until somebody does: on a busy machine processes take long to start. */
-const mercyMs = 10_000;
-
 /** How long accepted runs may take after the last fault. */
 const settleMs = 180_000;
 
@@ -45,10 +46,17 @@ const settleMs = 180_000;
  * held and slowed. As on one coordinator, a seed repeats the kind of trouble, not its interleaving.
  */
 export const runFleetChaos = async (options: FleetChaosOptions): Promise<FleetChaosReport> => {
-  const random = createSeededRandom(options.seed);
   const project = folderWith({ ...chaosProject, ...schedules });
   const ledgerFolder = folderWith({});
-  const ledger = new Ledger(join(ledgerFolder, 'ledger'));
+  try {
+    return await troubleFleet(options, project, new Ledger(join(ledgerFolder, 'ledger')));
+  } finally {
+    for (const folder of [project, ledgerFolder]) rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+const troubleFleet = async (options: FleetChaosOptions, project: string, ledger: Ledger): Promise<FleetChaosReport> => {
+  const random = createSeededRandom(options.seed);
   const marker = newMarker();
   const { coordinators = 3, schedulers = 2, workers = 8, width = 12 } = options;
   const fleet = await ChaosFleet.start(project, { coordinators, schedulers, workers }, marker);
@@ -59,40 +67,27 @@ export const runFleetChaos = async (options: FleetChaosOptions): Promise<FleetCh
   };
   const faults = new FleetFaultMaker(fleet, random.fork('faults'));
   try {
-    const rollouts = await ChaosRollouts.start(fleet, project, raceMs.fleet);
-    const beganAt = performance.now();
+    const rollouts = await ChaosRollouts.start(fleet, project);
     const load = new Load(fleet, random.fork('load'), ledger.path, width);
     const talk = new Talk(load, random.fork('talk'));
-    const isOver = (): boolean => performance.now() - beganAt > options.durationMs;
+    const parts = { target: fleet, load, talk, ledger, rollouts, faults: faults.faults };
+    const campaign = new Campaign(parts, options.durationMs, options.least);
     const trouble = setInterval(() => {
       ledger.read();
-      faults.tick(isOver() || load.awayMs > mercyMs);
-    }, 10);
+      faults.tick(campaign.isQuiet);
+    }, tickMs);
     try {
-      while (!isOver()) {
-        await load.fill(isOver);
-        await load.look();
-        await talk.look();
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+      await campaign.run();
       await faults.end();
-      await eventually(
-        'every accepted run ends',
-        async () => {
-          await load.look();
-          await talk.look();
-          return load.open.length === 0;
-        },
-        settleMs,
-      ).catch(() => undefined);
+      await campaign.settle(settleMs);
     } finally {
       clearInterval(trouble);
       await faults.end();
     }
     ledger.read();
-    const seconds = (performance.now() - beganAt) / 1_000;
+    const seconds = campaign.elapsedMs / 1_000;
     const judged = await judgeRuns(fleet, load, talk, ledger);
-    const { ends, problems } = await rollouts.judge(load);
+    const { ends, problems } = await rollouts.judge(load, raceMs.fleet + faults.lateMs);
     const fires = await firesOf(fleet.client);
     const forced = await stop();
     // Commands of workers that were killed end by themselves.
@@ -126,6 +121,5 @@ export const runFleetChaos = async (options: FleetChaosOptions): Promise<FleetCh
   } finally {
     if (stopped === undefined) await faults.end();
     await stop();
-    for (const folder of [project, ledgerFolder]) rmSync(folder, { recursive: true, force: true });
   }
 };

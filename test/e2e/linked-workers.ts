@@ -83,16 +83,21 @@ export class LinkedWorkers {
       });
     }
     const linked = new LinkedWorkers(workers, supervisors, () => gateway.close());
-    await eventually(
-      'the linked workers joined',
-      async () => {
-        const pids = (await stack.workers())
-          .filter((worker) => worker.state === 'connected')
-          .map((worker) => worker.pid);
-        return workers.every((worker) => worker.pid !== undefined && pids.includes(worker.pid));
-      },
-      90_000,
-    );
+    try {
+      await eventually(
+        'the linked workers joined',
+        async () => {
+          const pids = (await stack.workers())
+            .filter((worker) => worker.state === 'connected')
+            .map((worker) => worker.pid);
+          return workers.every((worker) => worker.pid !== undefined && pids.includes(worker.pid));
+        },
+        90_000,
+      );
+    } catch (error) {
+      await linked.stop();
+      throw error;
+    }
     return linked;
   }
 

@@ -315,9 +315,18 @@ export class Stack {
     );
   }
 
+  get #isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** All processes below `skein up`; none once it has ended, when its id may be another's. */
+  below(): readonly ProcessLine[] {
+    return this.#isRunning ? descendantsOf(this.pid) : [];
+  }
+
   /** The process of an app below `skein up`. */
   processOf(app: 'coordinator' | 'scheduler'): ProcessLine | undefined {
-    return descendantsOf(this.pid).find((line) => line.command.includes(`apps/${app}/dist/main.js`));
+    return this.below().find((line) => line.command.includes(`apps/${app}/dist/main.js`));
   }
 
   /** `kill -9` of the coordinator; resolves when another one took its place and all workers are back. */
@@ -338,8 +347,8 @@ export class Stack {
 
   /** Ends it orderly; true if nothing that it started is left. */
   async stop(): Promise<{ readonly exitCode: number | null; readonly left: readonly ProcessLine[] }> {
-    const below = descendantsOf(this.pid);
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+    const below = this.below();
+    if (this.#isRunning) {
       const exited = new Promise((resolve) => this.#child.once('exit', resolve));
       this.#child.kill('SIGTERM');
       const force = setTimeout(() => this.#child.kill('SIGKILL'), 30_000);
@@ -350,15 +359,15 @@ export class Stack {
     const left = below.filter((line) =>
       table.some((other) => other.pid === line.pid && other.command === line.command),
     );
-    for (const line of left) process.kill(line.pid, 'SIGKILL');
+    for (const line of left) signal(line.pid, 'SIGKILL');
     return { exitCode: this.#child.exitCode, left };
   }
 
   /** `kill -9` of everything at once, as when the machine goes down; resolves when nothing of it is left. */
   async kill(): Promise<void> {
     await eventually('the whole tree is dead', async () => {
-      const left = [...descendantsOf(this.pid).map((line) => line.pid), ...(await findMarked(this.#marker))];
-      if (this.#child.exitCode === null && this.#child.signalCode === null) left.unshift(this.pid);
+      const left = [...this.below().map((line) => line.pid), ...(await findMarked(this.#marker))];
+      if (this.#isRunning) left.unshift(this.pid);
       for (const pid of left) signal(pid, 'SIGKILL');
       return left.length === 0;
     });

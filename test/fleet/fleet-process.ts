@@ -5,6 +5,9 @@ import { rootFolder } from '../e2e/stack.ts';
 
 type App = 'coordinator' | 'scheduler' | 'worker';
 
+/** Longer than the longest orderly end, a worker's: 25 s for its steps, and some for what they leave. */
+const patientMs = 60_000;
+
 /** One process of a fleet, started as an operator's supervisor would: with its environment, and again after it ended. */
 export class FleetProcess {
   readonly name: string;
@@ -20,8 +23,9 @@ export class FleetProcess {
     this.#env = env;
   }
 
-  /** Throws once the fleet was ended: nobody would end this process. */
+  /** Throws while it runs, and once the fleet was ended: nobody would end this process. */
   start(): void {
+    if (this.isRunning) throw new Error(`${this.name} runs already`);
     if (this.#isClosed) throw new Error(`the fleet was ended, ${this.name} is not started again`);
     const child = spawn(process.execPath, [join(rootFolder, `apps/${this.app}/dist/main.js`)], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -57,13 +61,13 @@ export class FleetProcess {
   }
 
   /** `SIGTERM`, and by force when it is still there after so long. Gives the exit code; null: ended by a signal. */
-  async stop(withinMs = 30_000): Promise<number | null> {
+  async stop(withinMs = patientMs): Promise<number | null> {
     await this.#end('SIGTERM', withinMs);
     return this.#child?.exitCode ?? null;
   }
 
   /** Ends it for good: as `stop`, and it cannot be started again. Gives whether it took force. */
-  async close(withinMs = 30_000): Promise<boolean> {
+  async close(withinMs = patientMs): Promise<boolean> {
     this.#isClosed = true;
     return this.#end('SIGTERM', withinMs);
   }

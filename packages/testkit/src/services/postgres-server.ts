@@ -127,12 +127,12 @@ const flagsOf = ({ fsync = false, maxConnections = 200, settings = [] }: Postgre
 const startOnce = async (server: SupervisedProcess, url: string, folder: string): Promise<string | undefined> => {
   // What an earlier start said is no failure of this one.
   await rm(join(folder, 'log'), { force: true });
-  await server.start();
-  return whenReady(url, folder);
+  return whenReady(url, folder, await server.start());
 };
 
-/** What went wrong, or undefined once it answers. */
-const whenReady = async (url: string, folder: string): Promise<string | undefined> => {
+/** What went wrong, or undefined once it answers. What is fatal to one connection only, and not to the postmaster (`pid`), is nothing wrong. */
+const whenReady = async (url: string, folder: string, pid: number): Promise<string | undefined> => {
+  const fatal = new RegExp(`\\[${pid}\\] FATAL:|aborting startup`);
   const deadline = performance.now() + startMs;
   for (;;) {
     const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
@@ -143,8 +143,7 @@ const whenReady = async (url: string, folder: string): Promise<string | undefine
       return undefined;
     } catch (error) {
       const log = await readFile(join(folder, 'log'), 'utf8').catch(() => '');
-      const failed = /\bFATAL:(?!.*starting up)(?!.*not yet accepting)/.test(lastLines(log));
-      if (failed || performance.now() > deadline)
+      if (fatal.test(log) || performance.now() > deadline)
         return `PostgreSQL does not start: ${String(error)}\n${lastLines(log)}`;
       await delay(30);
     } finally {
