@@ -9,7 +9,7 @@ import { type ServedCoordinator, WireWorld } from './wire-world.ts';
 // Large parts of snapshots between real coordinators and workers over gRPC, and a network that is cut.
 
 const mebibyte = 1024 * 1024;
-const patience = { timeout: 20_000, interval: 10 };
+const patience = { timeout: 60_000, interval: 10 };
 
 const dagOfSteps = (name: string, agent: string, count: number): Dag =>
   dagOf(

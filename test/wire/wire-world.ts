@@ -16,6 +16,8 @@ import { createTaskRunner, createWorkerEndpoint, type WorkerEndpoint } from '@sk
 import { type CutProxy, openCutProxy } from './cut-proxy.ts';
 
 const joinToken = 'skt_join';
+/** Calls and bytes are counted here: no connection is given up because this process, which is at both of its ends, stood still. */
+const limits = { keepaliveTimeoutMs: 60_000, helloTimeoutMs: 60_000, callTimeoutMs: 60_000 };
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 
 /** A coordinator behind gRPC, and what it was asked for. */
@@ -109,7 +111,7 @@ export class WireWorld {
         return size;
       },
     };
-    const served = await serveGateway({ gateway: counting, address: '127.0.0.1:0', log, meter });
+    const served = await serveGateway({ gateway: counting, address: '127.0.0.1:0', log, meter, limits });
     const port = Number(served.address.split(':')[1]);
     if (this.#proxy === undefined) {
       this.#proxy = await openCutProxy(port);
@@ -149,7 +151,7 @@ export class WireWorld {
     const kinds: readonly StepKind[] = ['agent', 'shell'];
     const clock = this.#clock;
     const log = createMemoryLog(this.lines);
-    const gateway = createGrpcGateway({ address: this.proxy.address, log });
+    const gateway = createGrpcGateway({ address: this.proxy.address, log, limits });
     const runner = createTaskRunner({
       executors: [
         {
