@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
-/** Kills every process whose environment holds all of `entries`; one that ends in `=` stands for any value. Returns how many. */
-export const killMarked = async (entries: readonly string[]): Promise<number> => killAll(entries, 0);
+/** Kills every process whose environment holds `marker` (`NAME=value`); returns how many. */
+export const killMarked = async (marker: string): Promise<number> => killAll(marker, 0);
 
 /** Kills every process, this one excepted, that holds the file open (see `ProcessGroups.launchFile`); returns how many. */
 export const killHolders = async (path: string): Promise<number> =>
@@ -18,11 +18,11 @@ export const killHolders = async (path: string): Promise<number> =>
 export const killEscaped = async (marker: string, sincePid: number): Promise<number> => {
   const lastPid = readLastPid();
   if (lastPid === undefined || lastPid === sincePid) return 0;
-  return killAll([marker], lastPid > sincePid ? sincePid : 0);
+  return killAll(marker, lastPid > sincePid ? sincePid : 0);
 };
 
-const killAll = (entries: readonly string[], abovePid: number): Promise<number> =>
-  killRounds(() => findPids(abovePid, (pid) => carries(pid, entries)));
+const killAll = (marker: string, abovePid: number): Promise<number> =>
+  killRounds(() => findPids(abovePid, (pid) => carries(pid, marker)));
 
 const killRounds = async (find: () => Promise<readonly number[]>): Promise<number> => {
   let killed = 0;
@@ -52,10 +52,9 @@ const findPids = async (abovePid: number, matches: (pid: number) => Promise<bool
   return found;
 };
 
-const carries = async (pid: number, entries: readonly string[]): Promise<boolean> => {
+const carries = async (pid: number, marker: string): Promise<boolean> => {
   const text = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-  const environment = text.split('\0');
-  return entries.every((entry) => isSet(environment, entry));
+  return text.split('\0').includes(marker);
 };
 
 const openFiles = async (pid: number): Promise<readonly string[]> => {
@@ -63,9 +62,6 @@ const openFiles = async (pid: number): Promise<readonly string[]> => {
   const fds = await readdir(folder).catch(() => []);
   return Promise.all(fds.map((fd) => readlink(`${folder}/${fd}`).catch(() => '')));
 };
-
-const isSet = (environment: readonly string[], entry: string): boolean =>
-  entry.endsWith('=') ? environment.some((line) => line.startsWith(entry)) : environment.includes(entry);
 
 const kill = (pid: number): boolean => {
   try {

@@ -236,7 +236,7 @@ class ThreadTaskRunner implements TaskRunner {
     if (this.#thread === thread) this.#thread = undefined;
     for (const groupId of thread.groups) signalGroup(groupId, 'SIGKILL');
     const { launchMarker } = this.#options;
-    if (launchMarker !== undefined) await killMarked([`SKEIN_LAUNCH=${launchMarker}`]);
+    if (launchMarker !== undefined) await killMarked(`SKEIN_LAUNCH=${launchMarker}`);
     for (const id of thread.tasks.keys()) {
       const task = this.#take(thread, id);
       if (task === undefined) continue;
