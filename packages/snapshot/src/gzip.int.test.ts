@@ -86,6 +86,14 @@ describe('the gzip form', () => {
     );
   });
 
+  test('believes a claimed size only as far as the bytes could hold it', () => {
+    const few = joined(deflateRawSync(sample(100)), new Uint8Array(8));
+    expect(inflate(few, 0, 0xffffffff, 2 ** 24).content.buffer.byteLength).toBeLessThanOrEqual(1_032 * few.length);
+    const dense = joined(deflateRawSync(new Uint8Array(limit), { level: 9 }), new Uint8Array(8));
+    const { content } = inflate(dense, 0, limit, limit);
+    expect([content.length, content.buffer.byteLength]).toEqual([limit, limit]);
+  });
+
   test('holds for content of many blocks and slices, up to the limit exactly', () => {
     for (const content of [sample(limit), new Uint8Array(limit), createNoise(limit)]) {
       expect(Buffer.compare(gunzip(gzip(content), limit), content)).toBe(0);

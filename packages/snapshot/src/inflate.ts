@@ -9,13 +9,16 @@ export interface Inflated {
 }
 
 /**
- * Inflates the deflate stream that begins at `start`, into one buffer and without garbage: `sizeHint` is what somebody claims that the size is, and
- * the buffer grows beyond it only as far as there is content. Nothing past `maxBytes` is ever made (S2). The stream must not end within
- * the last bytes of the input, as a gzip trailer makes sure of. Throws `snapshot_invalid` with the reasons `bad_gzip` and `truncated`.
+ * Inflates the deflate stream that begins at `start`, into one buffer and without garbage: `sizeHint` is what somebody claims that the size is. It
+ * is believed as far as the input could hold it, and the buffer grows beyond it only as far as there is content. Nothing past `maxBytes` is ever
+ * made (S2). The stream must not end within the last bytes of the input, as a gzip trailer makes sure of. Throws `snapshot_invalid` with the reasons `bad_gzip` and `truncated`.
  * @source https://www.rfc-editor.org/rfc/rfc1951
  */
 export const inflate = (bytes: Uint8Array, start: number, sizeHint: number, maxBytes: number): Inflated =>
-  new Inflater(bytes, start, Math.min(sizeHint, maxBytes), maxBytes).inflate();
+  new Inflater(bytes, start, Math.min(sizeHint, maxBytes, mostPerByte * (bytes.length - start)), maxBytes).inflate();
+
+/** Two bits, one for a length and one for a distance, stand for 258 bytes at most. */
+const mostPerByte = 4 * 258;
 
 class Inflater {
   readonly #bytes: Uint8Array;
