@@ -108,7 +108,9 @@ describe('reading JSON', () => {
         const text = parts.join('');
         const defect = defectOf(text);
         if (defect === undefined) expect(parses(text)).toBe(true);
-        else if (!/twice/.test(defect)) expect([text, defect, parses(text)]).toEqual([text, defect, false]);
+        else if (/too large/.test(defect) && parses(text)) {
+          expect(JSON.stringify(JSON.parse(text))).toContain('null'); // the number became infinite
+        } else if (!/twice/.test(defect)) expect([text, defect, parses(text)]).toEqual([text, defect, false]);
       }),
       { numRuns: propertyRuns(700) },
     );

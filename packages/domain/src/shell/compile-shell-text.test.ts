@@ -138,6 +138,12 @@ describe('compiling any text', () => {
     }
   });
 
+  test('takes what is escaped for no reference where arithmetic has no end', () => {
+    for (const text of ['$((\\))$${params.x}', '$((word\\))$${params.x}>', '$((`)`))$${params.x}']) {
+      expect(compileShellText(text).variables).toEqual([]);
+    }
+  });
+
   test('refuses nesting that would exhaust the stack', () => {
     expect(() => compileShellText('$('.repeat(100_000))).toThrow('nested too deeply');
     expect(() => compileShellText(`${'${A:-'.repeat(100_000)}`)).toThrow('nested too deeply');

@@ -218,7 +218,8 @@ export class ShellCompiler {
       else if (char === '$') this.#dollar('arithmetic', depth);
       else this.#copy(1);
     }
-    this.#copy(2);
+    // Where what stands between was read otherwise than when its end was looked for, only one of them is there.
+    this.#copy(this.#text.startsWith('))', this.#at) ? 2 : 1);
   }
 
   /** The shell first removes one level of backslashes, then reads the rest as commands; so do we, and put the level back. */

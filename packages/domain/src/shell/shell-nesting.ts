@@ -51,7 +51,8 @@ export const isArithmetic = (text: string, at: number): boolean => {
   let depth = 2;
   const end = Math.min(text.length, at + longestArithmetic);
   for (let index = at + 2; index < end; index++) {
-    if (text[index] === '(') depth++;
+    if (text[index] === '\\') index++;
+    else if (text[index] === '(') depth++;
     else if (text[index] === ')' && --depth === 1) return text[index + 1] === ')';
   }
   return false;
