@@ -3,11 +3,13 @@
 // P2 When this resolves, nothing of the group is left: what stayed in the background is killed after the leader is gone.
 // P4 Nothing is started for a lease that may be over, also when this thread was not told so yet.
 // P3 Output is read until the pipes close, but never waited for once the group is dead: a process that escaped may hold them open.
+// P5 Between SIGTERM and SIGKILL, time in which this process stood still does not count, unless the lease may be over.
 import { type StdioOptions, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
 import { DomainError } from '@skein/domain';
 import { killEscaped } from './kill-escaped.ts';
+import { startPatientTimer } from './patient-timer.ts';
 import { type ProcessGroups, signalGroup } from './process-groups.ts';
 
 /** What to start. */
@@ -46,8 +48,8 @@ const pipesMs = 500;
  */
 export const runProcess = async (request: ProcessRequest, signal: AbortSignal): Promise<ProcessOutcome> => {
   signal.throwIfAborted();
-  if (request.groups.mayStart?.() === false)
-    throw new DomainError('stale_fencing_token', 'the lease of the task may be over'); // P4
+  const mayStart = (): boolean => request.groups.mayStart?.() !== false;
+  if (!mayStart()) throw new DomainError('stale_fencing_token', 'the lease of the task may be over'); // P4
   const { child, spawned } = start(request);
   const ended = new Promise<ProcessOutcome>((resolve) => {
     child.once('exit', (code, name) => resolve(outcomeOf(code, name)));
@@ -61,7 +63,9 @@ export const runProcess = async (request: ProcessRequest, signal: AbortSignal): 
   let cancelKill: (() => void) | undefined;
   const onAbort = (): void => {
     const { killGraceMs } = request;
-    cancelKill = terminate(groupId, typeof killGraceMs === 'number' ? killGraceMs : killGraceMs());
+    const graceMs = typeof killGraceMs === 'number' ? killGraceMs : killGraceMs();
+    signalGroup(groupId, 'SIGTERM');
+    cancelKill = startPatientTimer(graceMs, () => signalGroup(groupId, 'SIGKILL'), mayStart); // P5
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
@@ -122,12 +126,6 @@ const startError = (file: string, error: unknown): DomainError => {
 
 const outcomeOf = (code: number | null, name: NodeJS.Signals | null): ProcessOutcome =>
   name === null ? { exitCode: code ?? 1 } : { exitCode: 128 + constants.signals[name], signal: name };
-
-const terminate = (groupId: number, graceMs: number): (() => void) => {
-  signalGroup(groupId, 'SIGTERM');
-  const timer = setTimeout(() => signalGroup(groupId, 'SIGKILL'), graceMs);
-  return () => clearTimeout(timer);
-};
 
 const within = async (done: Promise<void>, ms: number): Promise<boolean> => {
   let timer: NodeJS.Timeout | undefined;

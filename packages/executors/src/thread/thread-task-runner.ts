@@ -1,13 +1,15 @@
 // The TaskRunner port over a thread of its own, so that no executor shares an event loop with the worker's heartbeats.
 // H1 A dead thread fails the tasks that it ran with a typed internal error, its processes are killed, and another takes its place.
-// H2 An abort is forwarded; a thread that does not end the task within the grace is taken for stuck and ended itself (then H1), unless this
-//    thread stood still as well. Other tasks are not to blame: one that has begun may not go on here, one that has not is handed back.
+// H2 An abort is forwarded; a thread that does not end the task within the grace is taken for stuck and ended itself (then H1). Time in which
+//    this thread stood still as well does not count. Other tasks are not to blame: one that has begun may not go on here, one that has not is
+//    handed back.
 // H3 When `close` resolves, no thread and no process group of it is left.
 import type { Worker } from 'node:worker_threads';
 import type { TaskOffer, TaskOutcome, TaskResult } from '@skein/domain';
 import { type Digest, DomainError, fromErrorData, isDomainError, toErrorData } from '@skein/domain';
 import type { Log, TaskRunner, TaskSink, TaskTransfers } from '@skein/ports';
 import { killMarked } from '../process/kill-escaped.ts';
+import { startPatientTimer } from '../process/patient-timer.ts';
 import { signalGroup } from '../process/process-groups.ts';
 import { startThread } from './start-thread.ts';
 import type { FromThread, ToThread, TransferRequest, TransferValue } from './thread-messages.ts';
@@ -35,7 +37,7 @@ interface RunningTask {
   readonly resolve: (result: TaskResult) => void;
   readonly reject: (error: DomainError) => void;
   started?: boolean;
-  graceTimer?: NodeJS.Timeout;
+  stopGrace?: () => void;
   stopListening?: () => void;
   stopMessages?: () => void;
 }
@@ -49,8 +51,6 @@ interface Thread {
   isGivenUp: boolean;
 }
 
-/** A timer that is later than this, ms, says that the whole machine or process stood still. */
-const stallMs = 250;
 const quickDeathMs = 1_000;
 const maxRestartDelayMs = 5_000;
 const closeGraceMs = 3_000;
@@ -137,7 +137,7 @@ class ThreadTaskRunner implements TaskRunner {
     task.stopMessages = task.transfers.onMessage((message) => post(thread, { type: 'message', task: id, message }));
     const onAbort = (): void => {
       post(thread, { type: 'abort', task: id, reason: toErrorData(task.signal.reason) });
-      this.#awaitEnd(thread, task, this.#graceMs(task.signal.reason));
+      task.stopGrace = startPatientTimer(this.#graceMs(task.signal.reason), () => this.#giveUp(thread)); // H2
     };
     if (task.signal.aborted) onAbort();
     else task.signal.addEventListener('abort', onAbort, { once: true });
@@ -152,20 +152,12 @@ class ThreadTaskRunner implements TaskRunner {
     };
   }
 
-  /** Ends the thread when it does not end the aborted task in time (H2). */
-  #awaitEnd(thread: Thread, task: RunningTask, graceMs: number): void {
-    const dueAtMs = performance.now() + graceMs;
-    task.graceTimer = setTimeout(() => {
-      if (performance.now() - dueAtMs > stallMs) this.#awaitEnd(thread, task, graceMs);
-      else this.#giveUp(thread);
-    }, graceMs);
-  }
-
   #graceMs(reason: unknown): number {
     const isOrderly = isDomainError(reason) && (reason.code === 'cancelled' || reason.code === 'deadline_exceeded');
     return isOrderly ? (this.#options.abortGraceMs ?? 10_000) : (this.#options.fencedAbortGraceMs ?? 1_200);
   }
 
+  /** Ends the thread, which did not end an aborted task in time (H2). */
   #giveUp(thread: Thread): void {
     this.#options.log.error('the executor thread does not end a task and is ended', { tasks: thread.tasks.size });
     thread.isGivenUp = true;
@@ -209,7 +201,7 @@ class ThreadTaskRunner implements TaskRunner {
   #take(thread: Thread, id: number): RunningTask | undefined {
     const task = thread.tasks.get(id);
     thread.tasks.delete(id);
-    clearTimeout(task?.graceTimer);
+    task?.stopGrace?.();
     task?.stopListening?.();
     task?.stopMessages?.();
     return task;
