@@ -80,7 +80,7 @@ export class HostileWorld {
           await this.scene.settle();
           return isSo();
         },
-        { timeout: 5_000, interval: 5 },
+        { timeout: 20_000, interval: 5 },
       )
       .toBe(true);
   }

@@ -5,9 +5,10 @@ import { createSystemClock, createSystemRandom } from '@skein/telemetry';
 import { createMemoryLog, createNodeHasher, ScriptedCoordinator, sampleOffer, scriptedToken } from '@skein/testkit';
 import { createManyCoordinators, createWorkerEndpoint } from '@skein/worker';
 import { afterEach, expect, test } from 'vitest';
+import { patientLimits as limits } from './patient-limits.ts';
 
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
-const patience = { timeout: 8_000, interval: 10 };
+const patience = { timeout: 20_000, interval: 10 };
 const log = createMemoryLog();
 const cleanUps: (() => Promise<void> | void)[] = [];
 
@@ -40,7 +41,8 @@ const serve = async (name: string, coordinators: readonly string[] = []) => {
       stream.send({ type: 'result_acknowledged', task: message.result, outcome: 'recorded' });
     }
   };
-  const served: ServedGateway = await serveGateway({ gateway: coordinator, address: '127.0.0.1:0', log, meter });
+  const address = '127.0.0.1:0';
+  const served: ServedGateway = await serveGateway({ gateway: coordinator, address, log, meter, limits });
   let isDead = false;
   const die = async (): Promise<void> => {
     if (isDead) return;
@@ -69,7 +71,7 @@ const join = (addresses: readonly string[]) => {
     onEvicted: () => undefined,
     close: async () => undefined,
   };
-  const gateway = createManyCoordinators(addresses, (address) => createGrpcGateway({ address, log }));
+  const gateway = createManyCoordinators(addresses, (address) => createGrpcGateway({ address, log, limits }));
   const endpoint = createWorkerEndpoint(
     { gateway, runner, clock: createSystemClock(), random: createSystemRandom(), log, meter },
     {

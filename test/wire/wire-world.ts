@@ -14,10 +14,9 @@ import {
 } from '@skein/testkit';
 import { createTaskRunner, createWorkerEndpoint, type WorkerEndpoint } from '@skein/worker';
 import { type CutProxy, openCutProxy } from './cut-proxy.ts';
+import { patientLimits as limits } from './patient-limits.ts'; // calls and bytes are counted here
 
 const joinToken = 'skt_join';
-/** Calls and bytes are counted here: no connection is given up because this process, which is at both of its ends, stood still. */
-const limits = { keepaliveTimeoutMs: 60_000, helloTimeoutMs: 60_000, callTimeoutMs: 60_000 };
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 
 /** A coordinator behind gRPC, and what it was asked for. */

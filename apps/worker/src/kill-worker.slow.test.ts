@@ -53,7 +53,7 @@ beforeEach(async () => {
         coordinatorId: 'test',
         serverTime: 0,
         heartbeatMs: 1_500,
-        leaseMs: 6_000,
+        leaseMs: 60_000,
         snapshotFormat: 1,
         keep: [],
       });
@@ -109,7 +109,7 @@ const offer = (stream: ScriptedStream | undefined, index: number, command: strin
     refs: {},
     upstreamEnv: {},
     agents: {},
-    leaseMs: 6_000,
+    leaseMs: 60_000,
     run: { id: 'run_1', createdAt: '2026-01-01T00:00:00.000Z', params: {} },
   };
   stream?.send({ type: 'offer', offer: value });

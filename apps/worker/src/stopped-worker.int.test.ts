@@ -14,15 +14,18 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 const patience = { timeout: 20_000, interval: 10 };
-const leaseMs = 2_500;
+const leaseMs = 10_000;
 
 let coordinator: ScriptedCoordinator;
 let served: ServedGateway;
 let folder: string;
 let worker: ChildProcess;
+/** What the worker has not confirmed: offered again on its next stream, for a connection breaks when the machine stands still. */
+let pending: readonly TaskOffer[];
 
 beforeEach(async () => {
   coordinator = new ScriptedCoordinator(createNodeHasher());
+  pending = [];
   coordinator.onMessage = (stream, message) => {
     if (message.type === 'hello') {
       stream.send({
@@ -36,7 +39,9 @@ beforeEach(async () => {
         snapshotFormat: 1,
         keep: message.running.map(({ runId, step, attempt, token }) => ({ runId, step, attempt, token })),
       });
+      for (const each of pending) stream.send({ type: 'offer', offer: each });
     }
+    if (message.type === 'received') pending = pending.filter(({ token }) => token !== message.task.token);
     if (message.type === 'heartbeat') stream.send({ type: 'heartbeat_answer', sentAtMs: message.sentAtMs });
     if (message.type === 'result') {
       stream.send({ type: 'result_acknowledged', task: message.result, outcome: 'recorded' });
@@ -89,8 +94,12 @@ const offer = (name: string, token: number, commands: readonly string[]): void =
     leaseMs,
     run: { id: 'run_1', createdAt: '2026-01-01T00:00:00.000Z', params: {} },
   };
+  pending = [...pending, value];
   coordinator.streams.at(-1)?.send({ type: 'offer', offer: value });
 };
+
+/** Steps with a result; one that is said again, since its acknowledgement was lost, is the same. */
+const finished = (): readonly string[] => [...new Set(said('result').map(({ result }) => result.step))];
 
 const ledger = (index: number): string => join(folder, `ledger-${index}`);
 const readLedger = (index: number): Promise<string> => readFile(ledger(index), 'utf8').catch(() => '');
@@ -101,7 +110,7 @@ test('a worker that wakes up past its lease fences itself: no late result, no fu
   const untilStopped = `while [ ! -e ${stopped} ]; do sleep 0.1; done`;
   await expect.poll(() => said('credits').length, patience).toBeGreaterThan(0);
   offer('warm', 100, ['true']);
-  await expect.poll(() => said('result').length, patience).toBe(1);
+  await expect.poll(finished, patience).toEqual(['warm']);
   for (let index = 0; index < count; index += 1) {
     // The first command ends while the worker is stopped; the second would be started by the worker when it wakes up.
     offer(`s${index}`, index + 1, [`echo one >> ${ledger(index)}; ${untilStopped}`, `echo two >> ${ledger(index)}`]);
@@ -120,7 +129,6 @@ test('a worker that wakes up past its lease fences itself: no late result, no fu
   await expect.poll(() => said('hello').at(-1)?.running, patience).toEqual([]);
   await expect.poll(() => coordinator.streams.at(-1)?.received.length ?? 0, patience).toBeGreaterThan(1);
   offer('after', 200, ['true']);
-  await expect.poll(() => said('result').length, patience).toBe(2); // it works again, and nothing late came
-  expect(said('result').map(({ result }) => result.step)).toEqual(['warm', 'after']);
+  await expect.poll(finished, patience).toEqual(['warm', 'after']); // it works again, and nothing late came
   expect(await Promise.all(all.map(readLedger))).toEqual(all.map(() => 'one\n'));
-}, 60_000);
+}, 120_000);

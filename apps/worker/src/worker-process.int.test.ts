@@ -59,7 +59,7 @@ class Coordinator implements CoordinatorGateway {
       coordinatorId: 'test',
       serverTime: Date.now(),
       heartbeatMs: 1_500,
-      leaseMs: 6_000,
+      leaseMs: 60_000,
       snapshotFormat: 1,
       keep: [],
     });
@@ -137,7 +137,7 @@ const offer = (step: string, token: number, action: StepAction): void => {
     refs: {},
     upstreamEnv: {},
     agents: {},
-    leaseMs: 6_000,
+    leaseMs: 60_000,
     run: { id: 'run_1', createdAt: '2026-01-01T00:00:00.000Z', params: {} },
   };
   coordinator.listener?.onMessage({ type: 'offer', offer: value });

@@ -1,12 +1,14 @@
 import { createMemoryLog, describeGateway } from '@skein/testkit';
+import { patientLimits as limits } from '../test/patient-limits.ts';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
 import { serveGateway } from './serve-gateway.ts';
 
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 
 describeGateway('gRPC on loopback', async (coordinator) => {
-  const served = await serveGateway({ gateway: coordinator, address: '127.0.0.1:0', log: createMemoryLog(), meter });
-  const gateway = createGrpcGateway({ address: served.address });
+  const log = createMemoryLog();
+  const served = await serveGateway({ gateway: coordinator, address: '127.0.0.1:0', log, meter, limits });
+  const gateway = createGrpcGateway({ address: served.address, limits });
   return {
     gateway,
     loseCoordinator: () => served.close(0),

@@ -5,6 +5,7 @@ import {
   ScriptedCoordinator,
   scriptedSecret,
 } from '@skein/testkit';
+import { patientLimits as limits } from '../test/patient-limits.ts';
 import { createGrpcPeerDialer } from './create-grpc-peer-dialer.ts';
 import { serveGateway } from './serve-gateway.ts';
 
@@ -18,8 +19,9 @@ describePeerGateway('gRPC on loopback', async (peer) => {
     address: '127.0.0.1:0',
     log,
     meter,
+    limits,
   });
-  const connection = createGrpcPeerDialer({ log, meter }).dial(served.address);
+  const connection = createGrpcPeerDialer({ log, meter, limits }).dial(served.address);
   return {
     gateway: connection.peer,
     losePeer: () => served.close(0),

@@ -12,7 +12,8 @@ import {
   scriptedSecret,
   scriptedToken,
 } from '@skein/testkit';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { patientLimits } from '../test/patient-limits.ts';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
 import { createGrpcPeerDialer } from './create-grpc-peer-dialer.ts';
 import { peerMessageType } from './peer-protocol.ts';
@@ -22,15 +23,16 @@ import { serveGateway } from './serve-gateway.ts';
 /** Every case does harm to the door for peers, and is followed by a healthy exchange on it. */
 
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
-const patience = { timeout: 8_000, interval: 5 };
+const patience = { timeout: 20_000, interval: 5 };
 const log = createMemoryLog();
 const credentials = { secret: scriptedSecret };
+const limits = { ...patientLimits, closeTimeoutMs: 300, maxAnswerBytes: 4_000_000 };
 
 let peer: ScriptedPeer;
 let served: ServedGateway;
 
-beforeAll(async () => {
-  served = await serveGateway({
+const serve = (helloTimeoutMs: number): Promise<ServedGateway> =>
+  serveGateway({
     gateway: new ScriptedCoordinator(createNodeHasher()),
     peers: {
       gateway: {
@@ -42,8 +44,10 @@ beforeAll(async () => {
     address: '127.0.0.1:0',
     log,
     meter,
-    limits: { helloTimeoutMs: 400, closeTimeoutMs: 300, maxAnswerBytes: 4_000_000 },
+    limits: { ...limits, helloTimeoutMs },
   });
+beforeAll(async () => {
+  served = await serve(limits.helloTimeoutMs);
 });
 afterAll(() => served.close(0));
 beforeEach(() => {
@@ -52,7 +56,7 @@ beforeEach(() => {
 
 /** Two coordinators talk, a worker is let in: all is well. */
 const healthy = async (): Promise<void> => {
-  const connection = createGrpcPeerDialer({ log, meter }).dial(served.address);
+  const connection = createGrpcPeerDialer({ log, meter, limits: patientLimits }).dial(served.address);
   const before = peer.streams.length;
   const link = connection.peer.openPeerStream(credentials, { onMessage: () => undefined, onClosed: () => undefined });
   link.send(samplePeerHello());
@@ -80,9 +84,14 @@ interface Answer {
   readonly error: { readonly code?: string; readonly message?: string } | undefined;
 }
 
-const callRaw = (method: string, body: Buffer, secret = scriptedSecret): Promise<Answer> =>
+const callRaw = (
+  method: string,
+  body: Buffer,
+  secret = scriptedSecret,
+  { address }: ServedGateway = served,
+): Promise<Answer> =>
   new Promise((resolve, reject) => {
-    const session = http2.connect(`http://${served.address}`);
+    const session = http2.connect(`http://${address}`);
     session.on('error', reject);
     const stream = session.request({
       ':method': 'POST',
@@ -169,7 +178,10 @@ describe('refuses, for that stream only,', () => {
   });
 
   test('a stream that never says hello', async () => {
-    expect(await callRaw('Talk', Buffer.alloc(0))).toMatchObject({ status: 4, error: { code: 'deadline_exceeded' } });
+    const impatient = await serve(400);
+    onTestFinished(() => impatient.close(0));
+    const answer = await callRaw('Talk', Buffer.alloc(0), scriptedSecret, impatient);
+    expect(answer).toMatchObject({ status: 4, error: { code: 'deadline_exceeded' } });
     await healthy();
   });
 
@@ -200,7 +212,7 @@ describe('refuses, for that stream only,', () => {
   });
 
   test('an answer that is too large', async () => {
-    const connection = createGrpcPeerDialer({ log, meter }).dial(served.address);
+    const connection = createGrpcPeerDialer({ log, meter, limits: patientLimits }).dial(served.address);
     // What is said of a large run is no reason to hide what was done with it.
     peer.onCall = () => 'x'.repeat(3_000_000);
     expect(await connection.peer.callPeer(credentials, { method: 'run', args: [] })).toHaveLength(3_000_000);
@@ -214,7 +226,7 @@ describe('refuses, for that stream only,', () => {
   });
 
   test('a use case that throws: the caller learns nothing of the reason', async () => {
-    const connection = createGrpcPeerDialer({ log, meter }).dial(served.address);
+    const connection = createGrpcPeerDialer({ log, meter, limits: patientLimits }).dial(served.address);
     peer.onCall = () => {
       throw new Error('a secret reason');
     };
@@ -227,7 +239,7 @@ describe('refuses, for that stream only,', () => {
 
 describe('what no frame can carry', () => {
   const talk = async (send: (heard: (message: PeerMessage) => void) => void) => {
-    const connection = createGrpcPeerDialer({ log, meter }).dial(served.address);
+    const connection = createGrpcPeerDialer({ log, meter, limits: patientLimits }).dial(served.address);
     const heard: PeerMessage[] = [];
     const ends: unknown[] = [];
     const link = connection.peer.openPeerStream(credentials, {
@@ -310,7 +322,7 @@ describe('what no frame can carry', () => {
 });
 
 test('workers are let in by their tokens, not by the secret of the fleet', async () => {
-  const gateway = createGrpcGateway({ address: served.address });
+  const gateway = createGrpcGateway({ address: served.address, limits: patientLimits });
   await expect(gateway.reportExit({ token: scriptedSecret }, { incarnation: 'lch_1' })).rejects.toMatchObject({
     code: 'unauthenticated',
   });

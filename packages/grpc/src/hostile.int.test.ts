@@ -14,41 +14,42 @@ import {
 } from '@skein/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostileCheckpoints } from '../test/hostile-checkpoints.ts';
+import { patientLimits } from '../test/patient-limits.ts';
 import { frameOf, grpcFrame, helloOnWire } from '../test/raw-frames.ts';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
-import type { ServedGateway } from './serve-gateway.ts';
-import { serveGateway } from './serve-gateway.ts';
+import type { GrpcLimits } from './limits.ts';
+import { type ServedGateway, serveGateway } from './serve-gateway.ts';
 import { joinFrame } from './wire/frame.ts';
 import { messageType } from './worker-protocol.ts';
 
 /** Every case does harm to the port, and is followed by a healthy exchange on it. */
 
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
-const patience = { timeout: 8_000, interval: 5 };
+const patience = { timeout: 20_000, interval: 5 };
 const service = '/skein.worker.v1.WorkerService';
 const task = { runId: 'run_1', step: 'a', attempt: 1, token: 1 };
 
 let coordinator: ScriptedCoordinator;
 let served: ServedGateway;
+/** Does not wait long for who says nothing. */
+let impatient: ServedGateway;
 const log = createMemoryLog();
+
+const serve = (limits: Partial<GrpcLimits>): Promise<ServedGateway> =>
+  serveGateway({ gateway: coordinator, address: '127.0.0.1:0', log, meter, limits });
 
 beforeAll(async () => {
   coordinator = new ScriptedCoordinator(createNodeHasher());
-  served = await serveGateway({
-    gateway: coordinator,
-    address: '127.0.0.1:0',
-    log,
-    meter,
-    limits: { helloTimeoutMs: 400, maxTransferBytes: 300_000, closeTimeoutMs: 300 },
-  });
+  served = await serve({ ...patientLimits, maxTransferBytes: 300_000, closeTimeoutMs: 300 });
+  impatient = await serve({ helloTimeoutMs: 400 });
 });
-afterAll(() => served.close(0));
+afterAll(() => Promise.all([served.close(0), impatient.close(0)]));
 
-const port = (): number => Number(served.address.split(':')[1]);
+const portOf = ({ address }: ServedGateway): number => Number(address.split(':')[1]);
 
 /** A worker joins, a blob goes round: all is well. */
 const healthy = async (): Promise<void> => {
-  const gateway = createGrpcGateway({ address: served.address });
+  const gateway = createGrpcGateway({ address: served.address, limits: patientLimits });
   const before = coordinator.streams.length;
   let ended = 0;
   const link = gateway.openWorkerStream(
@@ -73,10 +74,10 @@ interface Answer {
 const callRaw = (
   method: string,
   body: Buffer,
-  options: { readonly headers?: http2.OutgoingHttpHeaders; readonly end?: boolean } = {},
+  options: { readonly headers?: http2.OutgoingHttpHeaders; readonly end?: boolean; readonly to?: ServedGateway } = {},
 ): Promise<Answer> =>
   new Promise((resolve, reject) => {
-    const session = http2.connect(`http://${served.address}`);
+    const session = http2.connect(`http://${(options.to ?? served).address}`);
     session.on('error', reject);
     const stream = session.request(
       {
@@ -224,7 +225,7 @@ describe('survives on the stream', () => {
   });
 
   test('a stream that never says hello', async () => {
-    const answer = await callRaw('Work', Buffer.alloc(0), { end: false });
+    const answer = await callRaw('Work', Buffer.alloc(0), { end: false, to: impatient });
     expect(answer).toMatchObject({ status: 4, error: { code: 'deadline_exceeded' } });
     await healthy();
   });
@@ -254,7 +255,7 @@ describe('survives on the stream', () => {
   });
 
   test('a blob past the limit, without holding it', async () => {
-    const gateway = createGrpcGateway({ address: served.address });
+    const gateway = createGrpcGateway({ address: served.address, limits: patientLimits });
     const call = gateway.storeBlob({ token: scriptedToken }, 'ses_1', sampleTask(), sampleBytes(2_000_000));
     await expect(call).rejects.toMatchObject({ code: 'too_large', details: { limit: 300_000 } });
     gateway.close();
@@ -309,9 +310,9 @@ describe('survives on the stream', () => {
 });
 
 describe('survives on the port', () => {
-  const spit = (bytes: Buffer, end = true): Promise<void> =>
+  const spit = (bytes: Buffer, end = true, to = served): Promise<void> =>
     new Promise((resolve) => {
-      const socket = connect(port(), '127.0.0.1');
+      const socket = connect(portOf(to), '127.0.0.1');
       socket.on('error', () => undefined);
       socket.on('close', () => resolve());
       socket.on('connect', () => {
@@ -354,7 +355,8 @@ describe('survives on the port', () => {
   ];
 
   test.each(bytes)('%s', async (_name, given) => {
-    await spit(given);
+    await spit(given, true, impatient); // ends who answers no ping
+    void spit(given);
     await spit(given, false);
     await healthy();
   });
@@ -370,7 +372,7 @@ describe('survives on the port', () => {
 
   test('a TLS client', async () => {
     await new Promise<void>((resolve) => {
-      const socket = tls.connect({ port: port(), host: '127.0.0.1', rejectUnauthorized: false });
+      const socket = tls.connect({ port: portOf(served), host: '127.0.0.1', rejectUnauthorized: false });
       socket.on('error', () => resolve());
       socket.on('secureConnect', () => resolve());
     });

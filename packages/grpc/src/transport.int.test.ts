@@ -18,15 +18,17 @@ import {
   scriptedToken,
 } from '@skein/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { patientLimits } from '../test/patient-limits.ts';
 import type { GrpcGatewayOptions } from './create-grpc-gateway.ts';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
+import { defaultGrpcLimits } from './limits.ts';
 import type { ServeGatewayOptions } from './serve-gateway.ts';
 import { serveGateway } from './serve-gateway.ts';
 import { joinFrame } from './wire/frame.ts';
 import { messageType } from './worker-protocol.ts';
 
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
-const patience = { timeout: 8_000, interval: 5 };
+const patience = { timeout: 20_000, interval: 5 };
 const credentials = { token: scriptedToken };
 
 let coordinator: ScriptedCoordinator;
@@ -42,13 +44,14 @@ afterEach(async () => {
 
 const serve = async (options: Partial<ServeGatewayOptions> = {}) => {
   const log = createMemoryLog();
-  const served = await serveGateway({ gateway: coordinator, address: '127.0.0.1:0', log, meter, ...options });
+  const limits = { ...patientLimits, ...options.limits };
+  const served = await serveGateway({ gateway: coordinator, address: '127.0.0.1:0', log, meter, ...options, limits });
   cleanUps.push(() => served.close(0));
   return served;
 };
 
 const joinWorker = (options: GrpcGatewayOptions) => {
-  const gateway = createGrpcGateway(options);
+  const gateway = createGrpcGateway({ ...options, limits: { ...patientLimits, ...options.limits } });
   cleanUps.push(() => gateway.close());
   const ends: (DomainError | undefined)[] = [];
   let messages = 0;
@@ -117,9 +120,9 @@ test('cuts the stream of a worker whose coordinator does not take what it sends'
 });
 
 test('both ends find a frozen peer within about a second', async () => {
-  const served = await serve();
+  const served = await serve({ limits: defaultGrpcLimits });
   const proxy = await startProxy(served.address);
-  const worker = joinWorker({ address: proxy.address });
+  const worker = joinWorker({ address: proxy.address, limits: defaultGrpcLimits });
   await expect.poll(() => coordinator.streams[0]?.received.length, patience).toBe(1);
   const frozenAt = performance.now();
   proxy.freeze();
@@ -149,8 +152,8 @@ test('takes a connection that breaks for a break, not for an orderly end', async
 });
 
 test('keeps an idle stream for many pings', async () => {
-  const served = await serve({ limits: { keepaliveMs: 20, keepaliveTimeoutMs: 2_000 } });
-  const worker = joinWorker({ address: served.address, limits: { keepaliveMs: 20, keepaliveTimeoutMs: 2_000 } });
+  const served = await serve({ limits: { keepaliveMs: 20 } });
+  const worker = joinWorker({ address: served.address, limits: { keepaliveMs: 20 } });
   await expect.poll(() => coordinator.streams[0]?.received.length, patience).toBe(1);
   const openedAt = performance.now();
   await expect.poll(() => performance.now() - openedAt, patience).toBeGreaterThan(1_500);
@@ -217,18 +220,20 @@ test('closes the link of a stream once, whatever ends it', async () => {
 });
 
 test('a close gives streams their grace, then breaks them', async () => {
-  const served = await serve();
-  const worker = joinWorker({ address: served.address });
+  const limits = { keepaliveMs: 60_000 }; // a ping of either end breaks a connection that is closing
+  const served = await serve({ limits });
+  const worker = joinWorker({ address: served.address, limits });
   await expect.poll(() => coordinator.streams[0]?.received.length, patience).toBe(1);
+  await new Promise((resolve) => setImmediate(resolve)); // timers count from the beginning of a turn
   const closedAt = performance.now();
-  await served.close(300);
-  expect(performance.now() - closedAt).toBeGreaterThan(250);
+  await served.close(1_000);
+  expect(performance.now() - closedAt).toBeGreaterThan(500);
   await expect.poll(() => worker.ends.map((end) => end?.code), patience).toEqual(['unavailable']);
 });
 
 test('refuses a token that no header can carry, without a throw', async () => {
   const served = await serve();
-  const gateway = createGrpcGateway({ address: served.address });
+  const gateway = createGrpcGateway({ address: served.address, limits: patientLimits });
   cleanUps.push(() => gateway.close());
   const ends: (string | undefined)[] = [];
   gateway.openWorkerStream({ token: 'a\nb' }, { onMessage: () => undefined, onClosed: (end) => ends.push(end?.code) });

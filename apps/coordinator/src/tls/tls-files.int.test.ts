@@ -88,10 +88,10 @@ test('changed files are handed on once they fit, and not before', async () => {
   watched.reload();
   expect(seen).toEqual([]);
   put('b', 'key');
-  await expect.poll(() => log.lines.some(({ level }) => level === 'error'), { timeout: 5_000 }).toBe(true);
+  await expect.poll(() => log.lines.some(({ level }) => level === 'error'), { timeout: 20_000 }).toBe(true);
   expect(seen).toEqual([]);
   put('b', 'pem');
-  await expect.poll(() => seen.length, { timeout: 5_000 }).toBe(1);
+  await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(1);
   expect(seen[0]?.grpc?.certificate).toBe(readFileSync(at('coordinator-b.pem'), 'utf8'));
 });
 

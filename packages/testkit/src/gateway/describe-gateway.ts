@@ -25,7 +25,7 @@ export interface GatewayUnderTest {
 
 const session = 'ses_0190aaaa-0000-7000-8000-000000000004';
 const credentials = { token: scriptedToken };
-const patience = { timeout: 5_000, interval: 5 };
+const patience = { timeout: 20_000, interval: 5 };
 
 /** The worker's end of one stream, remembered. */
 class Ear {

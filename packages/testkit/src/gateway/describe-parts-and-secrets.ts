@@ -8,7 +8,7 @@ import { scriptedToken, strangeSession } from './scripted-coordinator.ts';
 
 const session = 'ses_0190aaaa-0000-7000-8000-000000000004';
 const credentials = { token: scriptedToken };
-const patience = { timeout: 5_000, interval: 5 };
+const patience = { timeout: 20_000, interval: 5 };
 
 /** The end under test, and the coordinator behind it. */
 interface Ends {

@@ -13,7 +13,7 @@ export interface PeerGatewayUnderTest {
   close(): Promise<void>;
 }
 
-const patience = { timeout: 5_000, interval: 5 };
+const patience = { timeout: 20_000, interval: 5 };
 const credentials = { secret: scriptedSecret };
 
 /** The dialling end of one stream, remembered. */
