@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants, deflateRawSync, gunzipSync, gzipSync, inflateRawSync } from 'node:zlib';
+import { fastestMs } from '@skein/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { gunzip, gzip, gzipSlices } from './gzip.ts';
@@ -239,12 +240,15 @@ describe('a stream that is made to take long', () => {
     ['fixed codes', Uint8Array.of(0x02, 0x08, 0x20, 0x80, 0x00)],
     ['nothing stored', Uint8Array.of(0, 0, 0, 0xff, 0xff)],
     ['codes of their own', emptyDynamicBlocks()],
-  ])('by empty blocks of %s takes no time to speak of for a block', (_name, block) => {
-    const bytes = member(block);
-    const beganAt = performance.now();
-    expect(reasonOf(bytes)).toMatch(/bad_gzip|truncated/);
-    expect(performance.now() - beganAt).toBeLessThan(8_000);
-  });
+  ])(
+    'by empty blocks of %s takes no time to speak of for a block',
+    (_name, block) => {
+      const bytes = member(block);
+      const takenMs = fastestMs(8_000, () => expect(reasonOf(bytes)).toMatch(/bad_gzip|truncated/));
+      expect(takenMs).toBeLessThan(8_000);
+    },
+    120_000,
+  );
 });
 
 /** Eight empty blocks with the shortest codes that there are, in whole bytes. */

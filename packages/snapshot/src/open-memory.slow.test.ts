@@ -37,7 +37,7 @@ const measure = (inputs: Iterable<Input>): { outcomes: readonly string[]; takenM
   writeFileSync(join(folder, 'list'), JSON.stringify(list));
   const program = fileURLToPath(new URL('../test/open-and-measure.ts', import.meta.url));
   // What a collection frees is free when it ends, not when a thread of the engine gets its turn on a busy machine.
-  const engine = ['--expose-gc', '--no-concurrent-array-buffer-sweeping'];
+  const engine = ['--expose-gc', '--no-concurrent-array-buffer-sweeping', '--single-threaded-gc'];
   const args = [...engine, '--conditions', 'skein-source', '--import', 'tsx', program, join(folder, 'list')];
   const { stdout, stderr } = spawnSync(process.execPath, args, {
     cwd: fileURLToPath(new URL('..', import.meta.url)),

@@ -68,6 +68,7 @@ export type { MakeHarness, StoreHarness, StoresUnderTest } from './conformance/s
 export { FakeClock } from './fake-clock.ts';
 export { createFakeExpressions } from './fake-expressions.ts';
 export { createFakeSealer, testHmac } from './fake-sealer.ts';
+export { fastestMs } from './fastest-ms.ts';
 export { callOf, dagOf, stepOf } from './fixtures/dag-fixtures.ts';
 export type { AgentsToPublish } from './fixtures/publish-agent.ts';
 export { publishAgents } from './fixtures/publish-agent.ts';

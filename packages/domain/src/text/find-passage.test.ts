@@ -1,3 +1,4 @@
+import { fastestMs } from '@skein/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { findPassage } from './find-passage.ts';
@@ -17,10 +18,11 @@ test('finds what the engine finds, in texts that repeat themselves', () => {
 });
 
 test('a passage that is almost everywhere costs no more than another', () => {
-  const begin = performance.now();
-  // 5 ms each; text times passage would be 500 ms.
-  for (let round = 0; round < 10; round += 1) {
-    expect(findPassage('a'.repeat(65_000), `${'a'.repeat(4_000)}b${'a'.repeat(4_000)}`)).toBe(-1);
-  }
-  expect(performance.now() - begin).toBeLessThan(1_000);
+  const takenMs = fastestMs(1_000, () => {
+    // 5 ms each; text times passage would be 500 ms.
+    for (let round = 0; round < 10; round += 1) {
+      expect(findPassage('a'.repeat(65_000), `${'a'.repeat(4_000)}b${'a'.repeat(4_000)}`)).toBe(-1);
+    }
+  });
+  expect(takenMs).toBeLessThan(1_000);
 });

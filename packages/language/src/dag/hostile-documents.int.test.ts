@@ -1,9 +1,10 @@
 import type { Problem } from '@skein/domain';
+import { fastestMs } from '@skein/testkit';
 import { describe, expect, test, vi } from 'vitest';
 import { parseDag } from './parse-dag.ts';
 
 // Large inputs, and other tests share the machine.
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const problemsOf = (text: string): readonly Problem[] => {
   const read = parseDag(text, 'x.yaml');
@@ -27,9 +28,8 @@ describe('a file of documents', () => {
     ['a hundred thousand empty', `${root}${'---\n'.repeat(100_000)}x: 1\n`],
     ['a hundred thousand ended', `${root}${'...\n'.repeat(100_000)}`],
   ])('of %s is answered, not worked on for ever', (_name, text) => {
-    const before = performance.now();
-    expect(problemsOf(text).length).toBeLessThanOrEqual(200);
-    expect(performance.now() - before).toBeLessThan(15_000);
+    const takenMs = fastestMs(15_000, () => expect(problemsOf(text).length).toBeLessThanOrEqual(200));
+    expect(takenMs).toBeLessThan(15_000);
   });
 
   test('empty ones at the end do not count', () => {

@@ -172,7 +172,9 @@ test('a log is read in a time that hardly depends on how long the secrets are', 
     return performance.now() - startedAt;
   };
   timeFor(40);
-  expect(timeFor(4_096)).toBeLessThan(20 * Math.max(timeFor(40), 5));
+  // Of three, for the machine may stand still during one.
+  const [short, long] = [40, 4_096].map((length) => Math.min(...[1, 2, 3].map(() => timeFor(length))));
+  expect(long).toBeLessThan(20 * Math.max(short as number, 5));
 });
 
 test('the first half of a secret at the end of a stream is taken out; the beginning of a word is not', () => {
