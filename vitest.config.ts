@@ -13,6 +13,12 @@ const realProcesses = { ...services, pool: 'forks', maxWorkers: 3 };
 /** Tests that need the machine for themselves: one file at a time; scripts/test.mjs has those of other tiers. */
 const alone = { ...services, pool: 'forks', fileParallelism: false, maxWorkers: 1 };
 
+/** What a hook or a test may take says only when one hangs: several times what it takes, on a machine that is slow and stands still at times. */
+const minutes = 60_000;
+
+/** What is waited for comes from other processes and threads. */
+const patient = { poll: { timeout: 15_000 } };
+
 /** Small files with long tests, or with long waits. */
 const long = [
   'persistence.e2e',
@@ -63,6 +69,8 @@ export default defineConfig({
           exclude: [...ignored, '**/*.int.test.ts', '**/*.slow.test.ts'],
           // Pure tests take milliseconds; property tests on a busy machine take longer.
           testTimeout: 30_000,
+          hookTimeout: 30_000,
+          expect: patient,
         },
       },
       {
@@ -74,10 +82,9 @@ export default defineConfig({
           isolate: false,
           include: ['packages/*/src/**/*.int.test.ts', 'apps/*/src/**/*.int.test.ts', 'test/**/*.int.test.ts'],
           exclude: ignored,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-          // What is waited for comes from other processes.
-          expect: { poll: { timeout: 15_000 } },
+          testTimeout: 2 * minutes,
+          hookTimeout: 2 * minutes,
+          expect: patient,
         },
       },
       {
@@ -88,8 +95,9 @@ export default defineConfig({
           isolate: false,
           include: ['packages/*/src/**/*.slow.test.ts', 'apps/*/src/**/*.slow.test.ts', 'test/**/*.slow.test.ts'],
           exclude: ignored,
-          testTimeout: 120_000,
-          hookTimeout: 150_000,
+          testTimeout: 5 * minutes,
+          hookTimeout: 5 * minutes,
+          expect: patient,
         },
       },
       {
@@ -101,7 +109,8 @@ export default defineConfig({
           isolate: false,
           include: ['test/sim/**/*.sim.test.ts'],
           exclude: ignored,
-          testTimeout: 120_000,
+          testTimeout: 5 * minutes,
+          hookTimeout: 2 * minutes,
         },
       },
       {
@@ -111,8 +120,9 @@ export default defineConfig({
           ...realProcesses,
           include: ['test/e2e/**/*.e2e.test.ts'],
           exclude: ignored,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 5 * minutes,
+          hookTimeout: 5 * minutes,
+          expect: patient,
         },
       },
       {
@@ -124,8 +134,8 @@ export default defineConfig({
           fileParallelism: false,
           include: ['test/compose/**/*.compose.test.ts'],
           exclude: ignored,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 5 * minutes,
+          hookTimeout: 5 * minutes,
         },
       },
       {
@@ -136,8 +146,8 @@ export default defineConfig({
           include: ['test/chaos/**/*.test.ts'],
           exclude: [...ignored, '**/*.int.test.ts'],
           // A campaign on a slow machine goes on for up to three times as long, and waits for what is left.
-          testTimeout: 1_200_000,
-          hookTimeout: 120_000,
+          testTimeout: 20 * minutes,
+          hookTimeout: 5 * minutes,
         },
       },
     ],

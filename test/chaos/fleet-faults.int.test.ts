@@ -31,7 +31,7 @@ it('starts a server that was killed once, also when the trouble ends while it is
   const ended = Promise.all([faults.end(), faults.end()]).then(() => {
     hasEnded = true;
   });
-  await vi.waitFor(() => expect(start).toHaveBeenCalled());
+  await vi.waitFor(() => expect(start).toHaveBeenCalled(), 20_000);
   expect(hasEnded).toBe(false);
   hasStarted();
   await ended;

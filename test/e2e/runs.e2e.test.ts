@@ -121,7 +121,7 @@ afterAll(async () => {
 
 describe('a fan-out over 1,000 items', () => {
   it('runs every item once, on both workers, and hands on the results in item order', async () => {
-    const run = await stack.finished((await stack.submit('fan')).runId, 110_000);
+    const run = await stack.finished((await stack.submit('fan')).runId, 240_000);
     expect(run.error).toBeUndefined();
     expect(run.status).toBe('succeeded');
     const each = run.steps.find((step) => step.id === 'each');

@@ -304,7 +304,7 @@ export class Stack {
   }
 
   /** Waits for the end of a run. */
-  finished(runId: string, deadlineMs = 60_000): Promise<RunJson> {
+  finished(runId: string, deadlineMs = 180_000): Promise<RunJson> {
     return eventually(
       `run ${runId} ends`,
       async () => {

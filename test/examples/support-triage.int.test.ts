@@ -31,7 +31,7 @@ const output = async (runId: string, step: string, name: string) =>
 
 const log = async (runId: string, step: string) => (await skein(stack, 'logs', runId, step)).stdout;
 
-const patience = 120_000;
+const patience = 300_000;
 
 test(
   'each ticket gets a topic, an urgency, an article and a run of its own, and memory learns who asked',

@@ -19,18 +19,18 @@ beforeAll(async () => {
     if (name === 'a') await world.publish(member);
   }
   await fleet.settled();
-}, 120_000);
+});
 
 afterAll(async () => {
   await fleet.close();
   await database.stop();
-}, 60_000);
+});
 
 afterEach(async () => {
   fleet.onCall = undefined;
   for (const name of names) if (!fleet.alive.some((each) => each.coordinatorId === name)) await fleet.start(name);
   await fleet.settled();
-}, 120_000);
+});
 
 const at = (index: number): MortalCoordinator => fleet.of(names[index % names.length] ?? 'a');
 

@@ -16,7 +16,7 @@ const worker = new RealWorker();
 beforeAll(async () => {
   await mock.start();
   await worker.start();
-}, 120_000);
+});
 afterAll(async () => {
   await worker.stop();
   await mock.stop();
@@ -182,7 +182,7 @@ test('the request holds soul, instructions, catalogue, quoted memory with proven
   expect(results()['call_1_3']).toContain('This is a proposal, not a change');
   expect(results()['call_1_4']).toContain('loaded already');
   await expect.poll(() => worker.leftFiles()).toEqual([]);
-}, 120_000);
+});
 
 test('a step that did not opt in sees no memory and may propose none', async () => {
   play();
@@ -190,7 +190,7 @@ test('a step that did not opt in sees no memory and may propose none', async () 
   const [first] = requests();
   expect(systemOf(first)).not.toContain('Memory');
   expect(toolsOf(first)).not.toContain('remember');
-}, 120_000);
+});
 
 test('servers that fail in every way are errors that the model sees, and the worker goes on', async () => {
   const pid = worker.pid;
@@ -236,7 +236,7 @@ test('servers that fail in every way are errors that the model sees, and the wor
   ]);
   expect((await worker.runCommand('echo still here')).outcome).toEqual({ status: 'succeeded' });
   expect([worker.pid, worker.isRunning]).toEqual([pid, true]);
-}, 120_000);
+});
 
 test('a worker that is killed in a call leaves no process of a tool server', async (context) => {
   if (process.platform !== 'linux') context.skip('needs /proc');
@@ -267,4 +267,4 @@ test('a worker that is killed in a call leaves no process of a tool server', asy
   await doomed.kill();
   expect(await alive()).toBe(0);
   await doomed.stop();
-}, 120_000);
+});

@@ -92,4 +92,4 @@ test('a step that blocks its event loop for twice the lease keeps it: the worker
     gateway.close();
     await served.close(0);
   }
-}, 120_000);
+});

@@ -112,7 +112,7 @@ test('a coordinator that is killed in the middle of a part is followed by anothe
   const size = only(after.sizes.values());
   const worker = only(after.coordinator.listWorkers(defaultTenant));
   expect(worker).toMatchObject({ snapshotsReceived: 0, snapshotBytesReceived: size - request.offset });
-}, 60_000);
+});
 
 test('what does not fit into the cache is fetched again, and counted as not held', async () => {
   const served = await world.start();

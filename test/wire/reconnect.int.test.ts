@@ -129,5 +129,4 @@ test.each(['was started with both', 'was told of the second by the first'])(
     await expect.poll(() => second.of('result').length, patience).toBe(1);
     expect([tasks.length, tasks[0]?.signal.aborted]).toEqual([1, false]);
   },
-  20_000,
 );

@@ -65,4 +65,4 @@ test('proposals of a thousand runs outlive a stop of the store, and two coordina
   expect(reverted.scopes).toMatchObject([{ reverted: 1, revision: 2 }]);
   expect((await coordinator!.readMemory('default', 'agent/triage')).text).not.toContain('run_0500');
   expect((await coordinator!.readMemory('default', 'agent/triage', 1)).text).toContain('run_0500');
-}, 60_000);
+});

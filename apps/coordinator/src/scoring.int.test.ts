@@ -179,4 +179,4 @@ test('on disk, with CEL and a judge: each unit gets its values once, also when t
   const { items } = await one.stores.rollouts.listObservations('default', rollout.id, undefined, 1_000);
   expect(items.length).toBe(6 * (10 + 3 * 2));
   expect(new Set(items.map(({ seq, metric }) => `${seq} ${metric}`)).size).toBe(items.length);
-}, 60_000);
+});

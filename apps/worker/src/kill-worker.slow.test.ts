@@ -157,7 +157,7 @@ test('a worker that is killed at a random instant, while steps start, leaves no 
     expect(await left(), `round ${round}`).toEqual([]);
   }
   expect(found).toBeGreaterThan(0);
-}, 180_000);
+});
 
 test('a worker whose launcher is killed ends by itself, and its steps with it', async (context) => {
   if (process.platform !== 'linux') context.skip('needs /proc');
@@ -174,4 +174,4 @@ test('a worker whose launcher is killed ends by itself, and its steps with it', 
   await expect.poll(left, patience).toEqual([]);
   await expect.poll(() => coordinator.streams.at(-1)?.closed !== undefined, patience).toBe(true);
   await expect.poll(() => readdir(workDir), patience).toEqual([]);
-}, 60_000);
+});

@@ -131,4 +131,4 @@ test('a worker that wakes up past its lease fences itself: no late result, no fu
   offer('after', 200, ['true']);
   await expect.poll(finished, patience).toEqual(['warm', 'after']); // it works again, and nothing late came
   expect(await Promise.all(all.map(readLedger))).toEqual(all.map(() => 'one\n'));
-}, 120_000);
+});

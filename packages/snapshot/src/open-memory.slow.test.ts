@@ -60,18 +60,14 @@ const heavy = [
 ];
 const corpus = hostileSnapshots();
 
-test.each(heavy)(
-  '%s, alone in a fresh process, stays within the limit and 48 MiB',
-  (name) => {
-    const hostile = corpus.find((one) => one.name === name);
-    if (hostile === undefined) throw new Error('it is not in the corpus');
-    const { outcomes, takenMiB } = measure([{ digest: hostile.digest, envelope: hostile.make() }]);
-    expect(outcomes).toEqual([hostile.outcome]);
-    console.info(`${name}: ${takenMiB.toFixed(1)} MiB over the baseline`);
-    expect(takenMiB).toBeLessThan(limits.maxBytes / MiB + allowance);
-  },
-  60_000,
-);
+test.each(heavy)('%s, alone in a fresh process, stays within the limit and 48 MiB', (name) => {
+  const hostile = corpus.find((one) => one.name === name);
+  if (hostile === undefined) throw new Error('it is not in the corpus');
+  const { outcomes, takenMiB } = measure([{ digest: hostile.digest, envelope: hostile.make() }]);
+  expect(outcomes).toEqual([hostile.outcome]);
+  console.info(`${name}: ${takenMiB.toFixed(1)} MiB over the baseline`);
+  expect(takenMiB).toBeLessThan(limits.maxBytes / MiB + allowance);
+});
 
 test('the whole hostile corpus, one after the other, stays within the limit and 48 MiB, and the process goes on', () => {
   function* inputs(): Generator<Input> {
@@ -90,7 +86,7 @@ test('the whole hostile corpus, one after the other, stays within the limit and 
   expect(outcomes.at(-1)).toBe('accepted');
   console.info(`hostile corpus: ${takenMiB.toFixed(1)} MiB over the baseline`);
   expect(takenMiB).toBeLessThan(limits.maxBytes / MiB + allowance);
-}, 300_000);
+});
 
 /** Skills that fill the limit with this text, each made different by its name. */
 const skills = (textOf: (index: number) => string, filesEach = 0): readonly LoosePart[] =>
@@ -128,16 +124,12 @@ test.each<[string, () => readonly LoosePart[]]>([
   ['skills of many files', () => skills((index) => `plain ${index} \u{1f600} `, 100)],
   ['agents up to the limit', () => [...agents((index) => `Instruction ${index}. `), ...others]],
   ['agents in a wide alphabet', () => [...agents((index) => `${'Instruct '.repeat(50)}${index}\u{1f600}`), ...others]],
-])(
-  '%s are opened within the limit and 48 MiB',
-  (name, make) => {
-    const sealed = seal(make());
-    const size = sealed.manifest.parts.reduce((sum, part) => sum + part.size, 0);
-    expect(size).toBeGreaterThan(0.9 * limits.maxBytes);
-    const { outcomes, takenMiB } = measure([{ digest: sealed.digest, envelope: sealed.envelope() }]);
-    expect(outcomes).toEqual(['accepted']);
-    console.info(`${name}: ${takenMiB.toFixed(1)} MiB over the baseline for ${(size / MiB).toFixed(1)} MiB`);
-    expect(takenMiB).toBeLessThan(limits.maxBytes / MiB + allowance);
-  },
-  120_000,
-);
+])('%s are opened within the limit and 48 MiB', (name, make) => {
+  const sealed = seal(make());
+  const size = sealed.manifest.parts.reduce((sum, part) => sum + part.size, 0);
+  expect(size).toBeGreaterThan(0.9 * limits.maxBytes);
+  const { outcomes, takenMiB } = measure([{ digest: sealed.digest, envelope: sealed.envelope() }]);
+  expect(outcomes).toEqual(['accepted']);
+  console.info(`${name}: ${takenMiB.toFixed(1)} MiB over the baseline for ${(size / MiB).toFixed(1)} MiB`);
+  expect(takenMiB).toBeLessThan(limits.maxBytes / MiB + allowance);
+});

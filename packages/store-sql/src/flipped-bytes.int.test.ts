@@ -81,7 +81,7 @@ test('a flipped byte of the database file is found, or has hit nothing that coun
   }
   // Each even round hit at least one text.
   expect(found.reading + found.opening).toBeGreaterThanOrEqual(4);
-}, 120_000);
+});
 
 test('a flipped byte of a blob is found when it is read [crash 23]', async () => {
   const stores = await open();

@@ -114,4 +114,4 @@ test('after kill -9 at any moment events have no holes, letters came with their 
   };
   await doomOneByOne(rounds, (round) => startDoomed(script, dataDir, round), visit);
   await rm(dataDir, { recursive: true, force: true });
-}, 180_000);
+});

@@ -110,4 +110,4 @@ test('after kill -9 at any moment references are exact, no part of an open run i
   };
   await doomOneByOne(rounds, (round) => startDoomed(script, dataDir, round), visit);
   await rm(dataDir, { recursive: true, force: true });
-}, 180_000);
+});

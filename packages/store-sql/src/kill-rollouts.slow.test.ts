@@ -152,4 +152,4 @@ test('after kill -9 at any moment active versions agree with the rollouts, revis
   };
   await doomOneByOne(rounds, (round) => startDoomed(script, dataDir, round), visit);
   await rm(dataDir, { recursive: true, force: true });
-}, 180_000);
+});

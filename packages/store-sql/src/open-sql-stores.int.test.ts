@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { defaultTenant } from '@skein/domain';
 import { createMemoryLog, createNodeHasher, createSequenceIds, creating, FakeClock, note } from '@skein/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { codeFlags, packageDir } from '../test/doomed-process.ts';
 import { openSqlStores, type SqlStores } from './open-sql-stores.ts';
 
 let dataDir = '';
@@ -44,16 +44,18 @@ test('another process is refused too, with the same typed error', async () => {
   await open();
   const child = `
     import { openSqlStores } from '@skein/store-sql';
-    import { createMemoryLog, createNodeHasher, createSequenceIds, FakeClock } from '@skein/testkit';
-    const deps = { clock: new FakeClock(), ids: createSequenceIds(), log: createMemoryLog(), hasher: createNodeHasher() };
+    const ignore = () => {};
+    const deps = {
+      clock: { now: Date.now, monotonicMs: () => performance.now(), after: () => ignore },
+      ids: { next: (prefix) => prefix + Math.random() },
+      log: { debug: ignore, info: ignore, warn: ignore, error: ignore },
+      hasher: { digest: () => 'sha256:' },
+    };
     const refused = await openSqlStores({ dataDir: process.argv[1], ...deps }).catch((error) => error);
     console.log(JSON.stringify({ code: refused.code, pid: refused.details?.pid }));
   `;
-  const args = ['--conditions', 'skein-source', '--import', 'tsx', '--input-type=module', '-e', child, dataDir];
-  const { stdout } = spawnSync(process.execPath, args, {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    encoding: 'utf8',
-  });
+  const args = [...codeFlags, '--input-type=module', '-e', child, dataDir];
+  const { stdout } = spawnSync(process.execPath, args, { cwd: packageDir, encoding: 'utf8' });
   expect(JSON.parse(stdout)).toEqual({ code: 'unavailable', pid: process.pid });
 });
 

@@ -35,12 +35,12 @@ const optionsFor = (dir: string, more: Partial<FleetOptions> = {}): FleetOptions
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'skein-fleet-'));
   fleet = await startFleet(optionsFor(dataDir));
-}, 60_000);
+});
 
 afterAll(async () => {
   await fleet?.stop();
   await rm(dataDir, { recursive: true, force: true });
-}, 60_000);
+});
 
 const skein = (...args: string[]) => runCommand([...args, '--data', dataDir]);
 const json = async (...args: string[]) =>
@@ -197,7 +197,7 @@ test('a start that is interrupted, and one whose reader leaves, leave no process
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
-}, 120_000);
+});
 
 test('a fleet that starts removes the endpoint of one that crashed, and at its end leaves that of another', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'skein-fleet-stale-'));

@@ -148,7 +148,7 @@ describe('a webhook over HTTP', () => {
     expect(types[4]).toBe('rollout.rolled_back');
     expect(new Set(received.slice(0, 4).map(({ headers }) => headers['webhook-id'])).size).toBe(1);
     expect(JSON.stringify(lines)).not.toContain('very-private');
-  }, 60_000);
+  });
 
   it('comes again with the same id when the sender dies between the answer and its cursor', async () => {
     const { url, received } = await receive((_, response) => response.writeHead(200).end());
@@ -164,7 +164,7 @@ describe('a webhook over HTTP', () => {
     await vi.waitFor(() => expect(received).toHaveLength(2), { timeout: 10_000 });
     expect(received[1]?.headers['webhook-id']).toBe(received[0]?.headers['webhook-id']);
     expect(received[1]?.body).toBe(received[0]?.body);
-  }, 30_000);
+  });
 });
 
 describe('the settings of webhooks', () => {

@@ -10,7 +10,7 @@ import {
 } from '../../test/position-statistics.ts';
 import { parseWeight } from './weights.ts';
 
-describe('positions of many keys', { timeout: 300_000 }, () => {
+describe('positions of many keys', { timeout: 600_000 }, () => {
   test.each(Object.keys(keyKinds))('[g12.2] of a million %s keys are even over 10,000 cells', (kind) => {
     const positions = positionsOf('rol_1', keyKinds[kind] as (index: number) => string, 1_000_000);
     expect(Math.abs(unevenness(positions, 10_000))).toBeLessThan(4);

@@ -98,7 +98,7 @@ test('a step that blocks its thread for 5 s does not hold up the heartbeats of t
   }
   clearInterval(beat);
   expect(beats).toBeGreaterThanOrEqual(10);
-}, 60_000);
+});
 
 test('carries started, logs and what the cache holds across the threads', async () => {
   const seen: string[] = [];
@@ -259,9 +259,9 @@ test('a thread that is ended for one task hands back what has not begun, and giv
   let begun = 0;
   const sink = { ...quietSink, started: () => (begun += 1) };
   const innocent = run(offer('wait'), { sink });
-  await vi.waitUntil(() => begun === 1, { timeout: 15_000 });
+  await vi.waitUntil(() => begun === 1, { timeout: 30_000 });
   const stuck = run(offer('block', '60000'), { sink, signal: controller.signal });
-  await vi.waitUntil(() => begun === 2, { timeout: 15_000 });
+  await vi.waitUntil(() => begun === 2, { timeout: 30_000 });
   const waiting = run(offer('noop'), { sink });
   controller.abort(new DomainError('cancelled', 'stop'));
   expect((await stuck).outcome).toMatchObject({ status: 'failed', error: { code: 'internal' } });
@@ -278,7 +278,7 @@ test('a thread has its time to end a task also when this one stood still meanwhi
     signal: controller.signal,
     sink: { ...quietSink, started: () => controller.abort(new DomainError('cancelled', 'stop')) },
   });
-  await vi.waitUntil(() => controller.signal.aborted, { timeout: 15_000 });
+  await vi.waitUntil(() => controller.signal.aborted, { timeout: 30_000 });
   const until = performance.now() + 2_600;
   while (performance.now() < until);
   expect((await slow).outcome).toEqual({ status: 'cancelled' });

@@ -1,10 +1,7 @@
 import type { Problem } from '@skein/domain';
 import { fastestMs } from '@skein/testkit';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseDag } from './parse-dag.ts';
-
-// Large inputs, and other tests share the machine.
-vi.setConfig({ testTimeout: 120_000 });
 
 const problemsOf = (text: string): readonly Problem[] => {
   const read = parseDag(text, 'x.yaml');

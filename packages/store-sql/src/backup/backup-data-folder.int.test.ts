@@ -94,7 +94,7 @@ test('a copy that is taken while runs are written, pinned and collected has all 
   expect(await runs.readHead(tenant, 'after 1')).toBeUndefined();
   await stores.close();
   expect((await readdir(folder)).toSorted()).toEqual(['copy 1', 'copy 2', 'data']);
-}, 60_000);
+});
 
 test('a folder that nobody has open is copied too; what is there already is never overwritten', async () => {
   const stores = await open('data');

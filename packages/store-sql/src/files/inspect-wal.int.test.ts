@@ -95,7 +95,7 @@ test('bytes cut from the end of the log cost only what was written after the cut
     ).toBe(!clean);
     await stores.close();
   }
-}, 60_000);
+});
 
 test('a byte that flipped in an acknowledged commit is told, and no commit after it is dropped in silence [crash 23]', async () => {
   const [first, last] = [acknowledgedAt[0] ?? 0, acknowledgedAt.at(-2) ?? 0];
@@ -116,7 +116,7 @@ test('a byte that flipped in an acknowledged commit is told, and no commit after
   const headless = Buffer.from(wal);
   headless[20] = (headless[20] ?? 0) ^ 4;
   await expect(open(await folderWith(headless))).rejects.toMatchObject({ code: 'data_corrupt' });
-}, 60_000);
+});
 
 test('a last commit that is torn was told to nobody, or is told now: the rest is there [crash 23]', async () => {
   const bytes = Buffer.from(wal);

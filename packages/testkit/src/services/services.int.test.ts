@@ -99,4 +99,4 @@ test('servers go with the process that started them, also when it is killed', as
   child.kill('SIGKILL');
   await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 30_000);
   await vi.waitFor(() => expect(existsSync(folder)).toBe(false), 30_000);
-}, 60_000);
+});
