@@ -14,6 +14,9 @@ const joinToken = 'skt_join';
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 const one = dagOf([stepOf('only')], { name: 'one' });
 
+/** In such steps, ms, the world counts time: one in which the process stood still is a single step. */
+const tickMs = 50;
+
 /** What became of the hints. */
 export interface HintCounts {
   published: number;
@@ -24,7 +27,7 @@ export interface HintCounts {
 export class RedisQueueWorld {
   readonly hints: HintCounts = { published: 0, claimed: 0 };
   readonly lines: LoggedLine[] = [];
-  /** When the worker ended each run (monotonic ms). */
+  /** When the worker ended each run, in ms for which this process was awake. */
   readonly finishedAt = new Map<string, number>();
   /** Called after hints were published and before they are claimed. */
   onPublished: () => void = () => undefined;
@@ -34,9 +37,14 @@ export class RedisQueueWorld {
   #folder = '';
   #link: StreamLink<WorkerMessage> | undefined;
   #beats: NodeJS.Timeout | undefined;
+  #awakeMs = 0;
+  #ticks: NodeJS.Timeout | undefined;
 
   /** `window`: runs that are open at once. */
   async open(url: string, window: number): Promise<this> {
+    this.#ticks = setInterval(() => {
+      this.#awakeMs += tickMs;
+    }, tickMs);
     const clock = createSystemClock();
     const ids = createIdSource();
     const hasher = createHasher();
@@ -98,7 +106,7 @@ export class RedisQueueWorld {
             result: { ...task, outcome: { status: 'succeeded' }, outputs: {}, durationMs: 1, exitCode: 0 },
           });
           send({ type: 'credits', free: slots, offersSeen: seen });
-          this.finishedAt.set(runId, performance.now());
+          this.finishedAt.set(runId, this.#awakeMs);
         },
         onClosed: () => undefined,
       },
@@ -146,13 +154,14 @@ export class RedisQueueWorld {
     return counts;
   }
 
-  /** The longest time in which the worker ended no run, from its first to its last, in ms. */
+  /** The longest time in which the worker ended no run, from its first to its last, in ms for which this process was awake. */
   longestPause(): number {
     const times = [...this.finishedAt.values()].sort((a, b) => a - b);
     return times.reduce((longest, time, at) => Math.max(longest, time - (times[at - 1] ?? time)), 0);
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#ticks);
     clearInterval(this.#beats);
     this.#link?.close();
     await this.coordinator.stop();

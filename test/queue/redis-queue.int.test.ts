@@ -2,12 +2,14 @@ import { hasRedis, type RedisServer, startRedis } from '@skein/testkit';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { RedisQueueWorld } from './redis-queue-world.ts';
 
-/** The longest that a lost hint may delay a run, in ms. */
+/** The longest that a lost hint may delay a run, in ms: some periods of the sweep, and less than a claim lasts. */
 const sweepMs = 5_000;
+
+const patience = { timeout: 20_000 };
 
 const isOwn = process.env['TEST_REDIS_URL'] === undefined && (await hasRedis());
 
-describe.skipIf(!isOwn)('runs whose hints are on Redis', { timeout: 60_000 }, () => {
+describe.skipIf(!isOwn)('runs whose hints are on Redis', () => {
   let redis: RedisServer;
   let world: RedisQueueWorld;
 
@@ -30,10 +32,8 @@ describe.skipIf(!isOwn)('runs whose hints are on Redis', { timeout: 60_000 }, ()
     world.join(16);
     await finished(100);
     await redis.kill();
-    await vi.waitFor(() => expect(queueCheck()).toMatch(/^away \(.+\) .*; runs are admitted from the store$/), {
-      timeout: 2_000,
-    });
-    expect(world.coordinator.readiness().status).toBe('ready');
+    await expect.poll(queueCheck, patience).toMatch(/^away \(.+\) .*; runs are admitted from the store$/);
+    await expect.poll(() => world.coordinator.readiness().status, patience).toBe('ready');
     const claimedBefore = world.hints.claimed;
     const during = await world.submit(100);
     await vi.waitFor(() => expect(during.filter((runId) => !world.finishedAt.has(runId))).toEqual([]), {
@@ -42,7 +42,7 @@ describe.skipIf(!isOwn)('runs whose hints are on Redis', { timeout: 60_000 }, ()
     });
     expect(world.hints.claimed).toBe(claimedBefore);
     await redis.start();
-    await vi.waitFor(() => expect(queueCheck()).toMatch(/^answers/), { timeout: 5_000 });
+    await expect.poll(queueCheck, patience).toMatch(/^answers/);
     await finished(500);
     expect(world.longestPause()).toBeLessThan(sweepMs);
     // The time without anything to do is no pause.
@@ -50,12 +50,7 @@ describe.skipIf(!isOwn)('runs whose hints are on Redis', { timeout: 60_000 }, ()
     const more = await world.submit(100);
     await finished(100);
     expect(world.hints.claimed).toBeGreaterThan(claimedBefore);
-    await vi.waitFor(
-      async () => expect(await world.statuses([...runs, ...during, ...more])).toEqual({ succeeded: 600 }),
-      {
-        timeout: 10_000,
-      },
-    );
+    await expect.poll(() => world.statuses([...runs, ...during, ...more]), patience).toEqual({ succeeded: 600 });
     expect(world.longestPause()).toBeLessThan(sweepMs);
     expect(world.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
@@ -66,10 +61,10 @@ describe.skipIf(!isOwn)('runs whose hints are on Redis', { timeout: 60_000 }, ()
     await finished(50);
     redis.signal('SIGSTOP');
     await finished(300);
-    expect(queueCheck()).toMatch(/^away/);
+    await expect.poll(queueCheck, patience).toMatch(/^away/);
     redis.signal('SIGCONT');
-    await vi.waitFor(() => expect(queueCheck()).toMatch(/^answers/), { timeout: 5_000 });
-    await vi.waitFor(async () => expect(await world.statuses(runs)).toEqual({ succeeded: 300 }), { timeout: 10_000 });
+    await expect.poll(queueCheck, patience).toMatch(/^answers/);
+    await expect.poll(() => world.statuses(runs), patience).toEqual({ succeeded: 300 });
     expect(world.longestPause()).toBeLessThan(sweepMs);
   });
 });
