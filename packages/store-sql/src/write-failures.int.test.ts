@@ -127,10 +127,15 @@ test('a database that another holds is refused together, not one after the other
     async () => other.exec('rollback'),
   );
   other.exec('begin immediate');
-  const begun = performance.now();
-  expect((await settle(Array.from({ length: 40 }, () => full(10)))).acknowledged).toEqual([]);
-  // One after the other they would wait for 12 seconds.
-  expect(performance.now() - begun).toBeLessThan(6_000);
+  let fastest = Number.POSITIVE_INFINITY;
+  // Once in three times: a machine that stands still slows any of them.
+  for (let round = 0; round < 3 && fastest >= 6_000; round += 1) {
+    const begun = performance.now();
+    expect((await settle(Array.from({ length: 40 }, () => full(10)))).acknowledged).toEqual([]);
+    fastest = Math.min(fastest, performance.now() - begun);
+  }
+  // One after the other they would wait for 12 seconds each time.
+  expect(fastest).toBeLessThan(6_000);
   other.exec('rollback');
   other.close();
 });

@@ -18,6 +18,9 @@ import { createPgDatabase } from './pg-database.ts';
 let database: PostgresDatabase;
 const ids = createSequenceIds(84);
 
+/** Of a lock that nobody else takes. */
+const lockNumber = 840_840;
+
 beforeAll(async () => {
   database = await startPostgres();
 });
@@ -68,20 +71,31 @@ test('while reads take long it is still seen who is home to what', async () => {
     hasher: createNodeHasher(),
     ids: createSequenceIds(85),
     readers: 1,
+    tripMs: 120_000,
   };
   const opened = await createPgDatabase(deps);
   const stores = await openStoresOn(opened, deps);
+  const still = await connect(database.url);
   try {
-    let slept = false;
-    const sleeping = sql`select pg_sleep(3)::text`.execute(opened.queries).then(() => {
-      slept = true;
-    });
-    await new Promise((resolve) => setImmediate(resolve));
+    await still.rows(`select pg_advisory_lock(${lockNumber})`);
+    let ended = false;
+    // It waits for the lock for as long as that takes.
+    const reading = sql`select case when set_config('lock_timeout', '0', true) = '0'
+      then pg_advisory_xact_lock(${sql.lit(lockNumber)})::text end`
+      .execute(opened.queries)
+      .finally(() => {
+        ended = true;
+      });
+    await expect
+      .poll(() => still.rows(`select 1 from pg_locks where objid = ${lockNumber} and not granted`), { timeout: 60_000 })
+      .toHaveLength(1);
     await stores.shards.readAll();
     await stores.places.read(defaultTenant, 'w');
-    expect(slept).toBe(false);
-    await sleeping;
+    expect(ended).toBe(false);
+    await still.rows(`select pg_advisory_unlock(${lockNumber})`);
+    await reading;
   } finally {
+    await still.end();
     await stores.close();
   }
 });
