@@ -14,7 +14,14 @@ const hint = (index: number): RunHint => ({
   seq: 1,
 });
 
+/** Where Redis hangs, and tests wait for the deadline. */
 const deadlineMs = 300;
+
+/** Where Redis answers, or its connection is gone: a slow machine must not look like a Redis that hangs. */
+const longDeadlineMs = 5_000;
+
+/** For calls that a slow machine may make late, and that are tried again. */
+const patience = { timeout: 30_000 };
 
 /** How long a call took, and how it ended. */
 const timed = async (call: () => Promise<unknown>): Promise<{ readonly ms: number; readonly ended: string }> => {
@@ -49,16 +56,23 @@ describe.skipIf(!(await hasOwnRedis()))('a Redis that goes away', () => {
   const allCalls = (): Promise<{ readonly ms: number; readonly ended: string }[]> =>
     Promise.all([timed(() => queue.publish([hint(1)])), timed(() => queue.claim(3, 1_000)), timed(() => queue.size())]);
 
-  /** It takes hints and gives them, and says so. */
-  const expectWell = async (): Promise<void> => {
+  const openWell = async (change: Partial<BullmqQueueOptions> = {}): Promise<void> => {
+    await open(change);
     await until('it answers', () => queue.status().up);
-    expect(deps.meter.values.get('skein_queue_up')).toBe(1);
-    await queue.publish([hint(7)]);
-    const claimed = await queue.claim(50, 5_000);
-    expect(claimed.map(({ runId }) => runId)).toContain('run_7');
-    await queue.done(claimed.map(({ claim }) => claim));
-    expect(await queue.size()).toBe(0);
   };
+
+  /** It takes hints and gives them, and says so. */
+  const expectWell = (): Promise<void> =>
+    expect
+      .poll(async () => {
+        expect(deps.meter.values.get('skein_queue_up')).toBe(1);
+        await queue.publish([hint(7)]);
+        const claimed = await queue.claim(50, 5_000);
+        expect(claimed.map(({ runId }) => runId)).toContain('run_7');
+        await queue.done(claimed.map(({ claim }) => claim));
+        return queue.size();
+      }, patience)
+      .toBe(0);
 
   const expectAway = async (limitMs: number): Promise<void> => {
     let slowest = Number.POSITIVE_INFINITY;
@@ -83,7 +97,7 @@ describe.skipIf(!(await hasOwnRedis()))('a Redis that goes away', () => {
     await redis.kill();
     const start = performance.now();
     await open();
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(performance.now() - start).toBeLessThan(30_000);
     await expectAway(deadlineMs);
     let wakes = 0;
     queue.onAvailable(() => {
@@ -111,18 +125,24 @@ describe.skipIf(!(await hasOwnRedis()))('a Redis that goes away', () => {
   });
 
   test('killed under load fails every call in time, and heals when it comes back empty', async () => {
-    await open();
+    await openWell({ deadlineMs: longDeadlineMs });
     let stopped = false;
+    // A time in which this process stands still is one step.
+    let awakeMs = 0;
+    const steps = setInterval(() => {
+      awakeMs += 50;
+    }, 50);
     const ends = new Map<string, number>();
     let slowest = 0;
     const lanes = Array.from({ length: 8 }, async (_, lane) => {
       for (let round = 0; !stopped; round += 1) {
-        const { ms, ended } = await timed(async () => {
+        const begunMs = awakeMs;
+        const { ended } = await timed(async () => {
           await queue.publish([hint(lane * 1_000_000 + round)]);
           await queue.done((await queue.claim(5, 1_000)).map(({ claim }) => claim));
         });
         ends.set(ended, (ends.get(ended) ?? 0) + 1);
-        slowest = Math.max(slowest, ms);
+        slowest = Math.max(slowest, awakeMs - begunMs);
         await new Promise((resolve) => setImmediate(resolve));
       }
     });
@@ -136,10 +156,11 @@ describe.skipIf(!(await hasOwnRedis()))('a Redis that goes away', () => {
     }
     stopped = true;
     await Promise.all(lanes);
+    clearInterval(steps);
     expect([...ends.keys()].toSorted()).toEqual(['answered', 'unavailable']);
     expect(slowest).toBeLessThan(10_000);
     const warnings = deps.log.lines.filter(({ message }) => message.startsWith('the queue does not answer'));
-    // One each time; a machine that stands still for longer than the deadline looks the same.
+    // One each time.
     expect(warnings.length).toBeGreaterThanOrEqual(3);
     expect(warnings.length).toBeLessThan(10);
     await until('what was left in it is claimed', async () => {
@@ -150,24 +171,26 @@ describe.skipIf(!(await hasOwnRedis()))('a Redis that goes away', () => {
   });
 
   test('that hangs costs one deadline, then calls fail at once; what it did meanwhile is handed back', async () => {
-    await open();
-    await queue.publish([hint(1), hint(2)]);
+    await openWell();
+    await expect
+      .poll(() => timed(() => queue.publish([hint(1), hint(2)])), patience)
+      .toMatchObject({ ended: 'answered' });
     redis.pause();
     // The claim reaches the server, whose answer comes too late.
     expect(await timed(() => queue.claim(2, 60_000))).toMatchObject({ ended: 'unavailable' });
     await expectAway(50);
     redis.resume();
     await until('it answers', () => queue.status().up);
-    await until('both are claimable again', async () => {
+    const claimable = async (): Promise<number> => {
       const claimed = await queue.claim(2, 60_000);
-      if (claimed.length === 2) return true;
-      await queue.release(claimed.map(({ claim }) => claim));
-      return false;
-    });
+      if (claimed.length < 2) await queue.release(claimed.map(({ claim }) => claim));
+      return claimed.length;
+    };
+    await expect.poll(claimable, patience).toBe(2);
   });
 
   test('that hangs for long is connected to anew, and used when it goes on', async () => {
-    await open();
+    await openWell();
     redis.pause();
     await until('it is seen', () => !queue.status().up);
     await until('it has been away for a while', () => (queue.status().downMs ?? 0) > 8 * deadlineMs);
@@ -176,7 +199,7 @@ describe.skipIf(!(await hasOwnRedis()))('a Redis that goes away', () => {
   });
 
   test('that sleeps for less than the deadline is waited for', async () => {
-    await open({ deadlineMs: 5_000 });
+    await openWell({ deadlineMs: longDeadlineMs });
     let sleeping = true;
     const slept = redis.sleep(0.4).then(() => {
       sleeping = false;
@@ -193,7 +216,7 @@ describe.skipIf(!(await hasOwnRedis()))('a Redis that goes away', () => {
   });
 
   test('that is emptied forgets all hints and takes new ones; answers to the old ones change nothing', async () => {
-    await open();
+    await openWell({ deadlineMs: longDeadlineMs });
     await queue.publish([hint(1), hint(2), hint(3)]);
     const claimed = await queue.claim(2, 60_000);
     redis.cli('FLUSHALL');
@@ -208,7 +231,7 @@ describe.skipIf(!(await hasOwnRedis()))('a Redis that goes away', () => {
   });
 
   test('that refuses writes is away while it does, and is tried again by each call', async () => {
-    await open();
+    await openWell({ deadlineMs: longDeadlineMs });
     await queue.publish([hint(1)]);
     redis.cli('CONFIG', 'SET', 'maxmemory', '1');
     expect(await timed(() => queue.publish([hint(2)]))).toMatchObject({ ended: 'unavailable' });

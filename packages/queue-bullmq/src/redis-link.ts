@@ -15,6 +15,9 @@ const deadlinesToCut = 3;
 /** A Redis that did not answer for so many probes from the start on is not only on its way. */
 const probesToTell = 3;
 
+/** A timer that is later than this, ms, says that the machine or this process stood still: the answer may be there, unread. */
+const stallMs = 250;
+
 /** What a link works with. Times in ms. */
 export interface RedisLinkDeps {
   readonly client: RedisClient;
@@ -34,8 +37,8 @@ export interface RedisLinkDeps {
 const timedOut = Symbol('timed out');
 
 /**
- * Knows whether Redis answers. Calls go through `run`, which waits no longer than the deadline and does not try while Redis is known to be
- * away; probes find out when it is back. A server that hangs is found by the deadline, a connection that hangs is cut.
+ * Knows whether Redis answers. Calls go through `run`, which waits no longer than the deadline, or twice that when this process stood still
+ * meanwhile, and does not try while Redis is known to be away; probes find out when it is back. A server that hangs is found by the deadline, a connection that hangs is cut.
  */
 export class RedisLink {
   readonly #deps: RedisLinkDeps;
@@ -113,13 +116,20 @@ export class RedisLink {
   }
 
   async #bounded<T>(call: () => Promise<T>, late: (answer: T) => void): Promise<T> {
+    const { clock, deadlineMs } = this.#deps;
     let isLate = false;
     let cancel: () => void = () => {};
     const deadline = new Promise<never>((_, reject) => {
-      cancel = this.#deps.clock.after(this.#deps.deadlineMs, () => {
-        isLate = true;
-        reject(timedOut);
-      });
+      const arm = (isLast: boolean): void => {
+        const dueAtMs = clock.monotonicMs() + deadlineMs;
+        cancel = clock.after(deadlineMs, () => {
+          // Once: a process that is always late must find out, too, that Redis hangs.
+          if (!isLast && clock.monotonicMs() - dueAtMs > stallMs) return arm(true);
+          isLate = true;
+          return reject(timedOut);
+        });
+      };
+      arm(false);
     });
     const answer = call();
     answer.then(

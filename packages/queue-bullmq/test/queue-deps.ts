@@ -46,7 +46,7 @@ export const queueDeps = (
 };
 
 /** Asks again until the condition holds. Throws what the last look threw, or after `limitMs`. */
-export const until = async (what: string, holds: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> => {
+export const until = async (what: string, holds: () => boolean | Promise<boolean>, limitMs = 30_000): Promise<void> => {
   const end = performance.now() + limitMs;
   for (;;) {
     if (await holds()) return;
