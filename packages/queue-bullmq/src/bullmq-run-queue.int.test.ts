@@ -34,6 +34,7 @@ describe.skipIf(!(await hasOwnRedis()))('on Redis', () => {
   const open = async (prefix: string, change: Partial<BullmqQueueOptions> = {}): Promise<BullmqQueue> => {
     const queue = await openBullmqQueue({ ...queueDeps(), url: redis.url, prefix, ...change });
     opened.push(queue);
+    await until('it answers', () => queue.status().up);
     return queue;
   };
 

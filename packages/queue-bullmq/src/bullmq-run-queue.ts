@@ -4,7 +4,7 @@ import { HintJobs, type LockedJob, maxBatch, queueName } from './hint-jobs.ts';
 import type { BullmqQueue, BullmqQueueOptions } from './queue-options.ts';
 import { adviseRedis } from './redis-advice.ts';
 import type { RedisClient } from './redis-client.ts';
-import { RedisLink } from './redis-link.ts';
+import { RedisLink, stallMs } from './redis-link.ts';
 
 /** Hints that a claim asks for at once when nothing tells how many there are. */
 const firstAsk = 4;
@@ -66,14 +66,18 @@ export class BullmqRunQueue implements BullmqQueue {
     this.#lookForStalled();
   }
 
-  /** Resolves when Redis answers, or after the deadline. */
+  /** Resolves when Redis answers, or after the deadline; after one more when this process stood still meanwhile. */
   async settled(): Promise<void> {
     if (this.#link.up) return;
     const stopped = new AbortController();
     const stop = this.onAvailable(() => {
       if (this.#link.up) stopped.abort();
     });
-    await this.#clock.sleep(this.#deps.deadlineMs, stopped.signal).catch(ignore);
+    const { deadlineMs } = this.#deps;
+    const dueAtMs = this.#clock.monotonicMs() + deadlineMs;
+    await this.#clock.sleep(deadlineMs, stopped.signal).catch(ignore);
+    const isLate = !stopped.signal.aborted && this.#clock.monotonicMs() - dueAtMs > stallMs;
+    if (isLate) await this.#clock.sleep(deadlineMs, stopped.signal).catch(ignore);
     stop();
   }
 

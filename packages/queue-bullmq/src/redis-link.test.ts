@@ -1,44 +1,12 @@
 import { EventEmitter } from 'node:events';
-import type { Clock } from '@skein/ports';
 import { createMemoryLog } from '@skein/testkit';
 import { expect, test } from 'vitest';
+import { CoarseClock } from '../test/coarse-clock.ts';
 import { createMemoryMeter } from '../test/queue-deps.ts';
 import type { RedisClient } from './redis-client.ts';
 import { RedisLink } from './redis-link.ts';
 
 const deadlineMs = 2_000;
-
-/** Time that passes as it is told: its timers fire at the end of each passage, and so as late as that is long. */
-class CoarseClock implements Clock {
-  #now = 0;
-  #timers: { readonly at: number; readonly run: () => void }[] = [];
-
-  now = (): number => this.#now;
-  monotonicMs = (): number => this.#now;
-  sleep = (): Promise<void> => Promise.reject(new Error('nobody sleeps here'));
-  endOfTurn = (run: () => void): void => queueMicrotask(run);
-  after = (ms: number, run: () => void): (() => void) => {
-    const timer = { at: this.#now + ms, run };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((one) => one !== timer);
-    };
-  };
-
-  /** This process stands still for so long, and wakes up: what is due then runs. */
-  async standStill(ms: number): Promise<void> {
-    this.#now += ms;
-    const due = this.#timers.filter(({ at }) => at <= this.#now);
-    this.#timers = this.#timers.filter(({ at }) => at > this.#now);
-    for (const { run } of due) run();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-
-  /** So much time passes, and timers fire in time. */
-  async pass(ms: number): Promise<void> {
-    for (let passed = 0; passed < ms; passed += 100) await this.standStill(100);
-  }
-}
 
 /** A link to a Redis that answers probes, and a call through it that is not answered yet. */
 const calling = async () => {
@@ -59,7 +27,7 @@ const calling = async () => {
   await clock.pass(100);
   expect(link.up).toBe(true);
   const late: string[] = [];
-  let answer = (_: string): void => undefined;
+  let answer: (value: string) => void = () => undefined;
   const asked = new Promise<string>((resolve) => {
     answer = resolve;
   });

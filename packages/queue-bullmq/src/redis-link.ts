@@ -16,7 +16,7 @@ const deadlinesToCut = 3;
 const probesToTell = 3;
 
 /** A timer that is later than this, ms, says that the machine or this process stood still: the answer may be there, unread. */
-const stallMs = 250;
+export const stallMs = 250;
 
 /** What a link works with. Times in ms. */
 export interface RedisLinkDeps {
