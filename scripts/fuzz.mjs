@@ -1,4 +1,4 @@
-// Fuzzes everything that reads snapshots:  npm run fuzz -- [--seconds 120] [--seed 1]   |   npm run fuzz -- --replay FILE
+// Fuzzes everything that reads snapshots:  npm run fuzz -- [--seconds 120] [--executions 0] [--seed 1]   |   npm run fuzz -- --replay FILE
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
