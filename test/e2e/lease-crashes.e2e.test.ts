@@ -4,8 +4,8 @@ import { Ledger } from './ledger.ts';
 import { LinkedWorkers } from './linked-workers.ts';
 import { eventually, folderWith, isAlive, Stack, signal } from './stack.ts';
 
-// A short lease, so that its end can be waited for: a worker stops 1.5 s before it. A machine that stands still for less ends none.
-const lease = { SKEIN_LEASE_MS: '6000', SKEIN_HEARTBEAT_MS: '300' };
+// Short enough that its end can be waited for: a worker stops 1.5 s before it. A machine that stands still for less ends none.
+const lease = { SKEIN_LEASE_MS: '15000', SKEIN_HEARTBEAT_MS: '300' };
 
 const ledger = new Ledger();
 let folder: string;
