@@ -18,6 +18,7 @@ const ALONE = {
   e2e: ['test/e2e/kills.e2e.test.ts'],
   slow: [
     'test/e2e/bursts.slow.test.ts',
+    'test/e2e/demo-rollout.slow.test.ts',
     'test/e2e/rollback-storm.slow.test.ts',
     'test/e2e/thousand.slow.test.ts',
     'test/fleet/fleet.slow.test.ts',

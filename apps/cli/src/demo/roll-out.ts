@@ -11,7 +11,7 @@ const dag = 'sort-ticket';
 
 /** Most runs, and the longest time in ms, that one rollout is given. */
 const maxRuns = 5_000;
-const maxMs = 120_000;
+const maxMs = 600_000;
 
 /** A version that is rolled out, and how. */
 export interface RollOut {
