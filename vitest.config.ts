@@ -95,7 +95,7 @@ export default defineConfig({
           isolate: false,
           include: ['packages/*/src/**/*.slow.test.ts', 'apps/*/src/**/*.slow.test.ts', 'test/**/*.slow.test.ts'],
           exclude: ignored,
-          testTimeout: 5 * minutes,
+          testTimeout: 10 * minutes,
           hookTimeout: 5 * minutes,
           expect: patient,
         },

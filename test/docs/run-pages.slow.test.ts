@@ -21,6 +21,8 @@ beforeAll(async () => {
       ...Object.fromEntries(keys.map((name) => [name, ''])),
       SKEIN_LOG_LEVEL: 'warn',
       SKEIN_LEASE_MS: '120000',
+      // What is folded, a command of the page folds.
+      SKEIN_MEMORY_FOLD_MS: '3600000',
       SKEIN_SECRET_REGISTRY_TOKEN: 'canary-of-the-pages',
       SKEIN_SECRETS_KEY: Buffer.alloc(32, 'k').toString('base64'),
     },

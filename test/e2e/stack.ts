@@ -1,5 +1,4 @@
-import type { ChildProcess } from 'node:child_process';
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findMarked, launchVariable } from '@skein/launcher';
 import { createClient, type SkeinClient } from '@skein/sdk';
+import { untilNone } from './until-none.ts';
 
 /** The project's root folder. */
 export const rootFolder = fileURLToPath(new URL('../..', import.meta.url));
@@ -351,14 +351,14 @@ export class Stack {
     if (this.#isRunning) {
       const exited = new Promise((resolve) => this.#child.once('exit', resolve));
       this.#child.kill('SIGTERM');
-      const force = setTimeout(() => this.#child.kill('SIGKILL'), 30_000);
+      const force = setTimeout(() => this.#child.kill('SIGKILL'), 90_000);
       await exited;
       clearTimeout(force);
     }
-    const table = processTable();
-    const left = below.filter((line) =>
-      table.some((other) => other.pid === line.pid && other.command === line.command),
-    );
+    const left = await untilNone(() => {
+      const table = processTable();
+      return below.filter(({ pid, command }) => table.some((line) => line.pid === pid && line.command === command));
+    });
     for (const line of left) signal(line.pid, 'SIGKILL');
     return { exitCode: this.#child.exitCode, left };
   }
@@ -375,7 +375,7 @@ export class Stack {
 
   /** Processes that were started for it, directly or not, and are still there. */
   async leftovers(): Promise<readonly number[]> {
-    return await findMarked(this.#marker);
+    return untilNone(() => findMarked(this.#marker));
   }
 
   /** Removes its data; only after `stop`. */

@@ -25,7 +25,7 @@ export interface RollOut {
 export interface RolledOut {
   readonly rollout: RolloutInfo;
   readonly driven: Driven;
-  /** Labels of the steps that were reached, with their weights. */
+  /** Weights of the steps that were reached. */
   readonly steps: readonly string[];
 }
 
@@ -55,12 +55,10 @@ export const rollOut = async (
   const started = await client.rollouts.start(agentId, { ...plan, type: 'canary', candidateVersionId });
   const until = Date.now() + maxMs;
   let current: RolloutInfo = started;
-  const steps = [started.weight ?? ''];
   const ended = new AbortController();
   const watching = (async () => {
     for await (const seen of client.rollouts.watch(agentId, { signal: AbortSignal.any([ended.signal, cli.signal]) })) {
       if (seen.id !== started.id) continue;
-      if (seen.stepIndex > current.stepIndex) steps.push(seen.weight ?? '');
       if (seen.explanation.decided !== current.explanation.decided) say(seen.explanation.decided);
       current = seen;
       if (isOver(seen)) return;
@@ -77,7 +75,10 @@ export const rollOut = async (
     });
     ended.abort();
     await watching;
-    return { rollout: await client.rollouts.read(started.id), driven, steps };
+    const rollout = await client.rollouts.read(started.id);
+    // Not from what was watched: a reader that is slow misses views in between.
+    const steps = rollout.steps.slice(0, rollout.stepIndex + 1).map(({ weight }) => weight);
+    return { rollout, driven, steps };
   } finally {
     ended.abort();
   }

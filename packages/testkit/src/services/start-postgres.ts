@@ -3,6 +3,10 @@ import { Client } from 'pg';
 import { startPostgresServer } from './postgres-server.ts';
 import { readTestEnvironment } from './test-environment.ts';
 
+/** @source https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const inUse = '55006';
+const dropAttempts = 5;
+
 /** An empty database of one's own. */
 export interface PostgresDatabase {
   readonly url: string;
@@ -39,10 +43,21 @@ const createDatabase = async (serverUrl: string): Promise<PostgresDatabase> => {
   return {
     url: url.href,
     stop: () => {
-      dropping ??= execute(serverUrl, `drop database if exists ${name} with (force)`);
+      dropping ??= dropDatabase(serverUrl, name);
       return dropping;
     },
   };
+};
+
+/** The server waits some seconds for the processes of those who are still connected to end, and gives up where they do not get their turn. */
+const dropDatabase = async (serverUrl: string, name: string): Promise<void> => {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await execute(serverUrl, `drop database if exists ${name} with (force)`);
+    } catch (error) {
+      if ((error as { code?: string }).code !== inUse || attempt === dropAttempts) throw error;
+    }
+  }
 };
 
 const execute = async (url: string, statement: string): Promise<void> => {

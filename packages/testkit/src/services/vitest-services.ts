@@ -41,7 +41,7 @@ export const teardown = async (): Promise<void> => {
 
 const answerPostgres = async (response: ServerResponse): Promise<void> => {
   try {
-    postgres ??= startPostgresServer();
+    postgres ??= startPostgresServer({ maxConnections: 400 });
     const { url } = await postgres;
     response.end(url);
   } catch (error) {
