@@ -136,7 +136,7 @@ test('a restart between evidence and action is followed by one action, at once a
     await vi.waitFor(async () => {
       expect((await second.stores.rollouts.find(tenant, id))?.status).toBe('rolled_back');
     }, patience);
-    expect(performance.now() - restartedAt).toBeLessThan(10_000);
+    expect(performance.now() - restartedAt).toBeLessThan(30_000);
     expect(await movesOf(second, id)).toEqual(['1 created', '2 rolled_back']);
     expect((await second.stores.rollouts.find(tenant, id))?.revision).toBe(2);
     await second.close();
