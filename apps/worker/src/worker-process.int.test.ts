@@ -66,6 +66,8 @@ class Coordinator implements CoordinatorGateway {
   }
 }
 
+vi.setConfig({ testTimeout: 180_000 }); // built programs start, on a machine with much to do
+
 const meter: Meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 
 let coordinator: Coordinator;
@@ -144,7 +146,7 @@ const offer = (step: string, token: number, action: StepAction): void => {
 };
 
 const until = (holds: () => boolean): Promise<void> =>
-  vi.waitUntil(holds, { timeout: 20_000, interval: 20 }).then(() => undefined);
+  vi.waitUntil(holds, { timeout: 60_000, interval: 20 }).then(() => undefined);
 const heard = (type: WorkerMessage['type']): boolean => coordinator.said.some((message) => message.type === type);
 
 test('joins over gRPC, runs a step without its secrets, drains on SIGTERM and leaves nothing', async () => {
