@@ -41,8 +41,10 @@ steps:
   - { id: after, depends: bite, command: "true" }
 `,
   'dags/quick.yaml': 'name: quick\nsteps:\n  - { id: one, command: echo well }\n',
+  // The model takes long enough that the kill comes before the next call, also where the machine stands still for a while: a call that
+  // was under way could not be made again.
   'agents/clerk/agent.yaml': `description: Files letters.
-model: { provider: offline, parameters: { delay_ms: 700 } }
+model: { provider: offline, parameters: { delay_ms: 4000 } }
 tools: { allow: [write, bash], bash: { allow: ['[^]*'] } }
 `,
   'agents/clerk/INSTRUCTIONS.md': 'You file letters.\n',
@@ -189,13 +191,13 @@ describe('an agent whose worker is killed between two tool calls', () => {
     const run = await stack.submit('letter');
     const detail = () => stack.client.runs.step(run.runId, 'file', { transcript: true });
     await ledger.written('letter', 1);
+    const holder = (await stack.run(run.runId)).steps[0]?.workerId;
+    const victim = await fleet.byId(stack, holder);
+    const pid = victim.pid ?? -1;
     await eventually('the call with its effect is recorded', async () => {
       const { turns } = (await detail()).detail;
       return turns[1]?.calls[0]?.status === 'done';
     });
-    const holder = (await stack.run(run.runId)).steps[0]?.workerId;
-    const victim = await fleet.byId(stack, holder);
-    const pid = victim.pid ?? -1;
     await stack.client.messages.send(run.runId, 'file', {
       messageId: 'roses',
       text: 'Mention the roses.',
