@@ -179,4 +179,4 @@ it('10,000 messages for one agent cost the same each, and the mailbox is full af
   const read = turns.flatMap((turn) => turn.messages);
   expect(read).toHaveLength(room);
   expect(new Set(read).size).toBe(room);
-});
+}, 600_000);
