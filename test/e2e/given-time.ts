@@ -26,10 +26,10 @@ interface Piece {
  * late is what it did not get; but it is woken sooner than a process that computes, whose waits only the kernel knows. A commit of the product
  * waits for the same disk as the few bytes that are written here.
  *
- * One stop may be seen by the timers, by several processes and by the disk, and one process may wait for another that waits for a core: what all
- * of them say is added up, but no time is left out twice. So a bound may become looser, by no more than the time in which
- * a measured process was ready to compute and could not. A product that is slow because it sleeps (for a timer, a lease, an answer) is measured in full on any machine, one that is slow because
- * it computes on any machine that has a core for it.
+ * One stop may be seen by the timers, by several processes and by the disk, and one process may wait for another that waits for a core: what
+ * all of them say is added up, but no time is left out twice. So a bound may become looser, by no more than the time in which a measured process
+ * was ready to compute and could not. A product that is slow because it sleeps (for a timer, a lease, an answer) is measured in full on any
+ * machine, one that is slow because it computes on any machine that has a core for it.
  */
 export class GivenTime {
   readonly #beganAt = performance.now();

@@ -8,14 +8,11 @@ import type { RunQueue, StreamLink, WorkerMessage } from '@skein/ports';
 import { openBullmqQueue } from '@skein/queue-bullmq';
 import { openSqlStores, type SqlStores } from '@skein/store-sql';
 import { createHasher, createIdSource, createSecrets, createSystemClock } from '@skein/telemetry';
-import { createMemoryGateway, createMemoryLog, dagOf, type LoggedLine, stepOf } from '@skein/testkit';
+import { AwakeTime, createMemoryGateway, createMemoryLog, dagOf, type LoggedLine, stepOf } from '@skein/testkit';
 
 const joinToken = 'skt_join';
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 const one = dagOf([stepOf('only')], { name: 'one' });
-
-/** In such steps, ms, the world counts time: one in which the process stood still is a single step. */
-const tickMs = 50;
 
 /** What became of the hints. */
 export interface HintCounts {
@@ -37,14 +34,10 @@ export class RedisQueueWorld {
   #folder = '';
   #link: StreamLink<WorkerMessage> | undefined;
   #beats: NodeJS.Timeout | undefined;
-  #awakeMs = 0;
-  #ticks: NodeJS.Timeout | undefined;
+  readonly #awake = new AwakeTime();
 
   /** `window`: runs that are open at once. */
   async open(url: string, window: number): Promise<this> {
-    this.#ticks = setInterval(() => {
-      this.#awakeMs += tickMs;
-    }, tickMs);
     const clock = createSystemClock();
     const ids = createIdSource();
     const hasher = createHasher();
@@ -106,7 +99,7 @@ export class RedisQueueWorld {
             result: { ...task, outcome: { status: 'succeeded' }, outputs: {}, durationMs: 1, exitCode: 0 },
           });
           send({ type: 'credits', free: slots, offersSeen: seen });
-          this.finishedAt.set(runId, this.#awakeMs);
+          this.finishedAt.set(runId, this.#awake.ms);
         },
         onClosed: () => undefined,
       },
@@ -161,7 +154,7 @@ export class RedisQueueWorld {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#ticks);
+    this.#awake.stop();
     clearInterval(this.#beats);
     this.#link?.close();
     await this.coordinator.stop();

@@ -6,6 +6,7 @@ import { createSystemClock, createSystemRandom } from '@skein/telemetry';
 import {
   createMemoryLog,
   createNodeHasher,
+  patientLimits as limits,
   ScriptedCoordinator,
   sampleOffer,
   sampleStep,
@@ -13,7 +14,6 @@ import {
 } from '@skein/testkit';
 import { createWorkerEndpoint } from '@skein/worker';
 import { expect, test } from 'vitest';
-import { patientLimits as limits } from './patient-limits.ts';
 
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 const patience = { timeout: 60_000, interval: 10 };

@@ -2,10 +2,16 @@ import type { CheckpointEntry, TaskRef, TaskResult } from '@skein/domain';
 import { createGrpcGateway, type ServedGateway, serveGateway } from '@skein/grpc';
 import type { TaskRunner, TaskTransfers, WorkerMessage } from '@skein/ports';
 import { createSystemClock, createSystemRandom } from '@skein/telemetry';
-import { createMemoryLog, createNodeHasher, ScriptedCoordinator, sampleOffer, scriptedToken } from '@skein/testkit';
+import {
+  createMemoryLog,
+  createNodeHasher,
+  patientLimits as limits,
+  ScriptedCoordinator,
+  sampleOffer,
+  scriptedToken,
+} from '@skein/testkit';
 import { createManyCoordinators, createWorkerEndpoint } from '@skein/worker';
 import { afterEach, expect, test } from 'vitest';
-import { patientLimits as limits } from './patient-limits.ts';
 
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };
 const patience = { timeout: 20_000, interval: 10 };

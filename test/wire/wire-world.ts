@@ -9,12 +9,12 @@ import {
   createMemoryLog,
   createMemoryStores,
   type LoggedLine,
+  patientLimits as limits,
   type MemoryStores,
   SimProcess,
 } from '@skein/testkit';
 import { createTaskRunner, createWorkerEndpoint, type WorkerEndpoint } from '@skein/worker';
 import { type CutProxy, openCutProxy } from './cut-proxy.ts';
-import { patientLimits as limits } from './patient-limits.ts'; // calls and bytes are counted here
 
 const joinToken = 'skt_join';
 const meter = { count: () => undefined, gauge: () => undefined, observe: () => undefined };

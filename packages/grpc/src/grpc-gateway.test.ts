@@ -1,5 +1,4 @@
-import { createMemoryLog, describeGateway } from '@skein/testkit';
-import { patientLimits as limits } from '../test/patient-limits.ts';
+import { createMemoryLog, describeGateway, patientLimits as limits } from '@skein/testkit';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
 import { serveGateway } from './serve-gateway.ts';
 

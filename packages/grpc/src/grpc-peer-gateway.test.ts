@@ -2,10 +2,10 @@ import {
   createMemoryLog,
   createNodeHasher,
   describePeerGateway,
+  patientLimits as limits,
   ScriptedCoordinator,
   scriptedSecret,
 } from '@skein/testkit';
-import { patientLimits as limits } from '../test/patient-limits.ts';
 import { createGrpcPeerDialer } from './create-grpc-peer-dialer.ts';
 import { serveGateway } from './serve-gateway.ts';
 

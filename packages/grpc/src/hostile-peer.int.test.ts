@@ -3,6 +3,7 @@ import type { PeerMessage } from '@skein/ports';
 import {
   createMemoryLog,
   createNodeHasher,
+  patientLimits,
   ScriptedCoordinator,
   ScriptedPeer,
   sampleOffer,
@@ -13,7 +14,6 @@ import {
   scriptedToken,
 } from '@skein/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { patientLimits } from '../test/patient-limits.ts';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
 import { createGrpcPeerDialer } from './create-grpc-peer-dialer.ts';
 import { peerMessageType } from './peer-protocol.ts';

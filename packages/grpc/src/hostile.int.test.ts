@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import {
   createMemoryLog,
   createNodeHasher,
+  patientLimits,
   ScriptedCoordinator,
   sampleBytes,
   sampleHello,
@@ -14,7 +15,6 @@ import {
 } from '@skein/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostileCheckpoints } from '../test/hostile-checkpoints.ts';
-import { patientLimits } from '../test/patient-limits.ts';
 import { frameOf, grpcFrame, helloOnWire } from '../test/raw-frames.ts';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
 import type { GrpcLimits } from './limits.ts';

@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import type { DomainError } from '@skein/domain';
 import type { CoordinatorGateway } from '@skein/ports';
 import {
+  AwakeTime,
   createMemoryLog,
   createNodeHasher,
+  patientLimits,
   ScriptedCoordinator,
   sampleBytes,
   sampleHello,
@@ -18,7 +20,6 @@ import {
   scriptedToken,
 } from '@skein/testkit';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { patientLimits } from '../test/patient-limits.ts';
 import type { GrpcGatewayOptions } from './create-grpc-gateway.ts';
 import { createGrpcGateway } from './create-grpc-gateway.ts';
 import { defaultGrpcLimits } from './limits.ts';
@@ -125,21 +126,18 @@ test('both ends find a frozen peer within about a second', async () => {
   const worker = joinWorker({ address: proxy.address, limits: defaultGrpcLimits });
   await expect.poll(() => coordinator.streams[0]?.received.length, patience).toBe(1);
   // Awake for so long since it is frozen: where this process stands still itself, both ends do.
-  let [awakeMs, last] = [0, performance.now()];
+  const awake = new AwakeTime();
+  cleanUps.push(() => awake.stop());
   proxy.freeze();
   const found: { worker?: number; coordinator?: number } = {};
   await expect
     .poll(() => {
-      awakeMs += Math.min(performance.now() - last, 250);
-      last = performance.now();
-      if (worker.ends.length > 0) found.worker ??= awakeMs;
-      if (coordinator.streams[0]?.closed !== undefined) found.coordinator ??= awakeMs;
+      if (worker.ends.length > 0) found.worker ??= awake.ms;
+      if (coordinator.streams[0]?.closed !== undefined) found.coordinator ??= awake.ms;
       return Object.keys(found).length;
     }, patience)
     .toBe(2);
-  console.info(
-    `frozen peer found: by the worker ${found.worker?.toFixed(0)} ms, by the coordinator ${found.coordinator?.toFixed(0)} ms`,
-  );
+  console.info(`frozen peer found: by the worker ${found.worker} ms, by the coordinator ${found.coordinator} ms`);
   expect([worker.ends[0]?.code, coordinator.streams[0]?.closed?.error?.code]).toEqual(['unavailable', 'unavailable']);
   expect(Math.max(found.worker ?? 0, found.coordinator ?? 0)).toBeLessThan(7_000);
 });

@@ -1,5 +1,6 @@
 import { isDomainError } from '@skein/domain';
 import type { RunHint } from '@skein/ports';
+import { AwakeTime } from '@skein/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hasOwnRedis, type LocalRedis, startLocalRedis } from '../test/local-redis.ts';
 import { queueDeps, until } from '../test/queue-deps.ts';
@@ -127,22 +128,18 @@ describe.skipIf(!(await hasOwnRedis()))('a Redis that goes away', () => {
   test('killed under load fails every call in time, and heals when it comes back empty', async () => {
     await openWell({ deadlineMs: longDeadlineMs });
     let stopped = false;
-    // A time in which this process stands still is one step.
-    let awakeMs = 0;
-    const steps = setInterval(() => {
-      awakeMs += 50;
-    }, 50);
+    const awake = new AwakeTime();
     const ends = new Map<string, number>();
     let slowest = 0;
     const lanes = Array.from({ length: 8 }, async (_, lane) => {
       for (let round = 0; !stopped; round += 1) {
-        const begunMs = awakeMs;
+        const begunMs = awake.ms;
         const { ended } = await timed(async () => {
           await queue.publish([hint(lane * 1_000_000 + round)]);
           await queue.done((await queue.claim(5, 1_000)).map(({ claim }) => claim));
         });
         ends.set(ended, (ends.get(ended) ?? 0) + 1);
-        slowest = Math.max(slowest, awakeMs - begunMs);
+        slowest = Math.max(slowest, awake.ms - begunMs);
         await new Promise((resolve) => setImmediate(resolve));
       }
     });
@@ -156,7 +153,7 @@ describe.skipIf(!(await hasOwnRedis()))('a Redis that goes away', () => {
     }
     stopped = true;
     await Promise.all(lanes);
-    clearInterval(steps);
+    awake.stop();
     expect([...ends.keys()].toSorted()).toEqual(['answered', 'unavailable']);
     expect(slowest).toBeLessThan(10_000);
     const warnings = deps.log.lines.filter(({ message }) => message.startsWith('the queue does not answer'));

@@ -38,7 +38,8 @@ const timedOut = Symbol('timed out');
 
 /**
  * Knows whether Redis answers. Calls go through `run`, which waits no longer than the deadline, or twice that when this process stood still
- * meanwhile, and does not try while Redis is known to be away; probes find out when it is back. A server that hangs is found by the deadline, a connection that hangs is cut.
+ * meanwhile, and does not try while Redis is known to be away; probes find out when it is back. A server that hangs is found by the deadline,
+ * a connection that hangs is cut.
  */
 export class RedisLink {
   readonly #deps: RedisLinkDeps;

@@ -23,6 +23,7 @@ export { createScriptedModel } from './agent/scripted-model.ts';
 export type { ScriptedServer, ScriptedToolServers } from './agent/scripted-tool-servers.ts';
 export { createScriptedToolServers } from './agent/scripted-tool-servers.ts';
 export { anyText } from './any-text.ts';
+export { AwakeTime } from './awake-time.ts';
 export { describeAuditStore } from './conformance/describe-audit-store.ts';
 export { describeBlobStore } from './conformance/describe-blob-store.ts';
 export { describeDeliveryStore } from './conformance/describe-delivery-store.ts';
@@ -80,6 +81,7 @@ export type { FaultCounts, Faults } from './gateway/faulty-gateway.ts';
 export { FaultyGateway } from './gateway/faulty-gateway.ts';
 export { createMemoryGateway } from './gateway/memory-gateway.ts';
 export { createMemoryPeerGateway } from './gateway/memory-peer-gateway.ts';
+export { patientLimits } from './gateway/patient-limits.ts';
 export {
   sampleBytes,
   sampleCoordinatorMessages,

@@ -1,6 +1,14 @@
 import { defaultTenant, isDomainError } from '@skein/domain';
 import type { AppendRequest } from '@skein/ports';
-import { createSequenceIds, creating, going, note, type PostgresServer, startPostgresServer } from '@skein/testkit';
+import {
+  AwakeTime,
+  createSequenceIds,
+  creating,
+  going,
+  note,
+  type PostgresServer,
+  startPostgresServer,
+} from '@skein/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { connect, freshSchema, openStores, type Sql } from '../../test/postgres-harness.ts';
 import type { SqlStores } from '../open-sql-stores.ts';
@@ -44,19 +52,15 @@ const endingOf = async (stores: SqlStores, request: AppendRequest): Promise<Endi
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
-/** For how long this process was awake while `task` went on, ms: a time in which it stood still is one step. */
+/** For how long this process was awake while `task` went on, ms. */
 const awakeMs = async (task: () => Promise<unknown>): Promise<number> => {
-  const stepMs = 50;
-  let steps = 0;
-  const timer = setInterval(() => {
-    steps += 1;
-  }, stepMs);
+  const awake = new AwakeTime();
   try {
     await task();
   } finally {
-    clearInterval(timer);
+    awake.stop();
   }
-  return steps * stepMs;
+  return awake.ms;
 };
 
 /** Goes on with a run until told to stop; whoever does not know how an append ended looks at the head. */
